@@ -1,0 +1,134 @@
+"""What the configuration files may say: params.yaml, config/scales/*.yaml and papers/*.yaml."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from concord3d.config.validation import StrictModel
+
+ScaleName = Literal["smoke", "demo", "small", "paper"]
+Origin = Literal["abstract", "paper", "author_code", "lineage", "ours"]
+SECTIONS = ("encoder", "objective", "data", "training")
+
+
+class Params(StrictModel):
+    """``params.yaml``: the only knobs of a run.
+
+    Attributes:
+        scale: Which overlay of ``config/scales/`` to use.
+        papers: Papers to regenerate.
+        seeds: Random seeds of every experiment; null takes those of the scale.
+        device: ``auto`` uses a GPU where there is one.
+    """
+
+    scale: ScaleName = "demo"
+    papers: list[str] = Field(min_length=1)
+    seeds: list[int] | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+class DatasetUse(StrictModel):
+    """Where a data set comes from at a scale.
+
+    Attributes:
+        source: ``world`` generates it, ``real`` obtains it.
+        splits: Shapes per split that the world makes (world only).
+        num_points: Points per cloud that the world writes (world only).
+        categories: Restriction to these categories (world only); null means all that the format has.
+    """
+
+    source: Literal["world", "real"]
+    splits: dict[str, PositiveInt] | None = None
+    num_points: PositiveInt = 2048
+    categories: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _world_needs_splits(self) -> DatasetUse:
+        if self.source == "world" and not self.splits:
+            raise ValueError("a data set made by the world needs 'splits'")
+        if self.source == "real" and (self.splits or self.categories):
+            raise ValueError("a real data set brings its own splits and categories")
+        return self
+
+
+class ProtocolOverlay(StrictModel):
+    """What a scale changes of a protocol; null leaves the paper's choice."""
+
+    settings: dict[str, Any] = {}
+    datasets: list[str] | None = None
+    experiments: list[str] | None = None
+
+
+class ScalePaper(StrictModel):
+    """What a scale changes of a paper.
+
+    Attributes:
+        set: Dotted keys of the paper's ``defaults`` and their values at this scale.
+        experiments: Experiments that run at this scale.
+        experiment_set: Dotted keys for single experiments; they win over everything else.
+        protocols: Changes per protocol; a protocol that is not named does not run.
+    """
+
+    set: dict[str, Any] = {}
+    experiments: list[str]
+    experiment_set: dict[str, dict[str, Any]] = {}
+    protocols: dict[str, ProtocolOverlay]
+
+
+class Scale(StrictModel):
+    """``config/scales/<scale>.yaml``."""
+
+    scale: ScaleName
+    purpose: str
+    hardware: str
+    seeds: list[int] = Field(min_length=1)
+    world_seed: int
+    datasets: dict[str, DatasetUse]
+    papers: dict[str, ScalePaper]
+
+
+class Sourced(StrictModel):
+    """A hyper-parameter and where it comes from."""
+
+    value: Any
+    origin: Origin
+    source: str
+
+
+class Experiment(StrictModel):
+    """One row of a table: a method with some keys changed."""
+
+    label: str
+    method: str | None = None
+    set: dict[str, Any] = {}
+
+
+class Protocol(StrictModel):
+    """How encoders are evaluated.
+
+    Attributes:
+        trains_encoder: False for protocols on frozen features, which share one job.
+        settings: Passed to the protocol, which validates them.
+        datasets: Data sets it applies to.
+        experiments: Experiments it applies to; null means all.
+    """
+
+    trains_encoder: bool = False
+    settings: dict[str, Any] = {}
+    datasets: list[str]
+    experiments: list[str] | None = None
+
+
+class Paper(StrictModel):
+    """``papers/<paper>.yaml``."""
+
+    paper: str
+    title: str
+    authors: str
+    venue: str
+    method: str
+    defaults: dict[Literal["encoder", "objective", "data", "training"], dict[str, Sourced]]
+    experiments: dict[str, Experiment]
+    protocols: dict[str, Protocol]

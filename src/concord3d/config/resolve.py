@@ -1,0 +1,170 @@
+"""From configuration files to the list of runs and evaluations they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from concord3d.config.models import SECTIONS, Paper, Params, Protocol, Scale
+from concord3d.config.strict_yaml import load_yaml
+from concord3d.config.validation import validate
+from concord3d.errors import ConfigError, nearest
+
+# Keys that only say how a run is executed; they do not change what is computed.
+ENCODER_FREE_METHODS = ("random_init",)
+
+
+@dataclass(frozen=True)
+class EvaluationKey:
+    """One evaluation: an experiment and seed under a protocol on a data set."""
+
+    experiment: str
+    seed: int
+    protocol: str
+    dataset: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """One paper at one scale: everything that the workflow asks of the configuration.
+
+    Attributes:
+        paper: The paper's file.
+        scale: The scale's file.
+        seeds: Random seeds of every experiment.
+    """
+
+    paper: Paper
+    scale: Scale
+    seeds: tuple[int, ...]
+
+    @property
+    def experiments(self) -> tuple[str, ...]:
+        """Identifiers of the experiments that run at this scale."""
+        return tuple(self.scale.papers[self.paper.paper].experiments)
+
+    def run_config(self, experiment: str, seed: int) -> dict[str, Any]:
+        """Resolve one training run: defaults, then scale, then experiment, then scale-and-experiment."""
+        overlay = self.scale.papers[self.paper.paper]
+        entry = self.paper.experiments[experiment]
+        settings: dict[str, Any] = {
+            section: {key: deepcopy(sourced.value) for key, sourced in self.paper.defaults.get(section, {}).items()}
+            for section in SECTIONS
+        }
+        for changes in (overlay.set, entry.set, overlay.experiment_set.get(experiment, {})):
+            _apply(settings, changes, where=f"{self.paper.paper}, experiment '{experiment}'")
+        dataset = settings["data"].pop("dataset")
+        method = entry.method or self.paper.method
+        pretrain = None
+        if method not in ENCODER_FREE_METHODS:
+            pretrain = {"dataset": dataset, "data_kind": self.data_kind(dataset)}
+        return {
+            "paper": self.paper.paper,
+            "experiment": experiment,
+            "label": entry.label,
+            "seed": seed,
+            "scale": self.scale.scale,
+            "method": method,
+            "pretrain": pretrain,
+            **settings,
+        }
+
+    def data_kind(self, dataset: str) -> str:
+        """``synthetic`` or ``real`` for a data set at this scale."""
+        return "synthetic" if self.scale.datasets[dataset].source == "world" else "real"
+
+    def protocol(self, name: str) -> Protocol:
+        """A protocol with the changes of this scale."""
+        base, overlay = self.paper.protocols[name], self.scale.papers[self.paper.paper].protocols[name]
+        return Protocol(
+            trains_encoder=base.trains_encoder,
+            settings={**base.settings, **overlay.settings},
+            datasets=base.datasets if overlay.datasets is None else overlay.datasets,
+            experiments=base.experiments if overlay.experiments is None else overlay.experiments,
+        )
+
+    def evaluations(self) -> list[EvaluationKey]:
+        """Every evaluation of this study, in the order of the configuration."""
+        keys = []
+        for name in self.scale.papers[self.paper.paper].protocols:
+            protocol = self.protocol(name)
+            experiments = self.experiments if protocol.experiments is None else protocol.experiments
+            keys += [
+                EvaluationKey(experiment, seed, name, dataset)
+                for experiment in experiments
+                for seed in self.seeds
+                for dataset in protocol.datasets
+            ]
+        return keys
+
+    def datasets(self) -> list[str]:
+        """Identifiers of the data sets that this study reads, sorted."""
+        used = {key.dataset for key in self.evaluations()}
+        for experiment in self.experiments:
+            pretrain = self.run_config(experiment, self.seeds[0])["pretrain"]
+            used |= {pretrain["dataset"]} if pretrain else set()
+        return sorted(used)
+
+
+def _apply(settings: dict[str, Any], changes: dict[str, Any], where: str) -> None:
+    for dotted, value in changes.items():
+        section, _, key = dotted.partition(".")
+        if key not in settings.get(section, {}):
+            known = [f"{s}.{k}" for s, keys in settings.items() for k in keys]
+            raise ConfigError(f"unknown key '{dotted}'{nearest(dotted, known)}", where=where, expected=known)
+        settings[section][key] = deepcopy(value)
+
+
+def _known(names: Iterable[str], valid: Iterable[str], what: str, where: object) -> None:
+    options = sorted(valid)
+    for name in names:
+        if name not in options:
+            raise ConfigError(
+                f"unknown {what} '{name}'{nearest(name, options)}", where=str(where), expected=", ".join(options)
+            )
+
+
+def load_params(content: dict[str, Any], where: str = "params.yaml") -> Params:
+    """Validate the content of ``params.yaml`` (already parsed, with any ``--config`` overrides applied).
+
+    Raises:
+        ConfigError: An unknown key, a wrong type or an impossible value.
+    """
+    return validate(Params, content, where)
+
+
+def load_study(root: Path, paper_name: str, scale_name: str, seeds: list[int] | None = None) -> Study:
+    """Read and cross-check one paper at one scale.
+
+    Args:
+        root: The repository.
+        paper_name: A file of ``papers/`` without its suffix.
+        scale_name: A file of ``config/scales/`` without its suffix.
+        seeds: Replaces the seeds of the scale.
+
+    Raises:
+        ConfigError: A file is invalid or names something that does not exist.
+    """
+    available = [path.stem for path in (root / "papers").glob("*.yaml") if "." not in path.stem]
+    _known([paper_name], available, "paper", "params.yaml: papers")
+    paper_path, scale_path = root / "papers" / f"{paper_name}.yaml", root / "config" / "scales" / f"{scale_name}.yaml"
+    paper = validate(Paper, load_yaml(paper_path), paper_path.name)
+    scale = validate(Scale, load_yaml(scale_path), scale_path.name)
+    if paper_name not in scale.papers:
+        raise ConfigError(f"scale '{scale_name}' does not know paper '{paper_name}'", where=scale_path.name)
+    overlay = scale.papers[paper_name]
+    _known(overlay.experiments, paper.experiments, "experiment", scale_path.name)
+    _known(overlay.experiment_set, overlay.experiments, "experiment", scale_path.name)
+    _known(overlay.protocols, paper.protocols, "protocol", scale_path.name)
+    study = Study(paper, scale, tuple(seeds or scale.seeds))
+    for name in overlay.protocols:
+        protocol = study.protocol(name)
+        _known(protocol.datasets, scale.datasets, "data set", f"{scale_path.name}, protocol '{name}'")
+        _known(protocol.experiments or [], overlay.experiments, "experiment", f"{scale_path.name}, protocol '{name}'")
+    for experiment in overlay.experiments:
+        pretrain = study.run_config(experiment, study.seeds[0])["pretrain"]
+        _known([pretrain["dataset"]] if pretrain else [], scale.datasets, "data set", scale_path.name)
+    return study

@@ -1,0 +1,63 @@
+"""YAML without its traps: duplicate keys, ``no`` as a boolean, ``1e-3`` as a string, empty files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from concord3d.errors import ConfigError
+
+
+class _StrictLoader(yaml.SafeLoader):
+    """Safe loader with YAML 1.2 booleans and floats, which refuses duplicate keys."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - the base class declares it so
+        first: [pair for pair in pairs if pair[0] not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")]
+        for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]  # type: ignore[no-untyped-call]
+        for position, key in enumerate(keys):
+            if key in keys[:position]:
+                mark = node.value[position][0].start_mark
+                raise ConfigError(
+                    "A key stands twice", where=f"{mark.name}, line {mark.line + 1}", expected="one value", found=key
+                )
+        return super().construct_mapping(node, deep)
+
+
+_StrictLoader.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile(r"^(?:true|false)$"), list("tf"))
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\d+\.\d*|\.\d+|\d+(?=[eE]))(?:[eE][-+]?\d+)?$|^[-+]?\.inf$|^\.nan$"),
+    list("-+0123456789."),
+)
+
+
+def load_yaml(path: Path) -> dict[str, Any]:
+    """Read a YAML mapping.
+
+    Raises:
+        ConfigError: The file is absent, empty, not YAML, not a mapping, or repeats a key.
+    """
+    try:
+        with path.open(encoding="utf-8") as stream:
+            loader = _StrictLoader(stream)
+            loader.name = path.name
+            content = loader.get_single_data()
+    except FileNotFoundError as error:
+        raise ConfigError("A configuration file is missing", where=path) from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError("A configuration file is not valid YAML", where=path, found=error) from error
+    if not isinstance(content, dict):
+        raise ConfigError(
+            "A configuration file holds no mapping",
+            where=path,
+            expected="key: value lines",
+            found="an empty file" if content is None else type(content).__name__,
+        )
+    return content
