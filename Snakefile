@@ -1,0 +1,33 @@
+"""Concord3D: tables, figures and verdicts on the claims of five papers, from one graph.
+
+`snakemake --cores all` makes everything that params.yaml asks for, below results/<scale>/<paper>/.
+"""
+
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "params.yaml"
+
+
+include: "rules/common.smk"
+include: "rules/data.smk"
+include: "rules/render.smk"
+include: "rules/train.smk"
+include: "rules/evaluate.smk"
+include: "rules/report.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        [RESULTS / paper / "README.md" for paper in PARAMS.papers],
+
+
+onsuccess:
+    print(f"Done. Read {', '.join(str(RESULTS / p / 'README.md') for p in PARAMS.papers)}")
+
+
+onerror:
+    print("Failed. The message above names the log; correct the cause and run the same command again.")

@@ -1,0 +1,104 @@
+"""Evaluation. Protocols on frozen features share one job per experiment and seed; protocols that train have one each.
+
+Inputs: an encoder (with its snapshots) and the stores of the data sets.
+Outputs: artifacts/<scale>/<paper>/eval/<experiment>__<data set>__<protocol>__s<seed>.{json,npz}.
+"""
+
+
+def evaluation_files(paper, keys, seed=None):
+    """The files that evaluations leave; with seed="{seed}" they become patterns."""
+    folder = ARTIFACTS / paper / "eval"
+    return [
+        folder / f"{key.experiment}__{key.dataset}__{key.protocol}__s{key.seed if seed is None else seed}{suffix}"
+        for key in keys
+        for suffix in (".json", ".npz")
+    ]
+
+
+def stores_of(datasets):
+    return [store(dataset, split) for dataset in datasets for split in ("train", "test")]
+
+
+def frozen_keys(study, experiment):
+    """Evaluations on frozen features of one experiment, for its first seed."""
+    return [
+        key
+        for key in study.evaluations()
+        if key.experiment == experiment
+        and key.seed == study.seeds[0]
+        and not study.protocol(key.protocol).trains_encoder
+    ]
+
+
+# One rule per experiment, because experiments differ in the protocols that apply to them.
+for paper, study in STUDIES.items():
+    for experiment in study.experiments:
+        keys = frozen_keys(study, experiment)
+        if not keys:
+            continue
+
+        rule:
+            name:
+                f"evaluate_{paper}_{experiment}"
+            message:
+                "Evaluate: " + f"{paper} {experiment}" + ", seed {wildcards.seed}, frozen features"
+            input:
+                model=ARTIFACTS / paper / "train" / (experiment + "__s{seed}") / "model.safetensors",
+                snapshots=ARTIFACTS / paper / "train" / (experiment + "__s{seed}") / "snapshots",
+                stores=stores_of(sorted({key.dataset for key in keys})),
+            output:
+                evaluation_files(paper, keys, seed="{seed}"),
+            log:
+                "logs/evaluate/" + f"{paper}/{experiment}" + "__s{seed}.log",
+            benchmark:
+                "benchmarks-out/evaluate/" + f"{paper}/{experiment}" + "__s{seed}.tsv"
+            params:
+                jobs=[(key.protocol, key.dataset, study.protocol(key.protocol).settings) for key in keys],
+                run=lambda wildcards, study=study, experiment=experiment: study.run_config(
+                    experiment, int(wildcards.seed)
+                ),
+                stores=str(ARTIFACTS / "stores"),
+                device=PARAMS.device,
+            threads: 1
+            resources:
+                mem_mb=4000,
+                runtime=240,
+                gpu=GPU,
+            script:
+                "../workflow_scripts/evaluate.py"
+
+
+rule evaluate_trained:
+    message:
+        "Evaluate: {wildcards.paper} {wildcards.experiment}, seed {wildcards.seed}, {wildcards.protocol} on {wildcards.dataset}"
+    input:
+        model=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "model.safetensors",
+        snapshots=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "snapshots",
+        stores=lambda wildcards: stores_of([wildcards.dataset]),
+    output:
+        ARTIFACTS / "{paper}" / "eval" / "{experiment}__{dataset}__{protocol}__s{seed}.json",
+        ARTIFACTS / "{paper}" / "eval" / "{experiment}__{dataset}__{protocol}__s{seed}.npz",
+    log:
+        "logs/evaluate/{paper}/{experiment}__{dataset}__{protocol}__s{seed}.log",
+    benchmark:
+        "benchmarks-out/evaluate/{paper}/{experiment}__{dataset}__{protocol}__s{seed}.tsv"
+    wildcard_constraints:
+        protocol=TRAINED_PROTOCOLS,
+    params:
+        jobs=lambda wildcards: [
+            (
+                wildcards.protocol,
+                wildcards.dataset,
+                STUDIES[wildcards.paper].protocol(wildcards.protocol).settings,
+            )
+        ],
+        run=run_config,
+        stores=str(ARTIFACTS / "stores"),
+        device=PARAMS.device,
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=1440,
+        gpu=GPU,
+    script:
+        "../workflow_scripts/evaluate.py"

@@ -1,0 +1,32 @@
+"""Views of the objects that encoders are pre-trained on, kept in a content-addressed store.
+
+Inputs: raw meshes, or canonical clouds where a data set has no meshes.
+Output: artifacts/<scale>/views/<data set>__<view set>__<pixels>.json, an index into artifacts/<scale>/views/store/.
+"""
+
+
+rule views:
+    message:
+        "Render: {wildcards.view_set} of {wildcards.dataset} at {wildcards.pixels} pixels"
+    input:
+        marker=lambda wildcards: raw_marker(wildcards.dataset),
+        clouds=lambda wildcards: store(wildcards.dataset, "train"),
+        catalog=CATALOG,
+    output:
+        ARTIFACTS / "views" / "{dataset}__{view_set}__{pixels}.json",
+    log:
+        "logs/views/{dataset}__{view_set}__{pixels}.log",
+    benchmark:
+        "benchmarks-out/views/{dataset}__{view_set}__{pixels}.tsv"
+    wildcard_constraints:
+        view_set="[a-z0-9_]+?",
+        pixels=r"\d+",
+    params:
+        store=str(ARTIFACTS / "views" / "store"),
+    threads: 2
+    resources:
+        mem_mb=4000,
+        runtime=240,
+        gpu=0,
+    script:
+        "../workflow_scripts/views.py"

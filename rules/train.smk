@@ -1,0 +1,51 @@
+"""Pre-training: one job per experiment and seed.
+
+Inputs: clouds and views of the pre-training set. Outputs: the encoder, its snapshots, the history and the record of the run.
+In-progress checkpoints live in work/ under the hash of the configuration and are no outputs.
+"""
+
+
+def run_config(wildcards):
+    return STUDIES[wildcards.paper].run_config(wildcards.experiment, int(wildcards.seed))
+
+
+def pretraining_clouds(wildcards):
+    pretrain = run_config(wildcards)["pretrain"]
+    return [store(pretrain["dataset"], "train")] if pretrain else []
+
+
+def pretraining_views(wildcards):
+    run = run_config(wildcards)
+    if run["pretrain"] is None or run["method"] == "supervised":
+        return []
+    data = run["data"]
+    return [ARTIFACTS / "views" / f"{run['pretrain']['dataset']}__{data['view_set']}__{data['image_size']}.json"]
+
+
+rule pretrain:
+    message:
+        "Train: {wildcards.paper} {wildcards.experiment}, seed {wildcards.seed}"
+    input:
+        clouds=pretraining_clouds,
+        views=pretraining_views,
+    output:
+        model=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "model.safetensors",
+        snapshots=directory(ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "snapshots"),
+        history=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "train.json",
+        record=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "run.json",
+    log:
+        "logs/pretrain/{paper}/{experiment}__s{seed}.log",
+    benchmark:
+        "benchmarks-out/pretrain/{paper}/{experiment}__s{seed}.tsv"
+    params:
+        run=run_config,
+        work="work",
+        device=PARAMS.device,
+    threads: 1
+    retries: 1
+    resources:
+        mem_mb=6000,
+        runtime=2880,
+        gpu=GPU,
+    script:
+        "../workflow_scripts/pretrain.py"
