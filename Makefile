@@ -8,7 +8,7 @@ STAMP := .venv/.complete
 export PYTHONDONTWRITEBYTECODE := 1
 
 reproduce: setup
-	@$(BIN)/python -m concord3d.doctor --brief
+	@$(BIN)/concord3d doctor --brief
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores all --config scale=$(SCALE)
 
 test: setup

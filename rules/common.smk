@@ -1,9 +1,13 @@
 """Configuration, validated once, and the paths that every rule shares."""
 
+import os
 import sys
 from pathlib import Path
 
-sys.path.insert(0, str(Path(workflow.basedir) / "src"))
+# This clone's own sources, here and in the scripts' processes, whatever is installed.
+SOURCES = str(Path(workflow.basedir) / "src")
+sys.path.insert(0, SOURCES)
+os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCES, os.environ.get("PYTHONPATH")]))
 
 from snakemake.exceptions import WorkflowError
 

@@ -1,0 +1,76 @@
+"""The ``concord3d`` command: run | doctor | hydrate | estimate | verify | status."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from concord3d.errors import ConcordError
+
+app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+Root = Annotated[Path, typer.Option(help="The repository.")]
+ScaleOption = Annotated[str | None, typer.Option(help="smoke, demo, small or paper; default: params.yaml.")]
+
+
+@app.command()
+def run(root: Root = Path(), scale: ScaleOption = None, dry_run: bool = False) -> None:
+    """Make every table, figure and verdict that params.yaml asks for."""
+    from concord3d.commands.workflow import run_workflow
+
+    raise typer.Exit(run_workflow(root, scale, dry_run=dry_run))
+
+
+@app.command()
+def doctor(root: Root = Path(), brief: bool = False) -> None:
+    """Check this machine: libraries, GPU, data, agreement of Snakemake and DVC, and the next command for each problem."""
+    from concord3d.commands.doctor import examine
+
+    raise typer.Exit(examine(root, brief=brief))
+
+
+@app.command()
+def hydrate(root: Root = Path()) -> None:
+    """After a clone: pull artifacts with DVC and tell Snakemake that they are up to date."""
+    from concord3d.commands.hydrate import hydrate as do_hydrate
+
+    do_hydrate(root)
+
+
+@app.command()
+def estimate(root: Root = Path(), scale: ScaleOption = None) -> None:
+    """Print jobs, hours, memory and disk of a scale before anything runs."""
+    from concord3d.commands.estimate import print_estimate
+
+    print_estimate(root, scale)
+
+
+@app.command()
+def status(root: Root = Path()) -> None:
+    """List every data set: present, missing (with the exact step) or corrupt."""
+    from concord3d.commands.data import print_status
+
+    raise typer.Exit(print_status(root))
+
+
+@app.command()
+def verify(root: Root = Path()) -> None:
+    """Check every byte of the data sets and of the view stores against their recorded checksums."""
+    from concord3d.commands.data import verify_all
+
+    raise typer.Exit(verify_all(root))
+
+
+def main() -> None:
+    """Entry point: a named error ends with its message and exit code 1."""
+    try:
+        app()
+    except ConcordError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

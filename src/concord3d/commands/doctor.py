@@ -1,0 +1,145 @@
+"""``concord3d doctor``: what this machine can do, and the next command for each thing that it cannot."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from rich.console import Console
+from rich.table import Table
+
+from concord3d.commands.workflow import call, params_of
+from concord3d.config.resolve import load_study
+from concord3d.errors import ConcordError
+
+State = Literal["ok", "note", "problem"]
+COLOURS: dict[State, str] = {"ok": "green", "note": "yellow", "problem": "red"}
+MINIMUM_FREE_GB = 5.0
+APT_LINE = "sudo apt-get install -y libusb-1.0-0 libgl1 libgomp1"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of the examination; only a ``problem`` makes it fail."""
+
+    subject: str
+    state: State
+    detail: str
+    next_step: str = ""
+
+
+def _python(_: Path) -> Iterator[Finding]:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    state: State = "ok" if sys.version_info[:2] == (3, 11) else "problem"
+    yield Finding("Python", state, version, "" if state == "ok" else "use Python 3.11 (make setup)")
+
+
+def _configuration(root: Path) -> Iterator[Finding]:
+    try:
+        params = params_of(root)
+        jobs = sum(len(load_study(root, paper, params.scale, params.seeds).evaluations()) for paper in params.papers)
+    except ConcordError as error:
+        yield Finding("Configuration", "problem", str(error), "correct the file named above")
+        return
+    yield Finding("Configuration", "ok", f"scale {params.scale}, papers {', '.join(params.papers)}: {jobs} evaluations")
+
+
+def _import_in_child(module: str) -> str | None:
+    """Import a module in a fresh interpreter (a broken extension may abort it); return the error, if any."""
+    child = subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True, text=True, check=False)
+    return None if child.returncode == 0 else (child.stderr.strip().splitlines() or ["aborted"])[-1]
+
+
+def _open3d(_: Path) -> Iterator[Finding]:
+    error = _import_in_child("open3d")
+    if error is None:
+        yield Finding("Open3D (rendering on CPU)", "ok", "imports")
+    else:
+        step = APT_LINE if ".so" in error else "make setup"
+        yield Finding("Open3D (rendering on CPU)", "problem", error, step)
+
+
+def _pytorch3d(_: Path) -> Iterator[Finding]:
+    found = importlib.util.find_spec("pytorch3d") is not None
+    detail = "importable" if found else "not installed; Open3D renders instead"
+    yield Finding("PyTorch3D (rendering on GPU)", "ok" if found else "note", detail, "" if found else "envs/pytorch3d.yaml")
+
+
+def _gpu(_: Path) -> Iterator[Finding]:
+    import torch
+
+    if torch.cuda.is_available():
+        yield Finding("GPU", "ok", torch.cuda.get_device_name())
+    else:
+        yield Finding("GPU", "note", "none; demo needs none, small takes hours, paper is out of reach")
+
+
+def _disk(root: Path) -> Iterator[Finding]:
+    free = shutil.disk_usage(root).free / 1e9
+    state: State = "ok" if free > MINIMUM_FREE_GB else "problem"
+    yield Finding("Disk", state, f"{free:.1f} GB free", "" if state == "ok" else f"free {MINIMUM_FREE_GB} GB")
+
+
+def _datasets(root: Path) -> Iterator[Finding]:
+    from concord3d.commands.data import statuses
+
+    params = params_of(root)
+    real = {
+        name
+        for paper in params.papers
+        for study in [load_study(root, paper, params.scale)]
+        for name in study.datasets()
+        if study.data_kind(name) == "real"
+    }
+    if not real:
+        yield Finding("Data", "ok", f"scale {params.scale} makes all its data itself")
+    for row in statuses(root):
+        if row.id in real:
+            state: State = "ok" if row.state == "present" else "problem"
+            yield Finding(f"Data: {row.id}", state, f"{row.state}: {row.detail}", row.next_step)
+
+
+def _workflow_agreement(root: Path) -> Iterator[Finding]:
+    dry = call(root, "snakemake", "--dry-run", "--quiet", "all", capture=True)
+    if dry.returncode:
+        yield Finding("Snakemake", "problem", (dry.stderr or dry.stdout).strip()[-500:], "snakemake -n")
+    else:
+        done = "Nothing to be done" in dry.stdout + dry.stderr
+        detail = "nothing to be done" if done else "has work to do"
+        yield Finding("Snakemake", "ok" if done else "note", detail, "" if done else "snakemake --cores all")
+    if not (root / "dvc.lock").exists():
+        yield Finding("DVC", "note", "no dvc.lock: no artifacts are recorded yet", "dvc repro")
+        return
+    status = call(root, "dvc", "status", "--json", capture=True)
+    if status.returncode:
+        yield Finding("DVC", "problem", status.stderr.strip()[-500:], "dvc status")
+        return
+    changed = json.loads(status.stdout or "{}")
+    detail = f"differs in: {', '.join(changed)}" if changed else "agrees with dvc.lock"
+    yield Finding("DVC", "note" if changed else "ok", detail, "dvc repro (or concord3d hydrate)" if changed else "")
+
+
+BRIEF: tuple[Callable[[Path], Iterator[Finding]], ...] = (_python, _configuration, _open3d, _disk)
+FULL = (_python, _configuration, _open3d, _pytorch3d, _gpu, _disk, _datasets, _workflow_agreement)
+
+
+def examine(root: Path, *, brief: bool) -> int:
+    """Print the findings and return 1 if one of them is a problem.
+
+    Args:
+        root: The repository.
+        brief: Only what would stop the default run.
+    """
+    findings = [finding for check in (BRIEF if brief else FULL) for finding in check(root)]
+    table = Table("subject", "state", "detail", "next step")
+    for finding in findings:
+        table.add_row(finding.subject, f"[{COLOURS[finding.state]}]{finding.state}[/]", finding.detail, finding.next_step)
+    Console().print(table)
+    return int(any(finding.state == "problem" for finding in findings))

@@ -1,0 +1,34 @@
+"""After ``git clone``: bring artifacts with DVC, then make Snakemake accept them.
+
+Snakemake's provenance folder is not part of a clone and pulled files have arbitrary times, so it would redo all the work.
+``snakemake --touch`` repairs that, but only after DVC has confirmed that every file is the recorded one.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from concord3d.commands.workflow import call
+from concord3d.errors import DatasetCorrupt
+
+
+def hydrate(root: Path) -> None:
+    """Pull, compare with ``dvc.lock`` and touch.
+
+    Raises:
+        ConcordError: The pull fails.
+        DatasetCorrupt: After the pull some file or parameter still differs from ``dvc.lock``.
+    """
+    call(root, "dvc", "pull", check=True)
+    differences = json.loads(call(root, "dvc", "status", "--json", capture=True, check=True).stdout or "{}")
+    if differences:
+        raise DatasetCorrupt(
+            "The working tree differs from dvc.lock, so its artifacts cannot be taken as up to date",
+            where=root / "dvc.lock",
+            expected="no difference",
+            found=json.dumps(differences, indent=1),
+            next_step="undo your changes and run 'concord3d hydrate' again, or remake everything: snakemake --cores all",
+        )
+    call(root, "snakemake", "--touch", "--cores", "1", "--quiet", "all", check=True)
+    print("Artifacts are in place. 'snakemake --cores all -n' has nothing to do.")

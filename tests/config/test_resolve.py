@@ -1,0 +1,96 @@
+import shutil
+from pathlib import Path
+
+import pytest
+
+from concord3d.config.resolve import Study, load_params, load_study
+from concord3d.config.strict_yaml import load_yaml
+from concord3d.errors import ConfigError
+
+SCALES = ("smoke", "demo", "small", "paper")
+
+
+@pytest.fixture
+def copy(repository: Path, tmp_path: Path) -> Path:
+    for folder in ("papers", "config"):
+        shutil.copytree(repository / folder, tmp_path / folder)
+    return tmp_path
+
+
+def _edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new, 1))
+
+
+def test_the_committed_params_are_valid(repository: Path) -> None:
+    assert load_params(load_yaml(repository / "params.yaml")).scale in SCALES
+
+
+@pytest.mark.parametrize("scale", SCALES)
+def test_every_scale_resolves(repository: Path, scale: str) -> None:
+    study = load_study(repository, "mm_point", scale)
+    runs = [study.run_config(experiment, seed) for experiment in study.experiments for seed in study.seeds]
+    assert len(runs) == len(study.experiments) * len(study.seeds)
+    assert len(set(study.evaluations())) == len(study.evaluations()) > 0
+
+
+def test_precedence_is_default_scale_experiment(repository: Path) -> None:
+    study = load_study(repository, "mm_point", "smoke")
+    main, single = study.run_config("mm_point", 1), study.run_config("single_view", 1)
+    assert study.paper.defaults["data"]["image_size"].value == 224
+    assert main["data"]["image_size"] == 32  # the scale wins over the paper
+    assert (main["objective"]["views"], single["objective"]["views"]) == (4, 1)  # the experiment wins
+    assert {**single["objective"], "views": 4} == main["objective"]
+
+
+def test_crosspoint_is_a_configuration_of_the_method(repository: Path) -> None:
+    objective = load_study(repository, "mm_point", "paper").run_config("crosspoint", 1)["objective"]
+    expected = {"views": 1, "heads": "single", "pairing": "mean", "w_inter": 0.5, "inter_reduction": "sum"}
+    assert expected.items() <= objective.items()
+
+
+def test_resolving_leaves_the_defaults_alone(repository: Path) -> None:
+    study: Study = load_study(repository, "mm_point", "smoke")
+    first = study.run_config("mm_point", 1)
+    first["objective"]["views"] = 99
+    assert study.run_config("mm_point", 1)["objective"]["views"] == 4
+
+
+@pytest.mark.parametrize(
+    ("content", "fragment"),
+    [
+        ({"scale": "demo", "papers": ["mm_point"], "sed": [1]}, "unknown key 'sed'; did you mean 'seeds'"),
+        ({"scale": "huge", "papers": ["mm_point"]}, "'scale'"),
+        ({"scale": "demo", "papers": []}, "'papers'"),
+        ({"scale": "demo"}, "missing key 'papers'"),
+        ({"papers": ["mm_point"], "seeds": "three"}, "'seeds'"),
+        ({"papers": ["mm_point"], "device": "tpu"}, "'device'"),
+    ],
+)
+def test_wrong_params_are_named(content: dict, fragment: str) -> None:
+    with pytest.raises(ConfigError, match=fragment):
+        load_params(content)
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "fragment"),
+    [
+        ("config/scales/smoke.yaml", "training.epochs", "training.epoch", "did you mean 'training.epochs'"),
+        ("config/scales/smoke.yaml", "single_view", "singel_view", "did you mean 'single_view'"),
+        ("config/scales/smoke.yaml", "linear_svm", "liner_svm", "did you mean 'linear_svm'"),
+        ("config/scales/smoke.yaml", "datasets: [modelnet40]", "datasets: [modelnet4]", "did you mean 'modelnet40'"),
+        ("config/scales/smoke.yaml", "world_seed", "worldseed", "did you mean 'world_seed'"),
+        ("papers/mm_point.yaml", "origin: lineage", "origin: rumour", "origin"),
+        ("papers/mm_point.yaml", "objective.views: 1", "objective.veiws: 1", "did you mean 'objective.views'"),
+    ],
+)
+def test_wrong_files_are_named(copy: Path, file: str, old: str, new: str, fragment: str) -> None:
+    _edit(copy / file, old, new)
+    with pytest.raises(ConfigError, match=fragment):
+        load_study(copy, "mm_point", "smoke")
+
+
+def test_an_unknown_paper_is_named(repository: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'mm_point'"):
+        load_study(repository, "mmpoint", "smoke")
