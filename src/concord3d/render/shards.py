@@ -1,0 +1,359 @@
+"""A content-addressed store of rendered views: what is already drawn and intact is never drawn again.
+
+A shard holds the pictures of up to 512 objects in one uncompressed ``.npy`` file. Its name is the hash of the view
+specification and of the arrays of its objects, so it serves every data set and run that needs these pictures. The
+record beside it (``.json``) gives its size and checksum. An index lists the shards of one ordered list of objects.
+
+Shape legend: S objects, V views, H and W image height and width, C channels, B batch, m views per item.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concord3d.errors import BadCloud, ConfigError, RenderError, UnreadableFile
+from concord3d.files import atomic_path, canonical_json, content_hash, read_json, sha256_file, write_json
+from concord3d.geometry.mesh import Mesh
+from concord3d.render.interface import Renderer, Views
+from concord3d.render.view_spec import POINTCLIP_V2, RING_SIZES, ViewSpec
+
+SHARD_OBJECTS = 512
+_FORMAT = 1
+_CAMERA_DISTANCE = 2.6  # of orbit_cameras
+_DEPTH_GREY_RANGE = 200
+_BLOCK = 32
+
+_log = logging.getLogger(__name__)
+
+_Draw = Callable[[slice], NDArray[np.uint8]]
+
+
+class HasMesh(Protocol):
+    """Anything that carries a mesh, such as the ``NamedMesh`` of a data set."""
+
+    @property
+    def mesh(self) -> Mesh:
+        """The mesh."""
+
+
+@dataclass(frozen=True)
+class BuildCount:
+    """How many shards a build drew and how many it found intact."""
+
+    rendered: int
+    kept: int
+
+
+class ViewSet:
+    """Read access to the views of an ordered list of objects; see :func:`open_view_set`.
+
+    Attributes:
+        num_objects: S.
+        num_views: V.
+        image_size: H = W.
+        channels: C, 3 for colour or 1 for depth.
+        images: One memory-mapped (n, V, H, W, C) uint8 array per shard, in order.
+    """
+
+    def __init__(self, index_path: Path) -> None:
+        self._index_path = index_path
+        index = _read_index(index_path)
+        spec = index["spec"]
+        self.num_objects: int = index["num_objects"]
+        self.num_views: int = index["num_views"]
+        self.image_size: int = spec["image_size"]
+        self.channels: int = index["channels"]
+        self.spec: dict[str, Any] = spec
+        store = index_path.parent / index["store"]
+        self._first = np.cumsum([0, *(shard["rows"] for shard in index["shards"])])
+        self.images: list[NDArray[np.uint8]] = [self._map(store, shard) for shard in index["shards"]]
+
+    def __reduce__(self) -> tuple[Callable[[Path], ViewSet], tuple[Path]]:
+        # A copy sent to a worker process opens the files again instead of carrying the pictures.
+        return open_view_set, (self._index_path,)
+
+    def _map(self, store: Path, shard: dict[str, Any]) -> NDArray[np.uint8]:
+        path = store / shard["file"]
+        expected = (shard["rows"], self.num_views, self.image_size, self.image_size, self.channels)
+        remedy = "run the rendering step again: it remakes this shard alone"
+        if not path.is_file() or path.stat().st_size != shard["bytes"]:
+            found = f"{path.stat().st_size} bytes" if path.is_file() else "no file"
+            raise UnreadableFile(
+                "A shard of views is damaged",
+                where=path,
+                expected=f"{shard['bytes']} bytes",
+                found=found,
+                next_step=remedy,
+            )
+        try:
+            images = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise UnreadableFile("A shard of views is damaged", where=path, found=error, next_step=remedy) from error
+        if images.dtype != np.uint8 or images.shape != expected:
+            raise UnreadableFile(
+                "A shard of views has another form",
+                where=path,
+                expected=f"uint8 {expected}",
+                found=f"{images.dtype} {images.shape}",
+                next_step=remedy,
+            )
+        return images
+
+    def read(self, object_index: NDArray[np.int64], view_index: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return some views of some objects.
+
+        Args:
+            object_index: (B,) int64 in [0, S).
+            view_index: (B, m) int64 in [0, V).
+
+        Returns:
+            (B, m, H, W, C) uint8.
+
+        Raises:
+            RenderError: An index is out of range, or the shapes do not fit.
+        """
+        objects, views = np.asarray(object_index), np.asarray(view_index)
+        if objects.ndim != 1 or views.ndim != 2 or len(objects) != len(views):
+            raise RenderError(
+                "Indices of views have the wrong shape", expected="(B,) and (B, m)", found=(objects.shape, views.shape)
+            )
+        for name, index, limit in (("object", objects, self.num_objects), ("view", views, self.num_views)):
+            if index.size and not 0 <= index.min() <= index.max() < limit:
+                raise RenderError(
+                    f"A {name} index is out of range",
+                    where=self._index_path,
+                    expected=f"[0, {limit})",
+                    found=f"[{index.min()}, {index.max()}]",
+                )
+        size = self.image_size
+        out = np.empty((*views.shape, size, size, self.channels), np.uint8)
+        shard_of = np.searchsorted(self._first, objects, side="right") - 1
+        for shard in np.unique(shard_of):
+            chosen = np.flatnonzero(shard_of == shard)
+            rows = objects[chosen] - self._first[shard]
+            out[chosen] = self.images[shard][rows[:, None], views[chosen]]
+        return out
+
+
+def open_view_set(index_path: Path) -> ViewSet:
+    """Open the views listed in an index; sizes and forms of all shards are checked, not their checksums.
+
+    Raises:
+        UnreadableFile: The index or a shard is absent or damaged.
+    """
+    return ViewSet(index_path)
+
+
+def _read_index(index_path: Path) -> dict[str, Any]:
+    index = read_json(index_path)
+    if not isinstance(index, dict) or index.get("format") != _FORMAT:
+        raise UnreadableFile(
+            "Not an index of views", where=index_path, expected=f"format {_FORMAT}", next_step="run the rendering again"
+        )
+    return index
+
+
+def render_mesh_views(
+    meshes: Iterable[HasMesh], spec: ViewSpec, store: Path, index_path: Path, *, renderer: Renderer | None = None
+) -> BuildCount:
+    """Draw every mesh, scaled to the unit sphere, from the cameras of ``spec``, unless it is stored already.
+
+    Args:
+        meshes: Objects with a ``mesh``, in the order in which they will be read.
+        spec: A ring of cameras drawn by ``open3d`` or ``pytorch3d``.
+        store: Folder of shards, shared between view sets.
+        index_path: The index to write.
+        renderer: The renderer named in ``spec``; by default it is made here.
+
+    Raises:
+        BadMesh: A mesh cannot be drawn; the message names it.
+        ConfigError: ``spec`` is not for meshes, or names another renderer.
+        DependencyMissing: The renderer's library is absent.
+    """
+    if spec.view_set not in RING_SIZES or spec.renderer == "points":
+        raise ConfigError("These views cannot be drawn from meshes", where="view_set/renderer", found=spec.identity())
+    if renderer is not None and renderer.name != spec.renderer:
+        raise ConfigError("The renderer is not the specified one", expected=spec.renderer, found=renderer.name)
+    cameras = spec.cameras()
+    chosen = renderer
+    builder = _Builder(spec, store)
+    for batch in _batches(meshes):
+        ready = [
+            item.mesh.validated(getattr(item, "name", None) or f"mesh {builder.num_objects + offset}").normalized()
+            for offset, item in enumerate(batch)
+        ]
+
+        def draw(rows: slice, ready: list[Mesh] = ready) -> NDArray[np.uint8]:
+            nonlocal chosen
+            chosen = chosen or make_renderer(spec.renderer)
+            return np.stack([_picture(chosen.render(mesh, cameras), spec) for mesh in ready[rows]])
+
+        builder.add([_mesh_hash(mesh) for mesh in ready], draw)
+    return builder.finish(index_path)
+
+
+def render_cloud_views(points: NDArray[np.floating], spec: ViewSpec, store: Path, index_path: Path) -> BuildCount:
+    """Draw depth views of every cloud, unless they are stored already.
+
+    Args:
+        points: (S, P, 3), any position and scale, y up. The array may be memory-mapped.
+        spec: ``pointclip_v2_10``, or a ring drawn by ``points`` (splats of the cloud scaled to the unit sphere).
+        store: Folder of shards, shared between view sets.
+        index_path: The index to write.
+
+    Raises:
+        BadCloud: Wrong shape, or coordinates that are not finite; the message gives the index.
+        ConfigError: ``spec`` is not for clouds.
+    """
+    if spec.renderer != "points":
+        raise ConfigError("These views cannot be drawn from clouds", where="renderer", found=spec.renderer)
+    if points.ndim != 3 or points.shape[2] != 3 or 0 in points.shape:
+        raise BadCloud("Clouds have the wrong shape", expected="(S, P, 3)", found=points.shape)
+    builder = _Builder(spec, store)
+    for start in range(0, len(points), SHARD_OBJECTS):
+        batch = np.ascontiguousarray(points[start : start + SHARD_OBJECTS], dtype=np.float32)
+        bad = np.flatnonzero(~np.isfinite(batch).all(axis=(1, 2)))
+        if len(bad):
+            raise BadCloud("A cloud holds coordinates that are not finite", found=f"index {start + bad[0]}")
+        builder.add([_array_hash(cloud) for cloud in batch], partial(_draw_clouds, batch, spec))
+    return builder.finish(index_path)
+
+
+def make_renderer(name: str) -> Renderer:
+    """Return the mesh renderer called ``name`` in a view specification."""
+    if name == "pytorch3d":
+        from concord3d.render.pytorch3d_adapter import PyTorch3DRenderer
+
+        return PyTorch3DRenderer()
+    if name == "open3d":
+        from concord3d.render.open3d_adapter import Open3DRenderer
+
+        return Open3DRenderer()
+    raise ConfigError("Not a renderer of meshes", where="renderer", expected="open3d or pytorch3d", found=name)
+
+
+class _Builder:
+    """Keeps or draws one shard after the other and collects the index."""
+
+    def __init__(self, spec: ViewSpec, store: Path) -> None:
+        self._spec, self._store = spec, store
+        self._entries: list[dict[str, Any]] = []
+        self.num_objects = 0
+        self._kept = 0
+
+    def add(self, object_hashes: Sequence[str], draw: _Draw) -> None:
+        key = content_hash({"format": _FORMAT, "spec": self._spec.identity(), "objects": list(object_hashes)})
+        path = self._store / key[:2] / f"{key}.npy"
+        rows = len(object_hashes)
+        record = _intact_record(path)
+        if record is None:
+            record = self._render(path, rows, draw)
+            _log.info("views %d-%d drawn: %s", self.num_objects, self.num_objects + rows - 1, path.name)
+        else:
+            self._kept += 1
+        relative = path.relative_to(self._store).as_posix()
+        self._entries.append({"file": relative, "rows": rows, "bytes": record["bytes"], "sha256": record["sha256"]})
+        self.num_objects += rows
+
+    def _render(self, path: Path, rows: int, draw: _Draw) -> dict[str, Any]:
+        spec = self._spec
+        shape = (rows, spec.num_views, spec.image_size, spec.image_size, spec.channels)
+        with atomic_path(path) as temporary:
+            # Written in place: a shard of large pictures does not fit into memory.
+            images = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+            for start in range(0, rows, _BLOCK):
+                block = slice(start, min(start + _BLOCK, rows))
+                images[block] = draw(block)
+            images.flush()
+            del images
+            record = {"bytes": temporary.stat().st_size, "sha256": sha256_file(temporary)}
+        write_json(path.with_suffix(".json"), record)
+        return record
+
+    def finish(self, index_path: Path) -> BuildCount:
+        if not self._entries:
+            raise RenderError("There is nothing to draw", where=index_path, expected="at least one object")
+        index_path.parent.mkdir(parents=True, exist_ok=True)
+        write_json(
+            index_path,
+            {
+                "format": _FORMAT,
+                "spec": self._spec.identity(),
+                "num_objects": self.num_objects,
+                "num_views": self._spec.num_views,
+                "channels": self._spec.channels,
+                "store": Path(os.path.relpath(self._store, index_path.parent)).as_posix(),
+                "shards": self._entries,
+            },
+        )
+        return BuildCount(len(self._entries) - self._kept, self._kept)
+
+
+def _intact_record(path: Path) -> dict[str, Any] | None:
+    """Return the record of a shard whose every byte is as recorded, else None."""
+    try:
+        record = read_json(path.with_suffix(".json"))
+        size, digest = record["bytes"], record["sha256"]
+        intact = path.stat().st_size == size and sha256_file(path) == digest
+    except (UnreadableFile, OSError, KeyError, TypeError):
+        return None
+    if not intact:
+        _log.warning("a stored shard of views is damaged and will be drawn again: %s", path)
+        return None
+    return {"bytes": size, "sha256": digest}
+
+
+def _batches(items: Iterable[HasMesh]) -> Iterator[list[HasMesh]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, SHARD_OBJECTS)):
+        yield batch
+
+
+def _array_hash(*arrays: NDArray[Any] | None) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        head = None if array is None else [array.dtype.str, list(array.shape)]
+        digest.update(canonical_json(head).encode())
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def _mesh_hash(mesh: Mesh) -> str:
+    return _array_hash(mesh.vertices, mesh.faces, mesh.face_colors)
+
+
+def _picture(views: Views, spec: ViewSpec) -> NDArray[np.uint8]:
+    return views.color if spec.content == "color" else depth_to_grey(views.depth)
+
+
+def depth_to_grey(depth: NDArray[np.floating]) -> NDArray[np.uint8]:
+    """Map (…, H, W) depths of an object in the unit sphere to (…, H, W, 1) grey: near 0, far 200, background 255."""
+    fraction = np.clip((depth - (_CAMERA_DISTANCE - 1)) / 2, 0, 1)
+    return np.where(depth > 0, np.rint(_DEPTH_GREY_RANGE * fraction), 255).astype(np.uint8)[..., None]
+
+
+def _draw_clouds(clouds: NDArray[np.float32], spec: ViewSpec, rows: slice) -> NDArray[np.uint8]:
+    import torch
+
+    from concord3d.render.points import depth_views, realistic_projection
+
+    points = clouds[rows]
+    if spec.view_set == POINTCLIP_V2:
+        return realistic_projection(torch.from_numpy(points), spec.image_size).numpy()[..., None]
+    centred = points - (points.min(axis=1, keepdims=True) + points.max(axis=1, keepdims=True)) / 2
+    radius = np.linalg.norm(centred, axis=2).max(axis=1)[:, None, None]
+    unit = torch.from_numpy(centred / np.maximum(radius, 1e-12))
+    splat = max(1, round(spec.image_size / 64))
+    return depth_to_grey(depth_views(unit, spec.cameras(), radius_px=splat).numpy())

@@ -1,0 +1,95 @@
+"""Which pictures a set of views holds, and the cameras behind each named set."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from concord3d.errors import ConfigError, nearest
+from concord3d.geometry.cameras import Cameras, orbit_cameras
+
+# Raise a renderer's number whenever its pictures change: stored views of the old number are then made anew.
+RENDERER_VERSIONS = {"open3d": 1, "pytorch3d": 1, "points": 1}
+RING_SIZES = {"ring24": 24, "ring12": 12}
+POINTCLIP_V2 = "pointclip_v2_10"
+VIEW_SETS = (*RING_SIZES, POINTCLIP_V2)
+CONTENTS = {"color": 3, "depth": 1}
+
+
+@dataclass(frozen=True)
+class ViewSpec:
+    """A description of a set of views; it is part of the identity of every stored picture.
+
+    Attributes:
+        view_set: ``ring24``, ``ring12`` or ``pointclip_v2_10``.
+        image_size: H = W in pixels.
+        content: ``color`` (3 channels) or ``depth`` (1 channel, near dark, background white).
+        renderer: ``open3d``, ``pytorch3d`` (meshes) or ``points`` (clouds).
+        seed: Seed of the elevations of ``ring24``.
+    """
+
+    view_set: str
+    image_size: int = 64
+    content: str = "color"
+    renderer: str = "open3d"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for key, value, valid in (
+            ("view_set", self.view_set, VIEW_SETS),
+            ("content", self.content, tuple(CONTENTS)),
+            ("renderer", self.renderer, tuple(RENDERER_VERSIONS)),
+        ):
+            if value not in valid:
+                raise ConfigError(
+                    f"Unknown {key}{nearest(value, valid)}", where=key, expected=", ".join(valid), found=value
+                )
+        if self.image_size < 16:
+            raise ConfigError("The image is too small", where="image_size", expected=">= 16", found=self.image_size)
+        if self.renderer == "points" and self.content != "depth":
+            raise ConfigError("Bare points have no colour", where="content", expected="depth", found=self.content)
+        if self.view_set == POINTCLIP_V2 and self.renderer != "points":
+            raise ConfigError(
+                f"{POINTCLIP_V2} draws bare points", where="renderer", expected="points", found=self.renderer
+            )
+
+    @property
+    def num_views(self) -> int:
+        """Pictures per object."""
+        return 10 if self.view_set == POINTCLIP_V2 else RING_SIZES[self.view_set]
+
+    @property
+    def channels(self) -> int:
+        """Channels per picture: 3 for colour, 1 for depth."""
+        return CONTENTS[self.content]
+
+    def identity(self) -> dict[str, str | int]:
+        """Return everything that decides the pictures, with the version of the renderer."""
+        return {**asdict(self), "renderer_version": RENDERER_VERSIONS[self.renderer]}
+
+    def cameras(self) -> Cameras:
+        """Return the cameras of a ring.
+
+        ``ring24`` stands every 15 degrees at elevations drawn once from [25, 30] (mm_point spec 1.1, offline
+        fallback); ``ring12`` every 30 degrees at 30 degrees (cross_most spec 1.3).
+
+        Raises:
+            ConfigError: The set has no pinhole cameras.
+        """
+        if self.view_set == "ring24":
+            elevation = np.random.default_rng(self.seed).uniform(25.0, 30.0, 24)
+            return orbit_cameras(np.arange(24) * 15.0, elevation, image_size=self.image_size)
+        if self.view_set == "ring12":
+            return orbit_cameras(np.arange(12) * 30.0, 30.0, image_size=self.image_size)
+        raise ConfigError("This set of views is a projection without cameras", where="view_set", found=self.view_set)
+
+
+def mesh_view_spec(view_set: str = "ring24", image_size: int = 64, *, seed: int = 0) -> ViewSpec:
+    """Return the usual specification for meshes: colour pictures by Open3D."""
+    return ViewSpec(view_set, image_size, "color", "open3d", seed)
+
+
+def cloud_view_spec(view_set: str = POINTCLIP_V2, image_size: int = 64, *, seed: int = 0) -> ViewSpec:
+    """Return the usual specification for bare clouds: depth pictures of points."""
+    return ViewSpec(view_set, image_size, "depth", "points", seed)
