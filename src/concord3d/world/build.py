@@ -1,0 +1,280 @@
+"""Building a synthetic data set in the on-disk layout of a real one.
+
+Each shape has its own source of randomness, derived from the recipe's seed and the shape's identity, so that the bytes
+do not depend on the number of workers. Splits, and data sets of different families, never share a shape.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concord3d.errors import BadMesh, ConfigError, nearest
+from concord3d.files import write_json
+from concord3d.geometry.mesh import Mesh, sample_surface
+from concord3d.world import part_taxonomy, writers
+from concord3d.world.objects import CATEGORIES, WorldObject, generate
+from concord3d.world.scan import object_in_box, object_only, perturbed_box, scan_scene
+
+SCANOBJECTNN_CLASSES = (
+    "bag", "bin", "box", "cabinet", "chair", "desk", "display", "door", "shelf", "table", "bed", "pillow", "sink",
+    "sofa", "toilet",
+)  # fmt: skip
+MODELNET10_CLASSES = (
+    "bathtub", "bed", "chair", "desk", "dresser", "monitor", "night_stand", "sofa", "table", "toilet",
+)  # fmt: skip
+_ONLY_SCANNED = {"bag", "bin", "box", "cabinet", "display", "shelf", "pillow"}
+MODELNET40_CLASSES = tuple(sorted(name for name in CATEGORIES if name not in _ONLY_SCANNED))
+
+_SCANNED = tuple(writers.SCANOBJECTNN_FILES)
+_PERTURBATIONS_PER_OBJECT = 5
+_SPLIT_OFFSET = {"train": 0, "val": 1_000_000, "test": 2_000_000}
+_FAMILY_OFFSET = 10_000_000
+
+
+@dataclass(frozen=True)
+class _Layout:
+    family: int
+    splits: tuple[str, ...]
+    categories: tuple[str, ...]
+    folder: str
+
+
+# Data sets of one family are made of the same shapes, as ModelNet10 is of ModelNet40 and the three scanned sets are.
+_LAYOUTS: dict[str, _Layout] = {
+    "modelnet40": _Layout(0, ("train", "test"), MODELNET40_CLASSES, "modelnet40_ply_hdf5_2048"),
+    "modelnet10": _Layout(0, ("train", "test"), MODELNET10_CLASSES, "modelnet10_hdf5_2048"),
+    "modelnet40_off": _Layout(0, ("train", "test"), MODELNET40_CLASSES, "ModelNet40"),
+    **{name: _Layout(1, ("train", "test"), SCANOBJECTNN_CLASSES, "h5_files") for name in _SCANNED},
+    "shapenetpart": _Layout(2, ("train", "val", "test"), part_taxonomy.WORLD_CATEGORIES, "shapenet_part_seg_hdf5_data"),
+    "shapenet": _Layout(3, ("train",), CATEGORIES, "ShapeNet"),
+}
+WORLD_DATASETS: tuple[str, ...] = tuple(_LAYOUTS)
+
+
+@dataclass(frozen=True)
+class WorldRecipe:
+    """What to build.
+
+    Attributes:
+        dataset: One of ``WORLD_DATASETS``.
+        splits: Shapes per split; they are spread evenly over the categories.
+        categories: Restriction to these, or None for all that the real set has. Labels keep the official numbers.
+        num_points: Points per cloud.
+        seed: The world's seed.
+    """
+
+    dataset: str
+    splits: dict[str, int]
+    categories: tuple[str, ...] | None
+    num_points: int
+    seed: int
+
+    def validated(self) -> WorldRecipe:
+        """Return self.
+
+        Raises:
+            ConfigError: An unknown data set, split or category, or a count that is impossible.
+        """
+        if self.dataset not in _LAYOUTS:
+            raise ConfigError(
+                f"The world cannot write '{self.dataset}'{nearest(self.dataset, WORLD_DATASETS)}",
+                where="dataset", expected=", ".join(WORLD_DATASETS), found=self.dataset,
+            )  # fmt: skip
+        layout = _LAYOUTS[self.dataset]
+        limit = _SPLIT_OFFSET["val"]
+        for split, count in self.splits.items():
+            if split not in layout.splits:
+                raise ConfigError(
+                    f"'{self.dataset}' has no split '{split}'{nearest(split, layout.splits)}",
+                    where="splits", expected=", ".join(layout.splits), found=split,
+                )  # fmt: skip
+            if not 0 < count < limit:
+                expected = f"1 to {limit - 1}"
+                raise ConfigError(
+                    "Impossible number of shapes", where=f"splits.{split}", expected=expected, found=count
+                )
+        for category in self.categories or ():
+            if category not in layout.categories:
+                raise ConfigError(
+                    f"'{self.dataset}' has no category '{category}'{nearest(category, layout.categories)}",
+                    where="categories", expected=", ".join(layout.categories), found=category,
+                )  # fmt: skip
+        if self.num_points < 1 or self.seed < 0 or not self.splits or self.categories == ():
+            raise ConfigError(
+                "A world recipe needs points, a seed, splits and categories",
+                expected="num_points >= 1, seed >= 0, at least one split, categories null or not empty",
+                found=asdict(self),
+            )
+        return self
+
+
+@dataclass(frozen=True)
+class _Task:
+    """One world object and how many clouds are made of it (more than one for perturbed scans)."""
+
+    split: str
+    category: str
+    index: int
+    copies: int = 1
+
+    @property
+    def name(self) -> str:
+        return f"{self.category}_{self.index:08d}"
+
+
+@dataclass(frozen=True)
+class _Made:
+    """Clouds of one object: (copies, P, 3) points, perhaps (copies, P) labels of points, perhaps a row of captions."""
+
+    points: NDArray[np.float32]
+    point_labels: NDArray[np.int64] | None = None
+    caption: dict[str, str] | None = None
+
+
+def build_dataset(recipe: WorldRecipe, out: Path, workers: int = 1) -> None:
+    """Write a synthetic data set in the layout of the real one, and ``world.json`` with the recipe as the last file.
+
+    Args:
+        recipe: What to build.
+        out: Folder of this data set alone; an earlier layout in it is replaced.
+        workers: Processes; the bytes are the same for any number.
+
+    Raises:
+        ConfigError: The recipe is impossible.
+    """
+    layout = _LAYOUTS[recipe.validated().dataset]
+    (out / "world.json").unlink(missing_ok=True)
+    shutil.rmtree(out / layout.folder, ignore_errors=True)
+    tasks = [task for split in layout.splits if split in recipe.splits for task in _tasks(recipe, split)]
+    make = partial(_make, recipe, out)
+    if workers <= 1:
+        made = [make(task) for task in tasks]
+    else:
+        # Forked, because a spawned process would run the caller's main script again.
+        context = multiprocessing.get_context("fork")
+        with ProcessPoolExecutor(workers, mp_context=context) as pool:
+            made = list(pool.map(make, tasks, chunksize=max(1, min(16, len(tasks) // (4 * workers)))))
+    _write_collected(recipe, out, tasks, made)
+    counts = {split: sum(task.copies for task in tasks if task.split == split) for split in recipe.splits}
+    write_json(out / "world.json", {"recipe": asdict(recipe), "shapes": counts, "data_kind": "synthetic"})
+
+
+def _tasks(recipe: WorldRecipe, split: str) -> list[_Task]:
+    """Spread the split's shapes evenly over the categories; which get one more is drawn by the seed."""
+    layout = _LAYOUTS[recipe.dataset]
+    categories = tuple(name for name in layout.categories if name in (recipe.categories or layout.categories))
+    order = np.random.default_rng([recipe.seed, _SPLIT_OFFSET[split], 1]).permutation(len(categories))
+    share, rest = divmod(recipe.splits[split], len(categories))
+    per_object = _PERTURBATIONS_PER_OBJECT if recipe.dataset == "scanobjectnn_pb_t50_rs" else 1
+    first = layout.family * _FAMILY_OFFSET + _SPLIT_OFFSET[split]
+    tasks = []
+    for place, category in zip(order.argsort(), categories, strict=True):
+        clouds = share + (1 if place < rest else 0)
+        for number, start in enumerate(range(0, clouds, per_object)):
+            tasks.append(_Task(split, category, first + number, min(per_object, clouds - start)))
+    return tasks
+
+
+def _rng(recipe: WorldRecipe, task: _Task, purpose: int) -> np.random.Generator:
+    return np.random.default_rng([recipe.seed, CATEGORIES.index(task.category), task.index, purpose])
+
+
+def _make(recipe: WorldRecipe, out: Path, task: _Task) -> _Made:
+    """Generate one object and what the data set keeps of it; mesh files are written here."""
+    obj = generate(task.category, task.index, recipe.seed)
+    rng = _rng(recipe, task, 0)
+    if recipe.dataset in _SCANNED:
+        return _scanned(recipe, task, obj, rng)
+    if recipe.dataset == "modelnet40_off":
+        writers.write_modelnet_off(out, task.category, task.split, task.name, obj.mesh)
+        return _Made(np.empty((0, 0, 3), np.float32))
+    if recipe.dataset == "shapenetpart":
+        _, numbers = part_taxonomy.official_parts(task.category, obj.part_names)
+        mesh, face_numbers = _annotated(obj, numbers)
+        sample = sample_surface(mesh, recipe.num_points, rng)
+        return _Made(_unit_sphere(sample.points)[None], face_numbers[sample.face_index][None])
+    if recipe.dataset == "shapenet":
+        mesh = obj.mesh.normalized()
+        points = sample_surface(mesh, recipe.num_points, rng).points
+        writers.write_shapenet_model(out, task.category, task.name, points, mesh)
+        texts = {kind: getattr(obj.captions, kind) for kind in ("name", "descriptive", "noisy")}
+        return _Made(points[:0][None], caption={"category": task.category, "model": task.name, **texts})
+    return _Made(_unit_sphere(sample_surface(obj.mesh, recipe.num_points, rng).points)[None])
+
+
+def _scanned(recipe: WorldRecipe, task: _Task, obj: WorldObject, rng: np.random.Generator) -> _Made:
+    """Scan one object beside another; the three variants crop the same scan."""
+    other = SCANOBJECTNN_CLASSES[int(rng.integers(len(SCANOBJECTNN_CLASSES)))]
+    neighbour = generate(other, task.index + _FAMILY_OFFSET // 2, recipe.seed)
+    scene = scan_scene(obj, recipe.num_points, rng, [neighbour.mesh])
+    crop = {
+        "scanobjectnn_obj_bg": object_in_box,
+        "scanobjectnn_obj_only": object_only,
+        "scanobjectnn_pb_t50_rs": perturbed_box,
+    }[recipe.dataset]
+    crop_rng = _rng(recipe, task, 1 + _SCANNED.index(recipe.dataset))
+    clouds = [crop(scene, recipe.num_points, crop_rng) for _ in range(task.copies)]
+    foreground = np.stack([mask for _, mask in clouds])
+    return _Made(np.stack([points for points, _ in clouds]), np.where(foreground, 1, -1).astype(np.int64))
+
+
+def _annotated(obj: WorldObject, numbers: NDArray[np.int64]) -> tuple[Mesh, NDArray[np.int64]]:
+    """Return the mesh without faces that have no official part, and the official part number of each face left."""
+    if obj.mesh.face_parts is None:
+        raise BadMesh("A world object has no part labels", where=obj.category)
+    face_numbers = numbers[obj.mesh.face_parts]
+    keep = face_numbers >= 0
+    mesh = Mesh(obj.mesh.vertices, obj.mesh.faces[keep]).validated(where=f"{obj.category} {obj.index}")
+    return mesh, face_numbers[keep]
+
+
+def _unit_sphere(points: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return (P, 3) points with zero mean and the farthest at distance 1, as in the ModelNet40 release (spec 1.2)."""
+    centred = points.astype(np.float64) - points.mean(axis=0, dtype=np.float64)
+    return (centred / max(float(np.linalg.norm(centred, axis=1).max()), 1e-12)).astype(np.float32)
+
+
+def _collect(recipe: WorldRecipe, split: str, tasks: list[_Task], made: list[_Made]) -> writers.LabelledClouds:
+    """Gather one split, in an order shuffled by the seed."""
+    layout = _LAYOUTS[recipe.dataset]
+    chosen = [(task, item) for task, item in zip(tasks, made, strict=True) if task.split == split]
+    if recipe.dataset == "shapenetpart":
+        numbers = {name: part_taxonomy.official_parts(name, ())[0] for name in layout.categories}
+    else:
+        numbers = {name: number for number, name in enumerate(layout.categories)}
+    points = np.concatenate([item.points for _, item in chosen])
+    labels = np.array([numbers[task.category] for task, _ in chosen for _ in range(task.copies)], dtype=np.int64)
+    names = [f"{task.category}/{task.name}_{copy}" for task, _ in chosen for copy in range(task.copies)]
+    marks = [item.point_labels for _, item in chosen if item.point_labels is not None]
+    order = np.random.default_rng([recipe.seed, _SPLIT_OFFSET[split], 2]).permutation(len(points))
+    return writers.LabelledClouds(
+        points[order],
+        labels[order],
+        tuple(names[i] for i in order),
+        np.concatenate(marks)[order] if marks else None,
+    )
+
+
+def _write_collected(recipe: WorldRecipe, out: Path, tasks: list[_Task], made: list[_Made]) -> None:
+    """Write the files that hold more than one shape."""
+    if recipe.dataset == "shapenet":
+        writers.write_captions(out, [item.caption for item in made if item.caption is not None])
+        return
+    if recipe.dataset == "modelnet40_off":
+        return
+    splits = {split: _collect(recipe, split, tasks, made) for split in recipe.splits}
+    if recipe.dataset in _SCANNED:
+        writers.write_scanobjectnn(out, recipe.dataset, splits)
+    elif recipe.dataset == "shapenetpart":
+        writers.write_shapenetpart_h5(out, splits)
+    else:
+        write = writers.write_modelnet_h5 if recipe.dataset == "modelnet40" else writers.write_modelnet10_h5
+        write(out, splits, _LAYOUTS[recipe.dataset].categories)
