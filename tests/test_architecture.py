@@ -1,0 +1,92 @@
+"""The direction of dependencies, the weight of imports, and what the sources may not do."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Packages each package may import; files at the root of the package (errors, files) are open to all.
+ALLOWED = {
+    "config": set(),
+    "geometry": set(),
+    "world": {"geometry"},
+    "render": {"geometry"},
+    "models": {"geometry"},
+    "losses": {"geometry"},
+    "methods": {"geometry", "models", "losses", "config"},
+    "data": {"geometry", "config"},
+    "features": {"geometry", "data", "models"},
+    "training": {"geometry", "render", "models", "losses", "methods", "data", "features", "config", "provenance"},
+    "evaluation": {"geometry", "models", "losses", "methods", "data", "features", "training", "config"},
+    "reporting": {"config", "evaluation.statistics", "provenance"},
+    "provenance": {"config"},
+    "commands": {"config", "data", "evaluation", "geometry", "render", "reporting", "provenance"},
+}
+ROOT_MODULES = {"errors", "files", "cli"}
+PAPER_METHODS = {"mm_point", "supervised", "random_init"}
+
+
+def _imports(path: Path) -> set[str]:
+    modules = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            modules |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            modules |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return modules
+
+
+def _sources(repository: Path) -> list[Path]:
+    return sorted((repository / "src" / "concord3d").rglob("*.py"))
+
+
+def test_dependencies_point_one_way(repository: Path) -> None:
+    package = repository / "src" / "concord3d"
+    wrong = []
+    for path in _sources(repository):
+        parts = path.relative_to(package).parts
+        if len(parts) == 1:
+            continue
+        for module in _imports(path):
+            if not module.startswith("concord3d."):
+                continue
+            target = module.removeprefix("concord3d.")
+            top = target.split(".")[0]
+            allowed = ALLOWED[parts[0]] | {parts[0]} | ROOT_MODULES
+            if top not in allowed and not any(target == a or target.startswith(f"{a}.") for a in allowed):
+                wrong.append(f"{path.relative_to(package)} -> {module}")
+    assert not wrong, wrong
+
+
+def test_methods_never_import_each_other(repository: Path) -> None:
+    methods = repository / "src" / "concord3d" / "methods"
+    for path in methods.glob("*.py"):
+        if path.stem in PAPER_METHODS:
+            others = {f"concord3d.methods.{name}" for name in PAPER_METHODS - {path.stem}}
+            assert not _imports(path) & others
+
+
+def test_sources_never_import_the_workflow_tools(repository: Path) -> None:
+    for path in _sources(repository):
+        assert not {module.split(".")[0] for module in _imports(path)} & {"snakemake", "dvc"}, path
+
+
+def test_nothing_unpickles_or_reads_the_current_directory(repository: Path) -> None:
+    for path in _sources(repository):
+        text = path.read_text()
+        for forbidden in ("import pickle", "allow_pickle=True", "weights_only=False", "Path.cwd(", "os.getcwd("):
+            assert forbidden not in text, (path, forbidden)
+
+
+@pytest.mark.parametrize("module", ["concord3d.cli", "concord3d.config.resolve", "concord3d.data.catalog"])
+def test_light_modules_import_no_heavy_library(module: str) -> None:
+    code = f"import sys, {module}; print([m for m in ('torch', 'open3d', 'sklearn', 'matplotlib') if m in sys.modules])"
+    completed = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
+    assert completed.stdout.strip() == "[]"
+
+
+def test_workflow_scripts_stay_thin(repository: Path) -> None:
+    for path in (repository / "workflow_scripts").glob("*.py"):
+        assert len(path.read_text().splitlines()) < 60, path

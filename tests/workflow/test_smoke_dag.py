@@ -1,0 +1,89 @@
+"""The whole graph, end to end, at the smoke scale."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.workflow.conftest import call, copy_tree, tree_hash
+
+pytestmark = pytest.mark.workflow
+
+RESULTS = Path("results/smoke/mm_point")
+# Records of a run hold its wall time; everything else must not depend on when or where it was made.
+RECORDS = ("provenance",)
+
+
+def test_a_run_leaves_the_contract_behind(smoke_run: Path) -> None:
+    results = smoke_run / RESULTS
+    with (results / "metrics.csv").open() as stream:
+        rows = list(csv.DictReader(stream))
+    assert rows and {row["data_kind"] for row in rows} == {"synthetic"} and {row["scale"] for row in rows} == {"smoke"}
+    assert all(row["ci_low"] and row["ci_high"] for row in rows if row["metric"] == "overall_accuracy")
+    claims = json.loads((results / "claims.json").read_text())
+    assert {claim["scope"] for claim in claims} == {"synthetic"}
+    for name in ("README.md", "audit.csv", "ledger.md"):
+        assert (results / name).stat().st_size > 0
+    assert list((results / "tables").glob("*.tex")) and list((results / "figures").glob("*.svg"))
+    provenance = json.loads((results / "provenance" / "mm_point__s1.json").read_text())
+    assert len(provenance["git_commit"]) == 40 and provenance["git_dirty"] is False
+
+
+def test_a_second_call_has_nothing_to_do(smoke_run: Path) -> None:
+    completed = call(smoke_run, "snakemake", "--cores", "2", "--config", "scale=smoke", "--dry-run")
+    assert "Nothing to be done" in completed.stdout + completed.stderr
+
+
+def test_another_folder_and_one_core_give_the_same_bytes(
+    smoke_run: Path, repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = copy_tree(repository, tmp_path_factory.mktemp("other"))
+    completed = call(other, "snakemake", "--cores", "1", "--config", "scale=smoke")
+    assert completed.returncode == 0, completed.stderr[-5000:]
+    assert tree_hash(other / RESULTS, RECORDS) == tree_hash(smoke_run / RESULTS, RECORDS)
+    weights = Path("artifacts/smoke/mm_point/train/mm_point__s1/model.safetensors")
+    assert (other / weights).read_bytes() == (smoke_run / weights).read_bytes()
+
+
+def test_one_missing_table_is_remade_alone(smoke_run: Path) -> None:
+    before = tree_hash(smoke_run / RESULTS)
+    (smoke_run / RESULTS / "metrics.csv").unlink()
+    completed = call(smoke_run, "snakemake", "--cores", "2", "--config", "scale=smoke")
+    assert completed.returncode == 0, completed.stderr[-5000:]
+    assert "rule pretrain" not in completed.stderr
+    assert tree_hash(smoke_run / RESULTS) == before
+
+
+@pytest.mark.parametrize("scale", ["demo", "small", "paper"])
+def test_every_scale_has_a_complete_graph(smoke_run: Path, scale: str) -> None:
+    completed = call(smoke_run, "snakemake", "--cores", "2", "--config", f"scale={scale}", "--dry-run", "--quiet")
+    assert completed.returncode == 0, completed.stderr[-3000:]
+
+
+def test_the_slurm_profile_builds_the_paper_graph(smoke_run: Path) -> None:
+    completed = call(
+        smoke_run, "snakemake", "--profile", "profiles/slurm", "--config", "scale=paper", "device=cuda", "--dry-run"
+    )
+    assert completed.returncode == 0, completed.stderr[-3000:]
+    assert "gpu=1" in completed.stdout + completed.stderr
+
+
+def test_a_misspelt_key_names_the_nearest(smoke_run: Path) -> None:
+    before = tree_hash(smoke_run / RESULTS)
+    completed = call(smoke_run, "snakemake", "--cores", "1", "--config", "scale=smoke", "divice=cpu")
+    assert completed.returncode != 0
+    assert "did you mean 'device'" in completed.stdout + completed.stderr
+    assert tree_hash(smoke_run / RESULTS) == before
+
+
+def test_a_missing_gated_data_set_is_named_with_its_step(smoke_run: Path) -> None:
+    marker = "data/raw/real/scanobjectnn_obj_bg/manifest.json"
+    completed = call(smoke_run, "snakemake", "--cores", "1", "--config", "scale=paper", "--retries", "0", "--", marker)
+    assert completed.returncode != 0
+    assert "LicenceGate" in completed.stdout + completed.stderr
+
+
+def test_the_workflow_is_lint_clean(smoke_run: Path) -> None:
+    completed = call(smoke_run, "snakemake", "--lint")
+    assert completed.returncode == 0, completed.stdout + completed.stderr
