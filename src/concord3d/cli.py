@@ -25,7 +25,7 @@ def run(root: Root = Path(), scale: ScaleOption = None, dry_run: bool = False) -
 
 @app.command()
 def doctor(root: Root = Path(), brief: bool = False) -> None:
-    """Check this machine: libraries, GPU, data, agreement of Snakemake and DVC, and the next command for each problem."""
+    """Check this machine: libraries, GPU, data, Snakemake against DVC, with the next command for each problem."""
     from concord3d.commands.doctor import examine
 
     raise typer.Exit(examine(root, brief=brief))

@@ -5,8 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-
-from tests.workflow.conftest import call, copy_tree, tree_hash
+from tests.workflow.clones import call, copy_tree, tree_hash
 
 pytestmark = pytest.mark.workflow
 

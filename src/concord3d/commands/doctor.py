@@ -69,7 +69,9 @@ def _open3d(_: Path) -> Iterator[Finding]:
 def _pytorch3d(_: Path) -> Iterator[Finding]:
     found = importlib.util.find_spec("pytorch3d") is not None
     detail = "importable" if found else "not installed; Open3D renders instead"
-    yield Finding("PyTorch3D (rendering on GPU)", "ok" if found else "note", detail, "" if found else "envs/pytorch3d.yaml")
+    yield Finding(
+        "PyTorch3D (rendering on GPU)", "ok" if found else "note", detail, "" if found else "envs/pytorch3d.yaml"
+    )
 
 
 def _gpu(_: Path) -> Iterator[Finding]:
@@ -140,6 +142,8 @@ def examine(root: Path, *, brief: bool) -> int:
     findings = [finding for check in (BRIEF if brief else FULL) for finding in check(root)]
     table = Table("subject", "state", "detail", "next step")
     for finding in findings:
-        table.add_row(finding.subject, f"[{COLOURS[finding.state]}]{finding.state}[/]", finding.detail, finding.next_step)
+        table.add_row(
+            finding.subject, f"[{COLOURS[finding.state]}]{finding.state}[/]", finding.detail, finding.next_step
+        )
     Console().print(table)
     return int(any(finding.state == "problem" for finding in findings))

@@ -1,6 +1,6 @@
 """After ``git clone``: bring artifacts with DVC, then make Snakemake accept them.
 
-Snakemake's provenance folder is not part of a clone and pulled files have arbitrary times, so it would redo all the work.
+Snakemake's provenance folder is not part of a clone and pulled files have arbitrary times, so it would redo all.
 ``snakemake --touch`` repairs that, but only after DVC has confirmed that every file is the recorded one.
 """
 
@@ -28,7 +28,7 @@ def hydrate(root: Path) -> None:
             where=root / "dvc.lock",
             expected="no difference",
             found=json.dumps(differences, indent=1),
-            next_step="undo your changes and run 'concord3d hydrate' again, or remake everything: snakemake --cores all",
+            next_step="undo your changes and hydrate again, or remake everything: snakemake --cores all",
         )
     call(root, "snakemake", "--touch", "--cores", "1", "--quiet", "all", check=True)
     print("Artifacts are in place. 'snakemake --cores all -n' has nothing to do.")

@@ -14,7 +14,7 @@ from concord3d.errors import ConfigError
 class _StrictLoader(yaml.SafeLoader):
     """Safe loader with YAML 1.2 booleans and floats, which refuses duplicate keys."""
 
-    yaml_implicit_resolvers = {  # noqa: RUF012 - the base class declares it so
+    yaml_implicit_resolvers = {
         first: [pair for pair in pairs if pair[0] not in ("tag:yaml.org,2002:bool", "tag:yaml.org,2002:float")]
         for first, pairs in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }

@@ -1,0 +1,49 @@
+"""Throw-away copies of this working tree, in which the real programs run."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+
+def tracked_files(root: Path) -> list[str]:
+    """Files of the working tree that git tracks or would track."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=root, text=True, capture_output=True, check=True
+    )
+    return [name for name in listing.stdout.splitlines() if (root / name).is_file()]
+
+
+def copy_tree(root: Path, target: Path) -> Path:
+    """Copy the working tree without its results into a git repository of its own."""
+    for name in tracked_files(root):
+        if not name.startswith(("results/", "dvc.lock")):
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(root / name, target / name)
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org", "-c", "core.hooksPath="]
+    for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], [*identity, "commit", "-q", "-m", "copy"]):
+        subprocess.run(["git", *arguments], cwd=target, check=True)
+    return target
+
+
+def call(folder: Path, program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+    """Run a program of the test environment in ``folder`` and capture its output."""
+    tools = Path(sys.executable).parent
+    variables = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1", **environment}
+    variables.pop("PYTHONPATH", None)
+    return subprocess.run(
+        [str(tools / program), *arguments], cwd=folder, env=variables, text=True, capture_output=True, check=False
+    )
+
+
+def tree_hash(folder: Path, exclude: tuple[str, ...] = ()) -> dict[str, str]:
+    """SHA-256 of every file below ``folder`` but those whose relative path starts with an excluded prefix."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and not str(path.relative_to(folder)).startswith(exclude)
+    }
