@@ -1,0 +1,78 @@
+"""Projection and classification heads."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+def projection_head_3d(in_dim: int, hidden: int, out: int) -> nn.Sequential:
+    """Build the head of a point feature: Linear, BatchNorm, ReLU, Linear, with biases.
+
+    Args:
+        in_dim: Width of the encoder feature.
+        hidden: Hidden width (1,024 in both public code bases).
+        out: Width of the projection.
+
+    Returns:
+        A module from (B, in_dim) to (B, out).
+
+    Source: spec 2.5.
+    """
+    return nn.Sequential(
+        nn.Linear(in_dim, hidden), nn.BatchNorm1d(hidden), nn.ReLU(inplace=True), nn.Linear(hidden, out)
+    )
+
+
+def projection_head_2d(in_dim: int, hidden: int, out: int) -> nn.Sequential:
+    """Build the head of an image feature: Linear, BatchNorm, ReLU, Linear, without biases.
+
+    Args:
+        in_dim: Width of the encoder feature.
+        hidden: Hidden width (512 in CrossPoint).
+        out: Width of the projection.
+
+    Returns:
+        A module from (B, in_dim) to (B, out).
+
+    Source: spec 2.5.
+    """
+    return nn.Sequential(
+        nn.Linear(in_dim, hidden, bias=False),
+        nn.BatchNorm1d(hidden),
+        nn.ReLU(inplace=True),
+        nn.Linear(hidden, out, bias=False),
+    )
+
+
+class ClassifierHead(nn.Module):
+    """DGCNN's classification branch: two hidden layers with BatchNorm, LeakyReLU(0.2) and dropout (spec 2.1).
+
+    Args:
+        in_dim: Width of the encoder feature (2,048 for DGCNN).
+        num_classes: Number of logits.
+        hidden: Widths of the two hidden layers.
+        dropout: Probability of dropping a hidden unit.
+    """
+
+    def __init__(
+        self, in_dim: int, num_classes: int, hidden: tuple[int, int] = (512, 256), dropout: float = 0.5
+    ) -> None:
+        super().__init__()
+        first, second = hidden
+        # The first map has no bias because its normalisation would cancel it; the second keeps one as in DGCNN.
+        self.layers = nn.Sequential(
+            nn.Linear(in_dim, first, bias=False),
+            nn.BatchNorm1d(first),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(first, second),
+            nn.BatchNorm1d(second),
+            nn.LeakyReLU(0.2, inplace=True),
+            nn.Dropout(dropout),
+            nn.Linear(second, num_classes),
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return (B, num_classes) logits of (B, in_dim) features."""
+        logits: Tensor = self.layers(features)
+        return logits

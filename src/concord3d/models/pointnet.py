@@ -1,0 +1,47 @@
+"""PointNet without spatial transforms, a competitor encoder (spec 2.2).
+
+Shapes: B clouds, N points, C channels.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from concord3d.errors import BadCloud
+
+_CHANNELS = (64, 64, 64, 128, 1024)
+
+
+class PointNet(nn.Module):
+    """Shared point-wise MLP 3-64-64-64-128-1024 with BatchNorm and ReLU, then the maximum over the points.
+
+    It has 150,336 parameters with three input channels.
+
+    Args:
+        in_channels: Channels per input point.
+
+    Source: spec 2.2.
+    """
+
+    def __init__(self, in_channels: int = 3) -> None:
+        super().__init__()
+        self.in_channels = in_channels
+        self.feature_dim = _CHANNELS[-1]
+        widths = (in_channels, *_CHANNELS)
+        self.linears = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.norms = nn.ModuleList(nn.BatchNorm1d(width) for width in _CHANNELS)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Encode (B, N, in_channels) clouds into (B, 1024) features.
+
+        Raises:
+            BadCloud: The clouds have another shape.
+        """
+        if points.ndim != 3 or points.shape[-1] != self.in_channels or points.shape[1] == 0:
+            raise BadCloud(
+                "PointNet needs clouds", expected=f"(B, N >= 1, {self.in_channels})", found=tuple(points.shape)
+            )
+        features = points.flatten(0, 1)
+        for linear, norm in zip(self.linears, self.norms, strict=True):
+            features = norm(linear(features)).relu()
+        return features.view(points.shape[0], points.shape[1], -1).amax(1)
