@@ -1,0 +1,172 @@
+"""Linear SVM on frozen features: the main protocol of MM-Point and its lineage (spec 6.1).
+
+The classifier is scikit-learn's ``SVC`` on a precomputed Gram matrix, which is the same machine as ``kernel='linear'``
+but computes every inner product once. Shape legend: S training items, T test items, d feature width.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold, train_test_split
+from sklearn.svm import SVC
+
+from concord3d.errors import EvaluationError
+from concord3d.evaluation.features import check_features
+
+C_GRID = (0.001, 0.003, 0.005, 0.0085, 0.009, 0.01, 0.03, 0.1, 1.0)
+PUBLISHED_C = {
+    "modelnet40": 0.01,
+    "modelnet10": 0.0085,
+    "scanobjectnn_obj_bg": 0.009,
+    "scanobjectnn_obj_only": 0.009,
+    "scanobjectnn_pb_t50_rs": 0.009,
+}
+_CACHE_MB = 200
+
+
+@dataclass(frozen=True)
+class CostSearch:
+    """The choice of the SVM's cost by cross-validation on training features.
+
+    Attributes:
+        cost: The chosen C: best mean accuracy, the smaller C on a tie.
+        table: C to mean cross-validated accuracy in percent.
+        num_items: Training items used by the search.
+        num_folds: Folds used.
+    """
+
+    cost: float
+    table: dict[float, float]
+    num_items: int
+    num_folds: int
+
+
+def gram_matrix(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Return (S, T) inner products in float64, so that the result does not hinge on rounding of the features."""
+    first = left.astype(np.float64)
+    # With one and the same operand numpy computes only half of the symmetric product.
+    return first @ (first if right is left else right.astype(np.float64)).T
+
+
+def check_training_labels(labels: NDArray[np.int64], num_rows: int) -> None:
+    """Raise EvaluationError unless there is one label per row and at least two classes."""
+    if labels.shape != (num_rows,):
+        raise EvaluationError("Labels and features differ in number", expected=(num_rows,), found=labels.shape)
+    if len(np.unique(labels)) < 2:
+        raise EvaluationError(
+            "A classifier needs at least two classes in the training split",
+            expected=">= 2 classes",
+            found=f"{len(np.unique(labels))} in {num_rows} items",
+        )
+
+
+def fit_predict(
+    train_gram: NDArray[np.float64], labels: NDArray[np.int64], test_gram: NDArray[np.float64], cost: float
+) -> NDArray[np.int64]:
+    """Fit a one-vs-one SVC on a Gram matrix and predict.
+
+    Args:
+        train_gram: (S, S).
+        labels: (S,) classes.
+        test_gram: (T, S) inner products of test items with training items.
+        cost: C.
+
+    Returns:
+        (T,) predicted classes.
+    """
+    classifier = SVC(kernel="precomputed", C=cost, cache_size=_CACHE_MB)
+    return np.asarray(classifier.fit(train_gram, labels).predict(test_gram), dtype=np.int64)
+
+
+def _search_subset(labels: NDArray[np.int64], max_items: int | None, seed: int) -> NDArray[np.int64]:
+    """Return the sorted indices of a stratified subset of at most ``max_items`` items."""
+    everything = np.arange(len(labels))
+    if max_items is None or max_items >= len(labels):
+        return everything
+    # A class with a single item cannot be stratified; it stays out of the search, not out of the final fit.
+    counts = np.bincount(labels)
+    usable = everything[counts[labels] >= 2]
+    num_classes = len(np.unique(labels[usable]))
+    if max_items < num_classes or len(usable) - max_items < num_classes:
+        return usable
+    chosen, _ = train_test_split(usable, train_size=max_items, stratify=labels[usable], random_state=seed)
+    return np.sort(chosen)
+
+
+def search_cost(
+    features: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    grid: tuple[float, ...] = C_GRID,
+    num_folds: int = 5,
+    max_items: int | None = None,
+    seed: int = 0,
+) -> CostSearch:
+    """Choose C by stratified cross-validation on training features only (the ``clean`` protocol, spec 5 and 6.1).
+
+    Args:
+        features: (S, d) training features.
+        labels: (S,) classes.
+        grid: Values of C to try.
+        num_folds: Folds; fewer where even the largest class has fewer items.
+        max_items: Size of a stratified subset for the search, or None for all items.
+        seed: Seed of the subset and the folds.
+
+    Raises:
+        EvaluationError: A single class, features that are not finite, or too few items to form two folds.
+    """
+    check_features(features)
+    check_training_labels(labels, len(features))
+    index = _search_subset(labels, max_items, seed)
+    chosen, y = features[index], labels[index]
+    gram = gram_matrix(chosen, chosen)
+    folds = min(num_folds, int(np.bincount(y).max()))
+    if folds < 2 or len(np.unique(y)) < 2:
+        raise EvaluationError("Too few items per class for cross-validation", expected=">= 2 in a class", found=folds)
+    scores = np.zeros((len(grid), folds))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
+        splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(y, y))
+    for fold, (fit, held_out) in enumerate(splits):
+        fit_gram, held_gram = gram[np.ix_(fit, fit)], gram[np.ix_(held_out, fit)]
+        check_training_labels(y[fit], len(fit))
+        for row, cost in enumerate(grid):
+            scores[row, fold] = (fit_predict(fit_gram, y[fit], held_gram, cost) == y[held_out]).mean()
+    order = np.argsort(grid)
+    best = order[int(np.argmax(scores.mean(axis=1)[order]))]
+    table = {float(grid[i]): float(100 * scores[i].mean()) for i in order}
+    return CostSearch(float(grid[best]), table, len(index), folds)
+
+
+def linear_svm(
+    train_features: NDArray[np.float32],
+    train_labels: NDArray[np.int64],
+    test_features: NDArray[np.float32],
+    cost: float,
+) -> NDArray[np.int64]:
+    """Fit the linear SVM on all training features, without scaling, and predict the test items (spec 6.1).
+
+    Args:
+        train_features: (S, d).
+        train_labels: (S,).
+        test_features: (T, d).
+        cost: C.
+
+    Returns:
+        (T,) predicted classes.
+
+    Raises:
+        EvaluationError: A single class, features that are not finite, or widths that differ.
+    """
+    check_features(train_features, "training features")
+    check_features(test_features, "test features")
+    check_training_labels(train_labels, len(train_features))
+    if train_features.shape[1] != test_features.shape[1]:
+        raise EvaluationError(
+            "Training and test features differ in width", expected=train_features.shape[1], found=test_features.shape[1]
+        )
+    train_gram = gram_matrix(train_features, train_features)
+    return fit_predict(train_gram, train_labels, gram_matrix(test_features, train_features), cost)

@@ -1,0 +1,344 @@
+"""Intervals and paired comparisons for per-item outcomes; numpy and scipy only.
+
+Shape legend: A arms (configurations), R training seeds, S test items, B bootstrap resamples.
+Outcomes are fractions (a correct answer is 1.0, an IoU is in [0, 1]); callers scale to percent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from concord3d.errors import EvaluationError
+
+NUM_RESAMPLES = 10_000
+_CHUNK = 500
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A point estimate with a confidence interval and what it rests on.
+
+    Attributes:
+        value: The estimate on the data as they are.
+        low: Lower end.
+        high: Upper end.
+        num_items: Test items behind it.
+        num_seeds: Training seeds behind it.
+        basis: What was treated as random: ``items``, ``seeds`` or ``items and seeds``.
+    """
+
+    value: float
+    low: float
+    high: float
+    num_items: int
+    num_seeds: int
+    basis: str
+
+    def scaled(self, factor: float) -> Interval:
+        """Return the interval in another unit, e.g. ``scaled(100)`` for percent."""
+        return Interval(
+            self.value * factor, self.low * factor, self.high * factor, self.num_items, self.num_seeds, self.basis
+        )
+
+
+def _finite(values: ArrayLike, what: str, num_dims: int) -> FloatArray:
+    array = np.asarray(values, dtype=np.float64)
+    if array.ndim != num_dims or array.size == 0:
+        raise EvaluationError(
+            f"{what}: no outcomes, or a wrong shape", expected=f"{num_dims} dimensions, not empty", found=array.shape
+        )
+    if not np.isfinite(array).all():
+        raise EvaluationError(
+            f"{what}: outcomes that are not finite",
+            expected="finite numbers",
+            found=f"{int((~np.isfinite(array)).sum())} of {array.size} are NaN or infinite",
+        )
+    return array
+
+
+def _check_confidence(confidence: float) -> None:
+    if not 0 < confidence < 1:
+        raise EvaluationError("A confidence level must lie strictly between 0 and 1", found=confidence)
+
+
+def binomial_interval(
+    num_successes: int, num_trials: int, confidence: float = 0.95, method: Literal["wilson", "exact"] = "wilson"
+) -> Interval:
+    """Return the interval of a proportion.
+
+    Args:
+        num_successes: Correct items.
+        num_trials: All items, at least 1.
+        confidence: Level in (0, 1).
+        method: ``wilson`` (score interval) or ``exact`` (Clopper-Pearson).
+
+    Raises:
+        EvaluationError: No items, or more successes than items.
+    """
+    _check_confidence(confidence)
+    if num_trials < 1 or not 0 <= num_successes <= num_trials:
+        raise EvaluationError(
+            "A proportion needs at least one item",
+            expected="0 <= successes <= trials",
+            found=(num_successes, num_trials),
+        )
+    bounds = stats.binomtest(int(num_successes), int(num_trials)).proportion_ci(confidence, method=method)
+    return Interval(num_successes / num_trials, float(bounds.low), float(bounds.high), int(num_trials), 1, "items")
+
+
+def seed_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Return the mean over training seeds with Student's t interval.
+
+    Args:
+        values: (R,) one number per seed.
+        confidence: Level in (0, 1).
+
+    Raises:
+        EvaluationError: Fewer than two seeds, which carry no spread.
+    """
+    _check_confidence(confidence)
+    array = _finite(values, "interval over seeds", 1)
+    if len(array) < 2:
+        raise EvaluationError(
+            "One seed has no spread",
+            expected="at least 2 seeds",
+            found=len(array),
+            next_step="use an interval over the test items",
+        )
+    half = float(stats.t.ppf(0.5 + confidence / 2, len(array) - 1) * array.std(ddof=1) / np.sqrt(len(array)))
+    mean = float(array.mean())
+    return Interval(mean, mean - half, mean + half, 0, len(array), "seeds")
+
+
+def _item_counts(rng: np.random.Generator, num_rows: int, num_items: int) -> FloatArray:
+    """Return (num_rows, num_items): how often each item occurs in each resample of the items."""
+    draws = rng.integers(num_items, size=(num_rows, num_items))
+    draws += np.arange(num_rows)[:, None] * num_items
+    counts = np.bincount(draws.ravel(), minlength=num_rows * num_items)
+    return counts.reshape(num_rows, num_items).astype(np.float64)
+
+
+def bootstrap_means(
+    outcomes: ArrayLike, num_resamples: int = NUM_RESAMPLES, seed: int = 0, resample_items: bool = True
+) -> FloatArray:
+    """Draw the joint hierarchical bootstrap of the mean outcome of several arms.
+
+    Every resample draws one set of test items and one set of seeds and applies both to all arms, so differences between
+    arms are paired. Deviations between seeds are widened by sqrt(R / (R - 1)): resampling R seeds alone would
+    understate their variance by that factor, which matters at R = 2 or 3. With one seed only the items vary.
+    The draw of seeds depends on ``seed`` and R alone, so arms on two data sets, drawn in two calls with the same
+    ``seed``, share it.
+
+    Args:
+        outcomes: (A, R, S) fractions.
+        num_resamples: B.
+        seed: Seed of the resampling.
+        resample_items: False keeps the items fixed (only seeds vary).
+
+    Returns:
+        (B, A) float64 means.
+
+    Raises:
+        EvaluationError: Empty, not finite, or not three-dimensional.
+    """
+    array = _finite(outcomes, "bootstrap", 3)
+    num_arms, num_seeds, num_items = array.shape
+    seed_rng, item_rng = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
+    chosen = seed_rng.integers(num_seeds, size=(num_resamples, num_seeds))
+    widening = np.sqrt(num_seeds / (num_seeds - 1)) if num_seeds > 1 else 1.0
+    flat = np.ascontiguousarray(array.reshape(num_arms * num_seeds, num_items).T)
+    means = np.empty((num_resamples, num_arms))
+    for start in range(0, num_resamples, _CHUNK):
+        rows = chosen[start : start + _CHUNK]
+        if resample_items:
+            per_seed = _item_counts(item_rng, len(rows), num_items) @ flat / num_items
+        else:
+            per_seed = np.broadcast_to(flat.mean(axis=0), (len(rows), num_arms * num_seeds))
+        per_seed = per_seed.reshape(len(rows), num_arms, num_seeds)
+        centre = per_seed.mean(axis=2)
+        drawn = np.take_along_axis(per_seed, np.repeat(rows[:, None, :], num_arms, axis=1), axis=2).mean(axis=2)
+        means[start : start + _CHUNK] = centre + widening * (drawn - centre)
+    return means
+
+
+def _percentiles(samples: FloatArray, confidence: float) -> tuple[float, float]:
+    _check_confidence(confidence)
+    low, high = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)
+
+
+def statistic_interval(
+    statistic: Callable[[FloatArray], FloatArray],
+    outcomes: ArrayLike,
+    confidence: float = 0.95,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """Return the bootstrap interval of any function of the arms' means.
+
+    Args:
+        statistic: Maps (B, A) means to (B,) numbers, e.g. ``lambda m: m[:, 0] - m[:, 1:].max(axis=1)``.
+        outcomes: (A, R, S) fractions; items and seeds are shared by the arms.
+        confidence: Level in (0, 1).
+        num_resamples: B.
+        seed: Seed of the resampling.
+    """
+    array = _finite(outcomes, "interval of a statistic", 3)
+    value = float(statistic(array.mean(axis=(1, 2))[None])[0])
+    low, high = _percentiles(statistic(bootstrap_means(array, num_resamples, seed)), confidence)
+    basis = "items and seeds" if array.shape[1] > 1 else "items"
+    return Interval(value, low, high, array.shape[2], array.shape[1], basis)
+
+
+def bootstrap_mean_interval(
+    outcomes: ArrayLike, confidence: float = 0.95, num_resamples: int = NUM_RESAMPLES, seed: int = 0
+) -> Interval:
+    """Return the mean outcome of one arm with its percentile bootstrap interval.
+
+    Args:
+        outcomes: (S,) for one seed, or (R, S).
+        confidence: Level in (0, 1).
+        num_resamples: B.
+        seed: Seed of the resampling.
+    """
+    array = np.atleast_2d(np.asarray(outcomes, dtype=np.float64))
+    return statistic_interval(lambda means: means[:, 0], array[None], confidence, num_resamples, seed)
+
+
+def paired_difference(
+    lhs: ArrayLike, rhs: ArrayLike, confidence: float = 0.95, num_resamples: int = NUM_RESAMPLES, seed: int = 0
+) -> Interval:
+    """Return mean(lhs) - mean(rhs) with a paired hierarchical bootstrap interval over items and seeds (spec 8).
+
+    Args:
+        lhs: (S,) or (R, S) outcomes.
+        rhs: The same shape; column s is the same test item and row r the same seed as in ``lhs``.
+        confidence: Level in (0, 1).
+        num_resamples: B.
+        seed: Seed of the resampling.
+
+    Raises:
+        EvaluationError: The two sides differ in shape, are empty or hold NaN.
+    """
+    left = np.atleast_2d(np.asarray(lhs, dtype=np.float64))
+    right = np.atleast_2d(np.asarray(rhs, dtype=np.float64))
+    if left.shape != right.shape:
+        raise EvaluationError(
+            "A paired comparison needs the same items and seeds on both sides", expected=left.shape, found=right.shape
+        )
+    return statistic_interval(
+        lambda means: means[:, 0] - means[:, 1], np.stack([left, right]), confidence, num_resamples, seed
+    )
+
+
+def difference_of_differences(
+    first: tuple[ArrayLike, ArrayLike],
+    second: tuple[ArrayLike, ArrayLike],
+    confidence: float = 0.95,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """Return (lhs - rhs) on one data set minus (lhs - rhs) on another (spec 8, C8).
+
+    Args:
+        first: (lhs, rhs), each (S1,) or (R, S1).
+        second: (lhs, rhs), each (S2,) or (R, S2), of the same training seeds.
+        confidence: Level in (0, 1).
+        num_resamples: B.
+        seed: Seed of the resampling.
+    """
+    sides = []
+    for lhs, rhs in (first, second):
+        left, right = (np.atleast_2d(np.asarray(side, dtype=np.float64)) for side in (lhs, rhs))
+        if left.shape != right.shape:
+            raise EvaluationError(
+                "A difference needs the same items on both sides", expected=left.shape, found=right.shape
+            )
+        sides.append(np.stack([left, right]))
+    if sides[0].shape[1] != sides[1].shape[1]:
+        raise EvaluationError(
+            "Two differences need the same seeds", expected=sides[0].shape[1], found=sides[1].shape[1]
+        )
+    # Independent items per data set, the same resampled seeds: the seed stream depends on `seed` alone.
+    draws = [bootstrap_means(side, num_resamples, seed) for side in sides]
+    samples = (draws[0][:, 0] - draws[0][:, 1]) - (draws[1][:, 0] - draws[1][:, 1])
+    grand = [side.mean(axis=(1, 2)) for side in sides]
+    value = float((grand[0][0] - grand[0][1]) - (grand[1][0] - grand[1][1]))
+    low, high = _percentiles(samples, confidence)
+    num_seeds = sides[0].shape[1]
+    basis = "items and seeds" if num_seeds > 1 else "items"
+    return Interval(value, low, high, sum(side.shape[2] for side in sides), num_seeds, basis)
+
+
+def _rank_correlation(x: FloatArray, rows: FloatArray) -> FloatArray:
+    """Return (B,) Spearman correlation of ``x`` (A,) with every row of ``rows`` (B, A); 0 where a row is constant."""
+    x_ranks = stats.rankdata(x)
+    y_ranks = stats.rankdata(rows, axis=1)
+    x_centred = x_ranks - x_ranks.mean()
+    y_centred = y_ranks - y_ranks.mean(axis=1, keepdims=True)
+    norm = np.sqrt((x_centred**2).sum() * (y_centred**2).sum(axis=1))
+    return np.divide(y_centred @ x_centred, norm, out=np.zeros(len(rows)), where=norm > 0)
+
+
+def spearman_interval(
+    x: ArrayLike, outcomes: ArrayLike, confidence: float = 0.95, num_resamples: int = NUM_RESAMPLES, seed: int = 0
+) -> Interval:
+    """Return Spearman's rho between a setting and the mean outcome at it, bootstrapped over items and seeds.
+
+    Args:
+        x: (A,) value of the setting, e.g. the number of views.
+        outcomes: (A, R, S) outcomes at each value.
+        confidence: Level in (0, 1).
+        num_resamples: B.
+        seed: Seed of the resampling.
+
+    Raises:
+        EvaluationError: Fewer than three values, or a constant setting.
+    """
+    settings = _finite(x, "rank correlation", 1)
+    array = _finite(outcomes, "rank correlation", 3)
+    if len(settings) < 3 or len(settings) != len(array) or np.ptp(settings) == 0:
+        raise EvaluationError(
+            "A rank correlation needs at least three different settings, one per arm",
+            expected=f"{len(array)} settings",
+            found=settings.tolist(),
+        )
+    return statistic_interval(lambda means: _rank_correlation(settings, means), array, confidence, num_resamples, seed)
+
+
+def class_mean_interval(
+    outcomes: ArrayLike,
+    classes: ArrayLike,
+    confidence: float = 0.95,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> Interval:
+    """Return the mean over classes of the mean outcome in each class, with items resampled inside each class.
+
+    Args:
+        outcomes: (S,) outcomes.
+        classes: (S,) class of each item; classes without items do not count.
+        confidence: Level in (0, 1).
+        num_resamples: B.
+        seed: Seed of the resampling.
+    """
+    values = _finite(outcomes, "mean over classes", 1)
+    groups = np.asarray(classes)
+    if groups.shape != values.shape:
+        raise EvaluationError("Outcomes and classes differ in number", expected=values.shape, found=groups.shape)
+    rng = np.random.default_rng(seed)
+    members = [values[groups == group] for group in np.unique(groups)]
+    samples = np.mean(
+        [member[rng.integers(len(member), size=(num_resamples, len(member)))].mean(axis=1) for member in members],
+        axis=0,
+    )
+    low, high = _percentiles(samples, confidence)
+    return Interval(float(np.mean([m.mean() for m in members])), low, high, len(values), 1, "items")
