@@ -1,0 +1,148 @@
+"""The catalogue of real data sets: what ``datasets.yaml`` may say about each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+
+from concord3d.config.strict_yaml import load_yaml
+from concord3d.config.validation import StrictModel, validate
+from concord3d.errors import ConfigError, nearest
+
+ReaderName = Literal["modelnet_h5", "off_tree", "scanobjectnn_h5", "shapenetpart_h5", "s3dis_h5", "shapenet"]
+
+
+def _inside(path: str) -> str:
+    """Return ``path``; ValueError when it could lead out of the folder it is relative to."""
+    if not path or path.startswith("/") or ".." in Path(path).parts:
+        raise ValueError(f"{path!r} must be a relative path without '..'")
+    return path
+
+
+class FileSpec(StrictModel):
+    """One file to obtain.
+
+    Attributes:
+        path: Its name below the folder of archives and on directory mirrors.
+        urls: Addresses in the order they are tried.
+        sha256: Hex digest, or null while unknown.
+        bytes: Size, or null while unknown.
+        archive: How to unpack it.
+        unpack_to: Folder below the root that receives the contents.
+        members: Glob patterns of the members to unpack; empty means all.
+        optional: The data set is usable without it, so its absence is no error.
+    """
+
+    path: str
+    urls: tuple[str, ...] = ()
+    sha256: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    bytes: PositiveInt | None = None
+    archive: Literal["zip", "tar", "none"]
+    unpack_to: str = "."
+    members: tuple[str, ...] = ()
+    optional: bool = False
+
+    _paths = field_validator("path", "unpack_to")(_inside)
+
+
+class Licence(StrictModel):
+    """Terms, and what stands before the download (``gate``): nothing, a form, or a login."""
+
+    name: str
+    url: str
+    gate: Literal["open", "form", "login"]
+    instructions: str | None = None
+
+    @model_validator(mode="after")
+    def _gate_is_explained(self) -> Licence:
+        if self.gate != "open" and not self.instructions:
+            raise ValueError("a gated data set needs 'instructions'")
+        return self
+
+
+class SplitSpec(StrictModel):
+    """Files of one split: glob patterns below the layout folder, read in natural order.
+
+    Attributes:
+        patterns: Globs; a file matched twice is read once.
+        list_file: File naming the members, of which none may be missing where it exists.
+        areas: S3DIS areas of the split.
+    """
+
+    patterns: tuple[str, ...] = Field(min_length=1)
+    list_file: str | None = None
+    areas: tuple[PositiveInt, ...] | None = None
+
+
+class Release(StrictModel):
+    """One accepted content of a data set; null or absent values are not checked."""
+
+    name: str
+    counts: dict[str, PositiveInt] = {}
+    num_points: PositiveInt | None = None
+    dtype: Literal["float16", "float32", "float64"] | None = None
+    note: str | None = None
+
+
+class DatasetSpec(StrictModel):
+    """One data set (see the head of ``datasets.yaml`` for the meaning of the keys)."""
+
+    id: str
+    title: str
+    reader: ReaderName
+    folders: tuple[str, ...]
+    files: tuple[FileSpec, ...]
+    licence: Licence
+    splits: dict[str, SplitSpec] = Field(min_length=1)
+    releases: tuple[Release, ...] = Field(min_length=1)
+    class_names: tuple[str, ...]
+    num_parts: PositiveInt | None = None
+    max_radius: PositiveFloat | None = None
+    up_axis: Literal["y", "z"] = "y"
+    doc: str
+
+    _paths = field_validator("folders")(lambda folders: tuple(_inside(folder) for folder in folders))
+
+    @model_validator(mode="after")
+    def _releases_know_the_splits(self) -> DatasetSpec:
+        for release in self.releases:
+            unknown = set(release.counts) - set(self.splits)
+            if unknown:
+                raise ValueError(f"release '{release.name}' counts splits that do not exist: {sorted(unknown)}")
+        if len(set(self.class_names)) != len(self.class_names):
+            raise ValueError("a class name stands twice")
+        return self
+
+
+def load_catalog(path: Path) -> dict[str, DatasetSpec]:
+    """Read ``datasets.yaml``.
+
+    Args:
+        path: The file.
+
+    Returns:
+        One specification per data set, by identifier, in the order of the file.
+
+    Raises:
+        ConfigError: Not a valid catalogue; an unknown key is named with the nearest valid one.
+    """
+    content = load_yaml(path)
+    for name, entry in content.items():
+        if not isinstance(entry, dict):
+            raise ConfigError(f"The entry '{name}' is no mapping", where=path, found=type(entry).__name__)
+        if "id" in entry:
+            raise ConfigError(f"The entry '{name}' repeats its id", where=path, next_step="delete the key 'id'")
+    return {str(name): validate(DatasetSpec, {"id": str(name), **entry}, path) for name, entry in content.items()}
+
+
+def find_dataset(catalog: dict[str, DatasetSpec], name: str) -> DatasetSpec:
+    """Return the entry ``name``.
+
+    Raises:
+        ConfigError: No such data set; the nearest name is given.
+    """
+    if name not in catalog:
+        raise ConfigError(f"Unknown data set '{name}'{nearest(name, list(catalog))}", expected=", ".join(catalog))
+    return catalog[name]

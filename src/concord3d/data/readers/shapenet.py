@@ -1,0 +1,146 @@
+"""ShapeNet for pre-training: PLY clouds, meshes where present, captions where present, and 3D-R2N2 renders.
+
+Layout (spec 1.1): ``ShapeNet/<category>/<model>.ply`` and ``ShapeNetRendering/<category>/<model>/rendering/*.png``.
+The synthetic world adds ``ShapeNet/<category>/<model>.glb`` and ``captions.jsonl``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from concord3d.data.catalog import DatasetSpec
+from concord3d.data.readers.layout import NEXT_STEP, layout_folder, split_files
+from concord3d.data.readers.mesh_files import read_mesh, read_ply_points
+from concord3d.data.readers.raw import NamedMesh, RawClouds
+from concord3d.errors import BadCloud, DatasetMissing, UnreadableFile
+
+MESH_SUFFIXES = (".glb", ".obj", ".off")
+
+
+def read(spec: DatasetSpec, root: Path, split: str) -> RawClouds:
+    """Read the PLY clouds; the class is the folder, in sorted order.
+
+    Clouds with more points than the smallest keep their first ones, so that they stack.
+
+    Args:
+        spec: The data set.
+        root: Folder that holds the layout.
+        split: ``train``.
+
+    Raises:
+        DatasetMissing: No files.
+        UnreadableFile: A file is truncated or not PLY.
+        BadCloud: A cloud has fewer points than the releases of the catalogue have.
+    """
+    files = split_files(spec, root, split)
+    clouds = [read_ply_points(path) for path in files]
+    counts = np.array([len(cloud) for cloud in clouds])
+    smallest = int(counts.min())
+    if smallest < counts.max() / 2 or smallest == 0:
+        raise BadCloud(
+            "A cloud has far fewer points than the others",
+            where=files[int(counts.argmin())],
+            expected=f"{counts.max()} points",
+            found=smallest,
+            next_step=NEXT_STEP,
+        )
+    categories = tuple(sorted({path.parent.name for path in files}))
+    return RawClouds(
+        points=np.stack([cloud[:smallest] for cloud in clouds]),
+        labels=np.array([categories.index(path.parent.name) for path in files], dtype=np.int64),
+        names=tuple(_name(path) for path in files),
+        dtype=None,
+        class_names=categories,
+    )
+
+
+def read_meshes(spec: DatasetSpec, root: Path) -> Iterator[NamedMesh]:
+    """Yield the mesh beside each cloud, in the order of the clouds, with its descriptive caption.
+
+    Raises:
+        DatasetMissing: A cloud has no mesh beside it (the real archive has none: use its renders).
+    """
+    captions = read_captions(layout_folder(spec, root) / "captions.jsonl")
+    for cloud in split_files(spec, root, next(iter(spec.splits))):
+        found = [cloud.with_suffix(suffix) for suffix in MESH_SUFFIXES if cloud.with_suffix(suffix).is_file()]
+        if not found:
+            raise DatasetMissing(
+                "A shape has no mesh",
+                where=cloud,
+                expected=" or ".join(f"{cloud.stem}{suffix}" for suffix in MESH_SUFFIXES),
+                next_step="use the images below ShapeNetRendering, or build the data set with the world",
+            )
+        category = cloud.parent.name
+        text = captions.get(_name(cloud), {}).get("descriptive") or category.replace("_", " ")
+        yield NamedMesh(_name(cloud), category, read_mesh(found[0]), text)
+
+
+def read_captions(path: Path) -> dict[str, dict[str, str]]:
+    """Read ``captions.jsonl``; an absent file gives no captions.
+
+    Returns:
+        For each ``<category>/<model>`` the captions ``name``, ``descriptive`` and ``noisy``.
+
+    Raises:
+        UnreadableFile: A line is not such a row.
+    """
+    if not path.is_file():
+        return {}
+    captions: dict[str, dict[str, str]] = {}
+    try:
+        for line in path.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            captions[f"{row['category']}/{row['model']}"] = {
+                kind: str(row[kind]) for kind in ("name", "descriptive", "noisy")
+            }
+    except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError) as error:
+        raise UnreadableFile("Cannot read captions", where=f"{path}, line {len(captions) + 1}", found=error) from error
+    return captions
+
+
+def read_renderings(root: Path, name: str, num_views: int, image_size: int) -> NDArray[np.uint8]:
+    """Read the 3D-R2N2 renders of one model (spec 1.1).
+
+    Args:
+        root: Folder that holds ``ShapeNetRendering``.
+        name: ``<category>/<model>``.
+        num_views: V, how many of the images to read, in natural order.
+        image_size: Side of the square that each image is resized to, pixels.
+
+    Returns:
+        (V, image_size, image_size, 3) uint8 RGB; transparency is dropped as in the lineage.
+
+    Raises:
+        DatasetMissing: Fewer than ``num_views`` images.
+        UnreadableFile: An image is truncated or of another format.
+    """
+    folder = root / "ShapeNetRendering" / name / "rendering"
+    files = sorted(folder.glob("*.png"))
+    if len(files) < num_views:
+        raise DatasetMissing("A model has too few renders", where=folder, expected=num_views, found=len(files))
+    views = np.empty((num_views, image_size, image_size, 3), dtype=np.uint8)
+    for index, path in enumerate(files[:num_views]):
+        try:
+            with Image.open(path) as image:
+                views[index] = np.asarray(_rgb8(image).resize((image_size, image_size), Image.Resampling.BILINEAR))
+        except (OSError, ValueError, SyntaxError) as error:
+            raise UnreadableFile("Cannot read an image", where=path, found=error, next_step=NEXT_STEP) from error
+    return views
+
+
+def _rgb8(image: Image.Image) -> Image.Image:
+    # PIL clips 16-bit gray to 255 instead of scaling it.
+    if image.mode.startswith("I"):
+        high = np.asarray(image, dtype=np.float64)
+        return Image.fromarray((high / 257).clip(0, 255).round().astype(np.uint8)).convert("RGB")
+    return image.convert("RGB")
+
+
+def _name(path: Path) -> str:
+    return f"{path.parent.name}/{path.stem}"
