@@ -7,7 +7,9 @@ from pathlib import Path
 # This clone's own sources, here and in the scripts' processes, whatever is installed.
 SOURCES = str(Path(workflow.basedir) / "src")
 sys.path.insert(0, SOURCES)
-os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [SOURCES, os.environ.get("PYTHONPATH")]))
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [SOURCES, os.environ.get("PYTHONPATH")])
+)
 
 from snakemake.exceptions import WorkflowError
 
@@ -30,7 +32,9 @@ RESULTS = Path("results") / PARAMS.scale
 CATALOG = "datasets/datasets.yaml"
 # Jobs that compute on tensors ask for a GPU only where one is demanded; "auto" must also run without.
 GPU = 1 if PARAMS.device == "cuda" else 0
-EXPERIMENTS = "|".join(sorted({name for study in STUDIES.values() for name in study.experiments}))
+EXPERIMENTS = "|".join(
+    sorted({name for study in STUDIES.values() for name in study.experiments})
+)
 TRAINED_PROTOCOLS = (
     "|".join(
         sorted(
@@ -56,7 +60,10 @@ wildcard_constraints:
 
 def datasets_from(source):
     """Data sets of this scale with one origin, as a wildcard pattern."""
-    return "|".join(name for name, use in SCALE.datasets.items() if use.source == source) or "none"
+    return (
+        "|".join(name for name, use in SCALE.datasets.items() if use.source == source)
+        or "none"
+    )
 
 
 def raw_marker(dataset):

@@ -6,8 +6,6 @@ Outputs: data/raw/<source>/<data set>/ and artifacts/<scale>/stores/<data set>/<
 
 
 rule world_dataset:
-    message:
-        "World: building {wildcards.dataset} in its real on-disk layout"
     output:
         RAW / f"world_{PARAMS.scale}" / "{dataset}" / "world.json",
     log:
@@ -16,21 +14,21 @@ rule world_dataset:
         "benchmarks-out/world_dataset/{dataset}.tsv"
     wildcard_constraints:
         dataset=datasets_from("world"),
-    params:
-        use=lambda wildcards: SCALE.datasets[wildcards.dataset].model_dump(),
-        seed=SCALE.world_seed,
     threads: 2
     resources:
         mem_mb=3000,
         runtime=60,
         gpu=0,
+    params:
+        use=lambda wildcards: SCALE.datasets[wildcards.dataset].model_dump(),
+        seed=SCALE.world_seed,
+    message:
+        "World: building {wildcards.dataset} in its real on-disk layout"
     script:
         "../workflow_scripts/world_dataset.py"
 
 
 rule obtain_dataset:
-    message:
-        "Data: obtaining {wildcards.dataset} (mirror, then network) and verifying it"
     input:
         CATALOG,
     output:
@@ -41,19 +39,19 @@ rule obtain_dataset:
         "benchmarks-out/obtain_dataset/{dataset}.tsv"
     wildcard_constraints:
         dataset=datasets_from("real"),
-    threads: 1
     retries: 2
+    threads: 1
     resources:
         mem_mb=2000,
         runtime=240,
         gpu=0,
+    message:
+        "Data: obtaining {wildcards.dataset} (mirror, then network) and verifying it"
     script:
         "../workflow_scripts/obtain_dataset.py"
 
 
 rule store:
-    message:
-        "Data: reading {wildcards.dataset}/{wildcards.split}"
     input:
         marker=lambda wildcards: raw_marker(wildcards.dataset),
         catalog=CATALOG,
@@ -63,12 +61,18 @@ rule store:
         "logs/store/{dataset}_{split}.log",
     benchmark:
         "benchmarks-out/store/{dataset}_{split}.tsv"
-    params:
-        data_kind=lambda wildcards: "synthetic" if SCALE.datasets[wildcards.dataset].source == "world" else "real",
     threads: 1
     resources:
         mem_mb=3000,
         runtime=30,
         gpu=0,
+    params:
+        data_kind=lambda wildcards: (
+            "synthetic"
+            if SCALE.datasets[wildcards.dataset].source == "world"
+            else "real"
+        ),
+    message:
+        "Data: reading {wildcards.dataset}/{wildcards.split}"
     script:
         "../workflow_scripts/store.py"

@@ -9,14 +9,17 @@ def evaluation_files(paper, keys, seed=None):
     """The files that evaluations leave; with seed="{seed}" they become patterns."""
     folder = ARTIFACTS / paper / "eval"
     return [
-        folder / f"{key.experiment}__{key.dataset}__{key.protocol}__s{key.seed if seed is None else seed}{suffix}"
+        folder
+        / f"{key.experiment}__{key.dataset}__{key.protocol}__s{key.seed if seed is None else seed}{suffix}"
         for key in keys
         for suffix in (".json", ".npz")
     ]
 
 
 def stores_of(datasets):
-    return [store(dataset, split) for dataset in datasets for split in ("train", "test")]
+    return [
+        store(dataset, split) for dataset in datasets for split in ("train", "test")
+    ]
 
 
 def frozen_keys(study, experiment):
@@ -40,11 +43,17 @@ for paper, study in STUDIES.items():
         rule:
             name:
                 f"evaluate_{paper}_{experiment}"
-            message:
-                "Evaluate: " + f"{paper} {experiment}" + ", seed {wildcards.seed}, frozen features"
             input:
-                model=ARTIFACTS / paper / "train" / (experiment + "__s{seed}") / "model.safetensors",
-                snapshots=ARTIFACTS / paper / "train" / (experiment + "__s{seed}") / "snapshots",
+                model=ARTIFACTS
+                / paper
+                / "train"
+                / (experiment + "__s{seed}")
+                / "model.safetensors",
+                snapshots=ARTIFACTS
+                / paper
+                / "train"
+                / (experiment + "__s{seed}")
+                / "snapshots",
                 stores=stores_of(sorted({key.dataset for key in keys})),
             output:
                 evaluation_files(paper, keys, seed="{seed}"),
@@ -52,38 +61,62 @@ for paper, study in STUDIES.items():
                 "logs/evaluate/" + f"{paper}/{experiment}" + "__s{seed}.log",
             benchmark:
                 "benchmarks-out/evaluate/" + f"{paper}/{experiment}" + "__s{seed}.tsv"
-            params:
-                jobs=[(key.protocol, key.dataset, study.protocol(key.protocol).settings) for key in keys],
-                run=lambda wildcards, study=study, experiment=experiment: study.run_config(
-                    experiment, int(wildcards.seed)
-                ),
-                stores=str(ARTIFACTS / "stores"),
-                device=PARAMS.device,
             threads: 1
             resources:
                 mem_mb=4000,
                 runtime=240,
                 gpu=GPU,
+            params:
+                jobs=[
+                    (key.protocol, key.dataset, study.protocol(key.protocol).settings)
+                    for key in keys
+                ],
+                run=lambda wildcards, study=study, experiment=experiment: study.run_config(
+                    experiment, int(wildcards.seed)
+                ),
+                stores=str(ARTIFACTS / "stores"),
+                device=PARAMS.device,
+            message:
+                "Evaluate: "
+                + f"{paper} {experiment}"
+                + ", seed {wildcards.seed}, frozen features"
             script:
                 "../workflow_scripts/evaluate.py"
 
 
 rule evaluate_trained:
-    message:
-        "Evaluate: {wildcards.paper} {wildcards.experiment}, seed {wildcards.seed}, {wildcards.protocol} on {wildcards.dataset}"
     input:
-        model=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "model.safetensors",
-        snapshots=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "snapshots",
+        model=ARTIFACTS
+        / "{paper}"
+        / "train"
+        / "{experiment}__s{seed}"
+        / "model.safetensors",
+        snapshots=ARTIFACTS
+        / "{paper}"
+        / "train"
+        / "{experiment}__s{seed}"
+        / "snapshots",
         stores=lambda wildcards: stores_of([wildcards.dataset]),
     output:
-        ARTIFACTS / "{paper}" / "eval" / "{experiment}__{dataset}__{protocol}__s{seed}.json",
-        ARTIFACTS / "{paper}" / "eval" / "{experiment}__{dataset}__{protocol}__s{seed}.npz",
+        ARTIFACTS
+        / "{paper}"
+        / "eval"
+        / "{experiment}__{dataset}__{protocol}__s{seed}.json",
+        ARTIFACTS
+        / "{paper}"
+        / "eval"
+        / "{experiment}__{dataset}__{protocol}__s{seed}.npz",
     log:
         "logs/evaluate/{paper}/{experiment}__{dataset}__{protocol}__s{seed}.log",
     benchmark:
         "benchmarks-out/evaluate/{paper}/{experiment}__{dataset}__{protocol}__s{seed}.tsv"
     wildcard_constraints:
         protocol=TRAINED_PROTOCOLS,
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=1440,
+        gpu=GPU,
     params:
         jobs=lambda wildcards: [
             (
@@ -95,10 +128,7 @@ rule evaluate_trained:
         run=run_config,
         stores=str(ARTIFACTS / "stores"),
         device=PARAMS.device,
-    threads: 1
-    resources:
-        mem_mb=6000,
-        runtime=1440,
-        gpu=GPU,
+    message:
+        "Evaluate: {wildcards.paper} {wildcards.experiment}, seed {wildcards.seed}, {wildcards.protocol} on {wildcards.dataset}"
     script:
         "../workflow_scripts/evaluate.py"

@@ -6,8 +6,6 @@ Output: artifacts/<scale>/views/<data set>__<view set>__<pixels>.json, an index 
 
 
 rule views:
-    message:
-        "Render: {wildcards.view_set} of {wildcards.dataset} at {wildcards.pixels} pixels"
     input:
         marker=lambda wildcards: raw_marker(wildcards.dataset),
         clouds=lambda wildcards: store(wildcards.dataset, "train"),
@@ -21,12 +19,14 @@ rule views:
     wildcard_constraints:
         view_set="[a-z0-9_]+?",
         pixels=r"\d+",
-    params:
-        store=str(ARTIFACTS / "views" / "store"),
     threads: 2
     resources:
         mem_mb=4000,
         runtime=240,
         gpu=0,
+    params:
+        store=str(ARTIFACTS / "views" / "store"),
+    message:
+        "Render: {wildcards.view_set} of {wildcards.dataset} at {wildcards.pixels} pixels"
     script:
         "../workflow_scripts/views.py"

@@ -6,7 +6,9 @@ In-progress checkpoints live in work/ under the hash of the configuration and ar
 
 
 def run_config(wildcards):
-    return STUDIES[wildcards.paper].run_config(wildcards.experiment, int(wildcards.seed))
+    return STUDIES[wildcards.paper].run_config(
+        wildcards.experiment, int(wildcards.seed)
+    )
 
 
 def pretraining_clouds(wildcards):
@@ -19,33 +21,43 @@ def pretraining_views(wildcards):
     if run["pretrain"] is None or run["method"] == "supervised":
         return []
     data = run["data"]
-    return [ARTIFACTS / "views" / f"{run['pretrain']['dataset']}__{data['view_set']}__{data['image_size']}.json"]
+    return [
+        ARTIFACTS
+        / "views"
+        / f"{run['pretrain']['dataset']}__{data['view_set']}__{data['image_size']}.json"
+    ]
 
 
 rule pretrain:
-    message:
-        "Train: {wildcards.paper} {wildcards.experiment}, seed {wildcards.seed}"
     input:
         clouds=pretraining_clouds,
         views=pretraining_views,
     output:
-        model=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "model.safetensors",
-        snapshots=directory(ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "snapshots"),
+        model=ARTIFACTS
+        / "{paper}"
+        / "train"
+        / "{experiment}__s{seed}"
+        / "model.safetensors",
+        snapshots=directory(
+            ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "snapshots"
+        ),
         history=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "train.json",
         record=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "run.json",
     log:
         "logs/pretrain/{paper}/{experiment}__s{seed}.log",
     benchmark:
         "benchmarks-out/pretrain/{paper}/{experiment}__s{seed}.tsv"
-    params:
-        run=run_config,
-        work="work",
-        device=PARAMS.device,
-    threads: 1
     retries: 1
+    threads: 1
     resources:
         mem_mb=6000,
         runtime=2880,
         gpu=GPU,
+    params:
+        run=run_config,
+        work="work",
+        device=PARAMS.device,
+    message:
+        "Train: {wildcards.paper} {wildcards.experiment}, seed {wildcards.seed}"
     script:
         "../workflow_scripts/pretrain.py"
