@@ -75,32 +75,30 @@ def shade_hits(mesh: Mesh, cameras: Cameras, face: NDArray[np.integer], depth: N
         depth: (V, H, W) z in the camera frame; ignored where there is no face.
     """
     mask = face >= 0
-    view, row, column = np.nonzero(mask)
-    seen = face[mask]
-    ray = np.stack(
-        [
-            (column + 0.5 - cameras.width / 2) / cameras.focal,
-            (row + 0.5 - cameras.height / 2) / cameras.focal,
-            np.ones(len(row)),
-        ],
-        axis=1,
-    ).astype(np.float32)
-    ray /= np.sqrt((ray * ray).sum(axis=1, keepdims=True))
-    toward = -_to_world(ray, cameras, view)
-    normal_seen = face_normals(mesh)[seen]
-    cosine = (normal_seen * toward).sum(axis=1)
-    normal_seen = np.where(cosine[:, None] < 0, -normal_seen, normal_seen)
-    light = np.float32(AMBIENT) + np.float32(1 - AMBIENT) * np.abs(cosine)
-    color = np.full((*mask.shape, 3), BACKGROUND, np.uint8)
-    color[mask] = np.rint(face_colors(mesh)[seen] * np.minimum(light, 1)[:, None]).astype(np.uint8)
-    normal = np.zeros((*mask.shape, 3), np.float32)
-    normal[mask] = normal_seen
-    return Views(color, np.where(mask, depth, 0).astype(np.float32), normal, mask)
+    hit = np.flatnonzero(mask)
+    seen = face.reshape(-1)[hit].astype(np.int64)
+    view, pixel = np.divmod(hit, cameras.height * cameras.width)
+    normal = face_normals(mesh)
+    # Normals are turned into the camera frames face by face, which is far less than pixel by pixel.
+    in_camera = np.einsum("vij,fj->vfi", cameras.rotation.astype(np.float32), normal).reshape(-1, 3)
+    toward = -pixel_directions(cameras).reshape(-1, 3)
+    toward /= np.linalg.norm(toward, axis=1, keepdims=True)
+    cosine = np.einsum("ni,ni->n", in_camera[view * len(normal) + seen], toward[pixel])
+    light = np.minimum(np.float32(AMBIENT) + np.float32(1 - AMBIENT) * np.abs(cosine), np.float32(1))
+    color_image = np.full((face.size, 3), BACKGROUND, np.uint8)
+    color_image[hit] = np.rint(face_colors(mesh).astype(np.float32)[seen] * light[:, None]).astype(np.uint8)
+    normal_image = np.zeros((face.size, 3), np.float32)
+    normal_image[hit] = normal[seen] * np.where(cosine < 0, np.float32(-1), np.float32(1))[:, None]
+    return Views(
+        color_image.reshape(*face.shape, 3),
+        np.where(mask, depth, np.float32(0)).astype(np.float32, copy=False),
+        normal_image.reshape(*face.shape, 3),
+        mask,
+    )
 
 
-def _to_world(vectors: NDArray[np.float32], cameras: Cameras, view: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Turn (n, 3) directions in the frames of the cameras ``view`` (n,), in ascending order, to the world frame."""
-    counts = np.bincount(view, minlength=len(cameras))
-    parts = np.split(vectors, np.cumsum(counts)[:-1])
-    turned = [part @ rotation for part, rotation in zip(parts, cameras.rotation.astype(np.float32), strict=True)]
-    return np.concatenate(turned)
+def pixel_directions(cameras: Cameras) -> NDArray[np.float32]:
+    """Return (H, W, 3) float32 directions through the pixel centres in the camera frame, with z = 1."""
+    x = (np.arange(cameras.width) + 0.5 - cameras.width / 2) / cameras.focal
+    y = (np.arange(cameras.height) + 0.5 - cameras.height / 2) / cameras.focal
+    return np.stack([*np.meshgrid(x, y), np.ones((cameras.height, cameras.width))], axis=-1).astype(np.float32)

@@ -1,0 +1,129 @@
+"""Open3D adapter: exact ray casting on the CPU, no window and no GPU needed.
+
+Shape legend: V views, H and W image height and width, F faces.
+"""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concord3d.errors import DependencyMissing, SystemLibraryMissing
+from concord3d.geometry.cameras import Cameras
+from concord3d.geometry.mesh import Mesh
+from concord3d.render.interface import Views, pixel_directions, shade_hits
+
+SYSTEM_PACKAGES = {"libusb": "libusb-1.0-0", "libGL": "libgl1", "libgomp": "libgomp1", "libX11": "libx11-6"}
+
+
+class Open3DRenderer:
+    """Casts one ray through the middle of each pixel of all views at once.
+
+    Args:
+        num_threads: Threads for ray casting; 0 uses all cores. The pictures do not depend on it.
+    """
+
+    name = "open3d"
+
+    def __init__(self, num_threads: int = 0) -> None:
+        self._open3d = import_open3d()
+        self._num_threads = num_threads
+        self._rays: tuple[Cameras, NDArray[np.float32]] | None = None
+
+    def render(self, mesh: Mesh, cameras: Cameras) -> Views:
+        """Draw ``mesh`` from every camera.
+
+        Args:
+            mesh: At least one triangle; both sides of a face are seen.
+            cameras: V cameras.
+
+        Raises:
+            BadMesh: No faces, broken indices or coordinates that are not finite.
+        """
+        mesh.validated()
+        core = self._open3d.core
+        scene = self._open3d.t.geometry.RaycastingScene()
+        scene.add_triangles(
+            core.Tensor(np.ascontiguousarray(mesh.vertices, dtype=np.float32)),
+            core.Tensor(np.ascontiguousarray(mesh.faces, dtype=np.uint32)),
+        )
+        windows = _windows(mesh, cameras)
+        rays = self._rays_of(cameras)
+        packed = np.concatenate([rays[view, rows, columns].reshape(-1, 6) for view, rows, columns in windows])
+        hits = scene.cast_rays(core.Tensor.from_numpy(packed), nthreads=self._num_threads)
+        # Rays have z = 1 in the camera frame, so the ray parameter is the depth.
+        seen_depth = hits["t_hit"].numpy()
+        seen_face = np.where(np.isfinite(seen_depth), hits["primitive_ids"].numpy().astype(np.int64), -1)
+        depth = np.zeros(rays.shape[:3], np.float32)
+        face = np.full(rays.shape[:3], -1, np.int64)
+        start = 0
+        for view, rows, columns in windows:
+            shape = face[view, rows, columns].shape
+            stop = start + shape[0] * shape[1]
+            face[view, rows, columns] = seen_face[start:stop].reshape(shape)
+            depth[view, rows, columns] = seen_depth[start:stop].reshape(shape)
+            start = stop
+        return shade_hits(mesh, cameras, face, depth)
+
+    def _rays_of(self, cameras: Cameras) -> NDArray[np.float32]:
+        """(V, H, W, 6) origins and directions; those of the last cameras are kept, they serve a whole data set."""
+        if self._rays is None or self._rays[0] is not cameras:
+            self._rays = (cameras, pixel_rays(cameras))
+        return self._rays[1]
+
+
+def _windows(mesh: Mesh, cameras: Cameras) -> list[tuple[int, slice, slice]]:
+    """Return the rectangle of pixels that the mesh can touch in each view: rays elsewhere need not be cast."""
+    pixels, depth = cameras.project(mesh.vertices[np.unique(mesh.faces)])
+    windows = []
+    for view in range(len(cameras)):
+        rows, columns = slice(0, cameras.height), slice(0, cameras.width)
+        # A mesh that reaches behind the camera has no bounded picture.
+        if depth[view].min() > 1e-6:
+            (left, top), (right, bottom) = pixels[view].min(axis=0), pixels[view].max(axis=0)
+            rows = slice(*np.clip([np.floor(top) - 1, np.ceil(bottom) + 1], 0, cameras.height).astype(int))
+            columns = slice(*np.clip([np.floor(left) - 1, np.ceil(right) + 1], 0, cameras.width).astype(int))
+        windows.append((view, rows, columns))
+    return windows
+
+
+def pixel_rays(cameras: Cameras) -> NDArray[np.float32]:
+    """Return (V, H, W, 6) float32: origin and direction in the world, direction with z = 1 in the camera frame."""
+    rays = np.empty((len(cameras), cameras.height, cameras.width, 6), np.float32)
+    rays[..., :3] = cameras.centers[:, None, None]
+    rays[..., 3:] = np.einsum("hwi,vij->vhwj", pixel_directions(cameras), cameras.rotation)
+    return rays
+
+
+def import_open3d() -> ModuleType:
+    """Import Open3D.
+
+    Raises:
+        SystemLibraryMissing: A system library it loads is absent; the message gives the command that installs it.
+        DependencyMissing: It is not installed.
+    """
+    try:
+        import open3d
+    except ModuleNotFoundError as error:
+        raise DependencyMissing(
+            "Open3D is not installed",
+            found=error,
+            next_step="make setup, or: pip install open3d-cpu==0.20.0",
+        ) from error
+    except (ImportError, OSError) as error:
+        missing = [package for library, package in SYSTEM_PACKAGES.items() if library in str(error)]
+        if not missing:
+            raise DependencyMissing(
+                "Open3D is installed but cannot be imported",
+                found=error,
+                next_step="pip install --force-reinstall open3d-cpu==0.20.0",
+            ) from error
+        raise SystemLibraryMissing(
+            "A system library that Open3D needs is absent",
+            expected=", ".join(missing),
+            found=error,
+            next_step=f"sudo apt-get install -y {' '.join(SYSTEM_PACKAGES[key] for key in SYSTEM_PACKAGES)}",
+        ) from error
+    return open3d
