@@ -1,0 +1,99 @@
+"""NT-Xent with cross-modal and same-side candidates.
+
+Shape legend: B objects on this process, N objects over all processes, D embedding width.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+NORM_FLOOR = 1e-8
+
+
+class Gather(Protocol):
+    """Collects embeddings over processes: (B, D) -> ((N, D) with gradient, index of this process's first row)."""
+
+    def __call__(self, embeddings: Tensor) -> tuple[Tensor, int]: ...
+
+
+def no_gather(embeddings: Tensor) -> tuple[Tensor, int]:
+    """Return the embeddings unchanged: the single-process form of :class:`Gather`."""
+    return embeddings, 0
+
+
+def num_candidates(num_objects: int) -> int:
+    """Return the number of terms in the denominator, the positive included: 2N - 1 (spec 3)."""
+    return 2 * num_objects - 1
+
+
+def _unit(embeddings: Tensor) -> Tensor:
+    # Dividing by max(|x|, floor) through the squared norm keeps value and gradient finite at the zero vector.
+    squared = embeddings.float().square().sum(dim=1, keepdim=True)
+    return embeddings.float() * squared.clamp_min(NORM_FLOOR**2).rsqrt()
+
+
+def directional_nt_xent(x: Tensor, y: Tensor, temperature: float, gather: Gather = no_gather) -> Tensor:
+    """Contrast anchors ``x`` with targets ``y`` matched by row, averaged over the anchors: D(X, Y) of spec 3.
+
+    Every anchor has 2N - 1 candidates: all N targets and the other N - 1 anchors. Similarities and the
+    log-sum-exp are computed in float32 whatever the precision of the input.
+
+    Args:
+        x: (B, D) anchors, floating point, need not be normalised.
+        y: (B, D) targets.
+        temperature: Positive divisor of the cosine similarities.
+        gather: Collects rows over processes; each process then returns the mean over its own rows, and the mean of
+            these over processes is the loss of the joint batch.
+
+    Returns:
+        Scalar float32 loss in nats.
+
+    Source: spec 3 (NT-Xent term l_i and its mean D).
+    """
+    with torch.autocast(device_type=x.device.type, enabled=False):
+        anchors, targets = _unit(x), _unit(y)
+        all_anchors, offset = gather(anchors)
+        all_targets, _ = gather(targets)
+        rows = torch.arange(len(anchors), device=x.device)
+        cross = anchors @ all_targets.T / temperature
+        same = anchors @ all_anchors.T / temperature
+        itself = torch.zeros_like(same, dtype=torch.bool)
+        itself[rows, rows + offset] = True
+        logits = torch.cat([cross, same.masked_fill(itself, -torch.inf)], dim=1)
+        return functional.cross_entropy(logits, rows + offset)
+
+
+def nt_xent(x: Tensor, y: Tensor, temperature: float, gather: Gather = no_gather) -> Tensor:
+    """Return the symmetric loss C(X, Y) = (D(X, Y) + D(Y, X)) / 2 (spec 3).
+
+    Args:
+        x: (B, D) embeddings of one side.
+        y: (B, D) embeddings of the other side, matched by row.
+        temperature: Positive divisor of the cosine similarities.
+        gather: See :func:`directional_nt_xent`.
+
+    Returns:
+        Scalar float32 loss in nats.
+    """
+    forward = directional_nt_xent(x, y, temperature, gather)
+    backward = directional_nt_xent(y, x, temperature, gather)
+    return (forward + backward) / 2
+
+
+def mutual_information_bound(x: Tensor, y: Tensor, temperature: float) -> Tensor:
+    """Return the lower bound log(2N - 1) - D(X, Y) on the mutual information of the two sides (spec 3).
+
+    Args:
+        x: (N, D) anchors.
+        y: (N, D) targets, matched by row.
+        temperature: Positive divisor of the cosine similarities.
+
+    Returns:
+        Scalar float32 in nats; at most log(2N - 1), so compare only values at one N.
+    """
+    return math.log(num_candidates(len(x))) - directional_nt_xent(x, y, temperature)

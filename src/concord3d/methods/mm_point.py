@@ -1,0 +1,279 @@
+"""MM-Point: one point encoder aligned with many rendered views at once (spec 2.5 and 3).
+
+CrossPoint is the setting heads=single, pairing=mean, views=1, inter_reduction=sum, w_inter=0.5, head widths 256,
+view_augmentation=uniform_crosspoint.
+
+Shape legend: B objects, P stored points, N points, m views, D embedding width, h point feature, u image feature.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import torch
+from pydantic import Field, PositiveFloat, PositiveInt
+from torch import Tensor, nn
+
+from concord3d.errors import ConfigError
+from concord3d.geometry.augment import PointAugmentation, augment_points, sample_points
+from concord3d.losses.nt_xent import Gather, directional_nt_xent, mutual_information_bound, no_gather, nt_xent
+from concord3d.methods.image_augment import ViewAugmentation, augment_views
+from concord3d.methods.interface import Batch, DataFacts, LossTerms, Method, Settings, feature_width, parse_settings
+from concord3d.models.heads import projection_head_2d, projection_head_3d
+from concord3d.models.image_resnet import image_encoder
+
+HIDDEN_3D = 1024
+HIDDEN_2D = 512
+HELD_OUT_CHUNK = 32
+
+Pair = tuple[Tensor, Tensor]
+
+
+class MMPointSettings(Settings):
+    """The objective's switches; see spec 2.5, 3 and 4.2 for their meaning and origin.
+
+    Attributes:
+        views: Views per object and step, m.
+        heads: ``per_view``: one intra head and one head pair per view; ``two_level``: one pair of each width, the
+            wide one for the intra term and the views 1, 3, ..., the narrow one for the views 2, 4, ...; ``single``:
+            one shared 3D and one shared 2D head of width ``head_dim_inter``.
+        head_dim_intra: Width of the intra (wide) head.
+        head_dim_inter: Width of the inter (narrow) heads.
+        pairing: ``split``: views up to ceil(m/2) meet the first augmented cloud, the rest the second; ``mean``: every
+            view meets the mean of both clouds' projections.
+        inter_reduction: Sum or mean over the views.
+        w_intra: Weight of the 3D-3D term, 0 switches it off.
+        w_inter: Weight of the 3D-2D terms, 0 switches them off, with the image encoder.
+        temperature: Temperature of NT-Xent.
+        view_augmentation: Ladder of image transforms.
+        image_encoder: Name of the image encoder shared by all views.
+    """
+
+    views: PositiveInt = 4
+    heads: Literal["per_view", "two_level", "single"] = "per_view"
+    head_dim_intra: PositiveInt = 512
+    head_dim_inter: PositiveInt = 128
+    pairing: Literal["split", "mean"] = "split"
+    inter_reduction: Literal["sum", "mean"] = "sum"
+    w_intra: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    w_inter: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    temperature: PositiveFloat = 0.1
+    view_augmentation: ViewAugmentation = "multi_level"
+    image_encoder: str = "resnet18"
+
+
+class Embeddings(NamedTuple):
+    """Projected features of one batch.
+
+    Attributes:
+        intra: The two augmented clouds, each (B, D), or None if the intra term is off.
+        inter: For each view, the cloud side and the view side, each (B, D); empty if the inter terms are off.
+    """
+
+    intra: Pair | None
+    inter: tuple[Pair, ...]
+
+
+def paired_cloud(view: int, num_views: int) -> int:
+    """Return which augmented cloud (0 or 1) a 0-based view is contrasted with under ``pairing=split`` (spec 2.5)."""
+    return 0 if view < math.ceil(num_views / 2) else 1
+
+
+def objective(
+    intra: Pair | None, inter: Sequence[Pair], settings: MMPointSettings, gather: Gather = no_gather
+) -> LossTerms:
+    """Return L = w_intra L_intra + w_inter L_inter+ (spec 3).
+
+    Args:
+        intra: The two clouds' embeddings, each (B, D), or None.
+        inter: (cloud side, view side) of each view, each (B, D).
+        settings: Weights, reduction and temperature.
+        gather: Collects embeddings over processes.
+
+    Returns:
+        The loss with the terms ``intra`` and ``inter`` before weighting.
+    """
+    terms: dict[str, Tensor] = {}
+    parts = []
+    if intra is not None:
+        terms["intra"] = nt_xent(*intra, settings.temperature, gather)
+        parts.append(settings.w_intra * terms["intra"])
+    if inter:
+        both_ways = [
+            directional_nt_xent(cloud, view, settings.temperature, gather)
+            + directional_nt_xent(view, cloud, settings.temperature, gather)
+            for cloud, view in inter
+        ]
+        stacked = torch.stack(both_ways)
+        terms["inter"] = stacked.sum() if settings.inter_reduction == "sum" else stacked.mean()
+        parts.append(settings.w_inter * terms["inter"])
+    return LossTerms(torch.stack(parts).sum(), {name: term.detach() for name, term in terms.items()})
+
+
+class MMPoint(Method):
+    """The MM-Point objective around a point encoder and an image encoder.
+
+    Args:
+        settings: The switches.
+        encoder: Point encoder with ``feature_dim``, (B, N, 3) -> (B, feature_dim).
+        images: Image encoder with ``feature_dim``, (B, 3, H, W) -> (B, feature_dim); None when ``w_inter`` is 0.
+        num_points: Points per cloud drawn for each augmented cloud.
+        augmentation: Ranges of the 3D transform.
+    """
+
+    def __init__(
+        self,
+        settings: MMPointSettings,
+        encoder: nn.Module,
+        images: nn.Module | None,
+        num_points: int,
+        augmentation: PointAugmentation | None = None,
+    ) -> None:
+        super().__init__()
+        if settings.w_intra == 0 and settings.w_inter == 0:
+            raise ConfigError(
+                "Both weights are zero: nothing to train", where="objective", found="w_intra = w_inter = 0"
+            )
+        self.settings = settings
+        self.num_points = num_points
+        self.augmentation = augmentation or PointAugmentation()
+        self.point_encoder = encoder
+        self.image_encoder = images if settings.w_inter > 0 else None
+        self.num_views = settings.views if settings.w_inter > 0 else 0
+        # Only heads that some term reads are made: a parameter without gradient would stall distributed training.
+        used = sorted({self._head_of_view(view) for view in range(self.num_views)})
+        used_3d = sorted({0, *used}) if settings.w_intra > 0 else used
+        width_3d, width_2d = feature_width(encoder), 0 if images is None else feature_width(images)
+        self.heads_3d = nn.ModuleDict(
+            {str(i): projection_head_3d(width_3d, HIDDEN_3D, self._width(i)) for i in used_3d}
+        )
+        self.heads_2d = nn.ModuleDict({str(i): projection_head_2d(width_2d, HIDDEN_2D, self._width(i)) for i in used})
+
+    def _head_of_view(self, view: int) -> int:
+        # Head 0 is the intra head; which head a 0-based view uses.
+        return {"per_view": view + 1, "two_level": view % 2, "single": 0}[self.settings.heads]
+
+    def _width(self, head: int) -> int:
+        if self.settings.heads == "single" or head > 0:
+            return self.settings.head_dim_inter
+        return self.settings.head_dim_intra
+
+    def embed(self, clouds: Tensor, views: Tensor | None) -> Embeddings:
+        """Project two augmented clouds and the augmented views.
+
+        Args:
+            clouds: (2, B, N, 3) float32; both go through one forward pass, so that batch normalisation sees both.
+            views: (m, B, 3, H, W) float32, likewise one forward pass; None if the inter terms are off.
+        """
+        num_objects = clouds.shape[1]
+        features = self.point_encoder(clouds.flatten(0, 1))
+        if views is None or self.image_encoder is None:
+            return self._project(features.unflatten(0, (2, num_objects)), None)
+        images = self.image_encoder(views.flatten(0, 1))
+        return self._project(features.unflatten(0, (2, num_objects)), images.unflatten(0, (len(views), num_objects)))
+
+    def _project(self, h: Tensor, u: Tensor | None) -> Embeddings:
+        # h (2, B, d), u (m, B, d'). A head shared by several terms is applied once, to everything that it serves.
+        num_objects = h.shape[1]
+        settings = self.settings
+        whole: dict[int, Tensor] = {}
+
+        def both_clouds(head: int) -> Tensor:
+            if head not in whole:
+                whole[head] = self.heads_3d[str(head)](h.flatten(0, 1)).unflatten(0, (2, num_objects))
+            return whole[head]
+
+        intra = None
+        if settings.w_intra > 0:
+            first, second = both_clouds(0).unbind(0)
+            intra = (first, second)
+        if u is None:
+            return Embeddings(intra, ())
+        view_side = self._project_views(u)
+        inter = []
+        for view in range(len(u)):
+            head = self._head_of_view(view)
+            if settings.pairing == "mean":
+                cloud_side = both_clouds(head).mean(dim=0)
+            elif settings.heads == "per_view":
+                cloud_side = self.heads_3d[str(head)](h[paired_cloud(view, len(u))])
+            else:
+                cloud_side = both_clouds(head)[paired_cloud(view, len(u))]
+            inter.append((cloud_side, view_side[view]))
+        return Embeddings(intra, tuple(inter))
+
+    def _project_views(self, u: Tensor) -> dict[int, Tensor]:
+        served: dict[int, list[int]] = {}
+        for view in range(len(u)):
+            served.setdefault(self._head_of_view(view), []).append(view)
+        projected: dict[int, Tensor] = {}
+        for head, views in served.items():
+            joint = self.heads_2d[str(head)](u[views].flatten(0, 1)).unflatten(0, (len(views), u.shape[1]))
+            projected.update(zip(views, joint.unbind(0), strict=True))
+        return projected
+
+    def transform(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Draw the two augmented clouds (2, B, N, 3) and the augmented views (m, B, 3, H, W) of a batch."""
+        generator = batch.generator
+        clouds = [
+            augment_points(sample_points(batch.points, self.num_points, generator), self.augmentation, generator)
+            for _ in range(2)
+        ]
+        if self.num_views == 0 or batch.views is None:
+            return torch.stack(clouds), None
+        return torch.stack(clouds), augment_views(batch.views, self.settings.view_augmentation, generator)
+
+    def training_loss(self, batch: Batch) -> LossTerms:
+        """Return the loss of one batch under fresh augmentations (spec 3)."""
+        embeddings = self.embed(*self.transform(batch))
+        return objective(embeddings.intra, embeddings.inter, self.settings, self.gather)
+
+    def held_out_metrics(self, batch: Batch) -> dict[str, float]:
+        """Return the mutual-information bound of each pairing in nats, under the training transforms (spec 3).
+
+        Keys: ``mi_num_objects`` (the N that bounds the value by log(2N - 1)), ``mi_intra``, ``mi_view_<j>`` for
+        j = 1..m and their mean ``mi_inter``.
+        """
+        clouds, views = self.transform(batch)
+        pieces = [
+            self.embed(
+                clouds[:, start : start + HELD_OUT_CHUNK],
+                None if views is None else views[:, start : start + HELD_OUT_CHUNK],
+            )
+            for start in range(0, clouds.shape[1], HELD_OUT_CHUNK)
+        ]
+
+        def bound(pairs: list[Pair]) -> float:
+            first, second = (torch.cat([pair[side] for pair in pairs]) for side in (0, 1))
+            return float(mutual_information_bound(first, second, self.settings.temperature))
+
+        metrics: dict[str, float] = {"mi_num_objects": clouds.shape[1]}
+        intra = [piece.intra for piece in pieces if piece.intra is not None]
+        if intra:
+            metrics["mi_intra"] = bound(intra)
+        per_view = [bound([piece.inter[view] for piece in pieces]) for view in range(len(pieces[0].inter))]
+        metrics.update({f"mi_view_{view + 1}": value for view, value in enumerate(per_view)})
+        if per_view:
+            metrics["mi_inter"] = sum(per_view) / len(per_view)
+        return metrics
+
+
+def build(settings: Mapping[str, Any], encoder: nn.Module, facts: DataFacts) -> MMPoint:
+    """Build MM-Point from the run's ``objective`` section.
+
+    Raises:
+        ConfigError: A setting is unknown or impossible, or asks for more views than are stored.
+    """
+    parsed = parse_settings(MMPointSettings, settings, "objective")
+    if parsed.w_inter > 0 and parsed.views > facts.num_views:
+        raise ConfigError(
+            "The objective asks for more views than are stored",
+            where="objective.views",
+            expected=f"at most {facts.num_views}",
+            found=parsed.views,
+            next_step="lower objective.views or render a view set with more views",
+        )
+    images = image_encoder(parsed.image_encoder) if parsed.w_inter > 0 else None
+    return MMPoint(parsed, encoder, images, facts.num_points)

@@ -1,0 +1,281 @@
+"""The one training loop: every method, CPU, GPU or several processes, resumable at any step with the same result."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from numpy.typing import NDArray
+from torch import Tensor
+
+from concord3d.errors import CheckpointCorrupt, NonFiniteLoss, TrainingError
+from concord3d.losses.nt_xent import Gather
+from concord3d.methods.interface import Batch, Method
+from concord3d.models.weights import save_weights
+from concord3d.training.batches import assemble, iterate_batches, make_plan, to_device
+from concord3d.training.checkpoint import TrainingInterrupted, latest_checkpoint, save_checkpoint
+from concord3d.training.progress import TrainingProgress
+from concord3d.training.run import HELD_OUT_OBJECTS, TrainRun
+from concord3d.training.schedule import learning_rate, make_optimizer
+from concord3d.training.seeding import derived_generator, derived_seed, seed_everything
+
+
+class OutOfMemory(TrainingError):
+    """The device has not enough memory for one step."""
+
+
+def snapshot_epochs(num_epochs: int, num_snapshots: int) -> tuple[int, ...]:
+    """Return the 1-based epochs after which the encoder is kept: equal distances, the last included."""
+    return tuple(sorted({max(1, round(num_epochs * (i + 1) / num_snapshots)) for i in range(num_snapshots)}))
+
+
+def gather_over(fabric: Fabric) -> Gather:
+    """Return a gather over the processes of ``fabric`` through which gradients flow."""
+
+    def gather(embeddings: Tensor) -> tuple[Tensor, int]:
+        joint = fabric.all_gather(embeddings, sync_grads=True)
+        assert isinstance(joint, Tensor)
+        return joint.flatten(0, 1), fabric.global_rank * len(embeddings)
+
+    return gather
+
+
+@contextmanager
+def stop_signals() -> Iterator[Callable[[], bool]]:
+    """Turn the first SIGTERM or SIGINT into a flag; a second one acts as usual."""
+    stopped = threading.Event()
+    signals = (signal.SIGTERM, signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread():
+        yield stopped.is_set
+        return
+    before = {number: signal.getsignal(number) for number in signals}
+
+    def request(number: int, _frame: FrameType | None) -> None:
+        stopped.set()
+        signal.signal(number, before[signal.Signals(number)])
+
+    for number in signals:
+        signal.signal(number, request)
+    try:
+        yield stopped.is_set
+    finally:
+        for number in signals:
+            signal.signal(number, before[number])
+
+
+class Loop:
+    """One training: state that changes from step to step, and how it changes.
+
+    Args:
+        fabric: Device, precision and processes, launched.
+        run: The task, validated.
+        method: Freshly initialised method.
+        folder: Where checkpoints and snapshots in progress lie.
+    """
+
+    def __init__(self, fabric: Fabric, run: TrainRun, method: Method, folder: Path) -> None:
+        self.fabric, self.run, self.method, self.folder = fabric, run, method, folder
+        self.settings = run.training
+        self.plan = make_plan(run)
+        self.num_steps = self.plan.steps_per_epoch * self.settings.epochs
+        self.snapshot_epochs = snapshot_epochs(self.settings.epochs, self.settings.num_snapshots)
+        self.identity = run.identity()
+        self.history: list[dict[str, Any]] = []
+        self.resumed_from: list[int] = []
+        self.warnings: list[str] = []
+        self.earlier_seconds = 0.0
+        self.clouds_per_s = 0.0
+        self._sums: dict[str, float] = {}
+        self._steps_done = 0
+        self._started = self._last_saved = time.monotonic()
+        self._last_path: Path | None = None
+        self._parameters = [parameter for parameter in method.parameters() if parameter.requires_grad]
+        optimizer = make_optimizer(
+            self.settings.optimizer, self._parameters, self.settings.learning_rate, self.settings.weight_decay
+        )
+        self._module, self._optimizer = fabric.setup(method, optimizer)
+        self._module.mark_forward_method("training_loss")
+        if fabric.world_size > 1:
+            method.gather = gather_over(fabric)
+
+    def snapshot_path(self, epoch: int) -> Path:
+        """Return where the encoder after a 1-based epoch is kept while the run lasts."""
+        return self.folder / "snapshots" / f"epoch_{epoch:04d}.safetensors"
+
+    def fit(self) -> None:
+        """Train from the last checkpoint, or from the start, to the end.
+
+        Raises:
+            NonFiniteLoss: The loss or its gradient became NaN or infinite.
+            TrainingInterrupted: A signal asked to stop; a checkpoint was written.
+            OutOfMemory: The device has not enough memory.
+        """
+        self._resume()
+        rank, ranks = self.fabric.global_rank, self.fabric.world_size
+        batches = iterate_batches(
+            self.run, self.plan, self.method.num_views, self._steps_done, self.num_steps, rank, ranks
+        )
+        shown = self.run.progress and rank == 0
+        self.method.train()
+        with (
+            stop_signals() as stop,
+            TrainingProgress(shown, self._steps_done, self.num_steps, self.plan.batch_size) as progress,
+        ):
+            for step, _, batch in batches:
+                loss, stopping = self._step(step, to_device(batch, self.fabric.device), stop())
+                self._steps_done = step + 1
+                if self._steps_done % self.plan.steps_per_epoch == 0:
+                    self._end_epoch(self._steps_done // self.plan.steps_per_epoch)
+                progress.show(self._steps_done, loss)
+                self._checkpoint_if_due(stopping)
+            self.clouds_per_s = progress.rate(self._steps_done)
+
+    def _step(self, step: int, batch: Batch, stop: bool) -> tuple[float, bool]:
+        # Layers that draw from the global generator (dropout) get a seed of their own for each step: see seeding.py.
+        seed_everything(derived_seed(self.run.seed, "model", step + 1, self.fabric.global_rank))
+        rate = self._learning_rate(step)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        try:
+            loss = self._module.training_loss(batch)
+            names = ["loss", *loss.terms]
+            # One small exchange per step agrees on the figures of the joint batch and on whether to stop.
+            flag = torch.tensor(float(stop), device=loss.total.device)
+            figures = torch.stack([loss.total.detach(), *loss.terms.values(), flag])
+            values = self._reduce(figures).tolist()
+            self._require_finite(step, dict(zip(names, values, strict=False)))
+            self._optimizer.zero_grad()
+            self.fabric.backward(loss.total)
+            norm = torch.nn.utils.get_total_norm([p.grad for p in self._parameters if p.grad is not None])
+            self._require_finite(step, {"gradient norm": float(norm)})
+            self._optimizer.step()
+        except torch.OutOfMemoryError as error:
+            raise OutOfMemory(
+                "The device has not enough memory for one step",
+                where=f"step {step + 1} on {self.fabric.device}",
+                found=str(error).splitlines()[0],
+                next_step=f"lower training.batch_size (now {self.settings.batch_size}) and run the same command again",
+            ) from error
+        for name, value in zip(names, values, strict=False):
+            self._sums[name] = self._sums.get(name, 0.0) + value
+        return values[0], values[-1] > 0
+
+    def _learning_rate(self, step: int) -> float:
+        return learning_rate(
+            self.settings.schedule,
+            self.settings.learning_rate,
+            step,
+            self.plan.steps_per_epoch,
+            self.settings.epochs,
+        )
+
+    def _reduce(self, figures: Tensor) -> Tensor:
+        if self.fabric.world_size == 1:
+            return figures
+        reduced = self.fabric.all_reduce(figures, reduce_op="mean")
+        assert isinstance(reduced, Tensor)
+        return reduced
+
+    def _require_finite(self, step: int, figures: dict[str, float]) -> None:
+        bad = {name: value for name, value in figures.items() if not math.isfinite(value)}
+        if not bad:
+            return
+        objects = self.plan.objects(step).tolist()
+        raise NonFiniteLoss(
+            f"The {' and '.join(bad)} became NaN or infinite at step {step + 1}",
+            where=f"shapes {objects}",
+            expected="finite values",
+            found=figures,
+            next_step="lower training.learning_rate or look at these shapes; "
+            f"last good checkpoint: {self._last_path or 'none'}",
+        )
+
+    def _end_epoch(self, epoch: int) -> None:
+        steps = self.plan.steps_per_epoch
+        entry: dict[str, Any] = {"epoch": epoch, "learning_rate": self._learning_rate(self._steps_done - 1)}
+        entry.update({name: total / steps for name, total in self._sums.items()})
+        self._sums = {}
+        kept = epoch in self.snapshot_epochs
+        if self.fabric.is_global_zero and (kept or epoch == 1):
+            entry["held_out"] = self._held_out_metrics()
+        if self.fabric.is_global_zero and kept:
+            metadata = {"config_hash": self.run.config_hash}
+            save_weights(self.method.point_encoder, self.snapshot_path(epoch), metadata)
+        self.history.append(entry)
+
+    def _held_out_metrics(self) -> dict[str, float]:
+        objects: NDArray[np.int64] = self.run.held_out_index()[:HELD_OUT_OBJECTS]
+        if len(objects) < 2:
+            return {}
+        seed = self.run.seed
+        batch = assemble(self.run, objects, self.method.num_views, derived_generator(seed, "views"))
+        batch = batch._replace(generator=derived_generator(seed, "held_out"))
+        self.method.eval()
+        with torch.no_grad(), self.fabric.autocast():
+            metrics = self.method.held_out_metrics(to_device(batch, self.fabric.device))
+        self.method.train()
+        return metrics
+
+    def _checkpoint_if_due(self, stopping: bool) -> None:
+        due = time.monotonic() - self._last_saved >= self.settings.checkpoint_every_s
+        if self._steps_done == self.num_steps or not (due or stopping):
+            return
+        if self.fabric.is_global_zero:
+            self._last_path = save_checkpoint(self.folder, self._steps_done, self._state())
+        self._last_saved = time.monotonic()
+        if stopping:
+            raise TrainingInterrupted(
+                "Training was asked to stop",
+                where=self._last_path,
+                found=f"{self._steps_done} of {self.num_steps} steps done, checkpoint written",
+                next_step="run the same command again to go on",
+            )
+
+    def _state(self) -> dict[str, Any]:
+        return {
+            "identity": self.identity,
+            "method": self.method.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "history": self.history,
+            "sums": self._sums,
+            "resumed_from": self.resumed_from,
+            "warnings": self.warnings,
+            "torch_version": str(torch.__version__),
+            "elapsed_s": self.earlier_seconds + time.monotonic() - self._started,
+        }
+
+    def _resume(self) -> None:
+        # The first process sets broken files aside before the others look.
+        found = latest_checkpoint(self.folder, self.identity) if self.fabric.is_global_zero else None
+        self.fabric.barrier()
+        state, warnings = found or latest_checkpoint(self.folder, self.identity)
+        if state is None:
+            self.warnings = warnings
+            return
+        try:
+            self.method.load_state_dict(state["method"])
+            self._optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise CheckpointCorrupt(
+                "A checkpoint does not fit the model",
+                where=self.folder,
+                found=error,
+                next_step=f"it was written by another version of the code; remove {self.folder} to start afresh",
+            ) from error
+        self._steps_done = int(state["step"])
+        self.history, self._sums = state["history"], state["sums"]
+        self.resumed_from = [*state["resumed_from"], self._steps_done]
+        self.earlier_seconds = float(state["elapsed_s"])
+        self.warnings = [*state["warnings"], *warnings]
+        if state["torch_version"] != str(torch.__version__):
+            self.warnings.append(f"begun with torch {state['torch_version']}, resumed with {torch.__version__}")
