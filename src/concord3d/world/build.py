@@ -252,7 +252,7 @@ def _collect(recipe: WorldRecipe, split: str, tasks: list[_Task], made: list[_Ma
         numbers = {name: number for number, name in enumerate(layout.categories)}
     points = np.concatenate([item.points for _, item in chosen])
     labels = np.array([numbers[task.category] for task, _ in chosen for _ in range(task.copies)], dtype=np.int64)
-    names = [f"{task.category}/{task.name}_{copy}" for task, _ in chosen for copy in range(task.copies)]
+    names = [f"{task.category}/{task.name}" for task, _ in chosen for _ in range(task.copies)]
     marks = [item.point_labels for _, item in chosen if item.point_labels is not None]
     order = np.random.default_rng([recipe.seed, _SPLIT_OFFSET[split], 2]).permutation(len(points))
     return writers.LabelledClouds(

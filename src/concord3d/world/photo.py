@@ -63,9 +63,9 @@ def photo_background(
 
 
 def _shading(normal: NDArray[np.floating], light: Floats) -> Floats:
-    """Return (H, W) Lambert factors around 1; two-sided, as meshes are not always oriented."""
+    """Return (H, W) factors around 1: wrapped Lambert, dark but never black where the light does not reach."""
     facing = np.einsum("hwc,c->hw", normal.astype(np.float64), light)
-    return 0.65 + 0.5 * np.maximum(facing, -0.35 * facing)
+    return 0.85 + 0.35 * facing
 
 
 def _compose(color: Floats, mask: NDArray[np.bool_], shading: Floats, cast: Floats, rng: np.random.Generator) -> Floats:
@@ -86,7 +86,7 @@ def _compose(color: Floats, mask: NDArray[np.bool_], shading: Floats, cast: Floa
 def _background(height: int, width: int, rng: np.random.Generator) -> Floats:
     """Return an (H, W, 3) background of one of four kinds."""
     kind = _BACKGROUNDS[int(rng.integers(len(_BACKGROUNDS)))]
-    first, second = rng.uniform(0.1, 0.95, (2, 3))
+    first, second = _muted(rng), _muted(rng)
     if kind == "gradient":
         return _gradient(height, width, first, second, rng)
     if kind == "texture":
@@ -103,6 +103,11 @@ def _background(height: int, width: int, rng: np.random.Generator) -> Floats:
     return picture
 
 
+def _muted(rng: np.random.Generator) -> Floats:
+    """Return an RGB colour of any brightness and of little saturation, as most walls, floors and things have."""
+    return (rng.uniform(0.1, 0.95) + rng.uniform(0.02, 0.25) * rng.normal(size=3)).clip(0.03, 0.97)
+
+
 def _stamp(picture: Floats, rng: np.random.Generator) -> None:
     """Draw one rectangle or ellipse of clutter into ``picture``."""
     height, width = picture.shape[:2]
@@ -111,7 +116,7 @@ def _stamp(picture: Floats, rng: np.random.Generator) -> None:
     half = rng.uniform(0.03, 0.3, 2) * (height, width)
     down, across = (rows - middle[0]) / half[0], (columns - middle[1]) / half[1]
     inside = (np.maximum(abs(down), abs(across)) < 1) if rng.random() < 0.6 else (down**2 + across**2 < 1)
-    picture[inside] = rng.uniform(0.05, 0.95, 3) * rng.uniform(0.85, 1.1)
+    picture[inside] = _muted(rng)
 
 
 def _gradient(height: int, width: int, first: Floats, second: Floats, rng: np.random.Generator) -> Floats:
