@@ -5,6 +5,8 @@ Shapes: B clouds, N points, C channels.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -34,7 +36,7 @@ class DGCNN(nn.Module):
         self.k, self.in_channels = k, in_channels
         self.feature_dim = 2 * emb_dims
         widths = (in_channels, *_CHANNELS)
-        self.edge_convs = nn.ModuleList(EdgeConv(a, b) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.edge_convs = nn.ModuleList(EdgeConv(*pair) for pair in pairwise(widths))
         self.embedding = PooledEmbedding(sum(_CHANNELS), emb_dims)
 
     def forward(self, points: Tensor) -> Tensor:

@@ -59,8 +59,7 @@ class EdgeConv(nn.Module):
             own = (features - centre.mean(0, keepdim=True)).flatten(0, 1)
             mean, variance = self._batch_statistics(centred, own, centre.mean(0), graph)
         else:
-            mean, variance = self.norm.running_mean, self.norm.running_var
-            assert mean is not None and variance is not None
+            mean, variance = self.norm.get_buffer("running_mean"), self.norm.get_buffer("running_var")
         scale = self.norm.weight * torch.rsqrt(variance + self.norm.eps)
         shift = self.norm.bias - mean * scale
         # The scale is folded into the weights: the maximum then already looks the right way in every channel.

@@ -38,7 +38,7 @@ class PointwiseBlock(nn.Module):
 class EdgeMLP(nn.Module):
     """EdgeConv with two layers: both act on edges, then the maximum over the neighbours.
 
-    The second layer follows a non-linearity, so the edges have to be built; the first layer is still computed per point.
+    The second layer follows a non-linearity, so the edges have to be built; the first is still computed per point.
 
     Args:
         in_channels: C of the point features.

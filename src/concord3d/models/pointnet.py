@@ -5,6 +5,8 @@ Shapes: B clouds, N points, C channels.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from concord3d.errors import BadCloud
@@ -28,7 +30,7 @@ class PointNet(nn.Module):
         self.in_channels = in_channels
         self.feature_dim = _CHANNELS[-1]
         widths = (in_channels, *_CHANNELS)
-        self.linears = nn.ModuleList(nn.Linear(a, b, bias=False) for a, b in zip(widths[:-1], widths[1:], strict=True))
+        self.linears = nn.ModuleList(nn.Linear(*pair, bias=False) for pair in pairwise(widths))
         self.norms = nn.ModuleList(nn.BatchNorm1d(width) for width in _CHANNELS)
 
     def forward(self, points: Tensor) -> Tensor:

@@ -77,7 +77,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """
     try:
         with safe_open(path, framework="pt", device="cpu") as handle:
-            tensors = {name: handle.get_tensor(name) for name in handle.keys()}  # noqa: SIM118
+            tensors = {name: handle.get_tensor(name) for name in sorted(handle.keys())}
             return tensors, dict(handle.metadata() or {})
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointCorrupt(
