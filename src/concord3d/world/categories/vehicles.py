@@ -1,0 +1,97 @@
+"""Airplanes and cars."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from concord3d.world import palette
+from concord3d.world.categories.style import Assembly, Style, tinted
+from concord3d.world.grammar import Shape, box, ellipsoid, lathe, loft, mirror, radial_array, smooth
+
+
+def wing(root: float, tip: float, span_length: float, sweep: float, thickness: float, rise: float) -> Shape:
+    """Return the right (+x) wing: chords along z, leading edge swept back by ``sweep``, tip raised by ``rise``."""
+    section = np.array([[0.5, 0.0], [0.25, 0.5], [-0.1, 0.45], [-0.5, 0.0], [-0.1, -0.3], [0.25, -0.4]])
+    rings = []
+    for t in (0.0, 0.5, 1.0):
+        chord = root + (tip - root) * t
+        z = section[:, 0] * chord - sweep * t - (root - chord) * 0.25
+        y = section[:, 1] * thickness * (1 - 0.6 * t) + rise * t
+        rings.append(np.stack([np.full(6, t * span_length), y, z], axis=1))
+    return loft(np.stack(rings))
+
+
+def airplane(style: Style) -> Assembly:
+    """Airplane: airliner, propeller plane, fighter, glider or biplane, nose towards +z."""
+    made = Assembly()
+    variant = style.choice("variant", {"airliner": 6, "business_jet": 1, "fighter": 1.6, "propeller": 1.2, "biplane": 0.4})
+    length = {"airliner": 40.0, "business_jet": 18.0, "fighter": 15.0, "propeller": 9.0, "biplane": 8.0}[variant]
+    radius = length * style.real("fuselage_ratio", 0.045, 0.065)
+    body, accent = style.color("body_color", palette.PAINT), style.color("accent_color", palette.PAINT)
+    half_span = length * style.real("span_ratio", 0.42, 0.56) * (0.72 if variant == "fighter" else 1)
+    sweep = style.real("sweep", 0.05, 0.22) * length
+    if variant in ("propeller", "biplane"):
+        sweep *= 0.1
+    nose = style.real("nose_length", 0.08, 0.16) * (1.9 if variant == "fighter" else 1.0)
+    profile = smooth(
+        [(0.06, -0.5), (0.35, -0.4), (0.85, -0.22), (1, -0.05), (1, 0.5 - nose * 1.2), (0.75, 0.5 - nose * 0.4), (0.0, 0.5)], 22
+    )
+    tube_body = lathe(profile * np.array([radius, length]), 16).turned("x", 90)
+    lift = np.clip(-tube_body.vertices[:, 2] / length - 0.2, 0, None) * radius * 2.2
+    tube_body = Shape(tube_body.vertices + lift[:, None] * np.array([0, 1.0, 0]), tube_body.faces)
+    made.add("body", body, tube_body)
+    root = length * style.real("wing_chord", 0.13, 0.24) * (1.7 if variant == "fighter" else 1)
+    tip = root * style.real("wing_taper", 0.25, 0.6) * (0.5 if variant == "fighter" else 1)
+    level = {"propeller": style.real("wing_level", -0.6, 0.95), "biplane": -0.7}.get(variant, -0.5) * radius
+    dihedral = style.real("dihedral", 0.0, 0.1) * half_span
+    blade = mirror(wing(root, tip, half_span, sweep, radius * 0.32, dihedral))
+    place = length * style.real("wing_place", -0.04, 0.08)
+    made.add("wing", body, blade.moved(y=level, z=place))
+    if variant == "biplane":
+        made.add("wing", body, blade.moved(y=radius * 1.6, z=place))
+        strut = box(radius * 0.08, radius * 2.3, radius * 0.15).moved(half_span * 0.6, -radius * 0.7, place)
+        made.add("wing", accent, mirror(strut))
+    _tail(style, made, variant, length, radius)
+    _engines(style, made, variant, (length, radius, half_span, level, place, sweep, dihedral))
+    if style.flag("has_gear", 0.25):
+        wheel = ellipsoid(radius * 0.1, radius * 0.22, radius * 0.22, 5, 10)
+        strut = box(radius * 0.1, radius * 0.8, radius * 0.1)
+        for x, z in ((radius * 0.9, place), (-radius * 0.9, place), (0, length * 0.36)):
+            made.add("gear", palette.DARK, wheel.moved(x, -radius * 1.5, z), strut.moved(x, -radius * 1.5, z))
+    return made
+
+
+def _tail(style: Style, made: Assembly, variant: str, length: float, radius: float) -> None:
+    height = length * style.real("fin_height", 0.1, 0.17)
+    chord = length * style.real("fin_chord", 0.09, 0.15)
+    color = style.color("tail_color", palette.PAINT)
+    fin = wing(chord, chord * 0.45, height, height * 0.75, radius * 0.2, 0).turned("z", 90)
+    twin = variant == "fighter" and style.flag("has_twin_fins", 0.5)
+    base = fin.moved(y=radius * 0.5, z=-length * 0.4)
+    made.add("tail", color, mirror(base.turned("z", -12).moved(x=radius * 0.7)) if twin else base)
+    plane = mirror(wing(chord * 0.9, chord * 0.4, height * 1.15, height * 0.5, radius * 0.16, 0))
+    high = style.flag("has_t_tail", 0.6 if variant == "business_jet" else 0.1)
+    y, z = (height + radius * 0.5, -length * 0.4 - height * 0.75) if high else (radius * 0.5, -length * 0.42)
+    made.add("tail", color, plane.moved(y=y, z=z))
+
+
+def _engines(style: Style, made: Assembly, variant: str, frame: tuple[float, ...]) -> None:
+    length, radius, half_span, level, place, sweep, dihedral = frame
+    size = radius * style.real("engine_size", 0.38, 0.6)
+    color = style.color("engine_color", palette.PAINT, palette.METAL)
+    pod = lathe([(0.0, -1.6), (0.55, -1.6), (1.0, -0.4), (1.0, 0.9), (0.8, 1.2), (0.7, 1.0), (0.0, 0.6)], 12).turned("x", 90)
+    pod = pod.scaled(size, size, size * 1.3)
+    if variant == "airliner":
+        for share in (0.32,) if style.whole("num_engines_per_wing", 1, 2) == 1 else (0.28, 0.58):
+            y = level - size * 0.9 + dihedral * share
+            z = place - sweep * share + size * 1.8
+            made.add("engine", color, mirror(pod.moved(half_span * share, y, z)))
+    elif variant == "business_jet":
+        made.add("engine", color, mirror(pod.moved(radius * 1.45, radius * 0.5, -length * 0.28)))
+    elif variant == "fighter":
+        made.add("engine", tinted(color, 0.6), mirror(pod.scaled(1, 1, 1.4).moved(radius * 0.7, -radius * 0.2, -length * 0.4)))
+        made.add("body", palette.SCREEN, ellipsoid(radius * 0.5, radius * 0.7, radius * 2, 7, 10).moved(y=radius * 0.7, z=length * 0.2))
+    else:
+        blade = box(radius * 0.16, radius * 1.5, radius * 0.06)
+        propeller = radial_array(blade.turned("x", 90), style.whole("num_blades", 2, 4)).turned("x", 90)
+        made.add("engine", palette.DARK, propeller.moved(z=length * 0.5), ellipsoid(radius * 0.3, radius * 0.3, radius * 0.5, 5, 8).moved(z=length * 0.5))
