@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from concord3d.data.catalog import DatasetSpec, Release
+from concord3d.data.manifest import MANIFEST, verify_files
 from concord3d.data.readers import modelnet_h5, off_tree, s3dis_h5, scanobjectnn_h5, shapenet, shapenetpart_h5
 from concord3d.data.readers.layout import layout_folder
 from concord3d.data.readers.raw import NamedMesh, RawClouds
@@ -42,12 +43,15 @@ def read_split(spec: DatasetSpec, root: Path, split: str, data_kind: str) -> Clo
 
     Raises:
         DatasetMissing: Files are missing.
+        DatasetCorrupt: Files differ from the manifest (where there is one).
         UnreadableFile: A file is truncated, of another format, or lacks a key.
         WrongRelease: Counts, classes, points, dtype or units are not those of an accepted release.
         BadCloud: Empty, not finite, or collapsed clouds.
     """
     if data_kind not in DATA_KINDS:
         raise ConfigError(f"Unknown data_kind '{data_kind}'", expected=" or ".join(DATA_KINDS))
+    if data_kind == "real" and (root / MANIFEST).is_file():
+        verify_files(root)
     raw = CLOUD_READERS[spec.reader](spec, root, split)
     where = layout_folder(spec, root)
     class_names = spec.class_names or raw.class_names or ()
@@ -143,7 +147,7 @@ def match_release(
         where=where,
         expected=" | ".join(_facts(r.counts, r.num_points, r.dtype, r.name) for r in spec.releases),
         found=_facts(counts, num_points, dtype, "this copy"),
-        next_step=f"obtain '{spec.id}' again, or list this release in datasets.yaml if you know that it is right",
+        next_step=f"move this copy away and obtain '{spec.id}' again, or list the release in datasets.yaml if it is right",
     )
 
 
