@@ -147,7 +147,7 @@ def _project_chunk(points: Tensor, cells: int, image_size: int) -> Tensor:
 
 def pooling_window(cells: int) -> int:
     """Return the odd side of the densifying window for a grid of ``cells``: 7 at 112, never below 3."""
-    return max(3, 2 * round((_REFERENCE_POOL * cells / _REFERENCE_GRID - 1) / 2) + 1)
+    return max(3, 2 * (_REFERENCE_POOL * cells // (2 * _REFERENCE_GRID)) + 1)
 
 
 def _fill_grid(points: Tensor, cells: int) -> Tensor:

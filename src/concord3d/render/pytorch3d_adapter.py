@@ -148,6 +148,6 @@ def import_pytorch3d() -> dict[str, Any]:
             "PyTorch3D cannot be imported",
             expected="pytorch3d built for the installed torch",
             found=error,
-            next_step="use the conda environment in envs/ that holds pytorch3d, or the open3d renderer, which needs no GPU",
+            next_step="use envs/pytorch3d.yaml, or the open3d renderer, which needs no GPU",
         ) from error
     return {"rasterize_meshes": rasterize_meshes, "Meshes": Meshes}

@@ -1,0 +1,69 @@
+"""Named sets of views."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from concord3d.errors import ConfigError
+from concord3d.files import content_hash
+from concord3d.render import view_spec
+from concord3d.render.view_spec import ViewSpec, cloud_view_spec, mesh_view_spec
+
+
+def test_ring24_stands_every_15_degrees_between_25_and_30() -> None:
+    cameras = mesh_view_spec("ring24", 64, seed=3).cameras()
+    centers = cameras.centers
+    assert np.allclose(np.linalg.norm(centers, axis=1), 2.6)
+    azimuth = np.degrees(np.arctan2(centers[:, 0], centers[:, 2])) % 360
+    assert np.allclose(azimuth, np.arange(24) * 15.0)
+    elevation = np.degrees(np.arcsin(centers[:, 1] / 2.6))
+    assert elevation.min() >= 25
+    assert elevation.max() <= 30
+    assert len(np.unique(elevation.round(6))) == 24
+
+
+def test_cameras_depend_on_the_seed_alone() -> None:
+    first, again, other = (mesh_view_spec(seed=seed).cameras().rotation for seed in (1, 1, 2))
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+    assert len(mesh_view_spec("ring12").cameras()) == 12
+
+
+def test_identity_covers_every_choice(monkeypatch: pytest.MonkeyPatch) -> None:
+    specs = [
+        ViewSpec("ring24"),
+        ViewSpec("ring12"),
+        ViewSpec("ring24", 32),
+        ViewSpec("ring24", content="depth"),
+        ViewSpec("ring24", renderer="pytorch3d"),
+        ViewSpec("ring24", seed=1),
+        cloud_view_spec(),
+    ]
+    keys = {content_hash(spec.identity()) for spec in specs}
+    assert len(keys) == len(specs)
+    monkeypatch.setitem(view_spec.RENDERER_VERSIONS, "open3d", 99)
+    assert content_hash(specs[0].identity()) not in keys
+
+
+def test_views_and_channels() -> None:
+    assert (cloud_view_spec().num_views, cloud_view_spec().channels) == (10, 1)
+    assert (mesh_view_spec().num_views, mesh_view_spec().channels) == (24, 3)
+    with pytest.raises(ConfigError, match="without cameras"):
+        cloud_view_spec().cameras()
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"view_set": "ring25"}, "did you mean 'ring24'"),
+        ({"content": "colour"}, "did you mean 'color'"),
+        ({"renderer": "open4d"}, "did you mean 'open3d'"),
+        ({"image_size": 8}, "too small"),
+        ({"renderer": "points"}, "no colour"),
+        ({"view_set": "pointclip_v2_10"}, "bare points"),
+    ],
+)
+def test_impossible_specifications_are_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        ViewSpec(**{"view_set": "ring24", **changes})
