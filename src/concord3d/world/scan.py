@@ -22,21 +22,7 @@ from concord3d.geometry.mesh import Mesh, sample_surface
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 
-# Longest extent of the real thing in metres.
-_SIZE_M: dict[str, tuple[float, float]] = {
-    "airplane": (0.3, 0.8), "bag": (0.3, 0.6), "bathtub": (1.4, 1.9), "bed": (1.8, 2.2), "bench": (1.0, 1.8),
-    "bin": (0.3, 0.8), "bookshelf": (1.0, 2.1), "bottle": (0.2, 0.35), "bowl": (0.15, 0.35), "box": (0.25, 0.8),
-    "cabinet": (0.7, 1.8), "car": (0.3, 0.8), "chair": (0.8, 1.2), "cone": (0.3, 0.8), "cup": (0.1, 0.2),
-    "curtain": (1.5, 2.4), "desk": (1.1, 1.8), "display": (0.4, 0.9), "door": (1.9, 2.2), "dresser": (0.8, 1.6),
-    "flower_pot": (0.2, 0.7), "glass_box": (0.3, 1.0), "guitar": (0.8, 1.1), "keyboard": (0.35, 0.5),
-    "lamp": (0.4, 1.7), "laptop": (0.3, 0.4), "mantel": (1.2, 1.8), "monitor": (0.4, 0.8), "night_stand": (0.4, 0.7),
-    "person": (1.5, 1.9), "piano": (1.2, 2.0), "pillow": (0.35, 0.7), "plant": (0.3, 1.5), "radio": (0.2, 0.5),
-    "range_hood": (0.6, 1.0), "shelf": (0.7, 2.0), "sink": (0.4, 1.0), "sofa": (1.4, 2.4), "stairs": (1.5, 2.5),
-    "stool": (0.4, 0.8), "table": (0.8, 1.8), "tent": (1.5, 2.5), "toilet": (0.6, 0.85), "tv_stand": (0.9, 1.8),
-    "vase": (0.2, 0.6), "wardrobe": (1.6, 2.2), "xbox": (0.25, 0.4),
-}  # fmt: skip
-_DEFAULT_SIZE_M = (0.4, 1.2)
-_OBJECT_SAMPLES_PER_POINT = 8
+_OBJECT_SAMPLES_PER_POINT = 6
 _BOX_TRIANGLES = np.array(
     [[0, 1, 3], [0, 3, 2], [4, 6, 7], [4, 7, 5], [0, 4, 5], [0, 5, 1],
      [2, 3, 7], [2, 7, 6], [0, 2, 6], [0, 6, 4], [1, 5, 7], [1, 7, 3]], dtype=np.int32,
@@ -44,10 +30,7 @@ _BOX_TRIANGLES = np.array(
 
 
 class Shape(Protocol):
-    """What a scan needs to know of an object."""
-
-    @property
-    def category(self) -> str: ...
+    """What a scan needs to know of an object: its mesh, in metres."""
 
     @property
     def mesh(self) -> Mesh: ...
@@ -74,7 +57,7 @@ def scan_cloud(
     """Scan an object and keep what lies in its bounding box, background included.
 
     Args:
-        obj: The object; its own scale is ignored, a metric size fitting its category is drawn.
+        obj: The object.
         num_points: P.
         rng: Source of randomness.
         neighbours: Meshes that may stand beside the object.
@@ -94,11 +77,12 @@ def scan_scene(obj: Shape, num_points: int, rng: np.random.Generator, neighbours
         rng: Source of randomness.
         neighbours: Meshes of which at most two are placed beside the object.
     """
-    mesh = _place(obj.mesh, float(rng.uniform(*_SIZE_M.get(obj.category, _DEFAULT_SIZE_M))), rng)
+    mesh = _place(obj.mesh, rng)
     size = np.ptp(mesh.vertices, axis=0).astype(np.float64)
     num_object = max(_OBJECT_SAMPLES_PER_POINT * num_points, 4096)
     on_object = sample_surface(mesh, num_object, rng)
-    room = _surroundings(size, neighbours, rng)
+    eyes = _viewpoints(float(np.linalg.norm(size)), rng)
+    room = _surroundings(size, neighbours, eyes.mean(axis=0), rng)
     density = num_object / max(float(mesh.face_areas().sum()), 1e-6)
     room_area = float(room.face_areas().sum())
     in_room = sample_surface(room, int(np.clip(density * room_area, 1024, 1.5 * num_object)), rng)
@@ -107,7 +91,7 @@ def scan_scene(obj: Shape, num_points: int, rng: np.random.Generator, neighbours
     foreground = np.arange(len(points)) < num_object
     # The sparser of the two surfaces decides how coarse the depth buffer must be not to be seen through.
     spacing = float(np.sqrt(1 / min(density, len(in_room.points) / room_area)))
-    index, seen = _observe(points, normals, size, spacing, rng)
+    index, seen = _observe(points, normals, eyes, spacing, rng)
     keep = _missing_patches(seen, float(size.max()), rng)
     seen, index = seen[keep], index[keep]
     tilt = _rotation(rng.normal(0, np.radians(2.5)), 0) @ _rotation(rng.normal(0, np.radians(2.5)), 2)
@@ -182,11 +166,11 @@ def _apply(matrix: Floats, points: NDArray[np.floating]) -> Floats:
     return np.einsum("ij,nj->ni", matrix, points.astype(np.float64))
 
 
-def _place(mesh: Mesh, size_m: float, rng: np.random.Generator) -> Mesh:
-    """Scale to metres, turn near one of the four walls' directions, centre the bounding box."""
+def _place(mesh: Mesh, rng: np.random.Generator) -> Mesh:
+    """Scale a little, turn near one of the four walls' directions, centre the bounding box."""
     yaw = rng.integers(4) * np.pi / 2 + rng.normal(0, np.radians(12))
     vertices = _apply(_rotation(yaw, 1), mesh.vertices)
-    vertices *= size_m / max(float(np.ptp(mesh.vertices, axis=0).max()), 1e-9)
+    vertices *= rng.uniform(0.85, 1.15)
     vertices -= (vertices.min(axis=0) + vertices.max(axis=0)) / 2
     return Mesh(vertices.astype(np.float32), mesh.faces)
 
@@ -202,14 +186,24 @@ def _join(meshes: Sequence[Mesh]) -> Mesh:
     return Mesh(np.concatenate([mesh.vertices for mesh in meshes]), np.concatenate(faces).astype(np.int32))
 
 
-def _surroundings(size: Floats, neighbours: Sequence[Mesh], rng: np.random.Generator) -> Mesh:
-    """A floor patch, perhaps a wall, and up to three things beside the object."""
+def _viewpoints(extent: float, rng: np.random.Generator) -> Floats:
+    """Return (1 to 3, 3) sensor positions around an object of this diagonal, in metres."""
+    count = int(rng.integers(1, 4))
+    azimuth = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.uniform(np.radians(35), np.radians(110), count))
+    elevation = rng.uniform(np.radians(10), np.radians(50), count)
+    outward = [np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)]
+    return np.stack(outward, axis=1) * (extent * rng.uniform(1.1, 1.8, (count, 1)) + 0.4)
+
+
+def _surroundings(size: Floats, neighbours: Sequence[Mesh], eye: Floats, rng: np.random.Generator) -> Mesh:
+    """Return a floor patch, perhaps a wall away from the sensor, and up to four things beside the object."""
     floor_y = -size[1] / 2
-    reach = size * 1.3 + 0.2
+    reach = size * 1.6 + 0.2
     thin = 0.004
     parts = [_box(np.array([0, floor_y - thin, 0]), np.array([reach[0], thin, reach[2]]))]
     if rng.random() < 0.6:
-        axis, side = (0, 2)[rng.integers(2)], (-1.0, 1.0)[rng.integers(2)]
+        axis = int(rng.choice([0, 2]))
+        side = -np.sign(eye[axis])
         extent, centre = reach.copy(), np.zeros(3)
         extent[axis] = thin
         centre[axis] = side * (size[axis] / 2 + rng.uniform(0.0, 0.12) * size.max())
@@ -235,28 +229,21 @@ def _surroundings(size: Floats, neighbours: Sequence[Mesh], rng: np.random.Gener
 
 
 def _observe(
-    points: Floats, normals: Floats, size: Floats, spacing: float, rng: np.random.Generator
+    points: Floats, normals: Floats, eyes: Floats, spacing: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], Floats]:
-    """Return the indices of the points seen from 1 to 3 viewpoints, and their noisy positions."""
-    extent = float(np.linalg.norm(size))
-    azimuths = rng.uniform(0, 2 * np.pi) + np.cumsum(rng.uniform(np.radians(35), np.radians(110), rng.integers(1, 4)))
-    order = np.full(len(points), -1)
+    """Return the indices of the points seen from any viewpoint, and their noisy positions."""
+    seen = np.zeros(len(points), dtype=bool)
     noisy = points.copy()
-    for view, azimuth in enumerate(azimuths):
-        elevation = rng.uniform(np.radians(10), np.radians(50))
-        distance = extent * rng.uniform(1.1, 1.8) + 0.4
-        eye = distance * np.array(
-            [np.sin(azimuth) * np.cos(elevation), np.sin(elevation), np.cos(azimuth) * np.cos(elevation)]
-        )
-        visible = _visible(points, normals, eye, spacing, rng) & (order < 0)
-        order[visible] = view
+    for view, eye in enumerate(eyes):
+        visible = _visible(points, normals, eye, spacing, rng) & ~seen
+        seen |= visible
         ray = points[visible] - eye
         depth = np.linalg.norm(ray, axis=1, keepdims=True)
         # Structured-light sensors: the error grows with the square of the distance. Views are registered imperfectly.
         shift = rng.normal(0, 0.004, 3) if view else np.zeros(3)
         error = rng.normal(size=depth.shape) * (0.001 + 0.0015 * depth**2)
         noisy[visible] += ray / depth * error + rng.normal(0, 0.001, ray.shape) + shift
-    index = np.flatnonzero(order >= 0)
+    index = np.flatnonzero(seen)
     return index, noisy[index]
 
 
@@ -281,7 +268,9 @@ def _visible(points: Floats, normals: Floats, eye: Floats, spacing: float, rng: 
     np.minimum.at(nearest, flat[in_front], depth[in_front])
     cosine = np.abs((relative * normals).sum(axis=1)) / np.linalg.norm(relative, axis=1).clip(1e-9)
     answered = rng.random(len(points)) < np.clip(cosine / 0.25, 0.05, 1.0)
-    return in_front & answered & (depth <= nearest[flat] + 3 * spacing)
+    # Within one pixel a slanted surface spans this much depth; less tolerance would comb it into stripes.
+    slope = np.sqrt(1 - np.minimum(cosine, 1) ** 2) / cosine.clip(0.25)
+    return in_front & answered & (depth <= nearest[flat] + spacing * (1.5 + 2.2 * slope))
 
 
 def _missing_patches(points: Floats, extent: float, rng: np.random.Generator) -> Bools:
