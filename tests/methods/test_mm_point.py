@@ -1,0 +1,224 @@
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from concord3d.errors import ConfigError
+from concord3d.losses.nt_xent import mutual_information_bound, nt_xent
+from concord3d.methods.interface import Batch, DataFacts
+from concord3d.methods.mm_point import MMPoint, MMPointSettings, build, objective, paired_cloud
+
+NUM_OBJECTS, NUM_POINTS, SIZE = 6, 16, 8
+
+
+class TinyCloudEncoder(nn.Module):
+    feature_dim = 12
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lift = nn.Linear(3, 12)
+        self.batches: list[int] = []
+
+    def forward(self, points: Tensor) -> Tensor:
+        self.batches.append(len(points))
+        return self.lift(points).amax(dim=1)
+
+
+class TinyImageEncoder(nn.Module):
+    feature_dim = 10
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lift = nn.Linear(3 * SIZE * SIZE, 10)
+        self.batches: list[int] = []
+
+    def forward(self, images: Tensor) -> Tensor:
+        self.batches.append(len(images))
+        return self.lift(images.flatten(1))
+
+
+def method(**changes: Any) -> MMPoint:
+    torch.manual_seed(0)
+    return MMPoint(MMPointSettings(**changes), TinyCloudEncoder(), TinyImageEncoder(), NUM_POINTS)
+
+
+def batch(num_views: int, seed: int = 0, num_objects: int = NUM_OBJECTS) -> Batch:
+    generator = torch.Generator().manual_seed(9)
+    points = torch.randn(num_objects, 2 * NUM_POINTS, 3, generator=generator)
+    views = torch.randint(0, 256, (num_objects, num_views, SIZE, SIZE, 1), dtype=torch.uint8, generator=generator)
+    return Batch(points, views, None, torch.Generator().manual_seed(seed))
+
+
+def embeddings(seed: int, num_objects: int = 6) -> Tensor:
+    return torch.randn(num_objects, 5, generator=torch.Generator().manual_seed(seed))
+
+
+def test_identical_features_give_the_logarithm_of_the_candidates_in_every_term() -> None:
+    same = torch.ones(NUM_OBJECTS, 5)
+    loss = objective((same, same), [(same, same)] * 3, MMPointSettings(views=3))
+    expected = math.log(2 * NUM_OBJECTS - 1)
+    assert loss.terms["intra"].item() == pytest.approx(expected, abs=1e-5)
+    assert loss.terms["inter"].item() == pytest.approx(3 * 2 * expected, abs=1e-4)
+    assert loss.total.item() == pytest.approx(7 * expected, abs=1e-4)
+
+
+def test_the_order_of_the_batch_changes_no_term() -> None:
+    order = torch.randperm(6, generator=torch.Generator().manual_seed(1))
+    intra = (embeddings(0), embeddings(1))
+    inter = [(embeddings(2), embeddings(3)), (embeddings(4), embeddings(5))]
+    settings = MMPointSettings(views=2)
+    loss = objective(intra, inter, settings)
+    shuffled = objective((intra[0][order], intra[1][order]), [(a[order], b[order]) for a, b in inter], settings)
+    torch.testing.assert_close(shuffled.total, loss.total)
+    for name, term in loss.terms.items():
+        torch.testing.assert_close(shuffled.terms[name], term)
+
+
+def test_crosspoint_is_a_setting() -> None:
+    crosspoint = method(
+        views=1,
+        heads="single",
+        pairing="mean",
+        w_inter=0.5,
+        head_dim_intra=256,
+        head_dim_inter=256,
+        view_augmentation="uniform_crosspoint",
+    )
+    clouds, views = crosspoint.transform(batch(1))
+    # CrossPoint's loss written out: one 3D head, one 2D head, the mean of both clouds' projections meets the image.
+    features = crosspoint.heads_3d["0"](crosspoint.point_encoder(torch.cat([clouds[0], clouds[1]])))
+    first, second = features[:NUM_OBJECTS], features[NUM_OBJECTS:]
+    image = crosspoint.heads_2d["0"](crosspoint.image_encoder(views[0]))
+    assert first.shape[1] == image.shape[1] == 256
+    expected = nt_xent(first, second, 0.1) + nt_xent(torch.stack([first, second]).mean(0), image, 0.1)
+    torch.testing.assert_close(crosspoint.training_loss(batch(1)).total, expected)
+
+
+@pytest.mark.parametrize("heads", ["per_view", "single", "two_level"])
+def test_a_dropped_view_gives_its_heads_no_gradient(heads: str) -> None:
+    model = method(views=3, heads=heads)
+    intra, inter = model.embed(*model.transform(batch(3)))
+    dropped = 1
+    kept = [pair for view, pair in enumerate(inter) if view != dropped]
+    objective(intra, kept, model.settings).total.backward()
+    gone = {"per_view": {"2"}, "single": set(), "two_level": {"1"}}[heads]
+    for name, head in model.heads_2d.items():
+        gradients = [p.grad is not None and bool(p.grad.abs().sum() > 0) for p in head.parameters()]
+        assert any(gradients) == (name not in gone)
+
+
+@pytest.mark.parametrize("heads", ["per_view", "two_level", "single"])
+@pytest.mark.parametrize("pairing", ["split", "mean"])
+@pytest.mark.parametrize("weights", [(1.0, 1.0), (0.0, 1.0), (1.0, 0.0)])
+@pytest.mark.parametrize("num_views", [1, 3, 4])
+def test_every_parameter_gets_a_gradient(
+    heads: str, pairing: str, weights: tuple[float, float], num_views: int
+) -> None:
+    model = method(views=num_views, heads=heads, pairing=pairing, w_intra=weights[0], w_inter=weights[1])
+    loss = model.training_loss(batch(num_views))
+    loss.total.backward()
+    assert [name for name, p in model.named_parameters() if p.grad is None] == []
+    assert set(loss.terms) == {name for name, w in zip(("intra", "inter"), weights, strict=True) if w > 0}
+    assert torch.isfinite(loss.total)
+
+
+def test_one_forward_pass_serves_both_clouds_and_one_all_views() -> None:
+    model = method(views=4)
+    model.training_loss(batch(4))
+    assert model.point_encoder.batches == [2 * NUM_OBJECTS]
+    assert model.image_encoder.batches == [4 * NUM_OBJECTS]
+
+
+def test_head_widths_follow_the_settings() -> None:
+    intra, inter = method(views=3).embed(*method(views=3).transform(batch(3)))
+    assert [side.shape[1] for side in intra] == [512, 512]
+    assert [side.shape[1] for pair in inter for side in pair] == [128] * 6
+    model = method(views=3, heads="two_level")
+    _, inter = model.embed(*model.transform(batch(3)))
+    assert [pair[0].shape[1] for pair in inter] == [pair[1].shape[1] for pair in inter] == [512, 128, 512]
+    model = method(views=3, heads="single", head_dim_inter=32)
+    intra, inter = model.embed(*model.transform(batch(3)))
+    assert {side.shape[1] for pair in (intra, *inter) for side in pair} == {32}
+
+
+def test_per_view_heads_are_m_plus_one_and_m() -> None:
+    model = method(views=4)
+    assert len(model.heads_3d) == 5 and len(model.heads_2d) == 4
+    assert len(method(views=4, heads="single").heads_3d) == len(method(views=4, heads="single").heads_2d) == 1
+
+
+def test_split_pairs_the_first_half_of_the_views_with_the_first_cloud() -> None:
+    assert [paired_cloud(view, 4) for view in range(4)] == [0, 0, 1, 1]
+    assert [paired_cloud(view, 3) for view in range(3)] == [0, 0, 1]
+    assert paired_cloud(0, 1) == 0
+    model = method(views=4)
+    clouds, views = model.transform(batch(4))
+    base = model.eval().embed(clouds, views)
+    other = model.embed(torch.stack([clouds[0], clouds[1] + 1]), views)
+    same = [torch.equal(a[0], b[0]) for a, b in zip(base.inter, other.inter, strict=True)]
+    assert same == [True, True, False, False]
+
+
+def test_single_head_contrasts_the_same_vector_with_every_view_of_one_cloud() -> None:
+    model = method(views=4, heads="single")
+    intra, inter = model.embed(*model.transform(batch(4)))
+    assert torch.equal(inter[0][0], inter[1][0]) and torch.equal(inter[0][0], intra[0])
+    assert torch.equal(inter[2][0], inter[3][0]) and torch.equal(inter[3][0], intra[1])
+
+
+def test_mean_divides_the_sum_by_the_number_of_views() -> None:
+    inter = [(embeddings(seed), embeddings(seed + 10)) for seed in range(4)]
+    total = objective(None, inter, MMPointSettings(inter_reduction="sum")).total
+    mean = objective(None, inter, MMPointSettings(inter_reduction="mean")).total
+    torch.testing.assert_close(total, 4 * mean)
+
+
+def test_weights_scale_the_terms() -> None:
+    intra, inter = (embeddings(0), embeddings(1)), [(embeddings(2), embeddings(3))]
+    loss = objective(intra, inter, MMPointSettings(views=1, w_intra=0.3, w_inter=2.0))
+    torch.testing.assert_close(loss.total, 0.3 * loss.terms["intra"] + 2 * loss.terms["inter"])
+
+
+def test_held_out_information_is_bounded_and_independent_of_the_chunk() -> None:
+    model = method(views=2).eval()
+    with torch.no_grad():
+        metrics = model.held_out_metrics(batch(2, num_objects=40))
+    assert set(metrics) == {"mi_num_objects", "mi_intra", "mi_view_1", "mi_view_2", "mi_inter"}
+    assert metrics["mi_num_objects"] == 40
+    assert all(value <= math.log(79) for name, value in metrics.items() if name.startswith("mi_i"))
+    assert metrics["mi_inter"] == pytest.approx((metrics["mi_view_1"] + metrics["mi_view_2"]) / 2)
+    with torch.no_grad():
+        intra, _ = model.embed(*model.transform(batch(2, num_objects=40)))
+    assert metrics["mi_intra"] == pytest.approx(mutual_information_bound(*intra, 0.1).item(), abs=1e-4)
+
+
+def test_the_loss_falls() -> None:
+    model = method(views=2, view_augmentation="none")
+    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    losses = []
+    for step in range(60):
+        loss = model.training_loss(batch(2, seed=step)).total
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
+
+
+def test_settings_are_checked_and_the_nearest_name_given() -> None:
+    facts = DataFacts(num_points=NUM_POINTS, num_views=10)
+    with pytest.raises(ConfigError, match="did you mean 'temperature'"):
+        build({"temprature": 0.1}, TinyCloudEncoder(), facts)
+    with pytest.raises(ConfigError, match="'heads' has an impossible value"):
+        build({"heads": "many"}, TinyCloudEncoder(), facts)
+    with pytest.raises(ConfigError, match=r"(?s)more views than are stored.*at most 10.*12"):
+        build({"views": 12}, TinyCloudEncoder(), facts)
+    with pytest.raises(ConfigError, match="nothing to train"):
+        build({"w_intra": 0, "w_inter": 0}, TinyCloudEncoder(), facts)
+
+
+def test_without_inter_terms_there_is_no_image_encoder_and_no_view_is_asked_for() -> None:
+    model = build({"w_inter": 0}, TinyCloudEncoder(), DataFacts(num_points=NUM_POINTS))
+    assert model.num_views == 0 and model.image_encoder is None and len(model.heads_2d) == 0
