@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -13,8 +14,9 @@ import trimesh
 
 from concord3d.data.catalog import load_catalog
 from concord3d.data.readers.dispatch import read_meshes, read_split
-from concord3d.errors import ConfigError
+from concord3d.errors import ConfigError, DiskFull
 from concord3d.files import sha256_file
+from concord3d.world import build
 from concord3d.world.build import (
     MODELNET10_CLASSES,
     MODELNET40_CLASSES,
@@ -93,6 +95,23 @@ def test_a_second_build_replaces_the_first(tmp_path):
     build_dataset(replace(recipe, splits={"train": 7}), tmp_path / "reused")
     build_dataset(recipe, tmp_path / "reused")
     assert tree(tmp_path / "fresh") == tree(tmp_path / "reused")
+
+
+def test_a_failing_build_leaves_the_earlier_one(tmp_path, monkeypatch):
+    build_dataset(MODELNET, tmp_path)
+    before = tree(tmp_path)
+    for failure, expected in (
+        (OSError(errno.ENOSPC, "No space left on device"), DiskFull),
+        (KeyboardInterrupt(), KeyboardInterrupt),
+    ):
+
+        def fail(*_: object, failure: BaseException = failure) -> None:
+            raise failure
+
+        monkeypatch.setattr(build.writers, "write_modelnet_h5", fail)
+        with pytest.raises(expected):
+            build_dataset(replace(MODELNET, seed=9), tmp_path)
+        assert tree(tmp_path) == before
 
 
 def test_scanned_variants_share_their_objects(tmp_path):

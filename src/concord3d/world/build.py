@@ -6,10 +6,14 @@ do not depend on the number of workers. Splits, and data sets of different famil
 
 from __future__ import annotations
 
+import errno
 import multiprocessing
+import os
 import shutil
 import zlib
+from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
@@ -17,8 +21,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.errors import BadMesh, ConfigError, nearest
-from concord3d.files import write_json
+from concord3d.errors import BadMesh, ConfigError, DiskFull, nearest
+from concord3d.files import TEMPORARY_PREFIX, write_json
 from concord3d.geometry.mesh import Mesh, sample_surface
 from concord3d.world import part_taxonomy, writers
 from concord3d.world.objects import CATEGORIES, WorldObject, generate
@@ -49,17 +53,16 @@ class _Layout:
     family: int
     splits: tuple[str, ...]
     categories: tuple[str, ...]
-    folder: str
 
 
 # Data sets of one family are made of the same shapes, as ModelNet10 is of ModelNet40 and the three scanned sets are.
 _LAYOUTS: dict[str, _Layout] = {
-    "modelnet40": _Layout(0, ("train", "test"), MODELNET40_CLASSES, "modelnet40_ply_hdf5_2048"),
-    "modelnet10": _Layout(0, ("train", "test"), MODELNET10_CLASSES, "modelnet10_hdf5_2048"),
-    "modelnet40_off": _Layout(0, ("train", "test"), MODELNET40_CLASSES, "ModelNet40"),
-    **{name: _Layout(1, ("train", "test"), SCANOBJECTNN_CLASSES, "h5_files") for name in _SCANNED},
-    "shapenetpart": _Layout(2, ("train", "val", "test"), part_taxonomy.WORLD_CATEGORIES, "shapenet_part_seg_hdf5_data"),
-    "shapenet": _Layout(3, ("train",), CATEGORIES, "ShapeNet"),
+    "modelnet40": _Layout(0, ("train", "test"), MODELNET40_CLASSES),
+    "modelnet10": _Layout(0, ("train", "test"), MODELNET10_CLASSES),
+    "modelnet40_off": _Layout(0, ("train", "test"), MODELNET40_CLASSES),
+    **{name: _Layout(1, ("train", "test"), SCANOBJECTNN_CLASSES) for name in _SCANNED},
+    "shapenetpart": _Layout(2, ("train", "val", "test"), part_taxonomy.WORLD_CATEGORIES),
+    "shapenet": _Layout(3, ("train",), CATEGORIES),
 }
 WORLD_DATASETS: tuple[str, ...] = tuple(_LAYOUTS)
 
@@ -149,27 +152,52 @@ def build_dataset(recipe: WorldRecipe, out: Path, workers: int = 1) -> None:
 
     Args:
         recipe: What to build.
-        out: Folder of this data set alone; an earlier layout in it is replaced.
+        out: Folder of this data set alone; an earlier one in it is replaced when the new one is complete.
         workers: Processes; the bytes are the same for any number.
 
     Raises:
         ConfigError: The recipe is impossible.
+        DiskFull: The disk has no room; an earlier data set in ``out`` is untouched.
     """
     layout = _LAYOUTS[recipe.validated().dataset]
-    (out / "world.json").unlink(missing_ok=True)
-    shutil.rmtree(out / layout.folder, ignore_errors=True)
     tasks = [task for split in layout.splits if split in recipe.splits for task in _tasks(recipe, split)]
-    make = partial(_make, recipe, out)
-    if workers <= 1:
-        made = [make(task) for task in tasks]
-    else:
-        # Forked, because a spawned process would run the caller's main script again.
-        context = multiprocessing.get_context("fork")
-        with ProcessPoolExecutor(workers, mp_context=context) as pool:
-            made = list(pool.map(make, tasks, chunksize=max(1, min(16, len(tasks) // (4 * workers)))))
-    _write_collected(recipe, out, tasks, made)
+    with _staged(out) as staging:
+        make = partial(_make, recipe, staging)
+        if workers <= 1:
+            made = [make(task) for task in tasks]
+        else:
+            # Forked, because a spawned process would run the caller's main script again.
+            context = multiprocessing.get_context("fork")
+            with ProcessPoolExecutor(workers, mp_context=context) as pool:
+                made = list(pool.map(make, tasks, chunksize=max(1, min(16, len(tasks) // (4 * workers)))))
+        _write_collected(recipe, staging, tasks, made)
     counts = {split: sum(task.copies for task in tasks if task.split == split) for split in recipe.splits}
     write_json(out / "world.json", {"recipe": asdict(recipe), "shapes": counts, "data_kind": "synthetic"})
+
+
+@contextmanager
+def _staged(out: Path) -> Iterator[Path]:
+    """Yield a temporary folder in ``out``; on success its entries replace those of the same name, at one sync's cost.
+
+    Syncing each of thousands of small mesh files took longer than making them.
+    """
+    staging = out / f"{TEMPORARY_PREFIX}world"
+    shutil.rmtree(staging, ignore_errors=True)
+    staging.mkdir(parents=True)
+    try:
+        yield staging
+        os.sync()
+        (out / "world.json").unlink(missing_ok=True)
+        for entry in sorted(staging.iterdir()):
+            if (out / entry.name).is_dir():
+                shutil.rmtree(out / entry.name)
+            entry.replace(out / entry.name)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise DiskFull("The disk is full", where=out, next_step="free some space and run it again") from error
+        raise
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
 
 
 def _tasks(recipe: WorldRecipe, split: str) -> list[_Task]:

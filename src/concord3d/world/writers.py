@@ -124,11 +124,13 @@ def _write_modelnet(
 
 
 def write_modelnet_off(root: Path, category: str, split: str, name: str, mesh: Mesh) -> None:
-    """Write one mesh as ``ModelNet40/<category>/<split>/<name>.off``."""
+    """Write one mesh as ``ModelNet40/<category>/<split>/<name>.off``; not synced, as :func:`write_shapenet_model`."""
     rows = [f"OFF\n{len(mesh.vertices)} {len(mesh.faces)} 0\n"]
     rows += [f"{x:.6g} {y:.6g} {z:.6g}\n" for x, y, z in mesh.vertices.tolist()]
     rows += [f"3 {a} {b} {c}\n" for a, b, c in mesh.faces.tolist()]
-    write_text(root / "ModelNet40" / category / split / f"{name}.off", "".join(rows))
+    folder = root / "ModelNet40" / category / split
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{name}.off").write_text("".join(rows), encoding="utf-8")
 
 
 def write_scanobjectnn(root: Path, dataset: str, splits: Mapping[str, LabelledClouds]) -> None:
@@ -186,6 +188,8 @@ def write_shapenetpart_h5(
 def write_shapenet_model(root: Path, category: str, model: str, points: NDArray[np.float32], mesh: Mesh) -> None:
     """Write one model's cloud and coloured mesh below ``ShapeNet/<category>``.
 
+    The files are not synced one by one: the caller builds the whole layout aside and renames it.
+
     Args:
         root: Folder that gets ``ShapeNet``.
         category: Stands in the place of the real set's synset.
@@ -198,10 +202,9 @@ def write_shapenet_model(root: Path, category: str, model: str, points: NDArray[
         "ply\nformat binary_little_endian 1.0\n"
         f"element vertex {len(points)}\nproperty float x\nproperty float y\nproperty float z\nend_header\n"
     )
-    with atomic_path(folder / f"{model}.ply") as temporary:
-        temporary.write_bytes(header.encode() + np.ascontiguousarray(points, "<f4").tobytes())
-    with atomic_path(folder / f"{model}.glb") as temporary:
-        temporary.write_bytes(glb_bytes(mesh))
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{model}.ply").write_bytes(header.encode() + np.ascontiguousarray(points, "<f4").tobytes())
+    (folder / f"{model}.glb").write_bytes(glb_bytes(mesh))
 
 
 def write_captions(root: Path, rows: Iterable[Mapping[str, str]]) -> None:
