@@ -258,6 +258,12 @@ def _tar_members(archive: Path, limits: ExtractLimits) -> Iterator[_Member]:
         for info in store:
             if info.name.rstrip("/") not in (".", ""):
                 yield _tar_member(store, info, archive)
+        # The checksum of a compressed archive stands behind its last byte, which tarfile does not read.
+        if store.fileobj is not None:
+            trailing = 0
+            while chunk := store.fileobj.read(CHUNK):
+                trailing += len(chunk)
+                _refuse_size(trailing, archive.stat().st_size, archive, limits)
 
 
 def _tar_member(store: tarfile.TarFile, info: tarfile.TarInfo, archive: Path) -> _Member:

@@ -204,7 +204,7 @@ def _from_address(address: str, target: Path, file: FileSpec, sha256: str | None
 
 def _download(url: str, target: Path, file: FileSpec, sha256: str | None, settings: FetchSettings) -> Path:
     partial = target.with_name(f".partial-{target.name}")
-    notes = target.with_name(f".partial-{target.name}.json")
+    notes = _notes(partial)
     start, validator = _resume_point(partial, notes, url)
     if validator is None and sha256 is None:
         # Nothing would tell whether the rest belongs to the same content.
@@ -282,9 +282,19 @@ def _receive(response: Any, partial: Path, start: int, total: int | None, settin
                 received += len(chunk)
                 tick(start + received)
     except (DiskFull, _Refused):
-        partial.unlink(missing_ok=True)
+        _discard(partial)
         raise
     return received
+
+
+def _notes(partial: Path) -> Path:
+    """The file that says where a partial download comes from."""
+    return partial.with_name(f"{partial.name}.json")
+
+
+def _discard(partial: Path) -> None:
+    partial.unlink(missing_ok=True)
+    _notes(partial).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -295,7 +305,7 @@ def _named_failures(partial: Path) -> Iterator[None]:
     except urllib.error.HTTPError as error:
         if error.code == 416:
             # The server has not that many bytes: what was kept is of another file.
-            partial.unlink(missing_ok=True)
+            _discard(partial)
             raise _Transient("the server has fewer bytes than were kept") from error
         kind = _Transient if error.code in RETRY_STATUSES else _Refused
         raise kind(f"HTTP status {error.code} {error.reason}") from error

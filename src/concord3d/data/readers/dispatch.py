@@ -147,7 +147,7 @@ def match_release(
         where=where,
         expected=" | ".join(_facts(r.counts, r.num_points, r.dtype, r.name) for r in spec.releases),
         found=_facts(counts, num_points, dtype, "this copy"),
-        next_step=f"move this copy away and obtain '{spec.id}' again, or list the release in datasets.yaml if it is right",
+        next_step=f"move this copy away and obtain '{spec.id}' again, or list it in datasets.yaml if it is right",
     )
 
 
