@@ -1,0 +1,211 @@
+"""Verdicts on the claims of a paper; none is ever passed by default."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from concord3d.files import write_json
+from concord3d.reporting.expressions import Comparison, HistoryAddress, compare, describe, leaf_of, leaves
+from concord3d.reporting.inputs import ReportInputs
+from concord3d.reporting.results import Address, Results
+from concord3d.reporting.spec import ClaimPart, ClaimSpec, ReportSpec, Term
+
+Verdict = Literal["holds", "fails", "undecided", "not_run"]
+Scope = Literal["synthetic", "real_reduced", "paper"]
+PLACEHOLDER = "*"
+
+
+@dataclass(frozen=True)
+class PartVerdict:
+    """One inequality with what was found."""
+
+    name: str
+    part: ClaimPart
+    comparison: Comparison
+    verdict: Verdict
+    scope: Scope
+
+
+def decide(relation: str, comparison: Comparison, margin: float = 0.0) -> Verdict:
+    """Return the verdict on ``difference + margin`` relation 0.
+
+    ``>`` holds where the whole interval lies above 0, ``>=`` where it lies nowhere below 0; both fail where it lies
+    below 0, and are undecided otherwise, without an interval too (spec 8).
+    """
+    if comparison.difference is None:
+        return "not_run"
+    if comparison.low is None or comparison.high is None:
+        return "undecided"
+    low, high = comparison.low + margin, comparison.high + margin
+    if high < 0:
+        return "fails"
+    if low > 0 or (relation == ">=" and low >= 0):
+        return "holds"
+    return "undecided"
+
+
+def combine(verdicts: Sequence[Verdict]) -> Verdict:
+    """Return the verdict on all parts together: one failure fails, all must hold, a gap leaves it undecided."""
+    if "fails" in verdicts:
+        return "fails"
+    if all(verdict == "holds" for verdict in verdicts) and verdicts:
+        return "holds"
+    if all(verdict == "not_run" for verdict in verdicts):
+        return "not_run"
+    return "undecided"
+
+
+def scope_of(data_kinds: Sequence[str], scale: str, pretrained_on: Sequence[str] = ()) -> Scope:
+    """Return how far a verdict reaches: synthetic data never reach beyond themselves.
+
+    Args:
+        data_kinds: Kinds of data evaluated on; none counts as synthetic below paper scale.
+        scale: The scale.
+        pretrained_on: Kinds of data trained on.
+    """
+    if "synthetic" in data_kinds or (not data_kinds and scale != "paper"):
+        return "synthetic"
+    return "paper" if scale == "paper" and "synthetic" not in pretrained_on else "real_reduced"
+
+
+def evaluate_claims(results: Results, spec: ReportSpec, inputs: ReportInputs) -> list[dict[str, Any]]:
+    """Return one entry per claim, in the order of the report file (see DESIGN section 6 for the keys)."""
+    return [_evaluate_claim(results, claim, inputs) for claim in spec.claims]
+
+
+def _evaluate_claim(results: Results, claim: ClaimSpec, inputs: ReportInputs) -> dict[str, Any]:
+    parts = [_judge(results, part, inputs) for given in claim.parts for part in _expand(given, results)]
+    verdict = combine([part.verdict for part in parts])
+    deciding = min(parts, key=_weakness, default=None)
+    entry: dict[str, Any] = {"id": claim.id, "text": claim.text, "origin": claim.origin, "verdict": verdict}
+    if deciding is None:
+        nothing = {key: None for key in ("lhs", "relation", "rhs", "margin", "difference", "ci_low", "ci_high")}
+        scope = scope_of(results.data_kinds, inputs.scale)
+        return {**entry, **nothing, "n_items": 0, "n_seeds": 0, "basis": "", "scope": scope, "parts": [],
+                "decided_by": None, "summary": "Not run: the scale has none of its experiments."}  # fmt: skip
+    facts = _facts(deciding)
+    scopes = {part.scope for part in parts if part.verdict != "not_run"} or {part.scope for part in parts}
+    scope = next(scope for scope in ("synthetic", "real_reduced", "paper") if scope in scopes)
+    return {
+        **entry,
+        **{key: facts[key] for key in facts if key not in ("name", "verdict", "scope")},
+        "scope": scope,
+        "decided_by": deciding.name,
+        "summary": _summary(parts, verdict, scope),
+        "parts": [_facts(part) for part in parts],
+    }
+
+
+def _weakness(part: PartVerdict) -> tuple[int, float]:
+    """Order parts so that the one that decides the verdict comes first."""
+    order = {"fails": 0, "undecided": 1, "holds": 2, "not_run": 3}
+    low = part.comparison.low
+    return order[part.verdict], math.inf if low is None else low + part.part.margin
+
+
+def _judge(results: Results, part: ClaimPart, inputs: ReportInputs) -> PartVerdict:
+    comparison = compare(results, part)
+    terms = [part.lhs, part.rhs] if part.lhs is not None else list(part.trend.terms if part.trend else [])
+    found = [leaf for term in terms if term is not None for leaf in leaves(term, part)]
+    trained = [
+        str(pretrain["data_kind"])
+        for leaf in found
+        if (pretrain := inputs.runs.get(leaf.experiment, {}).get("pretrain")) is not None
+    ]
+    places = {leaf.dataset for leaf in found if isinstance(leaf, Address)}
+    tested = {inputs.data_kinds[place] for place in places if place in inputs.data_kinds}
+    kinds = comparison.data_kinds or tuple(sorted(tested)) or results.data_kinds
+    if all(isinstance(leaf, HistoryAddress) for leaf in found) and trained:
+        kinds = tuple(sorted(set(trained)))
+    verdict = decide(part.relation, comparison, part.margin)
+    return PartVerdict(part.name, part, comparison, verdict, scope_of(kinds, inputs.scale, trained))
+
+
+def _expand(part: ClaimPart, results: Results) -> list[ClaimPart]:
+    """Return the part, once per experiment for ``for_each``, or nothing where an optional part does not apply."""
+    known = {(job.experiment, job.dataset, job.protocol) for job in (*results.expected, *results.by_job)}
+    if part.for_each is not None:
+        names = sorted({e for e, d, p in known if (d, p) == (part.dataset, part.protocol) and e not in part.for_each})
+        return [
+            part.model_copy(update={"name": name, "lhs": _fill(part.lhs, name), "rhs": _fill(part.rhs, name)})
+            for name in names
+        ]
+    if part.optional:
+        terms = [part.lhs, part.rhs] if part.trend is None else part.trend.terms
+        addresses = [leaf for term in terms if term is not None for leaf in leaves(term, part)]
+        wanted = {(a.experiment, a.dataset, a.protocol) for a in addresses if not isinstance(a, HistoryAddress)}
+        if not wanted <= known:
+            return []
+    return [part]
+
+
+def _fill(term: Term | None, name: str) -> Term | None:
+    if term is not None and term.experiment == PLACEHOLDER:
+        return term.model_copy(update={"experiment": name})
+    return term
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 6) + 0.0
+
+
+def _facts(judged: PartVerdict) -> dict[str, Any]:
+    part, found = judged.part, judged.comparison
+    if part.trend is not None:
+        places = ", ".join(
+            f"{x:g}: {leaf_of(t, part).experiment}" for x, t in zip(part.trend.x, part.trend.terms, strict=True)
+        )
+        lhs = f"rank_correlation({places}; {part.dataset}, {part.protocol}, {part.selection})"
+    else:
+        assert part.lhs is not None
+        lhs = describe(part.lhs, part)
+    return {
+        "name": judged.name,
+        "lhs": lhs,
+        "relation": part.relation,
+        "rhs": describe(part.rhs, part),
+        "margin": part.margin,
+        "difference": _rounded(found.difference),
+        "ci_low": _rounded(found.low),
+        "ci_high": _rounded(found.high),
+        "n_items": found.num_items,
+        "n_seeds": found.num_seeds,
+        "basis": found.basis,
+        "reason": found.reason,
+        "verdict": judged.verdict,
+        "scope": judged.scope,
+    }
+
+
+SCOPE_WORDS = {
+    "synthetic": "on synthetic data; this says nothing about the paper's data",
+    "real_reduced": "on real data, below the paper's setting",
+    "paper": "in the paper's setting",
+}
+VERDICT_WORDS = {"holds": "Holds", "fails": "Fails", "undecided": "Undecided", "not_run": "Not run"}
+
+
+def _summary(parts: list[PartVerdict], verdict: Verdict, scope: Scope) -> str:
+    """Return the verdict in words, with every part that was measured."""
+    sentences = []
+    for part in parts:
+        found = part.comparison
+        if found.difference is None:
+            sentences.append(f"{part.name}: {found.reason}")
+            continue
+        interval = "" if found.low is None else f" [{found.low:+.2f}, {found.high:+.2f}]"
+        sample = f"{found.num_items} items, {found.num_seeds} seed{'s' if found.num_seeds != 1 else ''}"
+        caution = f"; {found.reason}" if found.reason else ""
+        words = VERDICT_WORDS[part.verdict].lower()
+        sentences.append(f"{part.name}: {words}, {found.difference:+.2f}{interval} ({sample}{caution})")
+    head = VERDICT_WORDS[verdict]
+    return f"{head}{'' if verdict == 'not_run' else f' {SCOPE_WORDS[scope]}'}. " + ". ".join(sentences) + "."
+
+
+def write_claims(entries: list[dict[str, Any]], path: Path) -> None:
+    """Write ``claims.json``."""
+    write_json(path, entries)

@@ -1,0 +1,250 @@
+"""Differences between measured numbers, with paired intervals over items and seeds.
+
+Shape legend: R training seeds, S test items, B bootstrap resamples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concord3d.errors import ReportingError
+from concord3d.evaluation.statistics import bootstrap_means, seed_interval, spearman_interval
+from concord3d.reporting.results import Address, Results
+from concord3d.reporting.spec import ClaimPart, Term
+
+NUM_RESAMPLES = 10_000
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class HistoryAddress:
+    """A figure of the training history: ``held_out[key]`` at the first or last snapshot."""
+
+    experiment: str
+    key: str
+    at: str
+
+
+Leaf = Address | HistoryAddress
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What a part of a claim came to.
+
+    Attributes:
+        difference: Left minus right side; None where it was not measured.
+        low: Lower end of the 95 % interval; None without spread.
+        high: Upper end.
+        num_items: Test items behind it (0 for training figures).
+        num_seeds: Training seeds behind it.
+        basis: What was treated as random.
+        data_kinds: Kinds of data evaluated on.
+        reason: Why there is no number, or no interval, or what limits it.
+    """
+
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    num_items: int = 0
+    num_seeds: int = 0
+    basis: str = ""
+    data_kinds: tuple[str, ...] = ()
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class _Arm:
+    """Outcomes of one leaf: by seed, (S,) each; training figures have one item and no names."""
+
+    by_seed: Mapping[int, FloatArray]
+    names: tuple[str, ...]
+    kind: str | None
+    unit: str
+
+
+def leaf_of(term: Term, part: ClaimPart) -> Leaf:
+    """Return where a term's number is found, with the part's defaults filled in."""
+    assert term.experiment is not None
+    if term.history is not None:
+        return HistoryAddress(term.experiment, term.history, term.at)
+    return Address(
+        term.experiment,
+        term.dataset or part.dataset,
+        term.protocol or part.protocol,
+        term.metric or part.metric,
+        term.selection or part.selection,
+    )
+
+
+def leaves(term: Term, part: ClaimPart) -> Iterator[Leaf]:
+    """Yield every measurement that a term rests on."""
+    if term.experiment is not None:
+        yield leaf_of(term, part)
+    for child in (*(term.max or ()), *(term.mean or ()), *(term.minus or ())):
+        yield from leaves(child, part)
+
+
+def describe(term: Term, part: ClaimPart) -> str:
+    """Return a term as text, e.g. ``overall_accuracy(mm_point; modelnet40, linear_svm, last)``."""
+    if term.constant is not None:
+        return f"{term.constant:g}"
+    if term.minus is not None:
+        return f"[{describe(term.minus[0], part)} - {describe(term.minus[1], part)}]"
+    for name, children in (("max", term.max), ("mean", term.mean)):
+        if children is not None:
+            return f"{name}({', '.join(describe(child, part) for child in children)})"
+    leaf = leaf_of(term, part)
+    if isinstance(leaf, HistoryAddress):
+        return f"{leaf.key}({leaf.experiment}; held out, {leaf.at} snapshot)"
+    return f"{leaf.metric}({leaf.experiment}; {leaf.dataset}, {leaf.protocol}, {leaf.selection})"
+
+
+def _value(term: Term, part: ClaimPart, means: Mapping[Leaf, FloatArray], num: int) -> FloatArray:
+    """Return (num,) values of a term from (num,) means of its leaves."""
+    if term.constant is not None:
+        return np.full(num, term.constant)
+    if term.minus is not None:
+        return _value(term.minus[0], part, means, num) - _value(term.minus[1], part, means, num)
+    if term.max is not None:
+        return np.max([_value(child, part, means, num) for child in term.max], axis=0)
+    if term.mean is not None:
+        return np.mean([_value(child, part, means, num) for child in term.mean], axis=0)
+    return means[leaf_of(term, part)]
+
+
+def _arm(results: Results, leaf: Leaf) -> _Arm | None:
+    if isinstance(leaf, HistoryAddress):
+        found = {}
+        for (experiment, seed), history in results.histories.items():
+            kept = [entry["held_out"][leaf.key] for entry in history if leaf.key in entry.get("held_out", {})]
+            if experiment == leaf.experiment and len(kept) >= (2 if leaf.at == "first" else 1):
+                found[seed] = np.array([kept[0 if leaf.at == "first" else -1]], dtype=np.float64)
+        return _Arm(found, (), None, "nat") if found else None
+    rows = results.rows(leaf)
+    if not rows:
+        return None
+    outcomes, names = results.outcomes(leaf)
+    first = next(iter(rows.values()))
+    if set(outcomes) != set(rows):
+        outcomes, names = {seed: np.array([row.value]) for seed, row in rows.items()}, ()
+    return _Arm(outcomes, names, first.data_kind, first.unit)
+
+
+def _missing(results: Results, wanted: list[Leaf], arms: Mapping[Leaf, _Arm | None]) -> str:
+    names = []
+    for leaf in wanted:
+        if arms[leaf] is None:
+            place = "training history" if isinstance(leaf, HistoryAddress) else f"{leaf.dataset}, {leaf.protocol}"
+            names.append(f"{leaf.experiment} ({place})")
+    return "not run: " + "; ".join(dict.fromkeys(names))
+
+
+def compare(results: Results, part: ClaimPart) -> Comparison:
+    """Measure left minus right side of one inequality (spec 8).
+
+    Items are paired within a data set, seeds over everything; measurements on different items are resampled
+    independently with the same seeds.
+
+    Raises:
+        ReportingError: Two sides were tested on different items of one data set.
+    """
+    if part.trend is not None:
+        return _compare_trend(results, part)
+    assert part.lhs is not None
+    wanted = list(dict.fromkeys([*leaves(part.lhs, part), *leaves(part.rhs, part)]))
+    found = {leaf: _arm(results, leaf) for leaf in wanted}
+    if any(arm is None for arm in found.values()):
+        return Comparison(reason=_missing(results, wanted, found))
+    arms = {leaf: arm for leaf, arm in found.items() if arm is not None}
+    kinds = tuple(sorted({arm.kind for arm in arms.values() if arm.kind}))
+    constant = part.rhs.constant or (part.lhs.constant if part.lhs.constant is not None else 0.0)
+    if constant and "synthetic" in kinds:
+        return Comparison(data_kinds=kinds, reason="not run: a published value says nothing about synthetic data")
+    seeds = sorted(set.intersection(*(set(arm.by_seed) for arm in arms.values())))
+    if not seeds:
+        return Comparison(data_kinds=kinds, reason="not run: the sides share no seed")
+    return _difference(part, arms, seeds, kinds)
+
+
+def _groups(arms: Mapping[Leaf, _Arm]) -> dict[tuple[str, ...], list[Leaf]]:
+    """Leaves by what they were tested on; training figures and metrics without items form groups of their own."""
+    groups: dict[tuple[str, ...], list[Leaf]] = {}
+    for leaf, arm in arms.items():
+        if isinstance(leaf, HistoryAddress) or not arm.names:
+            groups.setdefault(("",), []).append(leaf)
+            continue
+        key = (leaf.dataset, leaf.protocol)
+        members = groups.setdefault(key, [])
+        if members and arms[members[0]].names != arm.names:
+            raise ReportingError(
+                "A paired comparison needs the same test items on both sides",
+                where=f"{leaf.dataset}, {leaf.protocol}",
+                expected=f"the {len(arms[members[0]].names)} items of {members[0].experiment}",
+                found=f"{len(arm.names)} items of {leaf.experiment}",
+                next_step="evaluate both on the same split",
+            )
+        members.append(leaf)
+    return groups
+
+
+def _difference(part: ClaimPart, arms: Mapping[Leaf, _Arm], seeds: list[int], kinds: tuple[str, ...]) -> Comparison:
+    assert part.lhs is not None
+    stacked = {leaf: np.stack([arm.by_seed[seed] for seed in seeds]) for leaf, arm in arms.items()}
+    grand = {leaf: np.array([values.mean()]) for leaf, values in stacked.items()}
+    value = float((_value(part.lhs, part, grand, 1) - _value(part.rhs, part, grand, 1))[0])
+    groups = _groups(arms)
+    num_items = sum(len(arms[members[0]].names) for members in groups.values())
+    known = Comparison(value, num_items=num_items, num_seeds=len(seeds), data_kinds=kinds, reason=_seed_caution(seeds))
+    if not num_items:
+        if len(seeds) < 2:
+            return replace(known, basis="none", reason="one seed and no items: no interval")
+        per_seed = {leaf: values.mean(axis=1) for leaf, values in stacked.items()}
+        spread = _value(part.lhs, part, per_seed, len(seeds)) - _value(part.rhs, part, per_seed, len(seeds))
+        interval = seed_interval(spread)
+        return replace(known, low=interval.low, high=interval.high, basis="seeds")
+    means: dict[Leaf, FloatArray] = {}
+    for members in groups.values():
+        drawn = bootstrap_means(np.stack([stacked[leaf] for leaf in members]), NUM_RESAMPLES)
+        means |= {leaf: drawn[:, column] for column, leaf in enumerate(members)}
+    samples = _value(part.lhs, part, means, NUM_RESAMPLES) - _value(part.rhs, part, means, NUM_RESAMPLES)
+    low, high = (float(end) for end in np.quantile(samples, (0.025, 0.975)))
+    return replace(known, low=low, high=high, basis="items and seeds" if len(seeds) > 1 else "items")
+
+
+def _seed_caution(seeds: list[int]) -> str:
+    return "" if len(seeds) > 1 else "one seed: the interval leaves out how trainings differ"
+
+
+def _compare_trend(results: Results, part: ClaimPart) -> Comparison:
+    assert part.trend is not None
+    pairs = [(x, leaf_of(term, part)) for x, term in zip(part.trend.x, part.trend.terms, strict=True)]
+    found = [(x, leaf, _arm(results, leaf)) for x, leaf in pairs]
+    present = [(x, leaf, arm) for x, leaf, arm in found if arm is not None and arm.names]
+    absent = [leaf.experiment for _, leaf, arm in found if arm is None or not arm.names]
+    if len(present) < 3:
+        return Comparison(
+            reason=f"not run: a trend needs three settings, here {len(present)}; without {', '.join(absent)}"
+        )
+    seeds = sorted(set.intersection(*(set(arm.by_seed) for _, _, arm in present)))
+    kinds = tuple(sorted({arm.kind for _, _, arm in present if arm.kind}))
+    if not seeds:
+        return Comparison(data_kinds=kinds, reason="not run: the settings share no seed")
+    _groups({leaf: arm for _, leaf, arm in present})
+    outcomes = np.stack([np.stack([arm.by_seed[seed] for seed in seeds]) for _, _, arm in present])
+    interval = spearman_interval([x for x, _, _ in present], outcomes, num_resamples=NUM_RESAMPLES)
+    reasons = [f"without {', '.join(absent)}" if absent else "", _seed_caution(seeds)]
+    return Comparison(
+        interval.value,
+        interval.low,
+        interval.high,
+        interval.num_items,
+        interval.num_seeds,
+        interval.basis,
+        kinds,
+        "; ".join(filter(None, reasons)),
+    )

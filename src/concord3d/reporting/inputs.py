@@ -1,0 +1,51 @@
+"""What a report is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+
+class ExpectedJob(NamedTuple):
+    """An evaluation that the scale asks for, whether or not it has been made.
+
+    Attributes:
+        experiment: Identifier in the paper's file.
+        dataset: Data set evaluated on.
+        protocol: How.
+        seed: Training seed.
+    """
+
+    experiment: str
+    dataset: str
+    protocol: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """Everything a report reads, and where it writes.
+
+    Attributes:
+        artifacts: Folder of this scale and paper, holding ``eval/`` and ``train/``.
+        paper_yaml: The paper's file (experiments, origins of hyper-parameters).
+        report_yaml: The paper's report file (tables, figures, claims, ledger).
+        published_csv: The published values.
+        scale: ``smoke``, ``demo``, ``small`` or ``paper``; every result read must carry it.
+        out: Folder of the results of this scale and paper.
+        expected_jobs: The evaluations that the scale asks for; those without a file are shown as missing.
+        runs: Resolved configuration per experiment of this scale (one seed's); used to name encoder and pre-training.
+        data_kinds: ``synthetic`` or ``real`` per data set of this scale.
+    """
+
+    artifacts: Path
+    paper_yaml: Path
+    report_yaml: Path
+    published_csv: Path
+    scale: str
+    out: Path
+    expected_jobs: tuple[ExpectedJob, ...] = ()
+    runs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    data_kinds: Mapping[str, str] = field(default_factory=dict)
