@@ -77,18 +77,14 @@ def shade_hits(mesh: Mesh, cameras: Cameras, face: NDArray[np.integer], depth: N
     mask = face >= 0
     hit = np.flatnonzero(mask)
     seen = face.reshape(-1)[hit].astype(np.int64)
-    view, pixel = np.divmod(hit, cameras.height * cameras.width)
-    normal = face_normals(mesh)
-    # Normals are turned into the camera frames face by face, which is far less than pixel by pixel.
-    in_camera = np.einsum("vij,fj->vfi", cameras.rotation.astype(np.float32), normal).reshape(-1, 3)
-    toward = -pixel_directions(cameras).reshape(-1, 3)
-    toward /= np.linalg.norm(toward, axis=1, keepdims=True)
-    cosine = np.einsum("ni,ni->n", in_camera[view * len(normal) + seen], toward[pixel])
+    normal_seen = face_normals(mesh).take(seen, axis=0)
+    cosine = np.einsum("ni,ni->n", normal_seen, _directions_to_camera(cameras, hit))
     light = np.minimum(np.float32(AMBIENT) + np.float32(1 - AMBIENT) * np.abs(cosine), np.float32(1))
     color_image = np.full((face.size, 3), BACKGROUND, np.uint8)
-    color_image[hit] = np.rint(face_colors(mesh).astype(np.float32)[seen] * light[:, None]).astype(np.uint8)
+    shaded = face_colors(mesh).astype(np.float32).take(seen, axis=0) * light[:, None]
+    color_image[hit] = np.rint(shaded, out=shaded).astype(np.uint8)
     normal_image = np.zeros((face.size, 3), np.float32)
-    normal_image[hit] = normal[seen] * np.where(cosine < 0, np.float32(-1), np.float32(1))[:, None]
+    normal_image[hit] = normal_seen * np.where(cosine < 0, np.float32(-1), np.float32(1))[:, None]
     return Views(
         color_image.reshape(*face.shape, 3),
         np.where(mask, depth, np.float32(0)).astype(np.float32, copy=False),
@@ -102,3 +98,16 @@ def pixel_directions(cameras: Cameras) -> NDArray[np.float32]:
     x = (np.arange(cameras.width) + 0.5 - cameras.width / 2) / cameras.focal
     y = (np.arange(cameras.height) + 0.5 - cameras.height / 2) / cameras.focal
     return np.stack([*np.meshgrid(x, y), np.ones((cameras.height, cameras.width))], axis=-1).astype(np.float32)
+
+
+def _directions_to_camera(cameras: Cameras, hit: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return (n, 3) unit world directions from the pixels ``hit``, ascending in the flat (V, H, W) order."""
+    pixels = cameras.height * cameras.width
+    toward = -pixel_directions(cameras).reshape(-1, 3)
+    toward /= np.linalg.norm(toward, axis=1, keepdims=True)
+    bounds = np.searchsorted(hit, np.arange(len(cameras) + 1) * pixels)
+    turned = np.empty((len(hit), 3), np.float32)
+    for view, rotation in enumerate(cameras.rotation.astype(np.float32)):
+        part = slice(bounds[view], bounds[view + 1])
+        np.matmul(toward.take(hit[part] - view * pixels, axis=0), rotation, out=turned[part])
+    return turned

@@ -55,9 +55,10 @@ class Open3DRenderer:
         hits = scene.cast_rays(core.Tensor.from_numpy(packed), nthreads=self._num_threads)
         # Rays have z = 1 in the camera frame, so the ray parameter is the depth.
         seen_depth = hits["t_hit"].numpy()
-        seen_face = np.where(np.isfinite(seen_depth), hits["primitive_ids"].numpy().astype(np.int64), -1)
+        # The mark of a miss, the greatest unsigned number, is -1 when read as signed.
+        seen_face = hits["primitive_ids"].numpy().view(np.int32)
         depth = np.zeros(rays.shape[:3], np.float32)
-        face = np.full(rays.shape[:3], -1, np.int64)
+        face = np.full(rays.shape[:3], -1, np.int32)
         start = 0
         for view, rows, columns in windows:
             shape = face[view, rows, columns].shape
@@ -76,17 +77,25 @@ class Open3DRenderer:
 
 def _windows(mesh: Mesh, cameras: Cameras) -> list[tuple[int, slice, slice]]:
     """Return the rectangle of pixels that the mesh can touch in each view: rays elsewhere need not be cast."""
-    pixels, depth = cameras.project(mesh.vertices[np.unique(mesh.faces)])
+    used = np.zeros(len(mesh.vertices), bool)
+    used[mesh.faces] = True
+    camera = cameras.rotation.astype(np.float32) @ np.ascontiguousarray(mesh.vertices[used].T)
+    camera += cameras.translation.astype(np.float32)[:, :, None]
     windows = []
-    for view in range(len(cameras)):
+    for view, (x, y, z) in enumerate(camera):
         rows, columns = slice(0, cameras.height), slice(0, cameras.width)
         # A mesh that reaches behind the camera has no bounded picture.
-        if depth[view].min() > 1e-6:
-            (left, top), (right, bottom) = pixels[view].min(axis=0), pixels[view].max(axis=0)
-            rows = slice(*np.clip([np.floor(top) - 1, np.ceil(bottom) + 1], 0, cameras.height).astype(int))
-            columns = slice(*np.clip([np.floor(left) - 1, np.ceil(right) + 1], 0, cameras.width).astype(int))
+        if z.min() > 1e-6:
+            columns = _interval(cameras.focal * (x / z) + cameras.width / 2, cameras.width)
+            rows = _interval(cameras.focal * (y / z) + cameras.height / 2, cameras.height)
         windows.append((view, rows, columns))
     return windows
+
+
+def _interval(positions: NDArray[np.float32], limit: int) -> slice:
+    """Return the pixels from the least to the greatest position, one more on each side, inside [0, limit)."""
+    bounds = np.clip([np.floor(positions.min()) - 1, np.ceil(positions.max()) + 1], 0, limit)
+    return slice(int(bounds[0]), int(bounds[1]))
 
 
 def pixel_rays(cameras: Cameras) -> NDArray[np.float32]:
