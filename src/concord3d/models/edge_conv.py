@@ -80,7 +80,7 @@ class EdgeConv(nn.Module):
         weight = self.linear.weight
         mean = weight @ edge_mean + weight[:, self.in_channels :] @ offset.flatten()
         variance = ((weight @ edge_covariance) * weight).sum(1).clamp(min=0)
-        _update_running(self.norm, mean.detach(), variance.detach() * (num_edges / (num_edges - 1)))
+        update_running_statistics(self.norm, mean.detach(), variance.detach() * (num_edges / (num_edges - 1)))
         return mean, variance
 
 
@@ -108,8 +108,14 @@ def edge_moments(centred: Tensor, own: Tensor, graph: NeighbourGraph) -> tuple[T
     return mean, second - torch.outer(mean, mean)
 
 
-def _update_running(norm: nn.BatchNorm1d, mean: Tensor, unbiased_variance: Tensor) -> None:
-    """Update the running statistics of a normalisation layer as its own forward would."""
+def update_running_statistics(norm: nn.BatchNorm1d, mean: Tensor, unbiased_variance: Tensor) -> None:
+    """Update the running statistics of a normalisation layer as its own forward would.
+
+    Args:
+        norm: The layer.
+        mean: (C,) mean of the batch.
+        unbiased_variance: (C,) variance of the batch with n - 1 in the denominator.
+    """
     if norm.running_mean is None or norm.running_var is None or norm.num_batches_tracked is None:
         return
     norm.num_batches_tracked.add_(1)
