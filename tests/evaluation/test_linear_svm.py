@@ -1,0 +1,109 @@
+"""The linear SVM against scikit-learn's own linear kernel, and its choices of C."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.svm import SVC
+
+from concord3d.errors import EvaluationError
+from concord3d.evaluation.linear_svm import C_GRID, PUBLISHED_C, linear_svm, search_cost
+
+
+def gaussian_classes(num_items: int, num_classes: int, seed: int, noise: float = 1.0) -> tuple[NDArray, NDArray]:
+    rng = np.random.default_rng(seed)
+    centres = np.random.default_rng(99).normal(size=(num_classes, 24))
+    labels = np.arange(num_items) % num_classes
+    return (centres[labels] + noise * rng.normal(size=(num_items, 24))).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("cost", [0.001, 0.01, 1.0])
+@pytest.mark.parametrize("num_classes", [2, 7])
+def test_precomputed_gram_gives_the_linear_kernels_classifier(cost: float, num_classes: int) -> None:
+    train, labels = gaussian_classes(140, num_classes, 0, noise=2.0)
+    test, _ = gaussian_classes(90, num_classes, 1, noise=2.0)
+    expected = SVC(kernel="linear", C=cost).fit(train.astype(np.float64), labels).predict(test.astype(np.float64))
+    np.testing.assert_array_equal(linear_svm(train, labels, test, cost), expected)
+
+
+def test_constant_features_score_one_class_not_everything() -> None:
+    labels = np.array([0] * 30 + [1] * 20 + [2] * 10)
+    constant = np.ones((60, 8), dtype=np.float32)
+    predicted = linear_svm(constant, labels, constant, 1.0)
+    assert len(np.unique(predicted)) == 1
+    assert (predicted == labels).mean() == 0.5
+
+
+def test_constant_features_of_balanced_classes_score_chance() -> None:
+    labels = np.arange(60) % 4
+    constant = np.full((60, 8), 3.0, dtype=np.float32)
+    assert (linear_svm(constant, labels, constant, 0.01) == labels).mean() == 0.25
+
+
+def test_search_reads_training_items_only_and_is_deterministic() -> None:
+    train, labels = gaussian_classes(120, 4, 0)
+    first = search_cost(train, labels, seed=2)
+    assert first == search_cost(train.copy(), labels.copy(), seed=2)
+    assert set(first.table) == set(C_GRID) and first.num_items == 120 and first.num_folds == 5
+
+
+def test_search_takes_the_smallest_cost_on_a_tie() -> None:
+    train, labels = gaussian_classes(80, 4, 0, noise=0.01)
+    result = search_cost(train * 100, labels, grid=(1.0, 0.1, 10.0))
+    assert set(result.table.values()) == {100.0} and result.cost == 0.1
+
+
+def test_search_prefers_the_cost_that_generalises() -> None:
+    # Features so small that a tiny C cannot separate them: the majority class wins everywhere.
+    train, labels = gaussian_classes(240, 3, 0, noise=0.3)
+    kept = (labels == 0) | (np.arange(240) < 60)
+    train, labels = train[kept], labels[kept]
+    result = search_cost(train * 1e-3, labels, grid=(1e-4, 1e4))
+    assert result.cost == 1e4 and result.table[1e4] > result.table[1e-4] + 20
+
+
+def test_search_on_a_subset_is_stratified_and_says_so() -> None:
+    train, labels = gaussian_classes(300, 3, 0)
+    result = search_cost(train, labels, max_items=90)
+    assert result.num_items == 90
+
+
+def test_search_uses_fewer_folds_for_small_classes() -> None:
+    train, labels = gaussian_classes(9, 3, 0)
+    assert search_cost(train, labels).num_folds == 3
+
+
+def test_search_survives_a_class_with_one_item() -> None:
+    train, labels = gaussian_classes(61, 3, 0)
+    labels = labels.copy()
+    labels[-1] = 3
+    assert search_cost(train, labels).num_folds == 5
+    assert search_cost(train, labels, max_items=30).num_items == 30
+
+
+def test_published_costs_are_those_of_the_notebooks() -> None:
+    assert PUBLISHED_C["modelnet40"] == 0.01
+    assert PUBLISHED_C["modelnet10"] == 0.0085
+    assert PUBLISHED_C["scanobjectnn_obj_bg"] == 0.009
+
+
+def test_single_class_is_refused() -> None:
+    train, _ = gaussian_classes(20, 2, 0)
+    with pytest.raises(EvaluationError, match="two classes"):
+        linear_svm(train, np.zeros(20, dtype=np.int64), train, 1.0)
+    with pytest.raises(EvaluationError, match="two classes"):
+        search_cost(train, np.zeros(20, dtype=np.int64))
+
+
+def test_widths_and_numbers_must_match() -> None:
+    train, labels = gaussian_classes(20, 2, 0)
+    with pytest.raises(EvaluationError, match="width"):
+        linear_svm(train, labels, train[:, :5], 1.0)
+    with pytest.raises(EvaluationError, match="number"):
+        linear_svm(train, labels[:-1], train, 1.0)
+
+
+def test_a_class_without_training_items_is_simply_wrong() -> None:
+    train, labels = gaussian_classes(40, 2, 0)
+    assert 5 not in linear_svm(train, labels, train, 1.0)
