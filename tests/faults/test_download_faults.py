@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 import shutil
+import signal
 import socket
 import struct
 import threading
@@ -290,12 +292,9 @@ def test_an_unknown_checksum_is_recorded_once_and_enforced_after(serve, patient,
         fetch(changed, tmp_path, settings=patient)
 
 
-def test_a_full_disk_is_named_and_leaves_no_partial_file(serve, patient, tmp_path: Path, monkeypatch) -> None:
+def test_a_full_disk_is_named_and_leaves_no_partial_file(serve, patient, tmp_path: Path) -> None:
     (tmp_path / "earlier.zip").write_bytes(b"earlier")
     server = serve(send())
-    import resource
-    import signal
-
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))

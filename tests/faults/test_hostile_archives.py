@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import io
+import resource
+import signal
 import stat
 import tarfile
 import zipfile
@@ -14,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from concord3d.data.archives import ExtractLimits, extract
-from concord3d.errors import UnreadableFile, UnsafeArchive
+from concord3d.errors import DiskFull, UnreadableFile, UnsafeArchive
 
 SMALL = ExtractLimits(max_bytes=10**6, max_files=50, max_ratio=20.0, ratio_floor=10_000)
 
@@ -140,7 +142,7 @@ def test_every_truncation_is_named_and_unpacks_nothing(tmp_path: Path, kind: str
     whole = make(tmp_path / "whole", ("a/one", bytes(range(256)) * 20), ("a/two", b"two" * 999)).read_bytes()
     for cut in {0, 1, 10, len(whole) // 3, len(whole) // 2, len(whole) - 5}:
         (tmp_path / "cut").write_bytes(whole[:cut])
-        with pytest.raises(UnreadableFile, match="Cannot unpack|none of the wanted|truncated"):
+        with pytest.raises(UnreadableFile, match=r"Cannot unpack|none of the wanted|truncated"):
             extract(tmp_path / "cut", kind, tmp_path / "into")
         assert list((tmp_path / "into").iterdir()) == []
 
@@ -203,6 +205,21 @@ def test_only_the_wanted_members_are_unpacked_and_folders_are_filled(tmp_path: P
     with pytest.raises(UnreadableFile, match="none of the wanted"):
         extract(archive, "zip", tmp_path / "into", ("other/*",))
     assert not (tmp_path / "into/__MACOSX").exists()
+
+
+def test_a_full_disk_while_unpacking_leaves_the_earlier_folder_alone(tmp_path: Path) -> None:
+    extract(make_zip(tmp_path / "one", ("set/old", b"1")), "zip", tmp_path / "into")
+    archive = make_zip(tmp_path / "two", ("set/new", bytes(i % 251 for i in range(300_000))))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with pytest.raises(DiskFull):
+            extract(archive, "zip", tmp_path / "into")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, previous)
+    assert [str(p.relative_to(tmp_path / "into")) for p in (tmp_path / "into").rglob("*")] == ["set", "set/old"]
 
 
 def test_unpacking_again_replaces_the_earlier_folder(tmp_path: Path) -> None:

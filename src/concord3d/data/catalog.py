@@ -93,10 +93,10 @@ class DatasetSpec(StrictModel):
     title: str
     reader: ReaderName
     folders: tuple[str, ...]
-    files: tuple[FileSpec, ...]
+    files: list[FileSpec]
     licence: Licence
     splits: dict[str, SplitSpec] = Field(min_length=1)
-    releases: tuple[Release, ...] = Field(min_length=1)
+    releases: list[Release] = Field(min_length=1)
     class_names: tuple[str, ...]
     num_parts: PositiveInt | None = None
     max_radius: PositiveFloat | None = None

@@ -24,6 +24,7 @@ def disk_full_named(where: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        # EFBIG: the file system or a limit of the user has no room for a file of this size.
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise DiskFull("The disk is full", where=where, next_step=NEXT_STEP) from error
         raise

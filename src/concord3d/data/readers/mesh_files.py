@@ -12,6 +12,7 @@ from concord3d.data.readers.layout import NEXT_STEP
 from concord3d.errors import UnreadableFile
 from concord3d.geometry.mesh import Mesh
 
+GREY = 200
 PLY_TYPES = {
     **dict.fromkeys(("char", "int8"), "i1"),
     **dict.fromkeys(("uchar", "uint8"), "u1"),
@@ -123,7 +124,8 @@ def read_mesh(path: Path) -> Mesh:
     """Read a mesh by the suffix of its file: .off here, others (.glb, .gltf, .obj, .ply) through trimesh.
 
     Returns:
-        The mesh; several parts are joined with their transforms, material or vertex colours become face colours.
+        The mesh; several parts are joined with their transforms, material or vertex colours become face colours. Where
+        only some parts have colours the others are light grey.
 
     Raises:
         UnreadableFile: Truncated or of another format.
@@ -134,22 +136,34 @@ def read_mesh(path: Path) -> Mesh:
     import trimesh
 
     try:
-        loaded: Any = trimesh.load(path, process=False)
-        joined = loaded.to_mesh() if isinstance(loaded, trimesh.Scene) else loaded
-        vertices, faces = np.asarray(joined.vertices, np.float32), np.asarray(joined.faces, np.int32)
-        colors = _face_colors(joined) if len(faces) else None
+        scene: Any = trimesh.load_scene(path, process=False)
+        parts = [part for part in scene.dump() if isinstance(part, trimesh.Trimesh) and len(part.faces)]
+        offsets = np.cumsum([0] + [len(part.vertices) for part in parts])
+        vertices = [np.zeros((0, 3))] + [np.asarray(part.vertices) for part in parts]
+        faces = [np.zeros((0, 3), int)] + [part.faces + offset for part, offset in zip(parts, offsets, strict=False)]
+        colors = [_face_colors(part) for part in parts]
     except Exception as error:  # trimesh and its parsers raise many unrelated types on damaged files
         raise UnreadableFile("Cannot read a mesh", where=path, found=error, next_step=NEXT_STEP) from error
-    return Mesh(vertices, faces.reshape(-1, 3), colors).validated(path)
+    joined = None
+    if any(color is not None for color in colors):
+        grey = [np.full((len(part.faces), 3), GREY, np.uint8) for part in parts]
+        joined = np.concatenate([plain if own is None else own for plain, own in zip(grey, colors, strict=True)])
+    return Mesh(np.concatenate(vertices).astype(np.float32), np.concatenate(faces).astype(np.int32), joined).validated(
+        path
+    )
 
 
-def _face_colors(mesh: Any) -> NDArray[np.uint8] | None:
-    visual = mesh.visual
+def _face_colors(part: Any) -> NDArray[np.uint8] | None:
+    visual = part.visual
     if visual.kind == "texture":
-        visual = visual.to_color()
-    if not visual.defined:
+        rgba = np.asarray(visual.material.to_color(visual.uv))
+        # A material without a picture gives one colour for all.
+        rgba = np.broadcast_to(np.atleast_2d(rgba)[:, :3], (len(part.vertices), 3))
+    elif visual.kind == "vertex":
+        rgba = np.asarray(visual.vertex_colors)
+    elif visual.kind == "face":
+        return np.ascontiguousarray(np.asarray(visual.face_colors)[:, :3], dtype=np.uint8)
+    else:
         return None
-    if visual.kind == "vertex":
-        corners = np.asarray(visual.vertex_colors)[np.asarray(mesh.faces)][:, :, :3]
-        return corners.astype(np.float32).mean(axis=1).round().astype(np.uint8)
-    return np.ascontiguousarray(np.asarray(visual.face_colors)[:, :3], dtype=np.uint8)
+    corners = rgba[np.asarray(part.faces)][:, :, :3]
+    return corners.astype(np.float32).mean(axis=1).round().astype(np.uint8)

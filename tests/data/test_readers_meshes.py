@@ -1,0 +1,241 @@
+"""Mesh, point and image files in the real layouts, written here as text and with plain libraries."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import trimesh
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from concord3d.data.catalog import DatasetSpec, load_catalog
+from concord3d.data.readers import read_meshes, read_split
+from concord3d.data.readers.mesh_files import read_mesh, read_off, read_ply_points
+from concord3d.data.readers.shapenet import read_renderings
+from concord3d.errors import BadCloud, BadMesh, ConfigError, DatasetMissing, UnreadableFile, WrongRelease
+
+TETRAHEDRON = (
+    np.array([[0, 0, 0], [1, 0, 0], [0, 2, 0], [0, 0, 3]], float),
+    [[0, 1, 2], [0, 1, 3], [0, 2, 3], [1, 2, 3]],
+)
+
+
+@pytest.fixture(scope="module")
+def catalog(repository: Path) -> dict[str, DatasetSpec]:
+    return load_catalog(repository / "datasets" / "datasets.yaml")
+
+
+def off_text(vertices: np.ndarray, faces: list[list[int]], head: str = "OFF\n") -> str:
+    rows = [f"{head}{len(vertices)} {len(faces)} 0"]
+    rows += [" ".join(f"{x:.9g}" for x in vertex) for vertex in vertices]
+    rows += [" ".join(map(str, [len(face), *face])) for face in faces]
+    return "\n".join(rows) + "\n"
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    seed=st.integers(0, 999),
+    num_vertices=st.integers(3, 12),
+    corners=st.lists(st.integers(3, 5), min_size=1, max_size=8),
+    head=st.sampled_from(["OFF\n", "OFF", "OFF ", "OFF\n# a comment\n\n"]),
+)
+def test_off_round_trip(tmp_path_factory, seed: int, num_vertices: int, corners: list[int], head: str) -> None:
+    rng = np.random.default_rng(seed)
+    vertices = rng.normal(size=(num_vertices, 3)).astype(np.float32)
+    faces = [rng.integers(0, num_vertices, count).tolist() for count in corners]
+    path = tmp_path_factory.mktemp("off") / "a.off"
+    path.write_text(off_text(vertices, faces, head))
+    mesh = read_off(path)
+    np.testing.assert_array_equal(mesh.vertices, vertices)
+    fans = [[face[0], face[i], face[i + 1]] for face in faces for i in range(1, len(face) - 1)]
+    np.testing.assert_array_equal(mesh.faces, fans)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "OFF", "OFF\n4", "OFF\n4 1 0\n0 0 0\n", "ply\n", "OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1\n", "OFF\nx y z\n"],
+)
+def test_a_broken_off_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.off").write_text(text)
+    with pytest.raises(UnreadableFile, match=r"a\.off"):
+        read_off(tmp_path / "a.off")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "OFF\n3 0 0\n0 0 0\n1 0 0\n0 1 0\n",
+        "OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 3\n",
+        "OFF\n3 1 0\nnan 0 0\n1 0 0\n0 1 0\n3 0 1 2\n",
+    ],
+)
+def test_an_impossible_mesh_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.off").write_text(text)
+    with pytest.raises(BadMesh, match=r"a\.off"):
+        read_off(tmp_path / "a.off")
+
+
+def write_off_tree(root: Path) -> None:
+    vertices, faces = TETRAHEDRON
+    for category, split, name in (("chair", "train", "chair_0001"), ("airplane", "train", "airplane_0002"),
+                                  ("chair", "train", "chair_0010"), ("sofa", "test", "sofa_0003")):  # fmt: skip
+        path = root / "ModelNet40" / category / split / f"{name}.off"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(off_text(vertices, faces, "OFF"))
+
+
+def test_off_tree_gives_meshes_and_clouds_in_one_order(tmp_path: Path, catalog) -> None:
+    write_off_tree(tmp_path)
+    spec = catalog["modelnet40_off"]
+    clouds = read_split(spec, tmp_path, "train", "synthetic")
+    meshes = list(read_meshes(spec, tmp_path))
+    assert clouds.names == ("airplane/airplane_0002", "chair/chair_0001", "chair/chair_0010")
+    assert tuple(mesh.name for mesh in meshes) == clouds.names
+    assert [clouds.class_names[label] for label in clouds.labels] == [mesh.category for mesh in meshes]
+    assert clouds.points.shape == (3, 2048, 3)
+    np.testing.assert_allclose(np.linalg.norm(clouds.points, axis=2).max(axis=1), 1, atol=1e-5)
+    again = read_split(spec, tmp_path, "train", "synthetic")
+    np.testing.assert_array_equal(clouds.points, again.points)
+    # The files are z up: the tallest direction of the tetrahedron, z, becomes y.
+    assert np.ptp(meshes[0].mesh.vertices, axis=0).tolist() == [1, 3, 2]
+    before, after = trimesh.Trimesh(*TETRAHEDRON, process=False), meshes[0].mesh
+    turned = trimesh.Trimesh(after.vertices, after.faces, process=False)
+    assert np.sign(turned.volume) == np.sign(before.volume), "a rotation, not a reflection"
+
+
+def test_an_unknown_class_folder_is_a_wrong_release(tmp_path: Path, catalog) -> None:
+    write_off_tree(tmp_path)
+    (tmp_path / "ModelNet40/chair").rename(tmp_path / "ModelNet40/chairs")
+    with pytest.raises(WrongRelease, match="chairs"):
+        read_split(catalog["modelnet40_off"], tmp_path, "train", "synthetic")
+
+
+def ply_bytes(points: np.ndarray, form: str, extra: bool) -> bytes:
+    fields = [("x", "float", "f4"), ("y", "float", "f4"), ("z", "float", "f4")]
+    if extra:
+        fields = [("red", "uchar", "u1"), *fields, ("quality", "double", "f8")]
+    head = f"ply\nformat {form} 1.0\ncomment made by a test\nelement vertex {len(points)}\n"
+    head += "".join(f"property {kind} {name}\n" for name, kind, _ in fields)
+    head += "element face 0\nproperty list uchar int vertex_indices\nend_header\n"
+    order = ">" if form == "binary_big_endian" else "<"
+    table = np.zeros(len(points), dtype=[(name, order + code) for name, _, code in fields])
+    for column, axis in enumerate("xyz"):
+        table[axis] = points[:, column]
+    if form == "ascii":
+        rows = "".join(" ".join(f"{value:.9g}" for value in row) + "\n" for row in table.tolist())
+        return (head + rows).encode()
+    return head.encode() + table.tobytes()
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    count=st.integers(1, 40),
+    form=st.sampled_from(["ascii", "binary_little_endian", "binary_big_endian"]),
+    extra=st.booleans(),
+)
+def test_ply_round_trip_and_truncation(tmp_path_factory, count: int, form: str, extra: bool) -> None:
+    points = np.random.default_rng(count).normal(size=(count, 3)).astype(np.float32)
+    path = tmp_path_factory.mktemp("ply") / "a.ply"
+    content = ply_bytes(points, form, extra)
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read_ply_points(path), points)
+    for cut in (0, 3, len(content) // 2, len(content) - 14):
+        path.write_bytes(content[:cut])
+        with pytest.raises(UnreadableFile, match=r"a\.ply"):
+            read_ply_points(path)
+
+
+def write_shapenet(root: Path, counts: dict[str, int], suffix: str = ".glb") -> None:
+    vertices, faces = TETRAHEDRON
+    rows = []
+    for index, (name, num_points) in enumerate(counts.items()):
+        folder, model = root / "ShapeNet" / name.split("/")[0], name.split("/")[1]
+        folder.mkdir(parents=True, exist_ok=True)
+        points = np.random.default_rng(index).normal(size=(num_points, 3)).astype(np.float32)
+        (folder / f"{model}.ply").write_bytes(ply_bytes(points, "binary_little_endian", False))
+        colors = np.tile(np.array([10 * index, 100, 200, 255], np.uint8), (len(vertices), 1))
+        trimesh.Trimesh(vertices, faces, vertex_colors=colors, process=False).export(folder / f"{model}{suffix}")
+        rows.append(
+            {"category": folder.name, "model": model, "name": "n", "descriptive": f"text {index}", "noisy": "x"}
+        )
+    (root / "captions.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".obj", ".off"])
+def test_shapenet_clouds_meshes_and_captions_go_together(tmp_path: Path, catalog, suffix: str) -> None:
+    write_shapenet(tmp_path, {"table/m10": 32, "table/m9": 32, "chair/a": 32}, suffix)
+    spec = catalog["shapenet"]
+    clouds = read_split(spec, tmp_path, "train", "synthetic")
+    meshes = list(read_meshes(spec, tmp_path))
+    assert clouds.names == tuple(mesh.name for mesh in meshes) == ("chair/a", "table/m9", "table/m10")
+    assert clouds.class_names == ("chair", "table") and clouds.labels.tolist() == [0, 1, 1]
+    assert [mesh.text for mesh in meshes] == ["text 2", "text 1", "text 0"]
+    for mesh in meshes:
+        assert sorted(map(tuple, mesh.mesh.vertices.tolist())) == sorted(map(tuple, TETRAHEDRON[0].tolist()))
+        assert len(mesh.mesh.faces) == 4
+    if suffix == ".glb":
+        assert [mesh.mesh.face_colors[0].tolist() for mesh in meshes] == [[20, 100, 200], [10, 100, 200], [0, 100, 200]]
+
+
+def test_shapenet_without_meshes_captions_or_points(tmp_path: Path, catalog) -> None:
+    write_shapenet(tmp_path, {"chair/a": 32, "chair/b": 8})
+    with pytest.raises(BadCloud, match="far fewer points"):
+        read_split(catalog["shapenet"], tmp_path, "train", "synthetic")
+    (tmp_path / "captions.jsonl").unlink()
+    assert next(iter(read_meshes(catalog["shapenet"], tmp_path))).text == "chair"
+    (tmp_path / "ShapeNet/chair/b.glb").unlink()
+    with pytest.raises(DatasetMissing, match="has no mesh"):
+        list(read_meshes(catalog["shapenet"], tmp_path))
+    (tmp_path / "captions.jsonl").write_text('{"category": "chair"}\n')
+    with pytest.raises(UnreadableFile, match="line 1"):
+        list(read_meshes(catalog["shapenet"], tmp_path))
+    with pytest.raises(ConfigError, match="no meshes"):
+        read_meshes(catalog["modelnet40"], tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".glb", ".obj", ".ply"])
+def test_a_truncated_mesh_is_named(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"a{suffix}"
+    trimesh.Trimesh(*TETRAHEDRON, process=False).export(path)
+    content = path.read_bytes()
+    for cut in (0, 30, len(content) // 2):
+        path.write_bytes(content[:cut])
+        with pytest.raises((UnreadableFile, BadMesh), match=rf"a\{suffix}"):
+            read_mesh(path)
+
+
+def test_parts_of_a_scene_are_joined_with_their_places_and_materials(tmp_path: Path) -> None:
+    scene = trimesh.Scene()
+    for index, color in enumerate(([255, 0, 0, 255], [0, 0, 255, 255])):
+        box = trimesh.creation.box()
+        box.visual = trimesh.visual.TextureVisuals(material=trimesh.visual.material.PBRMaterial(baseColorFactor=color))
+        scene.add_geometry(box, transform=trimesh.transformations.translation_matrix([5 * index, 0, 0]))
+    scene.export(tmp_path / "a.glb")
+    mesh = read_mesh(tmp_path / "a.glb")
+    assert len(mesh.faces) == 24 and np.ptp(mesh.vertices[:, 0]) == 6
+    right = mesh.vertices[mesh.faces].mean(axis=1)[:, 0] > 2.5
+    assert (mesh.face_colors[right] == [0, 0, 255]).all() and (mesh.face_colors[~right] == [255, 0, 0]).all()
+
+
+def test_renders_of_every_kind_of_image_are_read(tmp_path: Path) -> None:
+    folder = tmp_path / "ShapeNetRendering" / "chair" / "a" / "rendering"
+    folder.mkdir(parents=True)
+    gray = np.full((7, 9), 128, np.uint8)
+    Image.fromarray(gray).save(folder / "00.png")
+    Image.fromarray(np.full((7, 9), 32896, np.uint16)).save(folder / "01.png")
+    Image.fromarray(np.full((1, 1, 4), 128, np.uint8), "RGBA").save(folder / "02.png")
+    Image.fromarray(np.tile(np.array([9, 8, 7], np.uint8), (5, 5, 1))).save(folder / "03.png")
+    views = read_renderings(tmp_path, "chair/a", 4, 6)
+    assert views.shape == (4, 6, 6, 3) and views.dtype == np.uint8
+    assert (views[:3] == 128).all() and (views[3] == [9, 8, 7]).all()
+    with pytest.raises(DatasetMissing, match="too few renders"):
+        read_renderings(tmp_path, "chair/a", 5, 6)
+    noise = np.random.default_rng(0).integers(0, 255, (60, 60, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(folder / "03.png")
+    (folder / "03.png").write_bytes((folder / "03.png").read_bytes()[:2000])
+    with pytest.raises(UnreadableFile, match=r"03\.png"):
+        read_renderings(tmp_path, "chair/a", 4, 6)

@@ -1,0 +1,55 @@
+"""The readers on real files of the development data mirror."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from concord3d.data.catalog import DatasetSpec, load_catalog
+from concord3d.data.readers import read_split
+from concord3d.data.readers.census import recognise
+from concord3d.data.readers.mesh_files import read_mesh
+from concord3d.errors import WrongRelease
+
+
+@pytest.fixture(scope="module")
+def modelnet40(repository: Path) -> DatasetSpec:
+    return load_catalog(repository / "datasets" / "datasets.yaml")["modelnet40"]
+
+
+@pytest.mark.slow
+def test_the_complete_modelnet40_is_read(mirror: Path, modelnet40: DatasetSpec) -> None:
+    train, test = (read_split(modelnet40, mirror, split, "real") for split in ("train", "test"))
+    assert train.points.shape == (9843, 1024, 3) and test.points.shape == (2468, 1024, 3)
+    assert train.class_names == modelnet40.class_names and len(set(train.labels)) == len(set(test.labels)) == 40
+    # Test shapes per class of the official split: a hundred, fewer in the small classes.
+    per_class = dict(zip(test.class_names, np.bincount(test.labels).tolist(), strict=True))
+    assert (
+        per_class["airplane"] == per_class["chair"] == 100
+        and per_class["bowl"] == 20
+        and per_class["night_stand"] == 86
+    )
+    assert not set(train.names) & set(test.names)
+    radius = np.linalg.norm(test.points, axis=2).max(axis=1)
+    assert radius.max() <= 1.001 and radius.min() > 0.9
+
+
+def test_the_mirror_is_the_reencoded_release(mirror: Path, modelnet40: DatasetSpec) -> None:
+    assert recognise(modelnet40, mirror).name == "reencoded_1024"
+    official_only = modelnet40.model_copy(update={"releases": modelnet40.releases[:1]})
+    with pytest.raises(WrongRelease, match="train 9843, test 2468; 1024 points; float16"):
+        recognise(official_only, mirror)
+
+
+def test_real_coloured_meshes_are_read(mirror: Path) -> None:
+    folder = mirror / "named_meshes"
+    rows = [json.loads(line) for line in (folder / "index.jsonl").read_text().splitlines()]
+    colored = 0
+    for row in rows[::120]:
+        mesh = read_mesh(folder / row["file"])
+        assert len(mesh.faces) == row["num_faces"], row["uid"]
+        colored += mesh.face_colors is not None and len(np.unique(mesh.face_colors, axis=0)) > 1
+    assert colored >= 6
