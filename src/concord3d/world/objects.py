@@ -12,7 +12,22 @@ import numpy as np
 from concord3d.errors import ConfigError, nearest
 from concord3d.geometry.mesh import Mesh
 from concord3d.world.captions import Captions, write_captions
-from concord3d.world.categories import seating, tables, vehicles
+from concord3d.world.categories import (
+    building,
+    cases,
+    electronics,
+    figures,
+    instruments,
+    lights,
+    lounging,
+    plants,
+    sanitary,
+    seating,
+    storage,
+    tables,
+    vehicles,
+    vessels,
+)
 from concord3d.world.categories.style import Assembly, Style, StyleValue
 from concord3d.world.grammar import deformed, join, rotation, subdivided
 
@@ -21,8 +36,52 @@ Generator = Callable[[Style], Assembly]
 GENERATORS: Mapping[str, Generator] = MappingProxyType(
     {
         "airplane": vehicles.airplane,
+        "bathtub": sanitary.bathtub,
+        "bed": lounging.bed,
+        "bench": lounging.bench,
+        "bookshelf": storage.bookshelf,
+        "bottle": vessels.bottle,
+        "bowl": vessels.bowl,
+        "car": vehicles.car,
         "chair": seating.chair,
+        "cone": vessels.traffic_cone,
+        "cup": vessels.cup,
+        "curtain": building.curtain,
+        "desk": tables.desk,
+        "door": building.door,
+        "dresser": storage.dresser,
+        "flower_pot": vessels.flower_pot,
+        "glass_box": cases.glass_box,
+        "guitar": instruments.guitar,
+        "keyboard": electronics.keyboard,
+        "lamp": lights.lamp,
+        "laptop": electronics.laptop,
+        "mantel": building.mantel,
+        "monitor": electronics.monitor,
+        "night_stand": storage.night_stand,
+        "person": figures.person,
+        "piano": instruments.piano,
+        "plant": plants.plant,
+        "radio": electronics.radio,
+        "range_hood": building.range_hood,
+        "sink": sanitary.sink,
+        "sofa": lounging.sofa,
+        "stairs": building.stairs,
+        "stool": lounging.stool,
         "table": tables.table,
+        "tent": building.tent,
+        "toilet": sanitary.toilet,
+        "tv_stand": cases.tv_stand,
+        "vase": vessels.vase,
+        "wardrobe": cases.wardrobe,
+        "xbox": electronics.xbox,
+        "bag": figures.bag,
+        "bin": cases.waste_bin,
+        "box": cases.cardboard_box,
+        "cabinet": cases.cabinet,
+        "display": electronics.display,
+        "shelf": storage.shelf,
+        "pillow": lounging.pillow,
     }
 )
 
@@ -32,8 +91,30 @@ CATEGORIES: tuple[str, ...] = tuple(GENERATORS)
 # every category is built with its front towards +z and then turned. Absent: always +z.
 HEADINGS: Mapping[str, Mapping[int, float]] = MappingProxyType(
     {
-        "airplane": {0: 0.8, -90: 0.15, 180: 0.05},
+        "airplane": {0: 0.75, -90: 0.2, 90: 0.05},
+        "bench": {0: 0.55, 90: 0.2, -90: 0.25},
+        "car": {0: 0.5, -90: 0.25, 90: 0.15, 180: 0.1},
+        "curtain": {0: 0.75, 90: 0.25},
+        "desk": {-90: 0.9, 0: 0.1},
+        "display": {-90: 0.5, 0: 0.5},
+        "door": {0: 0.82, 90: 0.18},
+        "dresser": {-90: 1.0},
+        "glass_box": {0: 0.5, 90: 0.5},
+        "guitar": {0: 0.5, 90: 0.22, -90: 0.22, 180: 0.06},
+        "keyboard": {0: 0.8, 90: 0.2},
+        "laptop": {0: 0.72, -90: 0.14, 90: 0.14},
+        "monitor": {-90: 1.0},
+        "night_stand": {-90: 1.0},
+        "piano": {0: 0.6, -90: 0.2, 90: 0.2},
+        "radio": {0: 0.7, 90: 0.3},
+        "sink": {0: 0.65, -90: 0.2, 90: 0.15},
+        "sofa": {-90: 1.0},
+        "stairs": {0: 0.4, 90: 0.2, -90: 0.2, 180: 0.2},
         "table": {90: 1.0},
+        "tent": {0: 0.7, 90: 0.3},
+        "tv_stand": {0: 0.75, 90: 0.25},
+        "wardrobe": {0: 0.75, -90: 0.25},
+        "xbox": {90: 0.3, 0: 0.7},
     }
 )
 
@@ -101,7 +182,7 @@ def _mesh(assembly: Assembly) -> tuple[Mesh, tuple[str, ...]]:
     # Boxes alone have too few corners to follow the bends of `deformed`.
     while len(shape.faces) < _MIN_FACES:
         shape = subdivided(shape)
-        parts, colors = np.tile(parts, 4), np.tile(colors, (4, 1))
+        parts, colors = np.repeat(parts, 4), np.repeat(colors, 4, axis=0)
     mesh = Mesh(
         shape.vertices.astype(np.float32), shape.faces, colors.astype(np.uint8), parts.astype(np.int32)
     )

@@ -50,8 +50,8 @@ def stretchers(width: float, depth: float, height: float, thickness: float) -> S
 
 def star_base(radius: float, height: float, arms: int, casters: bool) -> Shape:
     """Return the foot of an office chair: a column on a star of arms."""
-    arm = bar((0, 0.09, 0), (0, 0.055, radius), 0.025, 0.018, 6)
-    wheel = cylinder(0.035, 0.03, 10).turned("z", 90).moved(0.015, 0.035, radius) if casters else None
+    arm = bar((0, 0.1, 0), (0, 0.06, radius), 0.034, 0.024, 6)
+    wheel = cylinder(0.04, 0.04, 10).turned("z", 90).moved(0.015, 0.035, radius) if casters else None
     star = radial_array(join([arm, wheel]) if wheel else arm, arms)
     return join([star, cylinder(0.03, height - 0.06, 12).moved(y=0.06)])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from concord3d.world import palette
 from concord3d.world.categories.seating import four_legs, plate, stretchers
+from concord3d.world.categories.storage import carcass, fronts
 from concord3d.world.categories.style import Assembly, Style
 from concord3d.world.grammar import bar, box, cylinder, frustum, join, mirror, polygon, radial_array
 
@@ -51,6 +52,59 @@ def table(style: Style) -> Assembly:
         made.add("leg", frame, mirror(post.moved(x=width * 0.35)))
     if style.flag("has_clutter", 0.15):
         clutter(style, made, (long * 0.5, short * 0.5), height)
+    return made
+
+
+def desk(style: Style) -> Assembly:
+    """Desk: pedestal desk, writing desk, L-shaped, with hutch, secretary or computer desk."""
+    made = Assembly()
+    variant = style.choice("variant", {"one_pedestal": 2.5, "two_pedestals": 2.5, "writing": 1.5, "corner": 1.2, "hutch": 1.3, "panel": 1})
+    wood, metal = style.color("body_color", palette.WOOD), style.color("handle_color", palette.METAL)
+    width, depth = style.real("width", 1.0, 1.7), style.real("depth", 0.5, 0.85)
+    height, thick = style.real("height", 0.68, 0.8), style.real("top_thickness", 0.02, 0.06)
+    made.add("top", wood, box(width, thick, depth, style.real("bevel", 0, 0.01)).moved(y=height - thick))
+    low = height - thick
+    block = width * style.real("pedestal_width", 0.2, 0.33)
+    foot = style.real("foot_height", 0.0, 0.12)
+    rows = style.whole("num_drawers", 2, 4)
+    sides = {"one_pedestal": (1,), "two_pedestals": (-1, 1), "hutch": (1,), "corner": (1,)}.get(variant, ())
+    if style.flag("is_mirrored", 0.5):
+        sides = tuple(-side for side in sides)
+    for side in sides:
+        x = side * (width - block) / 2
+        made.add("pedestal", wood, box(block, low - foot, depth * 0.92).moved(x, foot))
+        if foot > 0.02:
+            made.add("leg", wood, four_legs(block, depth * 0.9, foot, 0.02).moved(x))
+        fronts(style, made, (x - block / 2, x + block / 2, foot, low), depth * 0.46, (1, rows), "drawer", (wood, metal))
+    thin = style.real("leg_thickness", 0.02, 0.04)
+    if variant == "writing":
+        made.add("leg", wood, four_legs(width * 0.96, depth * 0.94, low, thin, 0.0, style.flag("has_round_legs", 0.4)))
+        share = style.real("drawer_height", 0.08, 0.2)
+        made.add("pedestal", wood, box(width * 0.9, share, depth * 0.85).moved(y=low - share))
+        fronts(style, made, (-width * 0.45, width * 0.45, low - share, low), depth * 0.43, (style.whole("num_columns", 1, 3), 1), "drawer", (wood, metal))
+    elif len(sides) == 1:
+        x = -sides[0] * (width / 2 - thin)
+        if style.flag("has_side_panel", 0.5):
+            made.add("leg", wood, box(thin, low, depth * 0.92).moved(x))
+        else:
+            made.add("leg", wood, mirror(box(thin * 1.6, low, thin * 1.6).moved(0, 0, depth * 0.42), "z").moved(x))
+    elif variant == "panel":
+        made.add("leg", wood, mirror(box(thin, low, depth * 0.92).moved(width * 0.48)))
+    if variant != "writing" and style.flag("has_modesty_panel", 0.6):
+        tall = low * style.real("panel_height", 0.4, 0.9)
+        made.add("panel", wood, box(width * 0.94, tall, 0.02).moved(y=low - tall, z=-depth * 0.42))
+    if variant == "corner":
+        reach, x = style.real("wing_length", 0.6, 1.1), -sides[0] * (width / 2 - depth * 0.4)
+        made.add("top", wood, box(depth * 0.8, thick, reach).moved(x, low, depth / 2 + reach / 2))
+        made.add("leg", wood, four_legs(depth * 0.8, reach, low, thin).moved(x, 0, depth / 2 + reach / 2))
+    if variant == "hutch":
+        rise, deep = style.real("hutch_height", 0.35, 0.9), depth * 0.4
+        made.add("hutch", wood, carcass((width, rise, deep), 0.025, style.flag("has_back", 0.6)).moved(y=height, z=-depth * 0.28))
+        made.add("hutch", wood, box(width, 0.02, deep).moved(y=height + rise * 0.55, z=-depth * 0.28))
+    if style.flag("has_clutter", 0.25):
+        clutter(style, made, (width * 0.6, depth * 0.4), height)
+    if style.flag("has_screen", 0.12):
+        made.add("item", palette.SCREEN, box(0.45, 0.3, 0.04).moved(y=height + 0.1, z=-depth * 0.2), box(0.2, 0.1, 0.12).moved(y=height, z=-depth * 0.22))
     return made
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from concord3d.world import palette
 from concord3d.world.categories.style import Assembly, Style, tinted
-from concord3d.world.grammar import Shape, box, ellipsoid, lathe, loft, mirror, radial_array, smooth
+from concord3d.world.grammar import Shape, box, cylinder, ellipsoid, lathe, loft, mirror, radial_array, smooth, span, torus
 
 
 def wing(root: float, tip: float, span_length: float, sweep: float, thickness: float, rise: float) -> Shape:
@@ -95,3 +95,74 @@ def _engines(style: Style, made: Assembly, variant: str, frame: tuple[float, ...
         blade = box(radius * 0.16, radius * 1.5, radius * 0.06)
         propeller = radial_array(blade.turned("x", 90), style.whole("num_blades", 2, 4)).turned("x", 90)
         made.add("engine", palette.DARK, propeller.moved(z=length * 0.5), ellipsoid(radius * 0.3, radius * 0.3, radius * 0.5, 5, 8).moved(z=length * 0.5))
+
+
+_CAR_LINES: dict[str, tuple[list[tuple[float, float]], list[tuple[float, float]]]] = {
+    # body top line and cabin line as (place from rear 0 to front 1, height in car heights)
+    "sedan": ([(0, 0.5), (0.03, 0.62), (0.25, 0.64), (0.7, 0.62), (0.94, 0.52), (1, 0.36)], [(0.1, 0.62), (0.24, 0.98), (0.5, 1.0), (0.72, 0.61)]),
+    "hatchback": ([(0, 0.5), (0.02, 0.64), (0.3, 0.66), (0.72, 0.63), (0.95, 0.52), (1, 0.36)], [(0.01, 0.62), (0.09, 0.96), (0.5, 1.0), (0.76, 0.61)]),
+    "van": ([(0, 0.45), (0.01, 0.6), (0.3, 0.62), (0.8, 0.58), (0.97, 0.46), (1, 0.3)], [(0.0, 0.6), (0.02, 0.97), (0.66, 1.0), (0.9, 0.55)]),
+    "suv": ([(0, 0.45), (0.01, 0.6), (0.3, 0.62), (0.75, 0.62), (0.97, 0.57), (1, 0.36)], [(0.01, 0.6), (0.05, 0.97), (0.55, 1.0), (0.74, 0.6)]),
+    "sports": ([(0, 0.56), (0.03, 0.72), (0.25, 0.76), (0.7, 0.7), (0.94, 0.5), (1, 0.3)], [(0.12, 0.72), (0.34, 0.97), (0.5, 1.0), (0.76, 0.66)]),
+    "pickup": ([(0, 0.52), (0.01, 0.6), (0.3, 0.6), (0.75, 0.6), (0.96, 0.55), (1, 0.34)], [(0.34, 0.58), (0.38, 0.97), (0.56, 1.0), (0.72, 0.59)]),
+}  # fmt: skip
+
+
+def _car_shell(line: list[tuple[float, float]], length: float, height: float, width: float, low: float, tumble: float) -> Shape:
+    """Loft cross-sections along the length under a top line; the top is narrower than the waist by ``tumble``."""
+    place = np.linspace(line[0][0], line[-1][0], 17)
+    top = np.interp(place, *zip(*line, strict=True)) * height
+    ends = 1 - 0.12 * np.abs(np.linspace(-1, 1, 17)) ** 4
+    rings = []
+    for z, y, share in zip(place, top, ends, strict=True):
+        half, roof = width / 2 * share, width / 2 * share * (1 - tumble)
+        crown = max(y, low + 0.01)
+        section = [(-half * 0.94, low), (-half, low + 0.4 * (crown - low)), (-roof, low + 0.9 * (crown - low)), (-roof * 0.8, crown), (roof * 0.8, crown), (roof, low + 0.9 * (crown - low)), (half, low + 0.4 * (crown - low)), (half * 0.94, low)]
+        rings.append([(x, h, (z - 0.5) * length) for x, h in section])
+    return loft(np.array(rings))
+
+
+def car(style: Style) -> Assembly:
+    """Car: sedan, hatchback, van, off-road, sports car or pick-up, driving towards +z."""
+    made = Assembly()
+    variant = style.choice("variant", {"sedan": 3, "hatchback": 1.5, "van": 1, "suv": 1.5, "sports": 2, "pickup": 0.8})
+    paint, metal = style.color("body_color", palette.PAINT), style.color("wheel_color", palette.METAL)
+    height = {"sedan": 1.42, "hatchback": 1.45, "van": 1.8, "suv": 1.75, "sports": 1.18, "pickup": 1.7}[variant] * style.real("height", 0.93, 1.07)
+    length, width = style.real("length", 3.9, 4.9), style.real("width", 1.65, 1.9)
+    wheel = height * style.real("wheel_size", 0.19, 0.25)
+    low = wheel * style.real("clearance", 0.55, 0.95)
+    body, cabin = ([(z, y + style.jitter(0.02)) for z, y in line] for line in _CAR_LINES[variant])
+    made.add("body", paint, _car_shell(body, length, height, width, low, 0.08))
+    tumble = style.real("tumble_home", 0.12, 0.3)
+    waist = min(body[2][1], body[3][1]) * height * 0.96
+    open_top = variant == "sports" and style.flag("is_open", 0.25)
+    if not open_top:
+        shell = _car_shell(cabin, length, height, width * 0.92, waist, tumble)
+        high = shell.vertices[shell.faces].mean(axis=1)[:, 1] > height * 0.93
+        made.add("window", palette.SCREEN, Shape(shell.vertices, shell.faces[~high]))
+        made.add("roof", paint, Shape(shell.vertices, shell.faces[high]) if high.any() else box(width * 0.6, 0.03, length * 0.2).moved(y=height))
+    else:
+        made.add("window", palette.SCREEN, box(width * 0.75, 0.35, 0.03).turned("x", -35).moved(y=waist, z=length * 0.12))
+        made.add("seat", palette.DARK, mirror(box(0.45, 0.5, 0.2).moved(0.36, waist - 0.15, -length * 0.06)))
+    rim = join_wheel(wheel, width * 0.12)
+    front, rear = length * style.real("front_axle", 0.3, 0.35), -length * style.real("rear_axle", 0.27, 0.34)
+    for z in (front, rear):
+        made.add("wheel", palette.RUBBER, mirror(rim[0].moved(width * 0.44, wheel, z)))
+        made.add("wheel", metal, mirror(rim[1].moved(width * 0.45, wheel, z)))
+    made.add("light", palette.PAPER, mirror(ellipsoid(0.13, 0.07, 0.08, 5, 8).moved(width * 0.36, low + (body[-2][1] * height - low) * 0.75, length * 0.465)))
+    made.add("bumper", tinted(paint, 0.7), *(box(width * 0.94, 0.16, 0.14, 0.03).moved(y=low, z=z) for z in (length * 0.5, -length * 0.5)))
+    if style.flag("has_mirrors", 0.6):
+        made.add("mirror", paint, mirror(box(0.18, 0.12, 0.1).moved(width * 0.53, waist + 0.02, length * 0.17)))
+    if style.flag("has_spoiler", 0.5 if variant == "sports" else 0.06):
+        made.add("spoiler", paint, box(width * 0.85, 0.03, 0.25).moved(y=body[1][1] * height + 0.18, z=-length * 0.46), mirror(box(0.04, 0.2, 0.12).moved(width * 0.35, body[1][1] * height, -length * 0.46)))
+    if variant == "pickup":
+        made.add("bed", palette.DARK, span((-width * 0.4, width * 0.4), (waist * 1.02, waist * 1.06), (-length * 0.47, -length * 0.17)))
+    if style.flag("has_roof_rack", 0.12 if not open_top else 0.0):
+        made.add("rack", metal, mirror(box(0.04, 0.05, length * 0.3).moved(width * 0.3, height * 1.0, -length * 0.08)), box(width * 0.6, 0.03, 0.05).moved(y=height * 1.03))
+    return made
+
+
+def join_wheel(radius: float, width: float) -> tuple[Shape, Shape]:
+    """Return tyre and rim of a wheel whose axle lies along x."""
+    tyre = torus(radius * 0.78, radius * 0.22, segments=18, sides=6).scaled(1, width / radius / 0.44, 1)
+    return tyre.turned("z", 90), cylinder(radius * 0.6, width * 0.7, 14).moved(y=-width * 0.35).turned("z", 90)
