@@ -69,7 +69,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and not path.name.startswith(".lock-")
+        if path.is_file() and not path.name.startswith((".lock-", ".obtained"))
     }
 
 
@@ -210,12 +210,29 @@ def test_damage_is_found_by_use_and_mended_by_obtaining(tmp_path: Path, spec) ->
     assert len(read_split(spec, root, "test", "real")) == 2
 
 
+def test_deleting_the_manifest_does_not_launder_damage(tmp_path: Path, spec) -> None:
+    mirror, root = [str(layout(tmp_path / "mirror"))], tmp_path / "raw"
+    obtain(spec, root, mirror)
+    path = root / "modelnet40_ply_hdf5_2048/ply_data_train0.h5"
+    intact = path.read_bytes()
+    with h5py.File(path, "r+") as store:
+        store["data"][0, 0, 0] = 0.25
+    (root / "manifest.json").unlink()
+    with pytest.raises(DownloadError):
+        obtain(spec, root, settings=OFFLINE)
+    assert not (root / "manifest.json").exists()
+    assert obtain(spec, root, mirror).name == "tiny" and path.read_bytes() == intact
+    (root / "manifest.json").unlink()
+    assert obtain(spec, root).name == "tiny", "intact files need nothing but a new manifest"
+
+
 def test_only_the_full_check_sees_a_change_between_the_samples(tmp_path: Path, spec) -> None:
     root = tmp_path / "raw"
     obtain(spec, root, [str(layout(tmp_path / "mirror"))])
     big = root / "modelnet40_ply_hdf5_2048" / "big.bin"
     big.write_bytes(bytes(3_000_000))
     (root / "manifest.json").unlink()
+    (root / ".obtained.json").unlink()
     obtain(spec, root)
     before = sampled_digest(big)
     with big.open("r+b") as stream:

@@ -10,6 +10,8 @@ from concord3d.errors import DatasetCorrupt, DatasetMissing
 from concord3d.files import TEMPORARY_PREFIX, read_json, sha256_file, write_json
 
 MANIFEST = "manifest.json"
+# A second copy: deleting the manifest (as a workflow does before it runs the job again) must not launder damaged files.
+OBTAINED = ".obtained.json"
 NUM_BLOCKS = 8
 BLOCK_BYTES = 1 << 14
 
@@ -27,7 +29,7 @@ def sampled_digest(path: Path) -> str:
 
 
 def write_manifest(root: Path, dataset: str, release: str, files: list[Path]) -> None:
-    """Record the files of a data set in ``<root>/manifest.json``.
+    """Record the files of a data set in ``<root>/manifest.json`` and, last known good, in ``.obtained.json``.
 
     Args:
         root: Folder of the data set.
@@ -43,18 +45,19 @@ def write_manifest(root: Path, dataset: str, release: str, files: list[Path]) ->
         }
         for path in files
     }
-    write_json(root / MANIFEST, {"dataset": dataset, "release": release, "files": entries})
+    for name in (OBTAINED, MANIFEST):
+        write_json(root / name, {"dataset": dataset, "release": release, "files": entries})
 
 
-def read_manifest(root: Path) -> dict[str, Any]:
-    """Read ``<root>/manifest.json``.
+def read_manifest(root: Path, name: str = MANIFEST) -> dict[str, Any]:
+    """Read ``<root>/manifest.json`` or its copy.
 
     Raises:
         DatasetMissing: There is none: the data set was never completely obtained.
         UnreadableFile: It is not JSON.
         DatasetCorrupt: It is not a manifest.
     """
-    path = root / MANIFEST
+    path = root / name
     if not path.is_file():
         raise DatasetMissing("A data set was not obtained", where=path, next_step="obtain it; see 'concord3d status'")
     manifest = read_json(path)
@@ -63,12 +66,13 @@ def read_manifest(root: Path) -> dict[str, Any]:
     return manifest
 
 
-def verify_files(root: Path, full: bool = False) -> dict[str, Any]:
+def verify_files(root: Path, full: bool = False, name: str = MANIFEST) -> dict[str, Any]:
     """Compare the files of a data set with its manifest.
 
     Args:
         root: Folder of the data set.
         full: Hash every byte; otherwise compare size and sampled blocks.
+        name: The manifest or its copy.
 
     Returns:
         The manifest.
@@ -77,11 +81,11 @@ def verify_files(root: Path, full: bool = False) -> dict[str, Any]:
         DatasetMissing: There is no manifest.
         DatasetCorrupt: A file is absent or differs; the message shows both checksums.
     """
-    manifest = read_manifest(root)
+    manifest = read_manifest(root, name)
     problems = [
         problem
-        for name, entry in manifest["files"].items()
-        if (problem := _difference(root / name, name, entry, full)) is not None
+        for file, entry in manifest["files"].items()
+        if (problem := _difference(root / file, file, entry, full)) is not None
     ]
     if problems:
         shown = "\n    ".join(problems[:5]) + (f"\n    and {len(problems) - 5} more" if len(problems) > 5 else "")
@@ -106,7 +110,7 @@ def _difference(path: Path, name: str, entry: dict[str, Any], full: bool) -> str
 
 def data_files(folder: Path) -> list[Path]:
     """List the files below a folder in a fixed order, without what downloads and locks leave."""
-    reserved = {MANIFEST, "checksums.json", "archives"}
+    reserved = {MANIFEST, OBTAINED, "checksums.json", "archives"}
     return sorted(
         path
         for path in folder.rglob("*")

@@ -11,7 +11,7 @@ from pathlib import Path
 from concord3d.data.archives import extract
 from concord3d.data.catalog import DatasetSpec, FileSpec, Release
 from concord3d.data.download import FetchSettings, expected_sha256, fetch, local_mirror, quarantine, record_checksum
-from concord3d.data.manifest import MANIFEST, data_files, verify_files, write_manifest
+from concord3d.data.manifest import MANIFEST, OBTAINED, data_files, verify_files, write_manifest
 from concord3d.data.readers.census import recognise
 from concord3d.data.readers.layout import layout_folder
 from concord3d.data.storage import disk_full_named, locked
@@ -95,9 +95,12 @@ def _remove_leftovers(root: Path) -> None:
 
 
 def _in_place(spec: DatasetSpec, root: Path) -> Release | None:
-    if (root / MANIFEST).is_file():
+    if (root / MANIFEST).is_file() or (root / OBTAINED).is_file():
         try:
-            return verify(spec, root)
+            if (root / MANIFEST).is_file():
+                return verify(spec, root)
+            verify_files(root, full=True, name=OBTAINED)
+            return _finish(spec, root)
         except ConcordError as error:
             logger.warning("%s: what was obtained earlier is not intact and is obtained anew: %s", spec.id, error)
             return None
