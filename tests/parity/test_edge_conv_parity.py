@@ -79,7 +79,14 @@ def _assert_layers_agree(fast: nn.Module, slow: nn.Module, features: Tensor, ind
     assert fast.norm.num_batches_tracked == slow.norm.num_batches_tracked
 
 
-SHAPES = [(1, 5, 1, 3, 4), (2, 16, 4, 3, 8), (3, 33, 7, 8, 5), (1, 40, 40, 2, 3), (4, 64, 20, 16, 32), (2, 128, 15, 64, 128)]
+SHAPES = [
+    (1, 5, 1, 3, 4),
+    (2, 16, 4, 3, 8),
+    (3, 33, 7, 8, 5),
+    (1, 40, 40, 2, 3),
+    (4, 64, 20, 16, 32),
+    (2, 128, 15, 64, 128),
+]
 
 
 @pytest.mark.parametrize("training", [True, False])
@@ -183,16 +190,24 @@ def test_constant_cloud_stays_finite():
 
 def test_edge_moments_equal_those_of_the_built_edges():
     generator = _generator(10)
-    features = torch.randn(3, 10, 4, dtype=torch.float64, generator=generator)
+    centred = torch.randn(3, 10, 4, dtype=torch.float64, generator=generator)
+    centre = torch.randn(3, 4, dtype=torch.float64, generator=generator)
     indices = torch.randint(0, 10, (3, 10, 5), generator=generator)
-    flat = features.flatten(0, 1)
+    mean, covariance = edge_moments(centred, centre, indices)
+    flat = (centred + centre.unsqueeze(1) - centre.mean(0)).flatten(0, 1)
     graph = NeighbourGraph.from_indices(indices)
-    mean, covariance = edge_moments(flat, flat, graph)
     own = flat.unsqueeze(1).expand(-1, 5, -1)
     edges = torch.cat([flat[graph.neighbours] - own, own], -1).flatten(0, 1)
     torch.testing.assert_close(mean, edges.mean(0))
-    symmetric = (covariance + covariance.t()) / 2
-    torch.testing.assert_close(symmetric, torch.cov(edges.t(), correction=0))
+    torch.testing.assert_close(covariance, torch.cov(edges.t(), correction=0))
+
+
+def test_edge_moments_gradient_by_finite_differences():
+    generator = _generator(14)
+    centred = torch.randn(2, 5, 2, dtype=torch.float64, generator=generator, requires_grad=True)
+    centre = torch.randn(2, 2, dtype=torch.float64, generator=generator)
+    indices = torch.randint(0, 5, (2, 5, 3), generator=generator)
+    assert torch.autograd.gradcheck(lambda x: edge_moments(x, centre, indices), (centred,))
 
 
 def test_gradient_by_finite_differences():

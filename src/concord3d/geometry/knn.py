@@ -13,7 +13,9 @@ from concord3d.errors import BadCloud, ConfigError
 # Rows of squared distances kept at once: about 4 MiB on a CPU (it stays in cache), 256 MiB on a GPU.
 _CPU_CHUNK_ELEMENTS = 1 << 20
 _GPU_CHUNK_ELEMENTS = 1 << 26
-_GROUP = 8
+_GROUP = 4
+# A float32 number stored as float64 leaves its 29 lowest bits zero.
+_INDEX_MASK = (1 << 29) - 1
 
 
 def knn_indices(points: Tensor, num_neighbours: int, include_self: bool = True) -> Tensor:
@@ -82,24 +84,36 @@ def _squared_distances(features: Tensor, rows: slice) -> Tensor:
 def smallest_indices(values: Tensor, count: int) -> Tensor:
     """Return the indices of the ``count`` smallest entries of the last axis, in no particular order.
 
-    A full selection over each row costs more than computing the distances, so rows are first cut into groups: the
-    wanted entries all lie in the ``count`` groups with the smallest minima, and the minima are a vectorised pass.
+    On a CPU a full selection over each row costs more than computing the distances. So rows are first cut into groups
+    of four: the wanted entries all lie in the ``count`` groups with the smallest minima.
 
     Args:
         values: (..., n) numbers.
         count: How many to select, at most n.
 
     Returns:
-        (..., count) int64 indices; among equal values any may be chosen.
+        (..., count) int64 indices; among equal values any may be chosen, but always the same ones.
     """
     size = values.shape[-1]
-    groups = size // _GROUP
-    if values.device.type != "cpu" or size % _GROUP or groups < 2 * count:
+    if values.device.type != "cpu" or values.dtype != torch.float32 or size > _INDEX_MASK:
         return values.topk(count, dim=-1, largest=False, sorted=False).indices
+    groups = size // _GROUP
+    if size % _GROUP or groups < 2 * count:
+        return _partition(values, torch.arange(size), count)
     # Group g holds the entries g, g + groups, g + 2 * groups, ...: contiguous slices make the minimum vectorise.
     minima = values.unflatten(-1, (_GROUP, groups)).amin(-2)
-    best_groups = smallest_indices(minima, count)
-    offsets = torch.arange(0, size, groups).unsqueeze(-1)
-    candidates = (best_groups.unsqueeze(-2) + offsets).flatten(-2)
-    chosen = values.gather(-1, candidates).topk(count, dim=-1, largest=False, sorted=False).indices
-    return candidates.gather(-1, chosen)
+    best_groups = _partition(minima, torch.arange(groups), count)
+    candidates = (best_groups.unsqueeze(-2) + torch.arange(0, size, groups).unsqueeze(-1)).flatten(-2)
+    return _partition(values.gather(-1, candidates), candidates, count)
+
+
+def _partition(values: Tensor, labels: Tensor, count: int) -> Tensor:
+    """Return the labels of the ``count`` smallest float32 values of the last axis.
+
+    Each label travels in the bits that a float32 leaves free in a float64, so one partition of plain numbers, which
+    NumPy vectorises, orders both: by value, and by label among equal values.
+    """
+    packed = values.double().view(torch.int64).bitwise_or_(labels).view(torch.float64).numpy()
+    if count < packed.shape[-1]:
+        packed.partition(count - 1, axis=-1)
+    return torch.from_numpy(packed[..., :count]).contiguous().view(torch.int64) & _INDEX_MASK

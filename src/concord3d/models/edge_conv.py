@@ -2,27 +2,33 @@
 
 The edge MLP is linear before batch normalisation: ``W concat(x_j - x_i, x_i) = Wa x_j + (Wb - Wa) x_i = u_j + v_i``,
 two per-point maps. Normalisation and LeakyReLU are monotone in each channel, so the maximum over neighbours is the
-activation of ``max_j u_j + v_i`` (of the minimum where the scale of the normalisation is negative). The batch
-statistics over all edges are those of a linear map of the edge features, so they follow from the mean and the
-covariance of the edge features, and those from neighbour sums and in-degrees.
+activation of ``max_j u_j + v_i``, with the scale of the normalisation folded into the maps so that its sign is right.
+The batch statistics over all edges are those of a linear map of the edge features, so they follow from the mean and
+the covariance of the edge features.
 
-Shapes: B clouds, N points, K neighbours, M = B * N points of the batch, C channels.
+Shapes: B clouds, N points, K neighbours, C channels in, O channels out.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 from torch.nn import functional
 
 from concord3d.errors import BadCloud
-from concord3d.models.neighbour_ops import NeighbourGraph, neighbour_max, neighbour_sum
+from concord3d.models.edge_moments import edge_moments
+from concord3d.models.neighbour_ops import NeighbourGraph, cloud_pieces, neighbour_max
 
 NEGATIVE_SLOPE = 0.2
 
 
 class EdgeConv(nn.Module):
     """One EdgeConv layer: 1x1 convolution of edge features, BatchNorm, LeakyReLU(0.2), max over neighbours (spec 2.1).
+
+    The derivative by a normalisation scale of exactly zero is one of its two one-sided derivatives or between them.
 
     Args:
         in_channels: C of the point features; the edge features have 2 C.
@@ -36,7 +42,7 @@ class EdgeConv(nn.Module):
         self.norm = nn.BatchNorm1d(out_channels)
 
     def forward(self, features: Tensor, indices: Tensor) -> Tensor:
-        """Apply the layer.
+        """Apply the layer, in the precision of its weights also under autocast.
 
         Args:
             features: (B, N, C) point features.
@@ -44,68 +50,80 @@ class EdgeConv(nn.Module):
 
         Returns:
             (B, N, out_channels) features.
-        """
-        if features.shape[-1] != self.in_channels:
-            raise BadCloud("Wrong number of channels", expected=self.in_channels, found=features.shape[-1])
-        with torch.autocast(features.device.type, enabled=False):
-            return self._forward(features.to(self.linear.weight.dtype), NeighbourGraph.from_indices(indices))
 
-    def _forward(self, features: Tensor, graph: NeighbourGraph) -> Tensor:
-        # Differences to neighbours lose digits when a cloud lies far from the origin; a constant offset changes only v.
-        centre = features.detach().mean(1, keepdim=True)
-        centred = (features - centre).flatten(0, 1)
+        Raises:
+            BadCloud: Another number of channels, or training on a single edge.
+        """
+        if features.ndim != 3 or features.shape[-1] != self.in_channels:
+            expected = f"(B, N, {self.in_channels})"
+            raise BadCloud("Features do not fit EdgeConv", expected=expected, found=tuple(features.shape))
+        with torch.autocast(features.device.type, enabled=False):
+            return self._forward(features.to(self.linear.weight.dtype), indices)
+
+    def _forward(self, features: Tensor, indices: Tensor) -> Tensor:
+        # Far from the origin the two maps would cancel. Differences do not see an offset, so the clouds are centred.
+        centre = features.detach().mean(1)
+        centred = features - centre.unsqueeze(1)
         weight_difference, weight_own = self.linear.weight.split(self.in_channels, dim=1)
         if self.training:
-            own = (features - centre.mean(0, keepdim=True)).flatten(0, 1)
-            mean, variance = self._batch_statistics(centred, own, centre.mean(0), graph)
+            mean, variance = self._batch_statistics(centred, centre, indices)
         else:
             mean, variance = self.norm.get_buffer("running_mean"), self.norm.get_buffer("running_var")
-        scale = self.norm.weight * torch.rsqrt(variance + self.norm.eps)
-        shift = self.norm.bias - mean * scale
-        # The scale is folded into the weights: the maximum then already looks the right way in every channel.
-        neighbour_part = functional.linear(centred, scale.unsqueeze(1) * weight_difference)
-        own_part = functional.linear(centred, scale.unsqueeze(1) * (weight_own - weight_difference), shift)
-        offset = functional.linear(centre, scale.unsqueeze(1) * weight_own)
-        edges = (neighbour_max(neighbour_part, graph) + own_part).view(*features.shape[:2], -1) + offset
-        return functional.leaky_relu(edges, NEGATIVE_SLOPE)
+        scale = (self.norm.weight * torch.rsqrt(variance + self.norm.eps)).unsqueeze(1)
+        offset = functional.linear(centre, scale * weight_own, self.norm.bias - mean * scale.squeeze(1))
+        weights = torch.cat([scale * weight_difference, scale * (weight_own - weight_difference)], 0)
+        output: Tensor = _MapAndAggregate.apply(centred, weights, offset, indices)
+        return output
 
-    def _batch_statistics(
-        self, centred: Tensor, own: Tensor, offset: Tensor, graph: NeighbourGraph
-    ) -> tuple[Tensor, Tensor]:
-        """Return mean and biased variance (out_channels,) over all edges, and update the running statistics."""
-        num_edges = graph.num_points * graph.num_neighbours
+    def _batch_statistics(self, centred: Tensor, centre: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and biased variance (O,) over all edges, and update the running statistics."""
+        num_edges = indices.numel()
         if num_edges < 2:
             raise BadCloud("Batch statistics need more than one edge", expected="at least 2", found=num_edges)
-        edge_mean, edge_covariance = edge_moments(centred, own, graph)
+        edge_mean, edge_covariance = edge_moments(centred, centre, indices)
         weight = self.linear.weight
-        mean = weight @ edge_mean + weight[:, self.in_channels :] @ offset.flatten()
+        mean = weight @ edge_mean + weight[:, self.in_channels :] @ centre.mean(0)
         variance = ((weight @ edge_covariance) * weight).sum(1).clamp(min=0)
         update_running_statistics(self.norm, mean.detach(), variance.detach() * (num_edges / (num_edges - 1)))
         return mean, variance
 
 
-def edge_moments(centred: Tensor, own: Tensor, graph: NeighbourGraph) -> tuple[Tensor, Tensor]:
-    """Compute mean and covariance of the edge features ``concat(x_j - x_i, x_i)`` without building them.
+class _MapAndAggregate(torch.autograd.Function):
+    """LeakyReLU(max_j u_j + v_i + offset), with u and v the two halves of one linear map of the points."""
 
-    Args:
-        centred: (M, C) features from which the differences are taken; a constant per cloud does not matter.
-        own: (M, C) features of the second half, centred so that they are small.
-        graph: The graph over the M points.
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weights: Tensor, offset: Tensor, indices: Tensor) -> Tensor:
+        num_clouds, num_points, _ = features.shape
+        channels = offset.shape[1]
+        output = features.new_empty(num_clouds, num_points, channels)
+        winners = torch.empty(output.shape, dtype=torch.int32, device=output.device)
+        for piece in cloud_pieces(num_clouds, num_points * channels, features.device.type):
+            mapped = features[piece].flatten(0, 1) @ weights.t()
+            largest, rows = neighbour_max(mapped[:, :channels], NeighbourGraph.from_indices(indices[piece]))
+            edges = largest.add_(mapped[:, channels:]).view_as(output[piece]).add_(offset[piece].unsqueeze(1))
+            output[piece] = functional.leaky_relu_(edges, NEGATIVE_SLOPE)
+            winners[piece] = rows.view_as(edges)
+        ctx.save_for_backward(features, weights, output, winners)
+        return output
 
-    Returns:
-        (2C,) mean and (2C, 2C) second central moments; only the symmetric part of the latter is meaningful.
-    """
-    num_neighbours = graph.num_neighbours
-    num_edges = graph.num_points * num_neighbours
-    differences = neighbour_sum(centred, graph) - num_neighbours * centred
-    excess = (graph.in_degrees() - num_neighbours).to(centred.dtype).unsqueeze(1)
-    # sum_ij (x_j - x_i)(x_j - x_i)^T up to an antisymmetric part, which no quadratic form sees.
-    within = (excess * centred - 2 * differences).t() @ centred
-    cross = differences.t() @ own
-    around = num_neighbours * (own.t() @ own)
-    second = torch.cat([torch.cat([within, cross], 1), torch.cat([cross.t(), around], 1)], 0) / num_edges
-    mean = torch.cat([differences.sum(0) / num_edges, own.mean(0)])
-    return mean, second - torch.outer(mean, mean)
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        features, weights, output, winners = ctx.saved_tensors
+        num_clouds, num_points, channels = output.shape
+        features_gradient = torch.empty_like(features)
+        weights_gradient = torch.zeros_like(weights)
+        offset_gradient = output.new_empty(num_clouds, channels)
+        for piece in cloud_pieces(num_clouds, num_points * channels, features.device.type):
+            slope = torch.gt(output[piece], 0, out=torch.empty_like(output[piece]))
+            slope.mul_(1 - NEGATIVE_SLOPE).add_(NEGATIVE_SLOPE).mul_(gradient[piece])
+            offset_gradient[piece] = slope.sum(1)
+            own = slope.flatten(0, 1)
+            to_winners = torch.zeros_like(own).scatter_add_(0, winners[piece].flatten(0, 1).long(), own)
+            flow = torch.cat([to_winners, own], 1)
+            features_gradient[piece] = (flow @ weights).view_as(features_gradient[piece])
+            weights_gradient.addmm_(flow.t(), features[piece].flatten(0, 1))
+        return features_gradient, weights_gradient, offset_gradient, None
 
 
 def update_running_statistics(norm: nn.BatchNorm1d, mean: Tensor, unbiased_variance: Tensor) -> None:

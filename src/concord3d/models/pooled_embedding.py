@@ -18,10 +18,7 @@ from torch.nn import functional
 
 from concord3d.errors import BadCloud
 from concord3d.models.edge_conv import NEGATIVE_SLOPE, update_running_statistics
-
-# Numbers per piece: about 2 MiB on a CPU, so that a piece stays in cache between passes; 256 MiB on a GPU.
-_CPU_CHUNK_ELEMENTS = 1 << 19
-_GPU_CHUNK_ELEMENTS = 1 << 26
+from concord3d.models.neighbour_ops import cloud_pieces
 
 
 class PooledEmbedding(nn.Module):
@@ -63,12 +60,6 @@ class PooledEmbedding(nn.Module):
             update_running_statistics(norm, mean, variance * (num_values / (num_values - 1)))
         result: Tensor = pooled
         return result
-
-
-def _pieces(num_clouds: int, elements_per_cloud: int, device: str) -> list[slice]:
-    budget = _CPU_CHUNK_ELEMENTS if device == "cpu" else _GPU_CHUNK_ELEMENTS
-    step = max(1, budget // elements_per_cloud)
-    return [slice(start, start + step) for start in range(0, num_clouds, step)]
 
 
 class _EmbedAndPool(torch.autograd.Function):
@@ -133,7 +124,7 @@ class _EmbedAndPool(torch.autograd.Function):
             constant = mean * pull - scale * beta_gradient / num_values
         features_gradient = torch.empty_like(features)
         turned_gradient = torch.zeros_like(turned)
-        for piece in _pieces(num_clouds, z.shape[1] * z.shape[2], z.device.type):
+        for piece in cloud_pieces(num_clouds, z.shape[1] * z.shape[2], z.device.type):
             flow = torch.gt(z[piece], threshold, out=torch.empty_like(z[piece]))
             flow.mul_((scale * step[piece]).unsqueeze(1)).add_((scale * low[piece] + constant).unsqueeze(1))
             flow.addcmul_(z[piece], pull, value=-1)
@@ -150,7 +141,7 @@ def _embed(features: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Te
     largest, sums, squares = (features.new_empty(num_clouds, weight.shape[0]) for _ in range(3))
     winners = torch.empty(num_clouds, weight.shape[0], dtype=torch.int64, device=features.device)
     places = torch.arange(num_points, dtype=features.dtype, device=features.device).view(1, -1, 1)
-    for piece in _pieces(num_clouds, num_points * weight.shape[0], features.device.type):
+    for piece in cloud_pieces(num_clouds, num_points * weight.shape[0], features.device.type):
         values = torch.matmul(features[piece], weight.t(), out=z[piece])
         sums[piece] = values.sum(1)
         largest[piece] = values.amax(1)
@@ -165,9 +156,8 @@ def _embed(features: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Te
 def _positive_parts(z: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
     """Return (B, O) count and sum of the values above the threshold of their channel."""
     counts, positives = (z.new_empty(z.shape[0], z.shape[2]) for _ in range(2))
-    for piece in _pieces(z.shape[0], z.shape[1] * z.shape[2], z.device.type):
+    for piece in cloud_pieces(z.shape[0], z.shape[1] * z.shape[2], z.device.type):
         above = torch.gt(z[piece], threshold, out=torch.empty_like(z[piece]))
         counts[piece] = above.sum(1)
         positives[piece] = above.mul_(z[piece]).sum(1)
     return counts, positives
-
