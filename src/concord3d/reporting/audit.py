@@ -188,7 +188,7 @@ def _identities(cells: Sequence[PublishedCell], spec: AuditSpec) -> Iterator[Fin
             for right in _chosen(cells, identity.right):
                 if left.line != right.line and _differ(left, right):
                     reason = f"{left.text} here, {right.text} on line {right.line}: {identity.why}"
-                    yield Finding("contradiction", "identity", left, reason)
+                    yield Finding(identity.severity, "identity", left, reason)
 
 
 def _disagreements(cells: Iterable[PublishedCell], spec: AuditSpec) -> Iterator[Finding]:

@@ -190,20 +190,25 @@ VERDICT_WORDS = {"holds": "Holds", "fails": "Fails", "undecided": "Undecided", "
 
 
 def _summary(parts: list[PartVerdict], verdict: Verdict, scope: Scope) -> str:
-    """Return the verdict in words, with every part that was measured."""
-    sentences = []
+    """Return the verdict in words, with every part that was measured and the names of those that were not."""
+    sentences, absent = [], []
     for part in parts:
         found = part.comparison
         if found.difference is None:
-            sentences.append(f"{part.name}: {found.reason}")
+            absent.append((part.name, found.reason.removeprefix("not run: ")))
             continue
         interval = "" if found.low is None else f" [{found.low:+.2f}, {found.high:+.2f}]"
-        sample = f"{found.num_items} items, {found.num_seeds} seed{'s' if found.num_seeds != 1 else ''}"
+        items = f"{found.num_items} items, " if found.num_items else ""
+        sample = f"{items}{found.num_seeds} seed{'s' if found.num_seeds != 1 else ''}"
         caution = f"; {found.reason}" if found.reason else ""
         words = VERDICT_WORDS[part.verdict].lower()
-        sentences.append(f"{part.name}: {words}, {found.difference:+.2f}{interval} ({sample}{caution})")
-    head = VERDICT_WORDS[verdict]
-    return f"{head}{'' if verdict == 'not_run' else f' {SCOPE_WORDS[scope]}'}. " + ". ".join(sentences) + "."
+        sentences.append(f"{part.name}: {words}, {found.difference:+.2f}{interval} ({sample}{caution}).")
+    if len(absent) == 1 or (absent and len({reason for _, reason in absent}) == 1):
+        sentences.append(f"Not run: {', '.join(name for name, _ in absent)} ({absent[0][1]}).")
+    elif absent:
+        sentences.append(f"Not run: {', '.join(name for name, _ in absent)}.")
+    head = [] if verdict == "not_run" else [f"{VERDICT_WORDS[verdict]} {SCOPE_WORDS[scope]}."]
+    return " ".join([*head, *sentences])
 
 
 def write_claims(entries: list[dict[str, Any]], path: Path) -> None:

@@ -304,10 +304,11 @@ def load_results(inputs: ReportInputs) -> Results:
         ReportingError: A file contradicts itself, the scale, or another file.
     """
     evaluations = [read_evaluation(path, inputs.scale) for path in sorted((inputs.artifacts / "eval").glob("*.json"))]
-    jobs = [evaluation.job for evaluation in evaluations]
-    twice = sorted({job for job in jobs if jobs.count(job) > 1})
-    if twice:
-        raise ReportingError("Two files claim the same evaluation", where=inputs.artifacts / "eval", found=twice[0])
+    for evaluation in evaluations:
+        job = evaluation.job
+        expected = f"{job.experiment}__{job.dataset}__{job.protocol}__s{job.seed}.json"
+        if evaluation.path.name != expected:
+            raise ReportingError("A result lies under another name", where=evaluation.path, expected=expected)
     return Results(
         scale=inputs.scale,
         evaluations=tuple(sorted(evaluations, key=lambda e: e.job)),

@@ -222,11 +222,19 @@ class Selector(StrictModel):
 
 
 class Identity(StrictModel):
-    """Two published cells that should agree at the coarser printed precision."""
+    """Two published cells that should agree at the coarser printed precision.
+
+    Attributes:
+        left: First cell.
+        right: Second cell.
+        why: Why they should agree, or what explains that they do not.
+        severity: ``contradiction``, or ``disagreement`` where a difference has an explanation.
+    """
 
     left: Selector
     right: Selector
     why: str
+    severity: Literal["contradiction", "disagreement"] = "contradiction"
 
 
 class AuditSpec(StrictModel):

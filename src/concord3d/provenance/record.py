@@ -1,0 +1,138 @@
+"""The record beside a run: what made it, from what, on what, and the one command that makes it again.
+
+Records hold wall times and memory, so they are written when a run is made and only copied afterwards.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from concord3d.files import content_hash, read_json, sha256_file, write_json
+
+PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "torchvision", "lightning", "lightning-fabric", "open3d-cpu",
+            "h5py", "trimesh", "pandas", "matplotlib", "snakemake", "dvc")  # fmt: skip
+UNKNOWN = "unknown"
+FIELDS = ("command", "config", "config_hash", "data_kind", "device", "environment", "git_commit", "git_dirty", "inputs",
+          "peak_device_memory_mb", "peak_memory_mb", "run", "scale", "seeds", "wall_s")  # fmt: skip
+
+
+def environment_record() -> dict[str, Any]:
+    """Return versions of Python, platform and packages; no host, user or path."""
+    versions = {}
+    for name in PACKAGES:
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return {
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "system": platform.system(),
+        "release": platform.release(),
+        "machine": platform.machine(),
+        "num_cpus": os.cpu_count(),
+        "packages": versions,
+    }
+
+
+def git_state(repository: Path) -> tuple[str, bool | str]:
+    """Return the commit of a repository and whether tracked files differ from it; ``unknown`` where git cannot say."""
+    commit = _git(repository, "rev-parse", "HEAD")
+    status = _git(repository, "status", "--porcelain", "--untracked-files=no")
+    if commit is None or status is None:
+        return UNKNOWN, UNKNOWN
+    return commit, bool(status)
+
+
+def _git(repository: Path, *arguments: str) -> str | None:
+    try:
+        completed = subprocess.run(
+            ["git", "-C", str(repository), *arguments], capture_output=True, text=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return completed.stdout.strip() if completed.returncode == 0 else None
+
+
+def input_hashes(paths: Mapping[str, Path]) -> dict[str, str]:
+    """Return the SHA-256 of each input; a folder is hashed over the names and bytes of its files.
+
+    Args:
+        paths: Input per name; the names, not the paths, enter the record.
+    """
+    hashes = {}
+    for name, path in sorted(paths.items()):
+        if path.is_dir():
+            files = sorted(file for file in path.rglob("*") if file.is_file())
+            hashes[name] = content_hash({str(file.relative_to(path)): sha256_file(file) for file in files})
+        else:
+            hashes[name] = sha256_file(path)
+    return hashes
+
+
+def run_provenance(
+    run_config: Mapping[str, Any],
+    inputs: Mapping[str, Path],
+    machine: Mapping[str, Any],
+    command: str,
+    repository: Path,
+) -> dict[str, Any]:
+    """Return the record of one training run (DESIGN section 6).
+
+    Args:
+        run_config: The resolved configuration.
+        inputs: Files or folders read, by name.
+        machine: The run's ``run.json``: device, wall seconds, memory peaks, throughput, resumptions.
+        command: The one command that makes the run again.
+        repository: Working tree of the sources.
+    """
+    commit, dirty = git_state(repository)
+    pretrain = run_config.get("pretrain") or {}
+    return {
+        "run": f"{run_config['experiment']}__s{run_config['seed']}",
+        "scale": run_config.get("scale"),
+        "data_kind": pretrain.get("data_kind"),
+        "git_commit": commit,
+        "git_dirty": dirty,
+        "config": dict(run_config),
+        "config_hash": content_hash(dict(run_config)),
+        "inputs": input_hashes(inputs),
+        "environment": environment_record(),
+        "device": machine.get("device", UNKNOWN),
+        "seeds": [run_config["seed"]],
+        "wall_s": machine.get("wall_s"),
+        "peak_memory_mb": machine.get("peak_memory_mb"),
+        "peak_device_memory_mb": machine.get("peak_device_memory_mb"),
+        "machine": dict(machine),
+        "command": command,
+    }
+
+
+def write_provenance(
+    path: Path,
+    run_config: Mapping[str, Any],
+    inputs: Mapping[str, Path],
+    run_record: Path,
+    command: str,
+    repository: Path,
+) -> None:
+    """Write the record of one training run beside its outputs.
+
+    Args:
+        path: E.g. ``<training folder>/provenance.json``.
+        run_config: The resolved configuration.
+        inputs: Files or folders read, by name.
+        run_record: The run's ``run.json``.
+        command: The one command that makes the run again.
+        repository: Working tree of the sources.
+
+    Raises:
+        UnreadableFile: ``run_record`` is absent or damaged.
+    """
+    write_json(path, run_provenance(run_config, inputs, read_json(run_record), command, repository))

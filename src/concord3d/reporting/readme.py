@@ -1,0 +1,187 @@
+"""The one page that a reviewer reads first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from concord3d.config.models import Paper
+from concord3d.files import write_text
+from concord3d.reporting.audit import SEVERITIES, Finding
+from concord3d.reporting.claims import SCOPE_WORDS, VERDICT_WORDS
+from concord3d.reporting.inputs import ReportInputs
+from concord3d.reporting.results import Results
+from concord3d.reporting.spec import ReportSpec
+from concord3d.reporting.table_files import (
+    SELECTION_WORDS,
+    difference_text,
+    estimate_text,
+    markdown_grid,
+    published_text,
+    status_text,
+)
+from concord3d.reporting.tables import NO_COUNTERPART, Table, coverage
+
+WORDS = {"holds": "HOLDS", "fails": "FAILS", "undecided": "undecided", "not_run": "not run"}
+WARNINGS = {
+    "smoke": "The smallest run that goes through every step. Its numbers mean nothing.",
+    "demo": "Measured on generated data in minutes: trends and their intervals, not the paper's numbers.",
+    "small": "Measured below the paper's setting: see the deviations in the ledger before comparing values.",
+    "paper": "The published setting, with choices of this reproduction where the paper is silent.",
+}
+
+
+def readme_text(
+    report: ReportSpec,
+    paper: Paper,
+    results: Results,
+    tables: Sequence[Table],
+    claims: Sequence[Mapping[str, Any]],
+    findings: Sequence[Finding],
+    inputs: ReportInputs,
+) -> str:
+    """Return the page: what was run, headline, claims, coverage, gaps, files, how to remake a cell."""
+    headline = next(table for table in tables if table.spec.id == report.headline)
+    lines = [
+        f"# {paper.title}",
+        "",
+        f"{paper.authors}, {paper.venue}. Reproduced by Concord3D.",
+        "",
+        f"**scale: {inputs.scale}; data_kind: {', '.join(results.data_kinds) or 'none (nothing was run)'}**  ",
+        WARNINGS.get(inputs.scale, ""),
+        "",
+        *_what_was_run(results, inputs),
+        *_headline(headline),
+        *_claims(claims),
+        *_coverage(tables),
+        *_figures(report),
+        *_audit(findings),
+        *_files(report, inputs),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def write_readme(text: str, path: Path) -> None:
+    """Write ``README.md``."""
+    write_text(path, text)
+
+
+def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
+    runs = [run for run in inputs.runs.values() if run.get("pretrain")]
+    sources = sorted({f"{run['pretrain']['dataset']} ({run['pretrain']['data_kind']})" for run in runs})
+    encoders = sorted({str(run.get("encoder", {}).get("name")) for run in inputs.runs.values()})
+    epochs = sorted({int(run["training"]["epochs"]) for run in runs if "epochs" in run.get("training", {})})
+    seeds = sorted({evaluation.job.seed for evaluation in results.evaluations})
+    tested = sorted({f"{e.job.dataset} ({e.data_kind})" for e in results.evaluations})
+    lines = ["## What was run", ""]
+    if runs:
+        length = f", {' or '.join(str(e) for e in epochs)} epochs" if epochs else ""
+        lines.append(
+            f"- {len(inputs.runs)} experiments, encoder {' and '.join(encoders)}, trained on {' and '.join(sources)}{length}."
+        )
+    lines += [
+        f"- {len(results.evaluations)} evaluations on {', '.join(tested) or 'no data set'}; "
+        f"seeds: {', '.join(str(seed) for seed in seeds) or 'none'}.",
+    ]
+    if len(seeds) == 1:
+        lines.append("- **One seed**: intervals cover the test items only, not how trainings differ.")
+    if results.missing:
+        lines.append(f"- **{len(results.missing)} evaluations asked for have no result**; the ledger lists them.")
+    return [*lines, ""]
+
+
+def _headline(table: Table) -> list[str]:
+    selections = table.spec.selections
+    rows = []
+    for cell in table.cells:
+        if cell.status == "quoted":
+            continue
+        ours = [estimate_text(cell.estimates.get(s)) if cell.estimates else status_text(cell) for s in selections]
+        run = f"{cell.experiment} ({cell.our_run.split(',')[0]})" if cell.our_run else cell.experiment
+        row = [cell.method, cell.dataset, published_text(cell), *ours, difference_text(cell, selections[0])]
+        rows.append([*row, cell.data_kind or "-", run])
+    columns = ["method", "data set", "published", *(f"ours, {SELECTION_WORDS[s]}" for s in selections)]
+    columns += ["difference", "data kind", "our run"]
+    title = [f"## {table.spec.title}", "", f"**{table.header}**", ""]
+    notes = [table.spec.note.strip(), ""] if table.spec.note else []
+    full = f"All rows, quoted ones too: [`tables/{table.spec.id}.md`](tables/{table.spec.id}.md)."
+    return [*title, *notes, *markdown_grid(columns, rows), "", full, ""]
+
+
+def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
+    counts = {verdict: sum(claim["verdict"] == verdict for claim in claims) for verdict in WORDS}
+    counted = ", ".join(f"{number} {WORDS[verdict]}" for verdict, number in counts.items())
+    rows = []
+    for claim in claims:
+        scope = str(claim["scope"]).replace("_", " ") if claim["verdict"] != "not_run" else "-"
+        rows.append(
+            [str(claim["id"]), str(claim["text"]), f"**{WORDS[claim['verdict']]}**", scope, str(claim["summary"])]
+        )
+    intro = (
+        "A claim holds where the whole 95 % interval of the difference lies on its side, fails where it lies on the "
+        "other, and is undecided between. Intervals come from a paired bootstrap over test items and seeds."
+    )
+    grid = markdown_grid(["id", "claim", "verdict", "scope", "what was found"], rows)
+    return ["## Claims", "", f"{counted}.", "", intro, "", *grid, ""]
+
+
+def _coverage(tables: Sequence[Table]) -> list[str]:
+    counts = coverage(tables)
+    share = 100 * counts["measured"] / counts["published"] if counts["published"] else 0.0
+    cells = [cell for table in tables for cell in table.cells if cell.published is not None]
+    real = sum(cell.status == "measured" and cell.data_kind == "real" for cell in cells)
+    rows = []
+    for table in tables:
+        each = coverage([table])
+        link = f"[{table.spec.id}](tables/{table.spec.id}.md)"
+        numbers = [each["published"], each["measured"], each["not_run"], each["quoted"], each[NO_COUNTERPART]]
+        rows.append([link, table.spec.title, *(str(number) for number in numbers)])
+    columns = ["table", "", "published cells", "run here", "not run", "quoted or not attempted", "ours alone"]
+    text = (
+        f"{counts['measured']} of {counts['published']} published cells have a run of ours beside them ({share:.1f} %), "
+        f"{real} of them on real data, so that only those {real} can be compared; "
+        f"{counts['not_run']} have an experiment that this scale does not run, {counts['quoted']} are quoted. "
+        "What is missing and why: [`ledger.md`](ledger.md)."
+    )
+    return ["## Share of the published cells", "", text, "", *markdown_grid(columns, rows), ""]
+
+
+def _figures(report: ReportSpec) -> list[str]:
+    lines = ["## Figures", ""]
+    for figure in report.figures:
+        lines += [f"![{figure.title}](figures/{figure.id}.png)", "", f"*{figure.title}.* {figure.caption}", ""]
+    return lines if report.figures else []
+
+
+def _audit(findings: Sequence[Finding]) -> list[str]:
+    counts = {severity: sum(f.severity == severity for f in findings) for severity in SEVERITIES}
+    if not findings:
+        return ["## Audit of the published values", "", "Nothing was found: every value checked is possible.", ""]
+    counted = ", ".join(f"{number} {severity}" for severity, number in counts.items() if number)
+    lines = ["## Audit of the published values", "", f"{counted}; all in [`audit.csv`](audit.csv)."]
+    worst = [f for f in findings if f.severity in ("impossible", "contradiction")]
+    lines += [f"- {f.severity}: {f.cell.method}, {f.cell.dataset}, {f.cell.text}: {f.reason}" for f in worst]
+    return [*lines, ""]
+
+
+def _files(report: ReportSpec, inputs: ReportInputs) -> list[str]:
+    experiment = next(iter(inputs.runs), "<experiment>")
+    job = next((j for j in inputs.expected_jobs if j.experiment == experiment), None)
+    place = f"{job.experiment}__{job.dataset}__{job.protocol}__s{job.seed}" if job else "<evaluation>"
+    target = f"artifacts/{inputs.scale}/{report.paper}/eval/{place}.json"
+    return [
+        "## Files, and how to remake one cell",
+        "",
+        "- `metrics.csv`: every measured number; `per_item/`: the outcome of every test item below it.",
+        "- `tables/`: CSV, Markdown, LaTeX; `figures/`: PNG, SVG; `claims.json`: every part of every claim.",
+        "- `provenance/`: per training the commit, configuration, input hashes, versions, device, time and command.",
+        "",
+        "One cell is one evaluation; delete its file and ask for it, and everything above it is made again:",
+        "",
+        "```sh",
+        f"rm {target}",
+        f"snakemake --cores all --config scale={inputs.scale} -- {target}",
+        "snakemake --cores all --config scale=" + inputs.scale,
+        "```",
+    ]
