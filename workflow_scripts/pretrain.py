@@ -6,14 +6,16 @@ from job import logged
 
 with logged(snakemake.log[0]):
     from concord3d.data.records import CloudSplit
-    from concord3d.provenance.record import run_provenance
     from concord3d.render.shards import open_view_set
     from concord3d.training.pretrain import TrainRun, pretrain
+    from concord3d.training.seeding import set_threads
 
+    run = snakemake.params.run
+    set_threads(run["training"]["threads"])
     clouds = CloudSplit.load(Path(snakemake.input.clouds[0])) if snakemake.input.clouds else None
     pretrain(
         TrainRun(
-            run_config=snakemake.params.run,
+            run_config=run,
             points=None if clouds is None else clouds.points,
             labels=None if clouds is None else clouds.labels,
             views=open_view_set(Path(snakemake.input.views[0])) if snakemake.input.views else None,

@@ -13,8 +13,8 @@ from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import validate
 from concord3d.errors import ConfigError, nearest
 
-# Keys that only say how a run is executed; they do not change what is computed.
-ENCODER_FREE_METHODS = ("random_init",)
+# Methods that need no data: they save the encoder as it is initialised.
+UNTRAINED_METHODS = ("random_init",)
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,17 @@ class Study:
             section: {key: deepcopy(sourced.value) for key, sourced in self.paper.defaults.get(section, {}).items()}
             for section in SECTIONS
         }
-        for changes in (overlay.set, entry.set, overlay.experiment_set.get(experiment, {})):
-            _apply(settings, changes, where=f"{self.paper.paper}, experiment '{experiment}'")
+        default_encoder = settings["encoder"]["name"]
+        changes = {**overlay.set, **entry.set, **overlay.experiment_set.get(experiment, {})}
+        _apply(settings, changes, where=f"{self.paper.paper}, experiment '{experiment}'")
+        if settings["encoder"]["name"] != default_encoder:
+            # The paper's encoder settings belong to the paper's encoder; another one has its own.
+            own = {"name"} | {key.removeprefix("encoder.") for key in changes}
+            settings["encoder"] = {key: value for key, value in settings["encoder"].items() if key in own}
         dataset = settings["data"].pop("dataset")
         method = entry.method or self.paper.method
         pretrain = None
-        if method not in ENCODER_FREE_METHODS:
+        if method not in UNTRAINED_METHODS:
             pretrain = {"dataset": dataset, "data_kind": self.data_kind(dataset)}
         return {
             "paper": self.paper.paper,
