@@ -143,7 +143,7 @@ def import_pytorch3d() -> dict[str, Any]:
     try:
         from pytorch3d.renderer.mesh.rasterize_meshes import rasterize_meshes
         from pytorch3d.structures import Meshes
-    except (ImportError, OSError) as error:
+    except (ImportError, OSError, AttributeError) as error:
         raise DependencyMissing(
             "PyTorch3D cannot be imported",
             expected="pytorch3d built for the installed torch",
