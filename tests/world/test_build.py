@@ -167,11 +167,11 @@ def test_shapenetpart_points_lie_on_their_parts(tmp_path):
 def test_every_part_name_of_the_world_is_translated(category):
     """Only things put on or beside the object may lack an official number, and at least two parts occur."""
     seen: set[int] = set()
-    for index in range(12):
+    for index in range(40):
         obj = generate(category, index, 1)
         _, numbers = official_parts(category, obj.part_names)
         missing = {name for name, number in zip(obj.part_names, numbers, strict=True) if number < 0}
-        assert missing <= {"item"}, missing
+        assert missing <= {"item", "mouse", "saucer", "strap"}, missing
         seen |= set(numbers.tolist())
     assert len(seen) >= 2
 

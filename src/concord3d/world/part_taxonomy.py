@@ -34,7 +34,8 @@ OFFICIAL_CLASSES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
 )
 
 # World category -> official class, and for each official part the words that name it in the world. The first part
-# of which a word occurs in the world's part name wins; a part that matches none (things put on a table) has no number.
+# of which a word occurs in the world's part name wins; a part that matches none (things put on a table, a mouse beside
+# a laptop) has no number.
 _WORLD_PARTS: dict[str, tuple[str, dict[str, str]]] = {
     "airplane": (
         "Airplane",
@@ -50,9 +51,9 @@ _WORLD_PARTS: dict[str, tuple[str, dict[str, str]]] = {
         "Car",
         {
             "wheel": "wheel tire tyre",
-            "roof": "roof cabin",
+            "roof": "roof cabin rack",
             "hood": "hood bonnet",
-            "body": "body bumper light window glass mirror door spoiler trunk bed cargo",
+            "body": "body bumper light window glass mirror door spoiler trunk bed cargo seat",
         },
     ),
     "chair": (
@@ -64,7 +65,7 @@ _WORLD_PARTS: dict[str, tuple[str, dict[str, str]]] = {
             "seat": "seat cushion",
         },
     ),
-    "cup": ("Mug", {"handle": "handle", "cup": "body cup bowl wall rim stem base foot liquid saucer lid"}),
+    "cup": ("Mug", {"handle": "handle", "cup": "body cup bowl wall rim stem base foot drink band lid"}),
     "guitar": (
         "Guitar",
         {"head": "head tuner peg", "neck": "neck fret", "body": "body bridge hole pick knob string"},
