@@ -43,6 +43,7 @@ rule pretrain:
         ),
         history=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "train.json",
         record=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "run.json",
+        provenance=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "provenance.json",
     log:
         "logs/pretrain/{paper}/{experiment}__s{seed}.log",
     benchmark:
@@ -56,6 +57,7 @@ rule pretrain:
     params:
         run=run_config,
         work="work",
+        repository=".",
         device=PARAMS.device,
     message:
         "Train: {wildcards.paper} {wildcards.experiment}, seed {wildcards.seed}"
