@@ -167,6 +167,11 @@ def stack_rings(rings: Sequence[Array], heights: Sequence[float], caps: bool = T
     return loft(np.stack(layers), caps)
 
 
+def rim_ring(outer: Array, inner: Array, low: float, high: float) -> Shape:
+    """Return the closed band between two (K, 2) outlines, from height ``low`` to ``high``, open in the middle."""
+    return stack_rings([outer, outer, inner, inner, outer], [low, high, high, low, low], caps=False)
+
+
 def frustum(bottom: float, top: float, height: float, sides: int = 20) -> Shape:
     """Return a truncated cone with radii ``bottom`` and ``top``."""
     unit = polygon(sides)
@@ -248,7 +253,9 @@ def tube(path: ArrayLike, radius: float | ArrayLike, sides: int = 8, caps: bool 
     return loft(rings, caps)
 
 
-def bar(start: Sequence[float], end: Sequence[float], radius: float, end_radius: float | None = None, sides: int = 8) -> Shape:
+def bar(
+    start: Sequence[float], end: Sequence[float], radius: float, end_radius: float | None = None, sides: int = 8
+) -> Shape:
     """Return a straight rod between two points, tapering to ``end_radius``; four sides give a square rod."""
     return tube([start, end], [radius, radius if end_radius is None else end_radius], sides)
 

@@ -17,9 +17,12 @@ from concord3d.world.categories import (
     cases,
     electronics,
     figures,
+    gadgets,
+    hearth,
     instruments,
     lights,
     lounging,
+    outdoors,
     plants,
     sanitary,
     seating,
@@ -56,25 +59,25 @@ GENERATORS: Mapping[str, Generator] = MappingProxyType(
         "keyboard": electronics.keyboard,
         "lamp": lights.lamp,
         "laptop": electronics.laptop,
-        "mantel": building.mantel,
+        "mantel": hearth.mantel,
         "monitor": electronics.monitor,
         "night_stand": storage.night_stand,
         "person": figures.person,
         "piano": instruments.piano,
         "plant": plants.plant,
-        "radio": electronics.radio,
-        "range_hood": building.range_hood,
+        "radio": gadgets.radio,
+        "range_hood": hearth.range_hood,
         "sink": sanitary.sink,
         "sofa": lounging.sofa,
         "stairs": building.stairs,
         "stool": lounging.stool,
         "table": tables.table,
-        "tent": building.tent,
+        "tent": outdoors.tent,
         "toilet": sanitary.toilet,
         "tv_stand": cases.tv_stand,
         "vase": vessels.vase,
         "wardrobe": cases.wardrobe,
-        "xbox": electronics.xbox,
+        "xbox": gadgets.xbox,
         "bag": figures.bag,
         "bin": cases.waste_bin,
         "box": cases.cardboard_box,
@@ -183,16 +186,14 @@ def _mesh(assembly: Assembly) -> tuple[Mesh, tuple[str, ...]]:
     while len(shape.faces) < _MIN_FACES:
         shape = subdivided(shape)
         parts, colors = np.repeat(parts, 4), np.repeat(colors, 4, axis=0)
-    mesh = Mesh(
-        shape.vertices.astype(np.float32), shape.faces, colors.astype(np.uint8), parts.astype(np.int32)
-    )
+    mesh = Mesh(shape.vertices.astype(np.float32), shape.faces, colors.astype(np.uint8), parts.astype(np.int32))
     return mesh, part_names
 
 
 def _posed(category: str, mesh: Mesh, style: Style) -> Mesh:
     """Deform a little, turn to the category's heading and put on the floor."""
     rng = style.rng
-    stretch = np.exp(rng.normal(0, 0.09, 3)).clip(0.75, 1.33)
+    stretch = np.exp(rng.normal(0, 0.09, 3)).clip(0.75, 1.33).tolist()
     taper, bend, twist = np.array([0.03, 0.02, 1.5]) * rng.normal(0, 1, 3).clip(-2.5, 2.5)
     vertices = deformed(mesh.vertices.astype(float), stretch=stretch, taper=taper, bend=bend, twist=twist)
     headings = HEADINGS.get(category, {0: 1.0})

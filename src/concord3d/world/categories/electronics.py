@@ -1,4 +1,4 @@
-"""Keyboards, laptops, monitors, displays, radios and game consoles."""
+"""Keyboards, laptops, monitors and displays."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ from concord3d.world.grammar import (
     box,
     cushion,
     cylinder,
-    ellipsoid,
-    extrude,
     frustum,
     join,
     linear_array,
@@ -37,7 +35,7 @@ def keyboard(style: Style) -> Assembly:
     """Keyboard: full, compact, split-curved, slim, or with a wrist rest."""
     made = Assembly()
     variant = style.choice("variant", {"full": 3, "compact": 1.3, "slim": 2, "curved": 0.9})
-    case, keys = style.color("case_color", palette.PLASTIC, palette.METAL), style.color("key_color", palette.PLASTIC)
+    case, keys = style.color("case_color", palette.KEYS, palette.METAL), style.color("key_color", palette.KEYS)
     width = style.real("width", 0.4, 0.48) * (0.72 if variant == "compact" else 1)
     depth = style.real("depth", 0.12, 0.2)
     height = style.real("height", 0.012, 0.03) * (0.5 if variant == "slim" else 1)
@@ -52,8 +50,10 @@ def keyboard(style: Style) -> Assembly:
     space = box(width * field * 0.4, key_height, span_z / rows * 0.7)
     made.add("key", keys, space.moved(left, height, span_z / 2))
     if variant != "compact":
-        made.add("key", tinted(keys, 0.9), key_grid(width * 0.13, span_z * 0.8, 3, 4, key_height).moved(width * 0.21, height, span_z * 0.06))
-        made.add("key", tinted(keys, 0.9), key_grid(width * 0.16, span_z * 0.9, 4, rows - 1, key_height).moved(width * 0.38, height, span_z * 0.05))
+        key = key_grid(width * 0.13, span_z * 0.8, 3, 4, key_height).moved(width * 0.21, height, span_z * 0.06)
+        made.add("key", tinted(keys, 0.9), key)
+        key = key_grid(width * 0.16, span_z * 0.9, 4, rows - 1, key_height).moved(width * 0.38, height, span_z * 0.05)
+        made.add("key", tinted(keys, 0.9), key)
     if style.flag("has_wrist_rest", 0.25):
         made.add("rest", tinted(case, 0.8), box(width, height * 0.8, depth * 0.35, 0.004).moved(z=depth * 0.67))
     tilt = style.real("tilt_deg", 0, 7)
@@ -66,7 +66,11 @@ def keyboard(style: Style) -> Assembly:
             pieces.append((part, color, Shape(fine, shape.faces)))
         turned = Assembly(pieces)
     if style.flag("has_cable", 0.2):
-        turned.add("cable", palette.DARK, tube([(0, height, -depth / 2), (0.03, 0.005, -depth * 0.8), (-0.02, 0.005, -depth)], 0.003, 5))
+        turned.add(
+            "cable",
+            palette.DARK,
+            tube([(0, height, -depth / 2), (0.03, 0.005, -depth * 0.8), (-0.02, 0.005, -depth)], 0.003, 5),
+        )
     return turned
 
 
@@ -74,7 +78,7 @@ def laptop(style: Style) -> Assembly:
     """Laptop: open at 80 to 150 degrees, thin or thick, with keyboard, touch pad and screen."""
     made = Assembly()
     variant = style.choice("variant", {"thin": 3, "thick": 1.5, "convertible": 0.6})
-    case, keys = style.color("case_color", palette.METAL, palette.PLASTIC), style.color("key_color", palette.PLASTIC)
+    case, keys = style.color("case_color", palette.METAL, palette.PLASTIC), style.color("key_color", palette.KEYS)
     width = style.real("width", 0.28, 0.4)
     depth = width * style.real("depth_ratio", 0.6, 0.82)
     thick = style.real("thickness", 0.012, 0.022) * (1.9 if variant == "thick" else 1)
@@ -89,7 +93,8 @@ def laptop(style: Style) -> Assembly:
     glass = box(width * (1 - bezel), depth * (1 - 1.6 * bezel), 0.002).moved(y=depth * 0.8 * bezel, z=lid / 2)
     for part, color, shape in (("screen", case, panel), ("screen", palette.SCREEN, glass)):
         made.add(part, color, shape.turned("x", 90 - angle).moved(y=thick, z=-depth / 2 - lid * 0.3))
-    made.add("hinge", tinted(case, 0.6), mirror(cylinder(lid * 0.7, width * 0.14, 8).turned("z", 90).moved(width * 0.36, thick, -depth / 2)))
+    hinge = mirror(cylinder(lid * 0.7, width * 0.14, 8).turned("z", 90).moved(width * 0.36, thick, -depth / 2))
+    made.add("hinge", tinted(case, 0.6), hinge)
     if style.flag("has_mouse", 0.1):
         made.add("mouse", palette.DARK, cushion(0.06, 0.03, 0.1, 2.6).moved(width * 0.68, 0, 0.03))
     return made
@@ -106,17 +111,36 @@ def _stand(style: Style, made: Assembly, color: Color, width: float, lift: float
         leg = bar((0, lift * 0.4, 0), (reach * 0.55, 0.008, reach * 0.45), 0.01, sides=6)
         base = radial_array(leg, 4, 0)
     else:
-        base = tube([(-reach / 2, 0.008, reach * 0.4), (-reach * 0.3, 0.008, -reach * 0.2), (reach * 0.3, 0.008, -reach * 0.2), (reach / 2, 0.008, reach * 0.4)], 0.012, 6)
+        base = tube(
+            [
+                (-reach / 2, 0.008, reach * 0.4),
+                (-reach * 0.3, 0.008, -reach * 0.2),
+                (reach * 0.3, 0.008, -reach * 0.2),
+                (reach / 2, 0.008, reach * 0.4),
+            ],
+            0.012,
+            6,
+        )
     neck = box(width * style.real("neck_width", 0.06, 0.22), lift * 1.6, 0.03)
     made.add("stand", color, base, neck.moved(z=-behind))
 
 
-def _panel(style: Style, made: Assembly, color: Color, size: tuple[float, float, float], lift: float, tilt: float) -> None:
+def _panel(
+    style: Style, made: Assembly, color: Color, size: tuple[float, float, float], lift: float, tilt: float
+) -> None:
     width, height, thick = size
     edge = style.real("bezel", 0.015, 0.07) * width
     front = span((-width / 2 + edge, width / 2 - edge), (edge, height - edge), (thick / 2, thick / 2 + 0.003))
-    bulge = wedge((width * 0.6, height * 0.6), (width * 0.9, height * 0.9), thick).turned("x", 90).moved(y=height / 2, z=-thick * 1.3)
-    for part, tone, shape in (("frame", color, box(width, height, thick, 0.006)), ("screen", palette.SCREEN, front), ("frame", tinted(color, 0.9), bulge)):
+    bulge = (
+        wedge((width * 0.6, height * 0.6), (width * 0.9, height * 0.9), thick)
+        .turned("x", 90)
+        .moved(y=height / 2, z=-thick * 1.3)
+    )
+    for part, tone, shape in (
+        ("frame", color, box(width, height, thick, 0.006)),
+        ("screen", palette.SCREEN, front),
+        ("frame", tinted(color, 0.9), bulge),
+    ):
         made.add(part, tone, shape.turned("x", -tilt).moved(y=lift))
 
 
@@ -124,7 +148,7 @@ def monitor(style: Style) -> Assembly:
     """Computer monitor: flat panel on a stand, tube monitor with a deep back, or two panels."""
     made = Assembly()
     variant = style.choice("variant", {"flat": 5, "tube": 1.5, "all_in_one": 0.8, "double": 0.4, "wall": 0.6})
-    color = style.color("case_color", palette.PLASTIC, palette.METAL)
+    color = style.color("case_color", palette.KEYS, palette.KEYS, palette.PLASTIC)
     width = style.real("width", 0.38, 0.62)
     height = width * style.real("aspect", 0.56, 0.8)
     lift = style.real("lift", 0.05, 0.15)
@@ -133,9 +157,12 @@ def monitor(style: Style) -> Assembly:
         height = width * style.real("tube_aspect", 0.75, 0.9)
         deep = width * style.real("tube_depth", 0.5, 0.95)
         made.add("frame", color, box(width, height, deep * 0.3, 0.02).moved(y=lift))
-        back = wedge((width * 0.92, height * 0.92), (width * 0.5, height * 0.5), deep * 0.7, (0, -height * 0.08)).turned("x", -90)
+        back = wedge(
+            (width * 0.92, height * 0.92), (width * 0.5, height * 0.5), deep * 0.7, (0, -height * 0.08)
+        ).turned("x", -90)
         made.add("frame", tinted(color, 0.95), back.moved(y=lift + height / 2, z=-deep * 0.15))
-        made.add("screen", palette.SCREEN, cushion(width * 0.84, height * 0.8, 0.04, 6).moved(y=lift + height * 0.1, z=deep * 0.14))
+        screen = cushion(width * 0.84, height * 0.8, 0.04, 6).moved(y=lift + height * 0.1, z=deep * 0.14)
+        made.add("screen", palette.SCREEN, screen)
         made.add("stand", color, frustum(width * 0.36, width * 0.22, lift, 20).moved(z=-deep * 0.12))
         return made
     thick = style.real("thickness", 0.015, 0.05)
@@ -153,7 +180,12 @@ def monitor(style: Style) -> Assembly:
     else:
         made.add("stand", palette.DARK, box(width * 0.2, height * 0.3, 0.08).moved(y=lift + height * 0.35, z=-0.06))
     if style.flag("has_keyboard", 0.1):
-        made.add("keyboard", color, box(width * 0.85, 0.02, 0.14).moved(z=0.28), key_grid(width * 0.8, 0.12, 12, 4, 0.006).moved(y=0.02, z=0.28))
+        made.add(
+            "keyboard",
+            color,
+            box(width * 0.85, 0.02, 0.14).moved(z=0.28),
+            key_grid(width * 0.8, 0.12, 12, 4, 0.006).moved(y=0.02, z=0.28),
+        )
     if style.flag("has_speakers", 0.1):
         made.add("speaker", color, mirror(box(0.08, height * 0.6, 0.09, 0.01).moved(width * 0.64)))
     return made
@@ -163,124 +195,54 @@ def display(style: Style) -> Assembly:
     """Display: television or screen on feet, desk screen, presentation screen on a trolley, advertising panel."""
     made = Assembly()
     variant = style.choice("variant", {"television": 3, "desk": 3, "trolley": 0.8, "kiosk": 0.6, "old_television": 0.7})
-    color = style.color("case_color", palette.PLASTIC, palette.METAL)
+    color = style.color("case_color", palette.KEYS, palette.KEYS, palette.PLASTIC)
     width = style.real("width", 0.8, 1.4) if variant in ("television", "trolley") else style.real("width", 0.42, 0.65)
     height = width * style.real("aspect", 0.54, 0.68)
     thick = style.real("thickness", 0.03, 0.08)
-    lift = {"television": 0.07, "desk": 0.13, "trolley": 1.0, "kiosk": 0.4, "old_television": 0.06}[variant] * style.real("lift", 0.8, 1.25)
+    lift = {"television": 0.07, "desk": 0.13, "trolley": 1.0, "kiosk": 0.4, "old_television": 0.06}[
+        variant
+    ] * style.real("lift", 0.8, 1.25)
     tilt = style.real("tilt_deg", -2, 8) if variant != "kiosk" else 30.0
     if variant == "old_television":
         deep = width * style.real("tube_depth", 0.5, 0.8)
         made.add("frame", color, box(width, height * 1.25, deep, 0.02).moved(y=lift))
-        made.add("screen", palette.SCREEN, cushion(width * 0.68, height, 0.05, 5).moved(-width * 0.1, lift + height * 0.12, deep / 2))
-        made.add("knob", palette.DARK, linear_array(cylinder(0.02, 0.03, 10).turned("x", 90).moved(width * 0.38, lift + height * 0.8, deep / 2), 2, y=-0.1))
-        made.add("stand", palette.DARK, mirror(mirror(bar((width * 0.4, lift, deep * 0.4), (width * 0.45, 0, deep * 0.45), 0.015), "z")))
+        screen = cushion(width * 0.68, height, 0.05, 5).moved(-width * 0.1, lift + height * 0.12, deep / 2)
+        made.add("screen", palette.SCREEN, screen)
+        knob = linear_array(
+            cylinder(0.02, 0.03, 10).turned("x", 90).moved(width * 0.38, lift + height * 0.8, deep / 2), 2, y=-0.1
+        )
+        made.add("knob", palette.DARK, knob)
+        stand = mirror(mirror(bar((width * 0.4, lift, deep * 0.4), (width * 0.45, 0, deep * 0.45), 0.015), "z"))
+        made.add("stand", palette.DARK, stand)
         if style.flag("has_antenna", 0.5):
-            made.add("antenna", palette.METAL["chrome"], mirror(bar((0.01, lift + height * 1.25, 0), (0.2, lift + height * 2, 0), 0.006, sides=5)))
+            antenna = mirror(bar((0.01, lift + height * 1.25, 0), (0.2, lift + height * 2, 0), 0.006, sides=5))
+            made.add("antenna", palette.METAL["chrome"], antenna)
         return made
     _panel(style, made, color, (width, height, thick), lift, tilt)
     if variant == "television" and style.flag("has_two_feet", 0.5):
-        foot = join([bar((0, 0.01, -0.12), (0, 0.01, 0.14), 0.012, sides=4), bar((0, 0.01, 0), (0, lift + 0.02, 0), 0.014, sides=4)])
+        foot = join(
+            [
+                bar((0, 0.01, -0.12), (0, 0.01, 0.14), 0.012, sides=4),
+                bar((0, 0.01, 0), (0, lift + 0.02, 0), 0.014, sides=4),
+            ]
+        )
         made.add("stand", color, mirror(foot.moved(width * 0.36)))
     elif variant in ("television", "desk"):
         _stand(style, made, color, width * 0.9, lift, thick)
     elif variant == "trolley":
-        made.add("stand", palette.DARK, mirror(bar((width * 0.2, 0.05, -0.06), (width * 0.2, lift + height * 0.6, -0.06), 0.02, sides=6)))
-        made.add("stand", palette.DARK, mirror(bar((width * 0.25, 0.05, -0.3), (width * 0.25, 0.05, 0.3), 0.025, sides=4)), box(width * 0.5, 0.02, 0.3).moved(y=lift * 0.5))
+        stand = mirror(bar((width * 0.2, 0.05, -0.06), (width * 0.2, lift + height * 0.6, -0.06), 0.02, sides=6))
+        made.add("stand", palette.DARK, stand)
+        made.add(
+            "stand",
+            palette.DARK,
+            mirror(bar((width * 0.25, 0.05, -0.3), (width * 0.25, 0.05, 0.3), 0.025, sides=4)),
+            box(width * 0.5, 0.02, 0.3).moved(y=lift * 0.5),
+        )
     else:
         made.add("stand", color, wedge((width * 0.5, 0.3), (width * 0.35, 0.15), lift + height * 0.25))
     if style.flag("has_speaker_bar", 0.15):
-        made.add("speaker", palette.DARK, box(width * 0.8, 0.05, 0.07, 0.01).moved(y=0 if variant == "television" else lift - 0.05, z=thick + 0.06))
-    return made
-
-
-def radio(style: Style) -> Assembly:
-    """Radio: portable with antenna, vintage table set, boom box, clock radio or walkie-talkie."""
-    made = Assembly()
-    variant = style.choice("variant", {"portable": 3, "vintage": 1.5, "boombox": 1.5, "clock": 1.2, "handheld": 1})
-    case = style.color("case_color", palette.PLASTIC, palette.WOOD)
-    grille, metal = style.color("grille_color", palette.FABRIC, palette.METAL), style.color("knob_color", palette.METAL)
-    w, h, d = style.real("width", 0.22, 0.36), style.real("height", 0.13, 0.22), style.real("depth", 0.06, 0.14)
-    if variant == "handheld":
-        w, h, d = w * 0.28, h * 0.95, d * 0.5
-    elif variant == "boombox":
-        w, d = w * 1.6, d * 1.2
-    elif variant == "clock":
-        h, d = h * 0.5, d * 1.3
-    if variant == "vintage" and style.flag("has_arched_top", 0.6):
-        angle = np.linspace(0, np.pi, 15)
-        arch = np.stack([np.cos(angle) * w * 0.42, h + np.sin(angle) * h * 0.75], axis=1)
-        made.add("case", case, extrude(np.concatenate([[[-w * 0.42, 0.0], [w * 0.42, 0.0]], arch]), d * 1.2))
-        d, w = d * 1.2, w * 0.84
-    else:
-        made.add("case", case, cushion(w, h, d, 7, 28) if style.flag("has_soft_case", 0.35) else box(w, h, d, style.real("bevel", 0.002, 0.03)))
-    disc = cylinder(h * style.real("speaker_size", 0.24, 0.4), 0.012, 22).turned("x", 90)
-    if variant == "boombox":
-        made.add("speaker", grille, mirror(disc.moved(w * 0.32, h * 0.48, d / 2)))
-        made.add("panel", tinted(case, 0.7), box(w * 0.24, h * 0.4, 0.014).moved(y=h * 0.2, z=d / 2))
-    elif variant == "handheld":
-        made.add("speaker", grille, linear_array(box(w * 0.6, h * 0.02, 0.01).moved(y=h * 0.15, z=d / 2), 5, y=h * 0.05))
-    else:
-        made.add("speaker", grille, disc.moved(-w * 0.24, h * 0.5, d / 2) if style.flag("has_round_speaker", 0.6) else box(w * 0.42, h * 0.7, 0.012).moved(-w * 0.22, h * 0.15, d / 2))
-    made.add("panel", palette.PAPER, box(w * 0.36, h * 0.22, 0.012).moved(w * (0.22 if variant != "handheld" else 0), h * 0.62, d / 2))
-    count = style.whole("num_knobs", 1, 4)
-    knob = cylinder(h * 0.09, 0.02, 12).turned("x", 90).moved(w * 0.1, h * 0.3, d / 2)
-    made.add("knob", metal, linear_array(knob, count, x=w * 0.34 / count))
-    if variant in ("portable", "handheld") or style.flag("has_antenna", 0.25):
-        long, lean = style.real("antenna_length", 0.4, 1.4) * max(w, h), style.real("antenna_lean", -0.7, 0.7)
-        foot = (w * 0.42, h * 0.97, -d * 0.2)
-        thick = 0.004 if variant != "handheld" else w * 0.09
-        made.add("antenna", metal, bar(foot, (foot[0] + long * np.sin(lean), foot[1] + long * np.cos(lean), foot[2]), thick, thick * 0.6, 6))
-    if variant in ("portable", "boombox") and style.flag("has_handle", 0.6):
-        rise = h * style.real("handle_rise", 0.15, 0.4)
-        made.add("handle", tinted(case, 0.8), tube([(-w * 0.42, h * 0.95, 0), (-w * 0.4, h + rise, 0), (w * 0.4, h + rise, 0), (w * 0.42, h * 0.95, 0)], h * 0.035, 6))
-    if style.flag("has_feet", 0.3):
-        made.add("foot", palette.DARK, mirror(mirror(cylinder(0.012, 0.012, 8).moved(w * 0.4, -0.012, d * 0.35), "z")))
-    return made
-
-
-def controller(size: float) -> Shape:
-    """Return a game controller, lying on y = 0 with its grips towards +z."""
-    grip = ellipsoid(0.28, 0.16, 0.5, 7, 10).turned("y", 22).moved(0.42, 0.16, 0.25)
-    stick = join([cylinder(0.05, 0.12, 8), cylinder(0.1, 0.04, 10).moved(y=0.12)])
-    return join([cushion(1.1, 0.3, 0.6, 3, 16), mirror(grip), mirror(stick.moved(0.22, 0.28, 0.1))]).scaled(size, size, size)
-
-
-def xbox(style: Style) -> Assembly:
-    """Game console: an upright or lying box, plain or with a waist, with disc tray, vents, and sometimes a controller."""
-    made = Assembly()
-    variant = style.choice("variant", {"waisted": 2.5, "plain": 2, "crossed": 1.2, "tower": 0.6})
-    case = style.color("case_color", {"white": (236, 238, 236), "black": (40, 40, 42), "grey": (120, 122, 124)})
-    accent = style.color("accent_color", {"green": (96, 176, 60), "silver": (188, 190, 194), "black": (30, 30, 32)})
-    w, h, d = style.real("width", 0.26, 0.34), style.real("thickness", 0.06, 0.11), style.real("depth", 0.22, 0.32)
-    if variant == "tower":
-        w, h, d = w, h * 1.7, d * 0.55
-    bevel = style.real("bevel", 0.002, 0.015)
-    pieces: list[tuple[str, Color, Shape]] = []
-    if variant == "waisted":
-        t = np.linspace(-1, 1, 9)
-        dent = style.real("waist", 0.03, 0.18)
-        edge = h / 2 * (1 - dent * (1 - t**2))
-        top = np.stack([t * w / 2, edge], axis=1)
-        pieces.append(("case", case, extrude(np.concatenate([top[::-1], top * np.array([1, -1])]), d).moved(y=h / 2)))
-    else:
-        pieces.append(("case", case, box(w, h, d, bevel)))
-    if variant == "crossed":
-        rib = box(w * 1.04, h * 0.25, d * 0.2).moved(y=h)
-        pieces.append(("ridge", accent, join([rib.turned("y", 40), rib.turned("y", -40)])))
-    pieces.append(("tray", accent, box(w * 0.6, h * 0.14, 0.004).moved(-w * 0.1, h * 0.5, d / 2)))
-    pieces.append(("button", accent, cylinder(h * 0.16, 0.006, 16).turned("x", 90).moved(w * 0.38, h * 0.5, d / 2)))
-    vents = style.whole("num_vents", 0, 8)
-    if vents:
-        pieces.append(("vent", tinted(case, 0.6), linear_array(box(0.004, 0.003, d * 0.5).moved(w * 0.1, h), vents, x=0.012)))
-    if style.flag("is_upright", 0.82):
-        pieces = [(part, color, shape.moved(y=-h / 2).turned("z", 90).moved(y=w / 2)) for part, color, shape in pieces]
-        if style.flag("has_foot", 0.3):
-            pieces.append(("foot", palette.DARK, box(h * 1.3, 0.012, d * 0.9)))
-    for part, color, shape in pieces:
-        made.add(part, color, shape)
-    if style.flag("has_controller", 0.2):
-        made.add("controller", tinted(case, 0.9), controller(0.12).moved(w * 0.3 * (1 if style.flag("has_left_controller", 0.5) else -1), 0, d * 0.5 + 0.14))
-    if style.flag("has_drive", 0.1):
-        made.add("case", accent, box(w * 0.15, h * 0.5, d * 0.8).moved(w * 0.5))
+        speaker = box(width * 0.8, 0.05, 0.07, 0.01).moved(
+            y=0 if variant == "television" else lift - 0.05, z=thick + 0.06
+        )
+        made.add("speaker", palette.DARK, speaker)
     return made

@@ -53,9 +53,17 @@ def pillow(style: Style) -> Assembly:
     elif variant == "round":
         parts.append(("body", cover, cushion(width, height, width, 2.4)))
     else:
-        parts.append(("body", cover, pillow_shape(width, height, depth, style.real("pinch", 0.02, 0.14), style.real("puff", 0.35, 0.7))))
+        parts.append(
+            (
+                "body",
+                cover,
+                pillow_shape(width, height, depth, style.real("pinch", 0.02, 0.14), style.real("puff", 0.35, 0.7)),
+            )
+        )
     if style.flag("has_trim", 0.5) and variant != "bolster":
-        outline = polygon(24, width * 0.49, (width if variant == "round" else depth) * 0.49, 2 if variant == "round" else 8)
+        outline = polygon(
+            24, width * 0.49, (width if variant == "round" else depth) * 0.49, 2 if variant == "round" else 8
+        )
         path = np.stack([outline[:, 0], np.full(24, height / 2), outline[:, 1]], axis=1)
         parts.append(("trim", trim, tube(np.concatenate([path, path[:1]]), 0.007, 5)))
     if style.flag("has_button", 0.2):
@@ -69,7 +77,9 @@ def pillow(style: Style) -> Assembly:
 def sofa(style: Style) -> Assembly:
     """Sofa: two to four seats, round or square arms, raised or blocky feet, sometimes with a chaise."""
     made = Assembly()
-    variant = style.choice("variant", {"standard": 4, "armless": 0.6, "corner": 1, "low_modern": 1.5, "curved_back": 0.8})
+    variant = style.choice(
+        "variant", {"standard": 4, "armless": 0.6, "corner": 1, "low_modern": 1.5, "curved_back": 0.8}
+    )
     seats = style.whole("num_seats", 2, 4)
     cover, accent = style.color("cover_color", palette.FABRIC), style.color("pillow_color", palette.FABRIC)
     feet_color = style.color("feet_color", palette.WOOD, palette.METAL)
@@ -84,7 +94,9 @@ def sofa(style: Style) -> Assembly:
     made.add("base", cover, box(width, base, depth, 0.02).moved(y=foot))
     seat = cushion(width / seats, pad, depth - thick, 6, 16)
     first = -width / 2 + width / seats / 2
-    made.add("seat", tinted(cover, 1.05), linear_array(seat.moved(first, foot + base, thick / 2), seats, x=width / seats))
+    made.add(
+        "seat", tinted(cover, 1.05), linear_array(seat.moved(first, foot + base, thick / 2), seats, x=width / seats)
+    )
     total = base + pad + back
     rest = box(width + 2 * arm, total, thick, 0.05).turned("x", -style.real("back_tilt", 0, 12))
     if variant == "curved_back":
@@ -93,7 +105,11 @@ def sofa(style: Style) -> Assembly:
         made.add("back", cover, tube(crest, thick * 0.42, 8).moved(y=foot, z=-depth / 2 + thick / 2))
     made.add("back", cover, rest.moved(y=foot, z=-depth / 2 + thick / 2))
     if style.flag("has_back_cushions", 0.6):
-        soft = cushion(width / seats, back + 0.1, 0.2, 5, 16).turned("x", -10).moved(first, foot + base + pad * 0.8, -depth / 2 + thick)
+        soft = (
+            cushion(width / seats, back + 0.1, 0.2, 5, 16)
+            .turned("x", -10)
+            .moved(first, foot + base + pad * 0.8, -depth / 2 + thick)
+        )
         made.add("back", tinted(cover, 1.05), linear_array(soft, seats, x=width / seats))
     if arm:
         rise = base + pad + back * style.real("arm_rise", 0.1, 0.9)
@@ -102,20 +118,32 @@ def sofa(style: Style) -> Assembly:
             side = join([side, cylinder(arm * 0.62, depth, 14).turned("x", 90).moved(y=rise, z=-depth / 2)])
         made.add("arm", tinted(cover, 0.95), mirror(side.moved((width + arm) / 2, foot)))
     if variant == "corner":
-        made.add("seat", cover, box(width / seats, base + pad, depth * 0.9, 0.04).moved(first * (1 if style.flag("has_left_chaise", 0.5) else -1), foot, depth * 0.9))
+        seat_shape = box(width / seats, base + pad, depth * 0.9, 0.04).moved(
+            first * (1 if style.flag("has_left_chaise", 0.5) else -1), foot, depth * 0.9
+        )
+        made.add("seat", cover, seat_shape)
     made.add("leg", feet_color, four_legs(width + arm, depth * 0.9, foot + 0.02, 0.03))
     if style.flag("has_pillows", 0.3):
         for i in range(style.whole("num_pillows", 1, 3)):
-            made.add("pillow", accent, pillow_shape(0.42, 0.16, 0.42, 0.1, 0.5).turned("x", 65).turned("y", style.jitter(20)).moved(first + i * 0.5, foot + base + pad + 0.18, -depth * 0.12))
+            pillow = (
+                pillow_shape(0.42, 0.16, 0.42, 0.1, 0.5)
+                .turned("x", 65)
+                .turned("y", style.jitter(20))
+                .moved(first + i * 0.5, foot + base + pad + 0.18, -depth * 0.12)
+            )
+            made.add("pillow", accent, pillow)
     return made
 
 
 def bed(style: Style) -> Assembly:
     """Bed: panel, sleigh, poster, platform or bunk, with mattress, pillows and sometimes night tables."""
     made = Assembly()
-    variant = style.choice("variant", {"panel": 4, "platform": 2, "poster": 0.8, "slatted": 1, "sleigh": 0.7, "bunk": 0.5})
+    variant = style.choice(
+        "variant", {"panel": 4, "platform": 2, "poster": 0.8, "slatted": 1, "sleigh": 0.7, "bunk": 0.5}
+    )
     wood = style.color("frame_color", palette.WOOD, palette.METAL)
-    sheet_color, pillow_color = style.color("blanket_color", palette.FABRIC), style.color("pillow_color", palette.FABRIC)
+    sheet_color = style.color("blanket_color", palette.FABRIC)
+    pillow_color = style.color("pillow_color", palette.FABRIC)
     width, length = style.real("width", 0.9, 1.9), style.real("length", 1.9, 2.15)
     height = style.real("frame_height", 0.18, 0.42)
     mattress = style.real("mattress_height", 0.14, 0.32)
@@ -127,7 +155,9 @@ def bed(style: Style) -> Assembly:
     thick = style.real("board_thickness", 0.04, 0.12)
     board = box(width + 0.06, head, thick, 0.02)
     if variant in ("slatted", "bunk"):
-        board = back_rest(style, "slats" if style.flag("has_upright_slats", 0.5) else "ladder", width + 0.06, head, thick)
+        board = back_rest(
+            style, "slats" if style.flag("has_upright_slats", 0.5) else "ladder", width + 0.06, head, thick
+        )
     elif variant == "sleigh":
         board = join([board, cylinder(0.09, width + 0.06, 14).turned("z", 90).moved(width / 2 + 0.03, head, -0.04)])
     if variant != "platform" or style.flag("has_headboard", 0.5):
@@ -139,7 +169,8 @@ def bed(style: Style) -> Assembly:
     if style.flag("has_blanket", 0.75):
         cover = style.real("blanket_share", 0.5, 0.95) * length
         drop = style.real("blanket_drop", 0.05, 0.3)
-        made.add("blanket", sheet_color, box(width * 1.02, drop + 0.03, cover, 0.03).moved(y=top - drop, z=(length - cover) / 2))
+        blanket = box(width * 1.02, drop + 0.03, cover, 0.03).moved(y=top - drop, z=(length - cover) / 2)
+        made.add("blanket", sheet_color, blanket)
     count = 2 if width > 1.25 else 1
     rest = pillow_shape(0.6, 0.16, 0.4, 0.05, 0.45).turned("x", style.real("pillow_tilt", 0, 35))
     for i in range(count):
@@ -152,9 +183,14 @@ def bed(style: Style) -> Assembly:
     if variant == "bunk":
         made.add("frame", wood, four_legs(width + 0.06, length, 1.7, 0.035), box(width, 0.12, length).moved(y=1.3))
         made.add("mattress", palette.WHITE, soft.moved(y=1.42))
-        made.add("frame", wood, linear_array(bar((-0.2, 0, 0), (0.2, 0, 0), 0.02, sides=6).moved(width * 0.2, 0.25, length / 2 + 0.04), 5, y=0.26))
+        frame = linear_array(
+            bar((-0.2, 0, 0), (0.2, 0, 0), 0.02, sides=6).moved(width * 0.2, 0.25, length / 2 + 0.04), 5, y=0.26
+        )
+        made.add("frame", wood, frame)
     if style.flag("has_side_tables", 0.18):
-        made.add("side_table", wood, mirror(box(0.42, height + mattress, 0.4).moved(width / 2 + 0.26, z=-length / 2 + 0.2)))
+        made.add(
+            "side_table", wood, mirror(box(0.42, height + mattress, 0.4).moved(width / 2 + 0.26, z=-length / 2 + 0.2))
+        )
     return made
 
 
@@ -162,7 +198,8 @@ def bench(style: Style) -> Assembly:
     """Bench: park bench, backless plank, upholstered, stone, or picnic bench."""
     made = Assembly()
     variant = style.choice("variant", {"park": 3, "plank": 3, "upholstered": 1, "stone": 1, "weight": 0.5})
-    wood, frame = style.color("seat_color", palette.WOOD, palette.STONE), style.color("leg_color", palette.METAL, palette.WOOD)
+    wood = style.color("seat_color", palette.WOOD, palette.STONE)
+    frame = style.color("leg_color", palette.METAL, palette.WOOD)
     length, depth = style.real("length", 1.1, 2.1), style.real("depth", 0.32, 0.52)
     height = style.real("height", 0.38, 0.5)
     thick = style.real("thickness", 0.025, 0.06)
@@ -170,7 +207,9 @@ def bench(style: Style) -> Assembly:
     if variant == "weight":
         length, depth = length * 0.65, depth * 0.7
     if variant == "upholstered":
-        made.add("seat", style.color("cover_color", palette.FABRIC), cushion(length, 0.12, depth, 8, 24).moved(y=height - 0.06))
+        seat_color = style.color("cover_color", palette.FABRIC)
+        seat = cushion(length, 0.12, depth, 8, 24).moved(y=height - 0.06)
+        made.add("seat", seat_color, seat)
         made.add("seat", wood, box(length, 0.06, depth).moved(y=height - 0.1))
     else:
         step = depth / slats
@@ -179,36 +218,69 @@ def bench(style: Style) -> Assembly:
     inset = style.real("leg_inset", 0.72, 0.98)
     legs = style.choice("legs", ("straight", "slab", "iron", "cross"))
     if variant == "stone" or legs == "slab":
-        made.add("leg", wood, mirror(box(0.07 if variant != "stone" else 0.2, height - thick, depth * 0.85).moved(length / 2 * inset - 0.1)))
+        leg = mirror(
+            box(0.07 if variant != "stone" else 0.2, height - thick, depth * 0.85).moved(length / 2 * inset - 0.1)
+        )
+        made.add("leg", wood, leg)
     elif legs == "straight":
-        made.add("leg", frame, four_legs(length * inset, depth, height - thick, style.real("leg_thickness", 0.02, 0.045)))
+        made.add(
+            "leg", frame, four_legs(length * inset, depth, height - thick, style.real("leg_thickness", 0.02, 0.045))
+        )
     elif legs == "iron":
-        arch = smooth([(0, 0, depth / 2), (0, height * 0.55, depth * 0.3), (0, height - thick, 0), (0, height * 0.55, -depth * 0.3), (0, 0, -depth / 2)], 13)
+        arch = smooth(
+            [
+                (0, 0, depth / 2),
+                (0, height * 0.55, depth * 0.3),
+                (0, height - thick, 0),
+                (0, height * 0.55, -depth * 0.3),
+                (0, 0, -depth / 2),
+            ],
+            13,
+        )
         made.add("leg", frame, mirror(tube(arch, 0.022, 6).moved(length / 2 * inset)))
     else:
-        cross = join([bar((0, 0, -depth / 2), (0, height - thick, depth / 2), 0.03, sides=4), bar((0, 0, depth / 2), (0, height - thick, -depth / 2), 0.03, sides=4)])
+        cross = join(
+            [
+                bar((0, 0, -depth / 2), (0, height - thick, depth / 2), 0.03, sides=4),
+                bar((0, 0, depth / 2), (0, height - thick, -depth / 2), 0.03, sides=4),
+            ]
+        )
         made.add("leg", frame, mirror(cross.moved(length / 2 * inset)))
     if variant == "park" or (variant == "plank" and style.flag("has_back", 0.25)):
-        rise = style.real("back_height", 0.3, 0.5)
-        rows = style.whole("num_back_slats", 1, 4)
-        rail = box(length, rise / rows * 0.75, thick).moved(y=rise * 0.15)
-        posts = mirror(box(0.05, rise * 1.15, 0.04).moved(length / 2 * inset, z=-0.03))
-        back = join([linear_array(rail, rows, y=rise / rows), posts]).turned("x", -style.real("recline_deg", 4, 18))
-        made.add("back", wood, back.moved(y=height - thick, z=-depth / 2))
-        if style.flag("has_arms", 0.5):
-            top = height + 0.2
-            arm = tube([(0, height, depth * 0.4), (0, top, depth * 0.4), (0, top + 0.02, -depth * 0.5)], 0.022, 6)
-            made.add("arm", frame, mirror(arm.moved(length / 2 * inset)))
+        _bench_back(style, made, (length, depth, height), thick, inset, (wood, frame))
     if style.flag("has_rail", 0.2):
-        made.add("leg", frame, bar((-length * inset / 2, height * 0.35, 0), (length * inset / 2, height * 0.35, 0), 0.02, sides=4))
+        leg = bar((-length * inset / 2, height * 0.35, 0), (length * inset / 2, height * 0.35, 0), 0.02, sides=4)
+        made.add("leg", frame, leg)
     return made
+
+
+def _bench_back(
+    style: Style,
+    made: Assembly,
+    size: tuple[float, float, float],
+    thick: float,
+    inset: float,
+    colors: tuple[Color, Color],
+) -> None:
+    (length, depth, height), (wood, frame) = size, colors
+    rise = style.real("back_height", 0.3, 0.5)
+    rows = style.whole("num_back_slats", 1, 4)
+    rail = box(length, rise / rows * 0.75, thick).moved(y=rise * 0.15)
+    posts = mirror(box(0.05, rise * 1.15, 0.04).moved(length / 2 * inset, z=-0.03))
+    back = join([linear_array(rail, rows, y=rise / rows), posts]).turned("x", -style.real("recline_deg", 4, 18))
+    made.add("back", wood, back.moved(y=height - thick, z=-depth / 2))
+    if style.flag("has_arms", 0.5):
+        top = height + 0.2
+        arm = tube([(0, height, depth * 0.4), (0, top, depth * 0.4), (0, top + 0.02, -depth * 0.5)], 0.022, 6)
+        made.add("arm", frame, mirror(arm.moved(length / 2 * inset)))
 
 
 def stool(style: Style) -> Assembly:
     """Stool: bar stool on legs or column, low round stool, drum, or stool with a short back."""
     made = Assembly()
     variant = style.choice("variant", {"legs": 5, "column": 2, "swivel": 1, "drum": 0.4})
-    seat_color, frame = style.color("seat_color", palette.FABRIC, palette.WOOD), style.color("frame_color", palette.METAL, palette.WOOD)
+    seat_color = style.color("seat_color", palette.FABRIC, palette.WOOD)
+    frame = style.color("frame_color", palette.METAL, palette.WOOD)
     height, width = style.real("height", 0.42, 0.85), style.real("width", 0.3, 0.44)
     thick = style.real("seat_thickness", 0.025, 0.09)
     square = style.flag("has_square_seat", 0.35)
@@ -218,7 +290,8 @@ def stool(style: Style) -> Assembly:
     leg, thin = height - thick, style.real("leg_thickness", 0.012, 0.025)
     if variant == "legs":
         inner = width * (1.0 if square else 0.72)
-        made.add("leg", frame, four_legs(inner, inner, leg, thin, style.real("splay", 0, 0.09), style.flag("has_round_legs", 0.6)))
+        leg_shape = four_legs(inner, inner, leg, thin, style.real("splay", 0, 0.09), style.flag("has_round_legs", 0.6))
+        made.add("leg", frame, leg_shape)
         for level in np.linspace(0.25, 0.55, style.whole("num_rails", 0, 2)):
             grown = inner + 2 * float(style.values["splay"]) * (1 - level)
             if square:
@@ -226,11 +299,26 @@ def stool(style: Style) -> Assembly:
             else:
                 made.add("rail", frame, torus(grown * 0.66, thin * 0.7).moved(y=leg * level))
     elif variant == "column":
-        made.add("leg", frame, cylinder(style.real("column_radius", 0.025, 0.07), leg, 14), frustum(width * 0.52, width * 0.2, 0.05))
+        made.add(
+            "leg",
+            frame,
+            cylinder(style.real("column_radius", 0.025, 0.07), leg, 14),
+            frustum(width * 0.52, width * 0.2, 0.05),
+        )
         if style.flag("has_foot_ring", 0.6):
-            made.add("rail", frame, torus(width * 0.36, 0.012).moved(y=leg * 0.35), bar((-width * 0.36, leg * 0.35, 0), (width * 0.36, leg * 0.35, 0), 0.01, sides=6))
+            made.add(
+                "rail",
+                frame,
+                torus(width * 0.36, 0.012).moved(y=leg * 0.35),
+                bar((-width * 0.36, leg * 0.35, 0), (width * 0.36, leg * 0.35, 0), 0.01, sides=6),
+            )
     elif variant == "swivel":
-        made.add("leg", frame, star_base(width * 0.65, leg, 5, style.flag("has_casters", 0.7)), torus(width * 0.45, 0.012).moved(y=leg * 0.4))
+        made.add(
+            "leg",
+            frame,
+            star_base(width * 0.65, leg, 5, style.flag("has_casters", 0.7)),
+            torus(width * 0.45, 0.012).moved(y=leg * 0.4),
+        )
     else:
         made.add("leg", seat_color, frustum(width * 0.42, width * 0.5, leg))
     if variant != "drum" and style.flag("has_back", 0.25):
@@ -238,5 +326,6 @@ def stool(style: Style) -> Assembly:
         back = back_rest(style, style.choice("back", ("hoop", "ladder", "curved")), width * 0.9, rise, 0.025)
         made.add("back", frame, back.turned("x", -8).moved(y=height - thick, z=-width * 0.45))
     if style.flag("has_cushion", 0.3):
-        made.add("seat", tinted(seat_color, 0.85), cushion(width * 0.92, 0.05, width * 0.92, 9 if square else 2.5).moved(y=height - 0.01))
+        seat_shape = cushion(width * 0.92, 0.05, width * 0.92, 9 if square else 2.5).moved(y=height - 0.01)
+        made.add("seat", tinted(seat_color, 0.85), seat_shape)
     return made

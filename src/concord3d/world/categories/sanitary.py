@@ -17,6 +17,7 @@ from concord3d.world.grammar import (
     linear_array,
     mirror,
     polygon,
+    rim_ring,
     smooth,
     stack_rings,
     tube,
@@ -34,15 +35,29 @@ def basin(outline: np.ndarray, height: float, floor: float, foot: float, rim: fl
         rim: Size of the inner edge relative to the rim.
         inner: Size of the inner floor relative to the rim.
     """
-    rings = [outline * foot, outline * (0.4 * foot + 0.6), outline, outline * rim, outline * (rim * 0.7 + inner * 0.3), outline * inner]
+    rings = [
+        outline * foot,
+        outline * (0.4 * foot + 0.6),
+        outline,
+        outline * rim,
+        outline * (rim * 0.7 + inner * 0.3),
+        outline * inner,
+    ]
     heights = [0, height * 0.5, height, height, floor + 0.35 * (height - floor), floor]
     return stack_rings(rings, heights)
 
 
 def faucet(rise: float, reach: float, thick: float) -> Shape:
     """Return a tap that stands at the origin and reaches towards +z."""
-    path = smooth([(0, 0, 0), (0, rise * 0.7, 0), (0, rise, reach * 0.3), (0, rise * 0.95, reach * 0.8), (0, rise * 0.75, reach)], 11)
-    grips = mirror(join([cylinder(thick * 1.2, rise * 0.25, 8), bar((0, rise * 0.25, 0), (rise * 0.2, rise * 0.3, 0), thick * 0.7)]).moved(rise * 0.45))
+    path = smooth(
+        [(0, 0, 0), (0, rise * 0.7, 0), (0, rise, reach * 0.3), (0, rise * 0.95, reach * 0.8), (0, rise * 0.75, reach)],
+        11,
+    )
+    grips = mirror(
+        join(
+            [cylinder(thick * 1.2, rise * 0.25, 8), bar((0, rise * 0.25, 0), (rise * 0.2, rise * 0.3, 0), thick * 0.7)]
+        ).moved(rise * 0.45)
+    )
     return join([tube(path, thick, 7), grips])
 
 
@@ -59,22 +74,31 @@ def bathtub(style: Style) -> Assembly:
     if variant == "block":
         hole = polygon(32, width / 2 * rim, length / 2 * rim, power)
         outer = polygon(32, width / 2, length / 2, 30)
-        made.add("tub", color, stack_rings([outer, outer, hole, hole * 0.9, hole * inner], [0, height, height, height * 0.5, 0.08]))
+        tub = stack_rings([outer, outer, hole, hole * 0.9, hole * inner], [0, height, height, height * 0.5, 0.08])
+        made.add("tub", color, tub)
     elif variant == "corner":
         width = length * 0.85
         hole = polygon(32, width / 2 * rim, length / 2 * rim, 2.5)
         outer = polygon(32, width / 2, length / 2, 3.5)
-        made.add("tub", color, stack_rings([outer, outer, hole, hole * 0.9, hole * inner], [0, height, height, height * 0.5, 0.1]))
+        tub = stack_rings([outer, outer, hole, hole * 0.9, hole * inner], [0, height, height, height * 0.5, 0.1])
+        made.add("tub", color, tub)
     else:
         outline = polygon(32, width / 2, length / 2, power)
         body = basin(outline, height, 0.07, style.real("foot_size", 0.55, 0.9), rim, inner)
         if variant in ("slipper", "clawfoot"):
             slope = style.real("back_rise", 0.0, 0.35) if variant == "clawfoot" else style.real("back_rise", 0.3, 0.6)
             share = (-body.vertices[:, 2] / length + 0.5).clip(0, 1) ** 2
-            body = Shape(body.vertices * np.stack([np.ones_like(share), 1 + slope * share, np.ones_like(share)], axis=1), body.faces)
+            body = Shape(
+                body.vertices * np.stack([np.ones_like(share), 1 + slope * share, np.ones_like(share)], axis=1),
+                body.faces,
+            )
         made.add("tub", color, body.moved(y=lift))
     if lift:
-        foot = tube(smooth([(0, lift * 1.5, 0), (0.03, lift * 0.8, 0.02), (0.0, 0.02, 0.03), (0.05, 0.0, 0.05)], 7), [0.03, 0.03, 0.025, 0.02, 0.02, 0.025, 0.02], 6)
+        foot = tube(
+            smooth([(0, lift * 1.5, 0), (0.03, lift * 0.8, 0.02), (0.0, 0.02, 0.03), (0.05, 0.0, 0.05)], 7),
+            [0.03, 0.03, 0.025, 0.02, 0.02, 0.025, 0.02],
+            6,
+        )
         made.add("leg", metal, mirror(mirror(foot.moved(width * 0.27, 0, length * 0.27), "z")))
     if style.flag("has_roll_rim", 0.3) and variant in ("oval", "clawfoot"):
         ring = polygon(32, width / 2 * (1 + rim) / 2, length / 2 * (1 + rim) / 2, power)
@@ -92,7 +116,9 @@ def bathtub(style: Style) -> Assembly:
 def sink(style: Style) -> Assembly:
     """Sink: pedestal, drop-in, double kitchen sink, vessel on a counter, wall-hung, or console on legs."""
     made = Assembly()
-    variant = style.choice("variant", {"drop_in": 3, "double": 1.5, "pedestal": 1.5, "vessel": 1.5, "console": 1, "vanity": 1.2})
+    variant = style.choice(
+        "variant", {"drop_in": 3, "double": 1.5, "pedestal": 1.5, "vessel": 1.5, "console": 1, "vanity": 1.2}
+    )
     color = style.color("basin_color", palette.CERAMIC, {"steel": palette.METAL["steel"]})
     metal, wood = style.color("faucet_color", palette.METAL), style.color("counter_color", palette.WOOD, palette.STONE)
     width, depth = style.real("width", 0.45, 0.8), style.real("depth", 0.36, 0.52)
@@ -100,7 +126,9 @@ def sink(style: Style) -> Assembly:
     power = style.real("squareness", 2.0, 12)
     rim, inner = style.real("rim", 0.78, 0.92), style.real("floor_size", 0.35, 0.75)
     outline = polygon(28, width / 2, depth / 2, power)
-    level = {"pedestal": 0.85, "console": 0.85, "vanity": 0.8, "vessel": 0.06}.get(variant, bowl) - (0 if variant == "vessel" else bowl)
+    level = {"pedestal": 0.85, "console": 0.85, "vanity": 0.8, "vessel": 0.06}.get(variant, bowl) - (
+        0 if variant == "vessel" else bowl
+    )
     body = basin(outline, bowl, 0.03, max(inner, rim - 0.25), rim, inner)
     if variant == "double":
         body = mirror(body.moved(width * 0.5))
@@ -110,30 +138,38 @@ def sink(style: Style) -> Assembly:
             made.add("counter", color, box(width * 0.42, 0.015, depth).moved(width * 0.71, bowl - 0.015), board)
     made.add("basin", color, body.moved(y=level))
     top = level + bowl
-    if variant in ("drop_in", "double") and style.flag("has_rim", 0.6):
+    if variant == "drop_in" and style.flag("has_rim", 0.6):
         edge = polygon(28, width / 2 * 1.06, depth / 2 * 1.08, 14)
-        hole = polygon(28, width / 2 * 0.97, depth / 2 * 0.97, power if variant != "double" else 10)
-        made.add("counter", color, stack_rings([edge, edge, hole, hole], [top - 0.015, top, top, top - 0.015]))
+        hole = polygon(28, width / 2 * 0.97, depth / 2 * 0.97, power)
+        made.add("counter", color, rim_ring(edge, hole, top - 0.015, top))
     _under_sink(style, made, variant, (width, depth, level), (color, wood, metal))
     if style.flag("has_faucet", 0.65):
         tap = faucet(style.real("faucet_height", 0.1, 0.32), style.real("faucet_reach", 0.1, 0.22), 0.012)
         made.add("faucet", metal, tap.moved(y=top, z=-depth / 2 * 0.92))
     if style.flag("has_splash_back", 0.2):
-        made.add("counter", color, box(width, style.real("splash_height", 0.08, 0.25), 0.025).moved(y=top - 0.01, z=-depth / 2))
+        counter = box(width, style.real("splash_height", 0.08, 0.25), 0.025).moved(y=top - 0.01, z=-depth / 2)
+        made.add("counter", color, counter)
     return made
 
 
-def _under_sink(style: Style, made: Assembly, variant: str, size: tuple[float, float, float], colors: tuple[Color, Color, Color]) -> None:
+def _under_sink(
+    style: Style, made: Assembly, variant: str, size: tuple[float, float, float], colors: tuple[Color, Color, Color]
+) -> None:
     width, depth, level = size
     color, wood, metal = colors
     if variant == "pedestal":
-        made.add("pedestal", color, stack_rings([polygon(18, r * width, r * width * 0.9) for r in (0.24, 0.14, 0.12, 0.26)], [0, level * 0.12, level * 0.6, level + 0.03]))
+        pedestal = stack_rings(
+            [polygon(18, r * width, r * width * 0.9) for r in (0.24, 0.14, 0.12, 0.26)],
+            [0, level * 0.12, level * 0.6, level + 0.03],
+        )
+        made.add("pedestal", color, pedestal)
     elif variant == "console":
         made.add("leg", metal, four_legs(width * 0.95, depth * 0.9, level + 0.08, 0.016, 0.0, True))
         made.add("leg", metal, tube([(0, level, 0), (0, level - 0.15, 0), (0, level - 0.15, -depth / 2)], 0.02, 7))
     elif variant == "vanity":
         made.add("counter", wood, box(width * 1.08, level + 0.02, depth * 1.05))
-        made.add("door", tinted(wood, 0.85), mirror(box(width * 0.46, level * 0.8, 0.02).moved(width * 0.25, level * 0.08, depth * 0.525)))
+        door = mirror(box(width * 0.46, level * 0.8, 0.02).moved(width * 0.25, level * 0.08, depth * 0.525))
+        made.add("door", tinted(wood, 0.85), door)
     elif variant == "vessel":
         long = width * style.real("counter_length", 1.3, 2.2)
         made.add("counter", wood, box(long, 0.06, depth * 1.25))
@@ -145,8 +181,19 @@ def toilet(style: Style) -> Assembly:
     """Toilet: with a tank, one-piece, wall-hung, or squat; lid open or shut."""
     made = Assembly()
     variant = style.choice("variant", {"tank": 5, "one_piece": 1.5, "wall_hung": 0.8, "high_tank": 0.3})
-    color = style.color("bowl_color", {"white porcelain": (244, 244, 240), "ivory": (234, 224, 200), "grey": (190, 192, 192), "pink": (226, 190, 190)})
-    seat_color, metal = style.color("seat_color", {"white": (236, 236, 234), "black": (40, 40, 42), "oak": palette.WOOD["oak"]}), style.color("fitting_color", palette.METAL)
+    color = style.color(
+        "bowl_color",
+        {
+            "white porcelain": (244, 244, 240),
+            "ivory": (234, 224, 200),
+            "grey": (190, 192, 192),
+            "pink": (226, 190, 190),
+        },
+    )
+    seat_color = style.color(
+        "seat_color", {"white": (236, 236, 234), "black": (40, 40, 42), "oak": palette.WOOD["oak"]}
+    )
+    metal = style.color("fitting_color", palette.METAL)
     width, length = style.real("width", 0.34, 0.42), style.real("length", 0.44, 0.56)
     height = style.real("height", 0.36, 0.44)
     egg = polygon(28, width / 2, length / 2, 2.2)
@@ -156,11 +203,15 @@ def toilet(style: Style) -> Assembly:
     rings = [egg * foot + back, egg * waist + back, egg * 0.9, egg, egg * 0.74, egg * 0.3 + back * 0.3]
     levels = [0, height * 0.4, height * 0.8, height, height, height * 0.55]
     if variant == "wall_hung":
-        rings[0], rings[1], levels[0], levels[1] = egg * 0.5 + back, egg * 0.8 + back * 0.4, height * 0.35, height * 0.55
+        rings[0] = egg * 0.5 + back
+        rings[1] = egg * 0.8 + back * 0.4
+        levels[0] = height * 0.35
+        levels[1] = height * 0.55
     made.add("bowl", color, stack_rings(rings, levels))
     if variant != "wall_hung":
-        made.add("bowl", color, box(width * 0.6, height * style.real("rear_height", 0.6, 1.0), length * 0.5).moved(z=-length * 0.42))
-    made.add("seat", seat_color, stack_rings([egg, egg, egg * 0.66, egg * 0.66], [height, height + 0.025, height + 0.025, height]))
+        bowl = box(width * 0.6, height * style.real("rear_height", 0.6, 1.0), length * 0.5).moved(z=-length * 0.42)
+        made.add("bowl", color, bowl)
+    made.add("seat", seat_color, rim_ring(egg, egg * 0.66, height, height + 0.025))
     lid = stack_rings([egg, egg * 1.01, egg * 0.95], [0, 0.015, 0.03])
     if style.flag("has_open_lid", 0.4):
         lid = lid.moved(z=length / 2).turned("x", -style.real("lid_deg", 85, 105)).moved(y=height + 0.03, z=-length / 2)
@@ -168,6 +219,14 @@ def toilet(style: Style) -> Assembly:
         lid = lid.moved(y=height + 0.025)
     if style.flag("has_lid", 0.85):
         made.add("lid", seat_color, lid)
+    _tank(style, made, variant, (width, length, height), (color, metal))
+    return made
+
+
+def _tank(
+    style: Style, made: Assembly, variant: str, size: tuple[float, float, float], colors: tuple[Color, Color]
+) -> None:
+    (width, length, height), (color, metal) = size, colors
     tank_width, tank_depth = width * style.real("tank_width", 0.95, 1.3), style.real("tank_depth", 0.16, 0.22)
     rear = -length / 2 - tank_depth / 2 + 0.02
     low, tall = height * (1.0 if variant == "tank" else 0.3), style.real("tank_height", 0.28, 0.42)
@@ -177,8 +236,14 @@ def toilet(style: Style) -> Assembly:
         low = 1.5
         made.add("tank", metal, bar((0, height, rear), (0, low, rear), 0.02))
     if variant != "wall_hung":
-        made.add("tank", color, box(tank_width, tall, tank_depth, 0.02).moved(y=low, z=rear), box(tank_width * 1.06, 0.03, tank_depth * 1.1, 0.01).moved(y=low + tall, z=rear))
-        made.add("handle", metal, box(0.06, 0.015, 0.02).moved(-tank_width * 0.35, low + tall * 0.8, rear + tank_depth / 2))
+        made.add(
+            "tank",
+            color,
+            box(tank_width, tall, tank_depth, 0.02).moved(y=low, z=rear),
+            box(tank_width * 1.06, 0.03, tank_depth * 1.1, 0.01).moved(y=low + tall, z=rear),
+        )
+        made.add(
+            "handle", metal, box(0.06, 0.015, 0.02).moved(-tank_width * 0.35, low + tall * 0.8, rear + tank_depth / 2)
+        )
     elif style.flag("has_wall_plate", 0.5):
         made.add("tank", color, box(width * 1.4, 1.0, 0.1).moved(z=-length / 2 - 0.03))
-    return made

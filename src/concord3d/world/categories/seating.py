@@ -22,7 +22,6 @@ from concord3d.world.grammar import (
     smooth,
     span,
     stack_rings,
-    torus,
     tube,
 )
 
@@ -173,34 +172,63 @@ def _chair_base(style: Style, made: Assembly, variant: str, color: Color, size: 
     thin = style.real("leg_thickness", 0.013, 0.028)
     x, z = width / 2 - thin, depth / 2 - thin
     if variant == "swivel":
-        made.add("leg", color, star_base(style.real("base_radius", 0.25, 0.36), height, style.whole("num_base_arms", 4, 5), style.flag("has_casters", 0.8)))
+        leg = star_base(
+            style.real("base_radius", 0.25, 0.36),
+            height,
+            style.whole("num_base_arms", 4, 5),
+            style.flag("has_casters", 0.8),
+        )
+        made.add("leg", color, leg)
     elif variant == "pedestal":
         made.add("leg", color, frustum(width * 0.42, 0.03, 0.05), cylinder(0.035, height, 12))
     elif variant == "sled":
         side = tube([(x, height, z), (x, thin, z), (x, thin, -z), (x, height, -z)], thin, 6)
         made.add("leg", color, mirror(side))
     elif variant == "cantilever":
-        path = [(x, height, -z), (x, height, z), (x, height * 0.5, z + 0.03), (x, thin, z), (x, thin, -z), (0, thin, -z)]
+        path = [
+            (x, height, -z),
+            (x, height, z),
+            (x, height * 0.5, z + 0.03),
+            (x, thin, z),
+            (x, thin, -z),
+            (0, thin, -z),
+        ]
         made.add("leg", color, mirror(tube(path, thin, 6)))
     elif variant == "rocking":
         made.add("leg", color, four_legs(width, depth, height, thin))
         rocker = [(x, 0.09, -z - 0.22), (x, 0.01, -z * 0.4), (x, 0.0, z * 0.4), (x, 0.07, z + 0.16)]
         made.add("leg", color, mirror(tube(smooth(rocker, 12), thin, 6)))
     elif variant == "folding":
-        made.add("leg", color, mirror(join([bar((x, height, -z), (x, 0, z), thin, sides=6), bar((x, height, z), (x, 0, -z), thin, sides=6)])), bar((-x, thin, z), (x, thin, z), thin, sides=6))
+        made.add(
+            "leg",
+            color,
+            mirror(
+                join([bar((x, height, -z), (x, 0, z), thin, sides=6), bar((x, height, z), (x, 0, -z), thin, sides=6)])
+            ),
+            bar((-x, thin, z), (x, thin, z), thin, sides=6),
+        )
     else:
         splay = style.real("splay", 0, 0.08) if style.flag("has_splayed_legs", 0.4) else 0.0
         made.add("leg", color, four_legs(width, depth, height, thin, splay, style.flag("has_round_legs", 0.5)))
         if style.flag("has_stretchers", 0.35):
-            made.add("leg", color, stretchers(width, depth, height * style.real("stretcher_level", 0.3, 0.6), thin * 0.6))
+            made.add(
+                "leg", color, stretchers(width, depth, height * style.real("stretcher_level", 0.3, 0.6), thin * 0.6)
+            )
 
 
 def _armchair(style: Style, made: Assembly, cover: Color, frame: Color, width: float, depth: float) -> Assembly:
     width, depth, arm = width * 1.2, depth * 1.25, style.real("arm_width", 0.08, 0.18)
     foot, seat = style.real("foot_height", 0.03, 0.2), style.real("cushion_height", 0.12, 0.2)
     body, top = 0.22, style.real("arm_top", 0.12, 0.28)
-    made.add("seat", cover, box(width, body, depth, 0.02).moved(y=foot), cushion(width, seat, depth).moved(y=foot + body * 0.8))
-    arm_shape = cushion(arm, body + top, depth) if style.flag("has_round_arms", 0.5) else box(arm, body + top, depth, 0.02)
+    made.add(
+        "seat",
+        cover,
+        box(width, body, depth, 0.02).moved(y=foot),
+        cushion(width, seat, depth).moved(y=foot + body * 0.8),
+    )
+    arm_shape = (
+        cushion(arm, body + top, depth) if style.flag("has_round_arms", 0.5) else box(arm, body + top, depth, 0.02)
+    )
     made.add("arm", tinted(cover, 0.92), mirror(arm_shape.moved(x=(width + arm) / 2, y=foot)))
     back_height = style.real("back_rise", 0.45, 0.8)
     back = box(width + 2 * arm, back_height + body, 0.16, 0.04).turned("x", -style.real("back_tilt", 0, 12))

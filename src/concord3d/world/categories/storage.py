@@ -7,7 +7,18 @@ import numpy as np
 from concord3d.world import palette
 from concord3d.world.categories.seating import four_legs
 from concord3d.world.categories.style import Assembly, Color, Style, tinted
-from concord3d.world.grammar import Shape, bar, box, cylinder, ellipsoid, frustum, join, linear_array, mirror, span, tube
+from concord3d.world.grammar import (
+    Shape,
+    bar,
+    box,
+    ellipsoid,
+    frustum,
+    join,
+    linear_array,
+    mirror,
+    span,
+    tube,
+)
 
 Size = tuple[float, float, float]
 
@@ -41,10 +52,15 @@ def handle(kind: str, x: float, y: float, z: float, size: float, upright: bool =
 
 
 def fronts(
-    style: Style, made: Assembly, area: tuple[float, float, float, float], z: float, grid: tuple[int, int], kind: str,
+    style: Style,
+    made: Assembly,
+    area: tuple[float, float, float, float],
+    z: float,
+    grid: tuple[int, int],
+    kind: str,
     colors: tuple[Color, Color],
 ) -> None:
-    """Fill the rectangle (x0, x1, y0, y1) in front of plane z with ``grid`` = (columns, rows) drawers or doors."""  # fmt: skip
+    """Fill the rectangle (x0, x1, y0, y1) in front of plane z with ``grid`` = (columns, rows) drawers or doors."""
     left, right, low, high = area
     columns, rows = grid
     step_x, step_y = (right - left) / columns, (high - low) / rows
@@ -78,7 +94,8 @@ def feet(style: Style, made: Assembly, size: Size, color: Color, high: float = 0
     height = style.real("base_height", 0.04, high)
     if kind == "legs":
         splay = style.real("splay", 0, 0.04)
-        made.add("leg", color, four_legs(size[0] * 0.94, size[2] * 0.9, height, 0.025, splay, style.flag("has_round_legs", 0.5)))
+        leg = four_legs(size[0] * 0.94, size[2] * 0.9, height, 0.025, splay, style.flag("has_round_legs", 0.5))
+        made.add("leg", color, leg)
     else:
         made.add("leg", color, box(size[0] * 0.94, height, size[2] * 0.9))
     return height
@@ -97,7 +114,9 @@ def books(style: Style, left: float, right: float, height: float, depth: float) 
     return found
 
 
-def _open_shelves(style: Style, made: Assembly, size: Size, levels: int, base: float, thick: float, filled: float) -> None:
+def _open_shelves(
+    style: Style, made: Assembly, size: Size, levels: int, base: float, thick: float, filled: float
+) -> None:
     width, height, depth = size
     step = (height - thick) / levels
     columns = style.whole("num_columns", 1, 3) if width > 0.9 else 1
@@ -109,7 +128,9 @@ def _open_shelves(style: Style, made: Assembly, size: Size, levels: int, base: f
         for column in range(columns):
             left, right = -width / 2 + column * width / columns, -width / 2 + (column + 1) * width / columns
             if column:
-                made.add("board", color, span((left - thick / 2, left + thick / 2), (y, y + step), (-depth / 2, depth / 2)))
+                made.add(
+                    "board", color, span((left - thick / 2, left + thick / 2), (y, y + step), (-depth / 2, depth / 2))
+                )
             if style.rng.random() < filled:
                 for shade, book in books(style, left + thick, right - thick, step - thick, depth * 0.8):
                     made.add("book", shade, book.moved(y=y + thick))
@@ -130,12 +151,22 @@ def bookshelf(style: Style) -> Assembly:
         made.add("post", style.color("post_color", palette.METAL, palette.WOOD), four_legs(width, depth, height, 0.02))
     elif variant == "ladder":
         side = bar((width / 2, base, depth), (width / 2, base + height, -depth / 2), 0.025, sides=4)
-        made.add("post", wood, mirror(side), mirror(bar((width / 2, base, -depth / 2), (width / 2, base + height, -depth / 2), 0.025, sides=4)))
+        made.add(
+            "post",
+            wood,
+            mirror(side),
+            mirror(bar((width / 2, base, -depth / 2), (width / 2, base + height, -depth / 2), 0.025, sides=4)),
+        )
     else:
         made.add("board", wood, carcass(size, thick, back=variant == "case").moved(y=base))
     _open_shelves(style, made, size, levels, base, thick, filled)
     if variant in ("rack", "ladder"):
-        made.add("shelf", wood, box(width, thick, depth).moved(y=base + height - thick), box(width, thick, depth).moved(y=base + 0.02))
+        made.add(
+            "shelf",
+            wood,
+            box(width, thick, depth).moved(y=base + height - thick),
+            box(width, thick, depth).moved(y=base + 0.02),
+        )
     if variant == "case" and style.flag("has_lower_doors", 0.25):
         z = depth / 2
         fronts(style, made, (-width / 2, width / 2, base, base + height * 0.3), z, (2, 1), "door", (wood, palette.DARK))
@@ -159,13 +190,22 @@ def shelf(style: Style) -> Assembly:
     if variant == "rack":
         made.add("post", frame, four_legs(width, depth, height + thick, 0.015))
         if style.flag("has_braces", 0.4):
-            made.add("post", frame, mirror(bar((width / 2, 0, -depth / 2), (width / 2, height, depth / 2), 0.008, sides=4)))
+            made.add(
+                "post", frame, mirror(bar((width / 2, 0, -depth / 2), (width / 2, height, depth / 2), 0.008, sides=4))
+            )
     elif variant == "wall":
-        bracket = join([bar((0, -0.12, -depth / 2), (0, 0, depth * 0.35), 0.012, sides=4), bar((0, -0.14, -depth / 2), (0, 0, -depth / 2), 0.014, sides=4)])
+        bracket = join(
+            [
+                bar((0, -0.12, -depth / 2), (0, 0, depth * 0.35), 0.012, sides=4),
+                bar((0, -0.14, -depth / 2), (0, 0, -depth / 2), 0.014, sides=4),
+            ]
+        )
         made.add("post", frame, linear_array(mirror(bracket.moved(width * 0.36)), levels, y=step))
     else:
         columns = style.whole("num_columns", 2, 4)
-        made.add("board", color, linear_array(box(thick, height, depth).moved(-width / 2), columns + 1, x=width / columns))
+        made.add(
+            "board", color, linear_array(box(thick, height, depth).moved(-width / 2), columns + 1, x=width / columns)
+        )
         if style.flag("has_back", 0.5):
             made.add("board", tinted(color, 0.9), box(width, height, 0.01).moved(z=-depth / 2))
     for level in range(count - (variant != "wall")):
@@ -201,16 +241,23 @@ def dresser(style: Style) -> Assembly:
     made = Assembly()
     variant = style.choice("variant", {"tall": 3, "double": 2.5, "mirror": 1.2, "mixed": 1})
     wide = {"tall": 0.75, "double": 1.4, "mirror": 1.3, "mixed": 1.1}[variant]
-    size = (wide * style.real("width", 0.85, 1.2), (1.15 if variant == "tall" else 0.85) * style.real("height", 0.85, 1.15), style.real("depth", 0.4, 0.58))
+    size = (
+        wide * style.real("width", 0.85, 1.2),
+        (1.15 if variant == "tall" else 0.85) * style.real("height", 0.85, 1.15),
+        style.real("depth", 0.4, 0.58),
+    )
     columns = 1 if variant == "tall" else style.whole("num_columns", 2, 3)
     top = _chest(style, made, size, (columns, style.whole("num_rows", 3, 6)), "drawer", style.real("overhang", 0, 0.06))
     if variant == "mirror":
         frame = style.color("mirror_frame_color", palette.WOOD)
         wide, tall = size[0] * style.real("mirror_width", 0.5, 0.9), style.real("mirror_height", 0.5, 0.9)
         made.add("mirror", frame, box(wide, tall, 0.04, 0.01).moved(y=top, z=-size[2] * 0.4))
-        made.add("mirror", palette.GLASS["clear glass"], box(wide * 0.86, tall * 0.84, 0.045).moved(y=top + tall * 0.08, z=-size[2] * 0.39))
+        mirror = box(wide * 0.86, tall * 0.84, 0.045).moved(y=top + tall * 0.08, z=-size[2] * 0.39)
+        made.add("mirror", palette.GLASS["clear glass"], mirror)
     if variant == "mixed":
-        made.add("door", style.color("door_color", palette.WOOD), box(size[0] * 0.3, size[1] * 0.9, 0.05).moved(size[0] * 0.34, top - 0.03 - size[1] * 0.95, size[2] / 2))
+        door_color = style.color("door_color", palette.WOOD)
+        door = box(size[0] * 0.3, size[1] * 0.9, 0.05).moved(size[0] * 0.34, top - 0.03 - size[1] * 0.95, size[2] / 2)
+        made.add("door", door_color, door)
     if style.flag("has_clutter", 0.2):
         _things(style, made, size[0], size[2] * 0.5, top, 0.3)
     return made
@@ -239,7 +286,8 @@ def night_stand(style: Style) -> Assembly:
             if style.flag("has_low_shelf", 0.45):
                 made.add("shelf", wood, box(width * 0.94, 0.02, depth * 0.94).moved(y=low * 0.3))
         else:
-            made.add("body", wood, carcass((width, low - foot + 0.02, depth), 0.025, style.flag("has_back", 0.7)).moved(y=foot))
+            body = carcass((width, low - foot + 0.02, depth), 0.025, style.flag("has_back", 0.7)).moved(y=foot)
+            made.add("body", wood, body)
             made.add("leg", wood, four_legs(width, depth, foot + 0.01, 0.025))
         made.add("top", wood, box(width + over, 0.025, depth + over, 0.006).moved(y=height))
         top = height + 0.025

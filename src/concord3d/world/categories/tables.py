@@ -5,7 +5,7 @@ from __future__ import annotations
 from concord3d.world import palette
 from concord3d.world.categories.seating import four_legs, plate, stretchers
 from concord3d.world.categories.storage import carcass, fronts
-from concord3d.world.categories.style import Assembly, Style
+from concord3d.world.categories.style import Assembly, Color, Style
 from concord3d.world.grammar import bar, box, cylinder, frustum, join, mirror, polygon, radial_array
 
 
@@ -21,7 +21,9 @@ def table(style: Style) -> Assembly:
     surface = style.color("top_color", palette.WOOD, palette.GLASS, palette.STONE)
     frame = style.color("base_color", palette.WOOD, palette.METAL)
     power = {"rectangle": 40.0, "rounded": 6.0, "round": 2.0, "oval": 2.0}[form]
-    outline = polygon(4, long * 0.7071, short * 0.7071) if form == "rectangle" else polygon(28, long / 2, short / 2, power)
+    outline = (
+        polygon(4, long * 0.7071, short * 0.7071) if form == "rectangle" else polygon(28, long / 2, short / 2, power)
+    )
     made.add("top", surface, plate(outline, thickness).moved(y=height - thickness))
     leg = height - thickness
     thin = style.real("leg_thickness", 0.018, 0.05)
@@ -45,8 +47,18 @@ def table(style: Style) -> Assembly:
     elif base == "slab":
         made.add("leg", frame, mirror(box(thin * 2, leg, depth * 0.9).moved(x=width * 0.45)))
     elif base == "cross":
-        side = join([bar((0, 0, -depth / 2), (0, leg, depth / 2), thin, sides=4), bar((0, 0, depth / 2), (0, leg, -depth / 2), thin, sides=4)])
-        made.add("leg", frame, mirror(side.moved(x=width * 0.42)), bar((-width * 0.42, leg / 2, 0), (width * 0.42, leg / 2, 0), thin * 0.7, sides=4))
+        side = join(
+            [
+                bar((0, 0, -depth / 2), (0, leg, depth / 2), thin, sides=4),
+                bar((0, 0, depth / 2), (0, leg, -depth / 2), thin, sides=4),
+            ]
+        )
+        made.add(
+            "leg",
+            frame,
+            mirror(side.moved(x=width * 0.42)),
+            bar((-width * 0.42, leg / 2, 0), (width * 0.42, leg / 2, 0), thin * 0.7, sides=4),
+        )
     else:
         post = join([box(thin * 2, leg, thin * 3), box(thin * 2, thin * 2, depth * 0.8), cylinder(thin, leg, 8)])
         made.add("leg", frame, mirror(post.moved(x=width * 0.35)))
@@ -58,7 +70,9 @@ def table(style: Style) -> Assembly:
 def desk(style: Style) -> Assembly:
     """Desk: pedestal desk, writing desk, L-shaped, with hutch, secretary or computer desk."""
     made = Assembly()
-    variant = style.choice("variant", {"one_pedestal": 2.5, "two_pedestals": 2.5, "writing": 1.5, "corner": 1.2, "hutch": 1.3, "panel": 1})
+    variant = style.choice(
+        "variant", {"one_pedestal": 2.5, "two_pedestals": 2.5, "writing": 1.5, "corner": 1.2, "hutch": 1.3, "panel": 1}
+    )
     wood, metal = style.color("body_color", palette.WOOD), style.color("handle_color", palette.METAL)
     width, depth = style.real("width", 1.0, 1.7), style.real("depth", 0.5, 0.85)
     height, thick = style.real("height", 0.68, 0.8), style.real("top_thickness", 0.02, 0.06)
@@ -81,7 +95,15 @@ def desk(style: Style) -> Assembly:
         made.add("leg", wood, four_legs(width * 0.96, depth * 0.94, low, thin, 0.0, style.flag("has_round_legs", 0.4)))
         share = style.real("drawer_height", 0.08, 0.2)
         made.add("pedestal", wood, box(width * 0.9, share, depth * 0.85).moved(y=low - share))
-        fronts(style, made, (-width * 0.45, width * 0.45, low - share, low), depth * 0.43, (style.whole("num_columns", 1, 3), 1), "drawer", (wood, metal))
+        fronts(
+            style,
+            made,
+            (-width * 0.45, width * 0.45, low - share, low),
+            depth * 0.43,
+            (style.whole("num_columns", 1, 3), 1),
+            "drawer",
+            (wood, metal),
+        )
     elif len(sides) == 1:
         x = -sides[0] * (width / 2 - thin)
         if style.flag("has_side_panel", 0.5):
@@ -93,19 +115,33 @@ def desk(style: Style) -> Assembly:
     if variant != "writing" and style.flag("has_modesty_panel", 0.6):
         tall = low * style.real("panel_height", 0.4, 0.9)
         made.add("panel", wood, box(width * 0.94, tall, 0.02).moved(y=low - tall, z=-depth * 0.42))
-    if variant == "corner":
-        reach, x = style.real("wing_length", 0.6, 1.1), -sides[0] * (width / 2 - depth * 0.4)
-        made.add("top", wood, box(depth * 0.8, thick, reach).moved(x, low, depth / 2 + reach / 2))
-        made.add("leg", wood, four_legs(depth * 0.8, reach, low, thin).moved(x, 0, depth / 2 + reach / 2))
-    if variant == "hutch":
-        rise, deep = style.real("hutch_height", 0.35, 0.9), depth * 0.4
-        made.add("hutch", wood, carcass((width, rise, deep), 0.025, style.flag("has_back", 0.6)).moved(y=height, z=-depth * 0.28))
-        made.add("hutch", wood, box(width, 0.02, deep).moved(y=height + rise * 0.55, z=-depth * 0.28))
+    _desk_extension(style, made, variant, (width, depth, low, thick), sides[0] if sides else 1, wood)
     if style.flag("has_clutter", 0.25):
         clutter(style, made, (width * 0.6, depth * 0.4), height)
     if style.flag("has_screen", 0.12):
-        made.add("item", palette.SCREEN, box(0.45, 0.3, 0.04).moved(y=height + 0.1, z=-depth * 0.2), box(0.2, 0.1, 0.12).moved(y=height, z=-depth * 0.22))
+        made.add(
+            "item",
+            palette.SCREEN,
+            box(0.45, 0.3, 0.04).moved(y=height + 0.1, z=-depth * 0.2),
+            box(0.2, 0.1, 0.12).moved(y=height, z=-depth * 0.22),
+        )
     return made
+
+
+def _desk_extension(
+    style: Style, made: Assembly, variant: str, size: tuple[float, float, float, float], side: int, wood: Color
+) -> None:
+    width, depth, low, thick = size
+    height = low + thick
+    if variant == "corner":
+        reach, x = style.real("wing_length", 0.6, 1.1), -side * (width / 2 - depth * 0.4)
+        made.add("top", wood, box(depth * 0.8, thick, reach).moved(x, low, depth / 2 + reach / 2))
+        made.add("leg", wood, four_legs(depth * 0.8, reach, low, 0.03).moved(x, 0, depth / 2 + reach / 2))
+    if variant == "hutch":
+        rise, deep = style.real("hutch_height", 0.35, 0.9), depth * 0.4
+        hutch = carcass((width, rise, deep), 0.025, style.flag("has_back", 0.6)).moved(y=height, z=-depth * 0.28)
+        made.add("hutch", wood, hutch)
+        made.add("hutch", wood, box(width, 0.02, deep).moved(y=height + rise * 0.55, z=-depth * 0.28))
 
 
 def clutter(style: Style, made: Assembly, area: tuple[float, float], height: float) -> None:

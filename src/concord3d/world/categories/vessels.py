@@ -8,7 +8,7 @@ import numpy as np
 
 from concord3d.world import palette
 from concord3d.world.categories.plants import foliage
-from concord3d.world.categories.style import Assembly, Style, tinted
+from concord3d.world.categories.style import Assembly, Color, Style, tinted
 from concord3d.world.grammar import (
     Shape,
     box,
@@ -42,7 +42,8 @@ def bottle(style: Style) -> Assembly:
     """Bottle: wine, beer, soda, jar-like, flask or spray bottle, with cap and label."""
     made = Assembly()
     variant = style.choice("variant", {"wine": 3, "beer": 3, "soda": 1.5, "jug": 1.2, "square": 1, "pump": 0.6})
-    color, cap = style.color("body_color", palette.GLASS, palette.PLASTIC), style.color("cap_color", palette.METAL, palette.PLASTIC)
+    color = style.color("body_color", palette.GLASS, palette.PLASTIC)
+    cap = style.color("cap_color", palette.METAL, palette.PLASTIC)
     height, radius = style.real("height", 0.2, 0.34), style.real("radius_ratio", 0.1, 0.2)
     radius *= height * {"jug": 1.5, "square": 1.15}.get(variant, 1.0)
     shoulder = style.real("shoulder", 0.45, 0.68) + (0.1 if variant in ("jug", "pump") else 0)
@@ -50,7 +51,16 @@ def bottle(style: Style) -> Assembly:
     slope = style.real("slope", 0.08, 0.2)
     waist = style.real("waist", 0.8, 1.0) if variant == "soda" else 1.0
     top = min(0.96, shoulder + slope)
-    points = [(0.92, 0.0), (1, 0.04), (waist, shoulder * 0.5), (1, shoulder * 0.93), (0.9, shoulder + slope * 0.2), (neck * 1.1, top), (neck, top + (1 - top) * 0.3), (neck, 1.0)]
+    points = [
+        (0.92, 0.0),
+        (1, 0.04),
+        (waist, shoulder * 0.5),
+        (1, shoulder * 0.93),
+        (0.9, shoulder + slope * 0.2),
+        (neck * 1.1, top),
+        (neck, top + (1 - top) * 0.3),
+        (neck, 1.0),
+    ]
     profile = _profile(points, radius, height, 26)
     if variant == "square":
         outline = polygon(24, 1, style.real("flatness", 0.5, 1.0), 8)
@@ -58,21 +68,46 @@ def bottle(style: Style) -> Assembly:
     else:
         body = lathe(np.concatenate([[[0, 0]], profile, [[0, height]]]), 24)
     made.add("body", color, body)
-    rim = radius * neck
-    if variant == "pump":
-        made.add("cap", cap, cylinder(rim * 1.1, height * 0.08, 14).moved(y=height), cylinder(rim * 0.3, height * 0.16, 8).moved(y=height))
-        made.add("cap", cap, tube([(0, height * 1.16, 0), (0, height * 1.16, radius * 0.9), (0, height * 1.12, radius)], rim * 0.3, 6))
-    elif style.flag("has_cap", 0.6):
-        made.add("cap", cap, cylinder(rim * 1.15, height * style.real("cap_height", 0.03, 0.1), 16).moved(y=height * 0.985))
-    else:
-        made.add("cap", tinted(color, 0.8), torus(rim * 1.05, rim * 0.18, segments=16, sides=6).moved(y=height * 0.97))
+    _closure(style, made, variant, (height, radius, radius * neck), (color, cap))
     if style.flag("has_label", 0.5) and variant != "square":
         low, high = shoulder * 0.2 * height, shoulder * 0.8 * height
-        made.add("label", style.color("label_color", palette.CARDBOARD, palette.PLASTIC), frustum(radius * 1.015, radius * 1.015, high - low, 24).moved(y=low))
+        label_color = style.color("label_color", palette.CARDBOARD, palette.PLASTIC)
+        label = frustum(radius * 1.015, radius * 1.015, high - low, 24).moved(y=low)
+        made.add("label", label_color, label)
     if variant == "jug" and style.flag("has_handle", 0.5):
-        path = smooth([(radius * neck, height * 0.95, 0), (radius * 1.1, height * 0.85, 0), (radius * 0.95, height * shoulder, 0)], 8)
+        path = smooth(
+            [
+                (radius * neck, height * 0.95, 0),
+                (radius * 1.1, height * 0.85, 0),
+                (radius * 0.95, height * shoulder, 0),
+            ],
+            8,
+        )
         made.add("handle", color, tube(path, height * 0.02, 6))
     return made
+
+
+def _closure(
+    style: Style, made: Assembly, variant: str, size: tuple[float, float, float], colors: tuple[Color, Color]
+) -> None:
+    (height, radius, rim), (color, cap) = size, colors
+    if variant == "pump":
+        made.add(
+            "cap",
+            cap,
+            cylinder(rim * 1.1, height * 0.08, 14).moved(y=height),
+            cylinder(rim * 0.3, height * 0.16, 8).moved(y=height),
+        )
+        cap_shape = tube(
+            [(0, height * 1.16, 0), (0, height * 1.16, radius * 0.9), (0, height * 1.12, radius)], rim * 0.3, 6
+        )
+        made.add("cap", cap, cap_shape)
+    elif style.flag("has_cap", 0.6):
+        made.add(
+            "cap", cap, cylinder(rim * 1.15, height * style.real("cap_height", 0.03, 0.1), 16).moved(y=height * 0.985)
+        )
+    else:
+        made.add("cap", tinted(color, 0.8), torus(rim * 1.05, rim * 0.18, segments=16, sides=6).moved(y=height * 0.97))
 
 
 def bowl(style: Style) -> Assembly:
@@ -82,10 +117,18 @@ def bowl(style: Style) -> Assembly:
     color = style.color("outside_color", palette.CERAMIC, palette.WOOD, palette.METAL)
     inside = style.color("foot_color", palette.CERAMIC)
     radius = style.real("radius", 0.07, 0.2)
-    depth = radius * {"flat": 0.45, "round": 0.85, "straight": 0.75}.get(variant, 0.65) * style.real("depth", 0.75, 1.25)
+    depth = (
+        radius * {"flat": 0.45, "round": 0.85, "straight": 0.75}.get(variant, 0.65) * style.real("depth", 0.75, 1.25)
+    )
     bottom = style.real("bottom", 0.3, 0.55)
     wall = radius * style.real("wall", 0.03, 0.09)
-    mid = {"round": (0.86, 0.4), "flat": (0.85, 0.4), "straight": (0.93, 0.25), "flared": (0.62, 0.4), "square": (0.86, 0.35)}[variant]
+    mid = {
+        "round": (0.86, 0.4),
+        "flat": (0.85, 0.4),
+        "straight": (0.93, 0.25),
+        "flared": (0.62, 0.4),
+        "square": (0.86, 0.35),
+    }[variant]
     profile = _profile([(bottom, 0.0), (mid[0] * 0.84, mid[1] * 0.4), mid, (1, 1)], radius, depth)
     body = hollow(profile, wall)
     if variant == "square":
@@ -96,13 +139,20 @@ def bowl(style: Style) -> Assembly:
     foot = style.real("foot_height", 0.02, 0.2) * radius if style.flag("has_foot", 0.5) else 0.0
     made.add("body", color, body.moved(y=foot))
     if foot:
-        made.add("foot", inside, frustum(radius * bottom * style.real("foot_flare", 0.9, 1.3), radius * bottom * 0.9, foot + wall, 24))
+        foot_shape = frustum(
+            radius * bottom * style.real("foot_flare", 0.9, 1.3), radius * bottom * 0.9, foot + wall, 24
+        )
+        made.add("foot", inside, foot_shape)
     if style.flag("has_rim", 0.3):
         made.add("rim", inside, torus(radius, wall * 0.8, segments=28, sides=6).moved(y=foot + depth))
     if style.flag("has_content", 0.1):
         for _ in range(style.whole("num_fruit", 2, 5)):
             size = radius * 0.28
-            made.add("content", style.color("fruit_color", palette.FLOWER), ellipsoid(size, size, size, 6, 10).moved(style.jitter(radius * 0.4), foot + depth * 0.6, style.jitter(radius * 0.4)))
+            content_color = style.color("fruit_color", palette.FLOWER)
+            content = ellipsoid(size, size, size, 6, 10).moved(
+                style.jitter(radius * 0.4), foot + depth * 0.6, style.jitter(radius * 0.4)
+            )
+            made.add("content", content_color, content)
     return made
 
 
@@ -123,18 +173,41 @@ def cup(style: Style) -> Assembly:
     body = hollow(_profile(points, radius, height, 10), wall)
     made.add("body", color, body.moved(y=lift))
     if variant == "goblet":
-        made.add("foot", color, frustum(radius * 0.16, radius * 0.13, lift + wall, 12), frustum(radius * 0.8, radius * 0.15, height * 0.09, 24))
+        made.add(
+            "foot",
+            color,
+            frustum(radius * 0.16, radius * 0.13, lift + wall, 12),
+            frustum(radius * 0.8, radius * 0.15, height * 0.09, 24),
+        )
     if variant in ("mug", "teacup"):
         reach, size = style.real("handle_reach", 0.4, 0.75) * radius, height * style.real("handle_size", 0.22, 0.36)
         edge = radius * (bottom + 1) / 2
-        path = smooth([(edge * 0.94, height * 0.5 - size, 0), (edge + reach, height * 0.5 - size * 0.8, 0), (edge + reach, height * 0.5 + size * 0.8, 0), (radius * belly * 0.94, height * 0.52 + size, 0)], 14)
+        path = smooth(
+            [
+                (edge * 0.94, height * 0.5 - size, 0),
+                (edge + reach, height * 0.5 - size * 0.8, 0),
+                (edge + reach, height * 0.5 + size * 0.8, 0),
+                (radius * belly * 0.94, height * 0.52 + size, 0),
+            ],
+            14,
+        )
         angle = style.choice("handle_side", ("right", "left", "front"))
-        made.add("handle", accent if style.flag("has_coloured_handle", 0.2) else color, tube(path, height * style.real("handle_thickness", 0.04, 0.08), 7).turned("y", {"right": 0, "left": 180, "front": -90}[angle]))
+        handle_color = accent if style.flag("has_coloured_handle", 0.2) else color
+        handle = tube(path, height * style.real("handle_thickness", 0.04, 0.08), 7).turned(
+            "y", {"right": 0, "left": 180, "front": -90}[angle]
+        )
+        made.add("handle", handle_color, handle)
     if variant == "teacup" or style.flag("has_saucer", 0.05):
-        made.add("saucer", accent, hollow(_profile([(0.5, 0), (0.8, 0.4), (1, 1)], radius * 1.7, height * 0.16, 6), wall).moved(y=-height * 0.06))
+        saucer = hollow(_profile([(0.5, 0), (0.8, 0.4), (1, 1)], radius * 1.7, height * 0.16, 6), wall).moved(
+            y=-height * 0.06
+        )
+        made.add("saucer", accent, saucer)
     if variant == "paper":
-        made.add("lid", style.color("lid_color", palette.PLASTIC), frustum(radius * 1.06, radius * 0.98, height * 0.12, 24).moved(y=height))
-        made.add("band", palette.CARDBOARD["cardboard"], frustum(radius * (bottom + 1) / 2 * 0.99, radius * 1.02, height * 0.35, 24).moved(y=height * 0.38))
+        lid_color = style.color("lid_color", palette.PLASTIC)
+        lid = frustum(radius * 1.06, radius * 0.98, height * 0.12, 24).moved(y=height)
+        made.add("lid", lid_color, lid)
+        band = frustum(radius * (bottom + 1) / 2 * 0.99, radius * 1.02, height * 0.35, 24).moved(y=height * 0.38)
+        made.add("band", palette.CARDBOARD["cardboard"], band)
     if style.flag("has_drink", 0.25) and variant != "paper":
         made.add("drink", palette.SOIL, cylinder(radius * 0.85, 0.002, 24).moved(y=lift + height * 0.85))
     return made
@@ -156,7 +229,8 @@ def vase(style: Style) -> Assembly:
     """Vase: amphora, bulb, trumpet, column, baluster, jar, tapered or urn; round or fluted, sometimes with flowers."""
     made = Assembly()
     variant = style.choice("variant", tuple(_VASE_FORMS))
-    color, accent = style.color("body_color", palette.CERAMIC, palette.GLASS), style.color("accent_color", palette.CERAMIC)
+    color = style.color("body_color", palette.CERAMIC, palette.GLASS)
+    accent = style.color("accent_color", palette.CERAMIC)
     height = style.real("height", 0.2, 0.6)
     slender = {"column": 0.26, "tapered": 0.28, "bulb": 0.36, "trumpet": 0.32}.get(variant, 0.34)
     radius = height * slender * style.real("width", 0.6, 1.35)
@@ -169,10 +243,15 @@ def vase(style: Style) -> Assembly:
         body = Shape(body.vertices * np.stack([factor, np.ones_like(factor), factor], axis=1), body.faces)
     made.add("body", color, body)
     if style.flag("has_band", 0.25) and section == "round":
-        made.add("band", accent, torus(radius * points[len(points) // 2][0], radius * 0.06, segments=28, sides=6).moved(y=height * points[len(points) // 2][1]))
+        band = torus(radius * points[len(points) // 2][0], radius * 0.06, segments=28, sides=6).moved(
+            y=height * points[len(points) // 2][1]
+        )
+        made.add("band", accent, band)
     if style.flag("has_handles", 0.15):
         edge = radius * 0.8
-        path = smooth([(edge * 0.7, height * 0.5, 0), (radius * 1.3, height * 0.68, 0), (edge * 0.6, height * 0.92, 0)], 9)
+        path = smooth(
+            [(edge * 0.7, height * 0.5, 0), (radius * 1.3, height * 0.68, 0), (edge * 0.6, height * 0.92, 0)], 9
+        )
         ear = tube(path, radius * 0.07, 6)
         made.add("handle", accent, ear, ear.turned("y", 180))
     if style.flag("has_flowers", 0.12):
@@ -189,16 +268,25 @@ def flower_pot(style: Style) -> Assembly:
     radius = height * style.real("width", 0.45, 0.75)
     bottom = style.real("bottom", 0.6, 0.9)
     wall = radius * style.real("wall", 0.05, 0.12)
-    forms = {"bowl": [(0.4, 0), (0.8, 0.4), (1, 1)], "round": [(0.6, 0), (1.05, 0.4), (1.0, 0.75), (0.8, 1)], "urn": _VASE_FORMS["urn"]}
+    forms = {
+        "bowl": [(0.4, 0), (0.8, 0.4), (1, 1)],
+        "round": [(0.6, 0), (1.05, 0.4), (1.0, 0.75), (0.8, 1)],
+        "urn": _VASE_FORMS["urn"],
+    }
     if variant == "cube":
         outline = polygon(20, radius, radius, 20)
-        body = stack_rings([outline * bottom, outline, outline * 0.9, outline * 0.85 * bottom], [0, height, height, 0.03])
+        body = stack_rings(
+            [outline * bottom, outline, outline * 0.9, outline * 0.85 * bottom], [0, height, height, 0.03]
+        )
     else:
-        body = hollow(_profile(forms.get(variant, [(bottom, 0), ((bottom + 1) / 2, 0.5), (1, 1)]), radius, height, 12), wall)
+        body = hollow(
+            _profile(forms.get(variant, [(bottom, 0), ((bottom + 1) / 2, 0.5), (1, 1)]), radius, height, 12), wall
+        )
     made.add("pot", color, body)
     if variant == "rimmed":
         rim = height * style.real("rim_height", 0.12, 0.28)
-        made.add("pot", tinted(color, 0.95), hollow(np.array([[radius * 0.98, 0], [radius * 1.08, rim]]), wall * 1.4).moved(y=height - rim))
+        pot = hollow(np.array([[radius * 0.98, 0], [radius * 1.08, rim]]), wall * 1.4).moved(y=height - rim)
+        made.add("pot", tinted(color, 0.95), pot)
     if style.flag("has_saucer", 0.35):
         made.add("saucer", color, frustum(radius * bottom * 1.05, radius * bottom * 1.25, height * 0.08, 24))
     planted = style.flag("has_plant", 0.6)
@@ -214,8 +302,13 @@ def traffic_cone(style: Style) -> Assembly:
     """Cone: traffic cone on a square plate with stripes, bare cone, wide cone, or cone with a post."""
     made = Assembly()
     variant = style.choice("variant", {"traffic": 4, "bare": 2, "wide": 1, "posted": 0.6, "stepped": 0.5})
-    color = style.color("body_color", {"orange": (228, 96, 34), "red": (196, 40, 36), "yellow": (226, 190, 52), "lime": (150, 196, 60)}, palette.PAINT)
-    stripe, foot = style.color("stripe_color", {"white": (240, 240, 240), "silver": (190, 192, 196)}), style.color("base_color", palette.PLASTIC)
+    color = style.color(
+        "body_color",
+        {"orange": (228, 96, 34), "red": (196, 40, 36), "yellow": (226, 190, 52), "lime": (150, 196, 60)},
+        palette.PAINT,
+    )
+    stripe = style.color("stripe_color", {"white": (240, 240, 240), "silver": (190, 192, 196)})
+    foot = style.color("base_color", palette.PLASTIC)
     height = style.real("height", 0.3, 0.9)
     radius = height * style.real("radius_ratio", 0.2, 0.42) * (1.9 if variant == "wide" else 1)
     tip = radius * style.real("tip", 0.0, 0.22)
@@ -229,7 +322,9 @@ def traffic_cone(style: Style) -> Assembly:
     lift = height * style.real("post_height", 0.3, 0.7) if variant == "posted" else 0.0
     if lift:
         made.add("base", foot, cylinder(radius * 0.12, lift, 10), box(radius, height * 0.03, radius))
-    made.add("body", color, frustum(radius, tip, height, 28).moved(y=lift) if tip else cone(radius, height, 28).moved(y=lift))
+    made.add(
+        "body", color, frustum(radius, tip, height, 28).moved(y=lift) if tip else cone(radius, height, 28).moved(y=lift)
+    )
     for level in np.linspace(0.3, 0.68, style.whole("num_stripes", 0, 3) if variant == "traffic" else 0):
         low, high = (radius + (tip - radius) * t for t in (level, level + 0.13))
         made.add("stripe", stripe, frustum(low * 1.02, high * 1.02, height * 0.13, 28).moved(y=height * level))
