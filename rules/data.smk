@@ -14,6 +14,8 @@ rule world_dataset:
         "benchmarks-out/world_dataset/{dataset}.tsv"
     wildcard_constraints:
         dataset=datasets_from("world"),
+    conda:
+        "../envs/core.yaml"
     threads: 2
     resources:
         mem_mb=3000,
@@ -40,6 +42,8 @@ rule obtain_dataset:
     wildcard_constraints:
         dataset=datasets_from("real"),
     retries: 2
+    conda:
+        "../envs/core.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -61,6 +65,8 @@ rule store:
         "logs/store/{dataset}_{split}.log",
     benchmark:
         "benchmarks-out/store/{dataset}_{split}.tsv"
+    conda:
+        "../envs/core.yaml"
     threads: 1
     resources:
         mem_mb=3000,

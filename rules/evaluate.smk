@@ -61,6 +61,8 @@ for paper, study in STUDIES.items():
                 "logs/evaluate/" + f"{paper}/{experiment}" + "__s{seed}.log",
             benchmark:
                 "benchmarks-out/evaluate/" + f"{paper}/{experiment}" + "__s{seed}.tsv"
+            conda:
+                "../envs/cuda.yaml"
             threads: 1
             resources:
                 mem_mb=4000,
@@ -112,6 +114,8 @@ rule evaluate_trained:
         "benchmarks-out/evaluate/{paper}/{experiment}__{dataset}__{protocol}__s{seed}.tsv"
     wildcard_constraints:
         protocol=TRAINED_PROTOCOLS,
+    conda:
+        "../envs/cuda.yaml"
     threads: 1
     resources:
         mem_mb=6000,

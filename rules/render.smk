@@ -19,6 +19,8 @@ rule views:
     wildcard_constraints:
         view_set="[a-z0-9_]+?",
         pixels=r"\d+",
+    conda:
+        "../envs/core.yaml"
     threads: 2
     resources:
         mem_mb=4000,

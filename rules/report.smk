@@ -57,6 +57,8 @@ rule metrics:
     params:
         part="metrics",
         inputs=report_inputs,
+    conda:
+        "../envs/core.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -101,6 +103,8 @@ for paper in STUDIES:
         params:
             part="tables",
             inputs=report_inputs,
+        conda:
+            "../envs/core.yaml"
         threads: 1
         resources:
             mem_mb=2000,
@@ -142,6 +146,8 @@ for paper in STUDIES:
         params:
             part="figures",
             inputs=report_inputs,
+        conda:
+            "../envs/core.yaml"
         threads: 1
         resources:
             mem_mb=2000,
@@ -169,6 +175,8 @@ rule verdicts:
     params:
         part="verdicts",
         inputs=report_inputs,
+    conda:
+        "../envs/core.yaml"
     threads: 1
     resources:
         mem_mb=2000,
@@ -205,6 +213,8 @@ rule pages:
     params:
         part="pages",
         inputs=report_inputs,
+    conda:
+        "../envs/core.yaml"
     threads: 1
     resources:
         mem_mb=2000,

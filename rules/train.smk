@@ -49,6 +49,8 @@ rule pretrain:
     benchmark:
         "benchmarks-out/pretrain/{paper}/{experiment}__s{seed}.tsv"
     retries: 1
+    conda:
+        "../envs/cuda.yaml"
     threads: 1
     resources:
         mem_mb=6000,

@@ -18,6 +18,12 @@ def gaussian_classes(num_items: int, num_classes: int, seed: int, noise: float =
     return (centres[labels] + noise * rng.normal(size=(num_items, 24))).astype(np.float32), labels
 
 
+def unbalanced_classes() -> tuple[NDArray, NDArray]:
+    features, labels = gaussian_classes(240, 3, 0, noise=0.3)
+    kept = (labels == 0) | (np.arange(240) < 60)
+    return features[kept], labels[kept]
+
+
 @pytest.mark.parametrize("cost", [0.001, 0.01, 1.0])
 @pytest.mark.parametrize("num_classes", [2, 7])
 def test_precomputed_gram_gives_the_linear_kernels_classifier(cost: float, num_classes: int) -> None:
@@ -45,22 +51,34 @@ def test_search_reads_training_items_only_and_is_deterministic() -> None:
     train, labels = gaussian_classes(120, 4, 0)
     first = search_cost(train, labels, seed=2)
     assert first == search_cost(train.copy(), labels.copy(), seed=2)
-    assert set(first.table) == set(C_GRID) and first.num_items == 120 and first.num_folds == 5
+    assert set(first.table) >= set(C_GRID) and first.num_items == 120 and first.num_folds == 5
 
 
 def test_search_takes_the_smallest_cost_on_a_tie() -> None:
     train, labels = gaussian_classes(80, 4, 0, noise=0.01)
-    result = search_cost(train * 100, labels, grid=(1.0, 0.1, 10.0))
-    assert set(result.table.values()) == {100.0} and result.cost == 0.1
+    result = search_cost(train * 100, labels, grid=(1.0, 0.1, 10.0), extend=False)
+    assert result.table == {0.1: 100.0, 1.0: 100.0, 10.0: 100.0} and result.cost == 0.1
 
 
 def test_search_prefers_the_cost_that_generalises() -> None:
     # Features so small that a tiny C cannot separate them: the majority class wins everywhere.
-    train, labels = gaussian_classes(240, 3, 0, noise=0.3)
-    kept = (labels == 0) | (np.arange(240) < 60)
-    train, labels = train[kept], labels[kept]
-    result = search_cost(train * 1e-3, labels, grid=(1e-4, 1e4))
+    train, labels = unbalanced_classes()
+    result = search_cost(train * 1e-3, labels, grid=(1e-4, 1e4), extend=False)
     assert result.cost == 1e4 and result.table[1e4] > result.table[1e-4] + 20
+
+
+def test_search_goes_on_beyond_the_grid_for_features_that_are_small() -> None:
+    train, labels = unbalanced_classes()
+    plain, small = search_cost(train, labels), search_cost(train * 1e-3, labels)
+    assert small.cost > max(C_GRID) and max(small.table.values()) >= max(plain.table.values()) - 2
+    without = search_cost(train * 1e-3, labels, extend=False)
+    assert set(without.table) == set(C_GRID) and max(without.table.values()) < 75
+
+
+def test_search_beyond_the_grid_ends() -> None:
+    # Constant features never get better than the majority class, whatever C.
+    result = search_cost(np.ones((40, 3), dtype=np.float32), np.arange(40) % 4, grid=(1.0,))
+    assert max(result.table) == 1e6 and result.cost == 1.0
 
 
 def test_search_on_a_subset_is_stratified_and_says_so() -> None:

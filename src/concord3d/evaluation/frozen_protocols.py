@@ -47,7 +47,13 @@ def run_linear_svm(job: EvaluationJob, settings: LinearSvmSettings, cache: Featu
     encoder = load_encoder(job, job.model_path)
     train_features, test_features = (cache.get(encoder, split, *extraction) for split in (train, test))
     search = search_cost(
-        train_features, train.labels, settings.c_grid, settings.cv_folds, settings.cv_max_items, settings.cv_seed
+        train_features,
+        train.labels,
+        settings.c_grid,
+        settings.cv_folds,
+        settings.cv_max_items,
+        settings.cv_seed,
+        settings.c_extend,
     )
     correct = _correct(linear_svm(train_features, train.labels, test_features, search.cost), test)
     records: list[Record] = [*accuracy_records(correct, test.labels)]

@@ -7,6 +7,7 @@ but computes every inner product once. Shape legend: S training items, T test it
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ PUBLISHED_C = {
     "scanobjectnn_pb_t50_rs": 0.009,
 }
 _CACHE_MB = 200
+_LARGEST_COST = 1e6
 
 
 @dataclass(frozen=True)
@@ -97,6 +99,26 @@ def _search_subset(labels: NDArray[np.int64], max_items: int | None, seed: int) 
     return np.sort(chosen)
 
 
+def _fold_scores(
+    gram: NDArray[np.float64], labels: NDArray[np.int64], num_folds: int, seed: int
+) -> Callable[[float], float]:
+    """Return a function from C to the mean accuracy over fixed stratified folds."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
+        splits = list(StratifiedKFold(num_folds, shuffle=True, random_state=seed).split(labels, labels))
+    for fit, _ in splits:
+        check_training_labels(labels[fit], len(fit))
+
+    def score(cost: float) -> float:
+        accuracies = [
+            (fit_predict(gram[np.ix_(fit, fit)], labels[fit], gram[np.ix_(out, fit)], cost) == labels[out]).mean()
+            for fit, out in splits
+        ]
+        return float(np.mean(accuracies))
+
+    return score
+
+
 def search_cost(
     features: NDArray[np.float32],
     labels: NDArray[np.int64],
@@ -104,8 +126,13 @@ def search_cost(
     num_folds: int = 5,
     max_items: int | None = None,
     seed: int = 0,
+    extend: bool = True,
 ) -> CostSearch:
     """Choose C by stratified cross-validation on training features only (the ``clean`` protocol, spec 5 and 6.1).
+
+    Features are not scaled (spec 6.1), so the C that suits them depends on their size: an untrained PointNet's are so
+    small that every C of the published range gives the majority class. Where the largest C of the grid is the best,
+    the grid is therefore continued in steps of ten.
 
     Args:
         features: (S, d) training features.
@@ -114,6 +141,7 @@ def search_cost(
         num_folds: Folds; fewer where even the largest class has fewer items.
         max_items: Size of a stratified subset for the search, or None for all items.
         seed: Seed of the subset and the folds.
+        extend: Continue the grid upwards while that helps.
 
     Raises:
         EvaluationError: A single class, features that are not finite, or too few items to form two folds.
@@ -122,23 +150,21 @@ def search_cost(
     check_training_labels(labels, len(features))
     index = _search_subset(labels, max_items, seed)
     chosen, y = features[index], labels[index]
-    gram = gram_matrix(chosen, chosen)
-    folds = min(num_folds, int(np.bincount(y).max()))
+    counts = np.bincount(y)
+    folds = min(num_folds, int(counts.max()))
     if folds < 2 or len(np.unique(y)) < 2:
         raise EvaluationError("Too few items per class for cross-validation", expected=">= 2 in a class", found=folds)
-    scores = np.zeros((len(grid), folds))
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
-        splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(y, y))
-    for fold, (fit, held_out) in enumerate(splits):
-        fit_gram, held_gram = gram[np.ix_(fit, fit)], gram[np.ix_(held_out, fit)]
-        check_training_labels(y[fit], len(fit))
-        for row, cost in enumerate(grid):
-            scores[row, fold] = (fit_predict(fit_gram, y[fit], held_gram, cost) == y[held_out]).mean()
-    order = np.argsort(grid)
-    best = order[int(np.argmax(scores.mean(axis=1)[order]))]
-    table = {float(grid[i]): float(100 * scores[i].mean()) for i in order}
-    return CostSearch(float(grid[best]), table, len(index), folds)
+    score = _fold_scores(gram_matrix(chosen, chosen), y, folds, seed)
+    table = {float(cost): score(cost) for cost in sorted(grid)}
+    guessing = counts.max() / len(y)
+    while extend and (largest := max(table)) < _LARGEST_COST and table[largest] >= max(table.values()):
+        best = table[largest]
+        table[10 * largest] = score(10 * largest)
+        # Equal accuracy means that the margin is hard already, unless nothing has been learned yet.
+        if table[10 * largest] <= best and best > guessing + 0.01:
+            break
+    cost = max(table, key=lambda c: (table[c], -c))
+    return CostSearch(cost, {c: 100 * accuracy for c, accuracy in table.items()}, len(index), folds)
 
 
 def linear_svm(

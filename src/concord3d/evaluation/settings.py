@@ -27,6 +27,7 @@ class LinearSvmSettings(FrozenSettings):
 
     Attributes:
         c_grid: Costs tried by cross-validation.
+        c_extend: Continue the grid upwards where its largest cost is the best.
         cv_folds: Folds of the cross-validation.
         cv_max_items: Size of the stratified subset for the search; null takes all training items.
         cv_seed: Seed of the subset and the folds.
@@ -35,6 +36,7 @@ class LinearSvmSettings(FrozenSettings):
     """
 
     c_grid: tuple[PositiveFloat, ...] = Field(default=C_GRID, min_length=1)
+    c_extend: bool = True
     cv_folds: int = Field(default=5, ge=2)
     cv_max_items: PositiveInt | None = None
     cv_seed: int = 0

@@ -77,9 +77,8 @@ def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
     lines = ["## What was run", ""]
     if runs:
         length = f", {' or '.join(str(e) for e in epochs)} epochs" if epochs else ""
-        lines.append(
-            f"- {len(inputs.runs)} experiments, encoder {' and '.join(encoders)}, trained on {' and '.join(sources)}{length}."
-        )
+        trained = f"encoder {' and '.join(encoders)}, trained on {' and '.join(sources)}{length}"
+        lines.append(f"- {len(inputs.runs)} experiments, {trained}.")
     lines += [
         f"- {len(results.evaluations)} evaluations on {', '.join(tested) or 'no data set'}; "
         f"seeds: {', '.join(str(seed) for seed in seeds) or 'none'}.",
@@ -115,9 +114,10 @@ def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = []
     for claim in claims:
         scope = str(claim["scope"]).replace("_", " ") if claim["verdict"] != "not_run" else "-"
-        rows.append(
-            [str(claim["id"]), str(claim["text"]), f"**{WORDS[claim['verdict']]}**", scope, str(claim["summary"])]
-        )
+        verdict = WORDS[claim["verdict"]]
+        head = f"{VERDICT_WORDS[claim['verdict']]} {SCOPE_WORDS[claim['scope']]}. "
+        found = str(claim["summary"]).removeprefix(head)
+        rows.append([str(claim["id"]), str(claim["text"]), f"**{verdict}**", scope, found])
     intro = (
         "A claim holds where the whole 95 % interval of the difference lies on its side, fails where it lies on the "
         "other, and is undecided between. Intervals come from a paired bootstrap over test items and seeds."

@@ -20,7 +20,7 @@ from concord3d.reporting.ledger import ledger_text, write_ledger
 from concord3d.reporting.metrics import write_metrics, write_per_item
 from concord3d.reporting.published import PublishedCell, read_published
 from concord3d.reporting.readme import readme_text, write_readme
-from concord3d.reporting.results import Results, load_results
+from concord3d.reporting.results import Results, load_results, training_folders
 from concord3d.reporting.spec import ReportSpec, load_report_spec
 from concord3d.reporting.table_files import write_table
 from concord3d.reporting.tables import Table, build_cells
@@ -129,7 +129,7 @@ def build_provenance(inputs: ReportInputs) -> None:
     A training without a record gets one that says so.
     """
     folder = inputs.out / "provenance"
-    trained = sorted(path.parent for path in (inputs.artifacts / "train").glob("*/train.json"))
+    trained = [path for _, _, path in training_folders(inputs)]
     for stale in sorted({path.stem for path in folder.glob("*.json")} - {path.name for path in trained}):
         (folder / f"{stale}.json").unlink()
     for path in trained:

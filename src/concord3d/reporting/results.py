@@ -5,7 +5,7 @@ Shape legend: R training seeds, S test items.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -243,6 +243,8 @@ def read_evaluation(path: Path, scale: str) -> Evaluation:
         path, measurements, content.get("details", {}), items, names, {k: v for k, v in arrays.items() if "__" not in k}
     )
     _check_items(evaluation)
+    if _job_of(path) != evaluation.job:
+        raise ReportingError("A result lies under another name", where=path, expected=evaluation.job, found=path.stem)
     return evaluation
 
 
@@ -297,29 +299,52 @@ def _check_items(evaluation: Evaluation) -> None:
 
 
 def load_results(inputs: ReportInputs) -> Results:
-    """Read every evaluation and training history below ``inputs.artifacts``.
+    """Read the evaluations and training histories below ``inputs.artifacts``.
+
+    With ``inputs.expected_jobs`` only those count: what an earlier configuration left behind is no result of this one.
 
     Raises:
         UnreadableFile: A file is damaged.
         ReportingError: A file contradicts itself, the scale, or another file.
     """
-    evaluations = [read_evaluation(path, inputs.scale) for path in sorted((inputs.artifacts / "eval").glob("*.json"))]
-    for evaluation in evaluations:
-        job = evaluation.job
-        expected = f"{job.experiment}__{job.dataset}__{job.protocol}__s{job.seed}.json"
-        if evaluation.path.name != expected:
-            raise ReportingError("A result lies under another name", where=evaluation.path, expected=expected)
+    wanted = set(inputs.expected_jobs)
+    evaluations = [
+        evaluation
+        for path in sorted((inputs.artifacts / "eval").glob("*.json"))
+        if not wanted or _job_of(path) in wanted
+        for evaluation in [read_evaluation(path, inputs.scale)]
+    ]
     return Results(
         scale=inputs.scale,
         evaluations=tuple(sorted(evaluations, key=lambda e: e.job)),
-        histories=dict(_histories(sorted((inputs.artifacts / "train").glob("*/train.json")))),
-        expected=tuple(sorted(set(inputs.expected_jobs))),
+        histories={
+            (experiment, seed): list(read_json(path / "train.json").get("history", []))
+            for experiment, seed, path in training_folders(inputs)
+        },
+        expected=tuple(sorted(wanted)),
     )
 
 
-def _histories(paths: Iterable[Path]) -> Iterable[tuple[tuple[str, int], list[dict[str, Any]]]]:
-    for path in paths:
+def _job_of(path: Path) -> ExpectedJob | None:
+    """Return the evaluation that a file name stands for, or None for a name of another form."""
+    parts = path.stem.split("__")
+    if len(parts) != 4 or not parts[3].startswith("s") or not parts[3][1:].isdigit():
+        return None
+    return ExpectedJob(parts[0], parts[1], parts[2], int(parts[3][1:]))
+
+
+def training_folders(inputs: ReportInputs) -> list[tuple[str, int, Path]]:
+    """Return (experiment, seed, folder) of every finished training that an expected evaluation rests on.
+
+    Raises:
+        ReportingError: A folder's name has no seed.
+    """
+    wanted = {(job.experiment, job.seed) for job in inputs.expected_jobs}
+    found = []
+    for path in sorted((inputs.artifacts / "train").glob("*/train.json")):
         experiment, _, seed = path.parent.name.rpartition("__s")
         if not experiment or not seed.isdigit():
             raise ReportingError("A training folder has no seed", where=path, expected="<experiment>__s<seed>")
-        yield (experiment, int(seed)), list(read_json(path).get("history", []))
+        if not wanted or (experiment, int(seed)) in wanted:
+            found.append((experiment, int(seed), path.parent))
+    return found
