@@ -15,6 +15,7 @@ from snakemake.exceptions import WorkflowError
 
 from concord3d.config.resolve import load_params, load_study
 from concord3d.errors import ConcordError
+from concord3d.reporting.outputs import report_outputs
 
 try:
     PARAMS = load_params(config)
@@ -76,3 +77,93 @@ def raw_marker(dataset):
 def store(dataset, split):
     """The canonical clouds of one split."""
     return ARTIFACTS / "stores" / dataset / f"{split}.npz"
+
+
+def run_config(wildcards):
+    return STUDIES[wildcards.paper].run_config(
+        wildcards.experiment, int(wildcards.seed)
+    )
+
+
+def pretraining_clouds(wildcards):
+    pretrain = run_config(wildcards)["pretrain"]
+    return [store(pretrain["dataset"], "train")] if pretrain else []
+
+
+def pretraining_views(wildcards):
+    run = run_config(wildcards)
+    if run["pretrain"] is None or run["method"] == "supervised":
+        return []
+    data = run["data"]
+    return [
+        ARTIFACTS
+        / "views"
+        / f"{run['pretrain']['dataset']}__{data['view_set']}__{data['image_size']}.json"
+    ]
+
+
+def evaluation_files(paper, keys, seed=None):
+    """The files that evaluations leave; with seed="{seed}" they become patterns."""
+    folder = ARTIFACTS / paper / "eval"
+    return [
+        folder
+        / f"{key.experiment}__{key.dataset}__{key.protocol}__s{key.seed if seed is None else seed}{suffix}"
+        for key in keys
+        for suffix in (".json", ".npz")
+    ]
+
+
+def stores_of(datasets):
+    return [
+        store(dataset, split) for dataset in datasets for split in ("train", "test")
+    ]
+
+
+def frozen_keys(study, experiment):
+    """Evaluations on frozen features of one experiment, for its first seed."""
+    return [
+        key
+        for key in study.evaluations()
+        if key.experiment == experiment
+        and key.seed == study.seeds[0]
+        and not study.protocol(key.protocol).trains_encoder
+    ]
+
+
+def report_yaml(paper):
+    return f"papers/{paper}.report.yaml"
+
+
+def evaluations_of(wildcards):
+    return evaluation_files(wildcards.paper, STUDIES[wildcards.paper].evaluations())
+
+
+def histories_of(wildcards):
+    study = STUDIES[wildcards.paper]
+    return [
+        ARTIFACTS / wildcards.paper / "train" / f"{experiment}__s{seed}" / name
+        for experiment in study.experiments
+        for seed in study.seeds
+        for name in ("train.json", "provenance.json")
+    ]
+
+
+def report_inputs(wildcards):
+    """Everything that a report is made from, as plain values."""
+    study = STUDIES[wildcards.paper]
+    return {
+        "artifacts": str(ARTIFACTS / wildcards.paper),
+        "paper_yaml": f"papers/{wildcards.paper}.yaml",
+        "report_yaml": report_yaml(wildcards.paper),
+        "published_csv": f"papers/published/{wildcards.paper}.csv",
+        "scale": PARAMS.scale,
+        "out": str(RESULTS / wildcards.paper),
+        "expected_jobs": [
+            (key.experiment, key.dataset, key.protocol, key.seed)
+            for key in study.evaluations()
+        ],
+        "runs": {
+            name: study.run_config(name, study.seeds[0]) for name in study.experiments
+        },
+        "data_kinds": {name: study.data_kind(name) for name in SCALE.datasets},
+    }

@@ -4,35 +4,6 @@ Inputs: an encoder (with its snapshots) and the stores of the data sets.
 Outputs: artifacts/<scale>/<paper>/eval/<experiment>__<data set>__<protocol>__s<seed>.{json,npz}.
 """
 
-
-def evaluation_files(paper, keys, seed=None):
-    """The files that evaluations leave; with seed="{seed}" they become patterns."""
-    folder = ARTIFACTS / paper / "eval"
-    return [
-        folder
-        / f"{key.experiment}__{key.dataset}__{key.protocol}__s{key.seed if seed is None else seed}{suffix}"
-        for key in keys
-        for suffix in (".json", ".npz")
-    ]
-
-
-def stores_of(datasets):
-    return [
-        store(dataset, split) for dataset in datasets for split in ("train", "test")
-    ]
-
-
-def frozen_keys(study, experiment):
-    """Evaluations on frozen features of one experiment, for its first seed."""
-    return [
-        key
-        for key in study.evaluations()
-        if key.experiment == experiment
-        and key.seed == study.seeds[0]
-        and not study.protocol(key.protocol).trains_encoder
-    ]
-
-
 # One rule per experiment, because experiments differ in the protocols that apply to them.
 for paper, study in STUDIES.items():
     for experiment in study.experiments:

@@ -4,46 +4,8 @@ Inputs: the evaluations and training histories of the scale. Outputs: results/<s
 only but for provenance/, which holds the records of the runs.
 """
 
-from concord3d.reporting.outputs import report_outputs
-
-
-def report_yaml(paper):
-    return f"papers/{paper}.report.yaml"
-
-
-def evaluations_of(wildcards):
-    return evaluation_files(wildcards.paper, STUDIES[wildcards.paper].evaluations())
-
-
-def histories_of(wildcards):
-    study = STUDIES[wildcards.paper]
-    return [
-        ARTIFACTS / wildcards.paper / "train" / f"{experiment}__s{seed}" / name
-        for experiment in study.experiments
-        for seed in study.seeds
-        for name in ("train.json", "provenance.json")
-    ]
-
-
-def report_inputs(wildcards):
-    """Everything that a report is made from, as plain values."""
-    study = STUDIES[wildcards.paper]
-    return {
-        "artifacts": str(ARTIFACTS / wildcards.paper),
-        "paper_yaml": f"papers/{wildcards.paper}.yaml",
-        "report_yaml": report_yaml(wildcards.paper),
-        "published_csv": f"papers/published/{wildcards.paper}.csv",
-        "scale": PARAMS.scale,
-        "out": str(RESULTS / wildcards.paper),
-        "expected_jobs": [(key.experiment, key.dataset, key.protocol, key.seed) for key in study.evaluations()],
-        "runs": {name: study.run_config(name, study.seeds[0]) for name in study.experiments},
-        "data_kinds": {name: study.data_kind(name) for name in SCALE.datasets},
-    }
-
 
 rule metrics:
-    message:
-        "Report: metrics of {wildcards.paper}"
     input:
         evaluations=evaluations_of,
         spec="papers/{paper}.report.yaml",
@@ -54,9 +16,6 @@ rule metrics:
         "logs/report/{paper}_metrics.log",
     benchmark:
         "benchmarks-out/report/{paper}_metrics.tsv"
-    params:
-        part="metrics",
-        inputs=report_inputs,
     conda:
         "../envs/core.yaml"
     threads: 1
@@ -64,6 +23,11 @@ rule metrics:
         mem_mb=2000,
         runtime=30,
         gpu=0,
+    params:
+        part="metrics",
+        inputs=report_inputs,
+    message:
+        "Report: metrics of {wildcards.paper}"
     script:
         "../workflow_scripts/report.py"
 
@@ -73,8 +37,6 @@ for paper in STUDIES:
     rule:
         name:
             f"tables_{paper}"
-        message:
-            f"Report: tables of {paper}"
         input:
             evaluations=evaluations_of,
             histories=histories_of,
@@ -94,15 +56,12 @@ for paper in STUDIES:
                 )
                 for name in report_outputs(Path(report_yaml(paper)), "tables")
             ],
-        wildcard_constraints:
-            paper=paper,
         log:
             "logs/report/{paper}_tables.log",
         benchmark:
             "benchmarks-out/report/{paper}_tables.tsv"
-        params:
-            part="tables",
-            inputs=report_inputs,
+        wildcard_constraints:
+            paper=paper,
         conda:
             "../envs/core.yaml"
         threads: 1
@@ -110,14 +69,17 @@ for paper in STUDIES:
             mem_mb=2000,
             runtime=30,
             gpu=0,
+        params:
+            part="tables",
+            inputs=report_inputs,
+        message:
+            f"Report: tables of {paper}"
         script:
             "../workflow_scripts/report.py"
 
     rule:
         name:
             f"figures_{paper}"
-        message:
-            f"Report: figures of {paper}"
         input:
             evaluations=evaluations_of,
             histories=histories_of,
@@ -137,15 +99,12 @@ for paper in STUDIES:
                 )
                 for name in report_outputs(Path(report_yaml(paper)), "figures")
             ],
-        wildcard_constraints:
-            paper=paper,
         log:
             "logs/report/{paper}_figures.log",
         benchmark:
             "benchmarks-out/report/{paper}_figures.tsv"
-        params:
-            part="figures",
-            inputs=report_inputs,
+        wildcard_constraints:
+            paper=paper,
         conda:
             "../envs/core.yaml"
         threads: 1
@@ -153,13 +112,16 @@ for paper in STUDIES:
             mem_mb=2000,
             runtime=30,
             gpu=0,
+        params:
+            part="figures",
+            inputs=report_inputs,
+        message:
+            f"Report: figures of {paper}"
         script:
             "../workflow_scripts/report.py"
 
 
 rule verdicts:
-    message:
-        "Report: claims of {wildcards.paper} and audit of its published numbers"
     input:
         evaluations=evaluations_of,
         histories=histories_of,
@@ -172,9 +134,6 @@ rule verdicts:
         "logs/report/{paper}_verdicts.log",
     benchmark:
         "benchmarks-out/report/{paper}_verdicts.tsv"
-    params:
-        part="verdicts",
-        inputs=report_inputs,
     conda:
         "../envs/core.yaml"
     threads: 1
@@ -182,13 +141,16 @@ rule verdicts:
         mem_mb=2000,
         runtime=30,
         gpu=0,
+    params:
+        part="verdicts",
+        inputs=report_inputs,
+    message:
+        "Report: claims of {wildcards.paper} and audit of its published numbers"
     script:
         "../workflow_scripts/report.py"
 
 
 rule pages:
-    message:
-        "Report: the pages of {wildcards.paper}"
     input:
         evaluations=evaluations_of,
         histories=histories_of,
@@ -203,16 +165,21 @@ rule pages:
         spec="papers/{paper}.report.yaml",
         published="papers/published/{paper}.csv",
     output:
-        report(RESULTS / "{paper}" / "README.md", caption="../docs/report/page.rst", category="{paper}"),
-        report(RESULTS / "{paper}" / "ledger.md", caption="../docs/report/ledger.rst", category="{paper}"),
+        report(
+            RESULTS / "{paper}" / "README.md",
+            caption="../docs/report/page.rst",
+            category="{paper}",
+        ),
+        report(
+            RESULTS / "{paper}" / "ledger.md",
+            caption="../docs/report/ledger.rst",
+            category="{paper}",
+        ),
         directory(RESULTS / "{paper}" / "provenance"),
     log:
         "logs/report/{paper}_pages.log",
     benchmark:
         "benchmarks-out/report/{paper}_pages.tsv"
-    params:
-        part="pages",
-        inputs=report_inputs,
     conda:
         "../envs/core.yaml"
     threads: 1
@@ -220,6 +187,11 @@ rule pages:
         mem_mb=2000,
         runtime=30,
         gpu=0,
+    params:
+        part="pages",
+        inputs=report_inputs,
+    message:
+        "Report: the pages of {wildcards.paper}"
     script:
         "../workflow_scripts/report.py"
 
@@ -229,7 +201,12 @@ rule pages:
 
 rule data_all:
     input:
-        [store(dataset, split) for study in STUDIES.values() for dataset in study.datasets() for split in ("train",)],
+        [
+            store(dataset, split)
+            for study in STUDIES.values()
+            for dataset in study.datasets()
+            for split in ("train",)
+        ],
 
 
 for paper in STUDIES:

@@ -5,29 +5,6 @@ In-progress checkpoints live in work/ under the hash of the configuration and ar
 """
 
 
-def run_config(wildcards):
-    return STUDIES[wildcards.paper].run_config(
-        wildcards.experiment, int(wildcards.seed)
-    )
-
-
-def pretraining_clouds(wildcards):
-    pretrain = run_config(wildcards)["pretrain"]
-    return [store(pretrain["dataset"], "train")] if pretrain else []
-
-
-def pretraining_views(wildcards):
-    run = run_config(wildcards)
-    if run["pretrain"] is None or run["method"] == "supervised":
-        return []
-    data = run["data"]
-    return [
-        ARTIFACTS
-        / "views"
-        / f"{run['pretrain']['dataset']}__{data['view_set']}__{data['image_size']}.json"
-    ]
-
-
 rule pretrain:
     input:
         clouds=pretraining_clouds,
@@ -43,7 +20,11 @@ rule pretrain:
         ),
         history=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "train.json",
         record=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "run.json",
-        provenance=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "provenance.json",
+        provenance=ARTIFACTS
+        / "{paper}"
+        / "train"
+        / "{experiment}__s{seed}"
+        / "provenance.json",
     log:
         "logs/pretrain/{paper}/{experiment}__s{seed}.log",
     benchmark:
