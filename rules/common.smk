@@ -7,9 +7,7 @@ from pathlib import Path
 # This clone's own sources, here and in the scripts' processes, whatever is installed.
 SOURCES = str(Path(workflow.basedir) / "src")
 sys.path.insert(0, SOURCES)
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [SOURCES, os.environ.get("PYTHONPATH")])
-)
+os.environ.update(PYTHONPATH=SOURCES)
 
 from snakemake.exceptions import WorkflowError
 
@@ -19,10 +17,7 @@ from concord3d.reporting.outputs import report_outputs
 
 try:
     PARAMS = load_params(config)
-    STUDIES = {
-        paper: load_study(Path(workflow.basedir), paper, PARAMS.scale, PARAMS.seeds)
-        for paper in PARAMS.papers
-    }
+    STUDIES = {paper: load_study(Path(workflow.basedir), paper, PARAMS.scale, PARAMS.seeds) for paper in PARAMS.papers}
 except ConcordError as error:
     raise WorkflowError(str(error))
 
@@ -33,9 +28,7 @@ RESULTS = Path("results") / PARAMS.scale
 CATALOG = "datasets/datasets.yaml"
 # Jobs that compute on tensors ask for a GPU only where one is demanded; "auto" must also run without.
 GPU = 1 if PARAMS.device == "cuda" else 0
-EXPERIMENTS = "|".join(
-    sorted({name for study in STUDIES.values() for name in study.experiments})
-)
+EXPERIMENTS = "|".join(sorted({name for study in STUDIES.values() for name in study.experiments}))
 TRAINED_PROTOCOLS = (
     "|".join(
         sorted(
@@ -61,10 +54,7 @@ wildcard_constraints:
 
 def datasets_from(source):
     """Data sets of this scale with one origin, as a wildcard pattern."""
-    return (
-        "|".join(name for name, use in SCALE.datasets.items() if use.source == source)
-        or "none"
-    )
+    return "|".join(name for name, use in SCALE.datasets.items() if use.source == source) or "none"
 
 
 def raw_marker(dataset):
@@ -80,9 +70,7 @@ def store(dataset, split):
 
 
 def run_config(wildcards):
-    return STUDIES[wildcards.paper].run_config(
-        wildcards.experiment, int(wildcards.seed)
-    )
+    return STUDIES[wildcards.paper].run_config(wildcards.experiment, int(wildcards.seed))
 
 
 def pretraining_clouds(wildcards):
@@ -95,28 +83,21 @@ def pretraining_views(wildcards):
     if run["pretrain"] is None or run["method"] == "supervised":
         return []
     data = run["data"]
-    return [
-        ARTIFACTS
-        / "views"
-        / f"{run['pretrain']['dataset']}__{data['view_set']}__{data['image_size']}.json"
-    ]
+    return [ARTIFACTS / "views" / f"{run['pretrain']['dataset']}__{data['view_set']}__{data['image_size']}.json"]
 
 
 def evaluation_files(paper, keys, seed=None):
     """The files that evaluations leave; with seed="{seed}" they become patterns."""
     folder = ARTIFACTS / paper / "eval"
     return [
-        folder
-        / f"{key.experiment}__{key.dataset}__{key.protocol}__s{key.seed if seed is None else seed}{suffix}"
+        folder / f"{key.experiment}__{key.dataset}__{key.protocol}__s{key.seed if seed is None else seed}{suffix}"
         for key in keys
         for suffix in (".json", ".npz")
     ]
 
 
 def stores_of(datasets):
-    return [
-        store(dataset, split) for dataset in datasets for split in ("train", "test")
-    ]
+    return [store(dataset, split) for dataset in datasets for split in ("train", "test")]
 
 
 def frozen_keys(study, experiment):
@@ -158,12 +139,7 @@ def report_inputs(wildcards):
         "published_csv": f"papers/published/{wildcards.paper}.csv",
         "scale": PARAMS.scale,
         "out": str(RESULTS / wildcards.paper),
-        "expected_jobs": [
-            (key.experiment, key.dataset, key.protocol, key.seed)
-            for key in study.evaluations()
-        ],
-        "runs": {
-            name: study.run_config(name, study.seeds[0]) for name in study.experiments
-        },
+        "expected_jobs": [(key.experiment, key.dataset, key.protocol, key.seed) for key in study.evaluations()],
+        "runs": {name: study.run_config(name, study.seeds[0]) for name in study.experiments},
         "data_kinds": {name: study.data_kind(name) for name in SCALE.datasets},
     }

@@ -73,11 +73,7 @@ rule store:
         runtime=30,
         gpu=0,
     params:
-        data_kind=lambda wildcards: (
-            "synthetic"
-            if SCALE.datasets[wildcards.dataset].source == "world"
-            else "real"
-        ),
+        data_kind=lambda wildcards: ("synthetic" if SCALE.datasets[wildcards.dataset].source == "world" else "real"),
     message:
         "Data: reading {wildcards.dataset}/{wildcards.split}"
     script:

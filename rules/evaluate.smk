@@ -15,23 +15,15 @@ for paper, study in STUDIES.items():
             name:
                 f"evaluate_{paper}_{experiment}"
             input:
-                model=ARTIFACTS
-                / paper
-                / "train"
-                / (experiment + "__s{seed}")
-                / "model.safetensors",
-                snapshots=ARTIFACTS
-                / paper
-                / "train"
-                / (experiment + "__s{seed}")
-                / "snapshots",
+                model=ARTIFACTS / paper / "train" / f"{experiment}__s{{seed}}" / "model.safetensors",
+                snapshots=ARTIFACTS / paper / "train" / f"{experiment}__s{{seed}}" / "snapshots",
                 stores=stores_of(sorted({key.dataset for key in keys})),
             output:
                 evaluation_files(paper, keys, seed="{seed}"),
             log:
-                "logs/evaluate/" + f"{paper}/{experiment}" + "__s{seed}.log",
+                f"logs/evaluate/{paper}/{experiment}__s{{seed}}.log",
             benchmark:
-                "benchmarks-out/evaluate/" + f"{paper}/{experiment}" + "__s{seed}.tsv"
+                f"benchmarks-out/evaluate/{paper}/{experiment}__s{{seed}}.tsv"
             conda:
                 "../envs/cuda.yaml"
             threads: 1
@@ -40,45 +32,26 @@ for paper, study in STUDIES.items():
                 runtime=240,
                 gpu=GPU,
             params:
-                jobs=[
-                    (key.protocol, key.dataset, study.protocol(key.protocol).settings)
-                    for key in keys
-                ],
+                jobs=[(key.protocol, key.dataset, study.protocol(key.protocol).settings) for key in keys],
                 run=lambda wildcards, study=study, experiment=experiment: study.run_config(
                     experiment, int(wildcards.seed)
                 ),
                 stores=str(ARTIFACTS / "stores"),
                 device=PARAMS.device,
             message:
-                "Evaluate: "
-                + f"{paper} {experiment}"
-                + ", seed {wildcards.seed}, frozen features"
+                "Evaluate: " + f"{paper} {experiment}" + ", seed {wildcards.seed}, frozen features"
             script:
                 "../workflow_scripts/evaluate.py"
 
 
 rule evaluate_trained:
     input:
-        model=ARTIFACTS
-        / "{paper}"
-        / "train"
-        / "{experiment}__s{seed}"
-        / "model.safetensors",
-        snapshots=ARTIFACTS
-        / "{paper}"
-        / "train"
-        / "{experiment}__s{seed}"
-        / "snapshots",
+        model=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "model.safetensors",
+        snapshots=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "snapshots",
         stores=lambda wildcards: stores_of([wildcards.dataset]),
     output:
-        ARTIFACTS
-        / "{paper}"
-        / "eval"
-        / "{experiment}__{dataset}__{protocol}__s{seed}.json",
-        ARTIFACTS
-        / "{paper}"
-        / "eval"
-        / "{experiment}__{dataset}__{protocol}__s{seed}.npz",
+        ARTIFACTS / "{paper}" / "eval" / "{experiment}__{dataset}__{protocol}__s{seed}.json",
+        ARTIFACTS / "{paper}" / "eval" / "{experiment}__{dataset}__{protocol}__s{seed}.npz",
     log:
         "logs/evaluate/{paper}/{experiment}__{dataset}__{protocol}__s{seed}.log",
     benchmark:

@@ -201,12 +201,7 @@ rule pages:
 
 rule data_all:
     input:
-        [
-            store(dataset, split)
-            for study in STUDIES.values()
-            for dataset in study.datasets()
-            for split in ("train",)
-        ],
+        [store(dataset, split) for study in STUDIES.values() for dataset in study.datasets() for split in ("train",)],
 
 
 for paper in STUDIES:

@@ -10,21 +10,11 @@ rule pretrain:
         clouds=pretraining_clouds,
         views=pretraining_views,
     output:
-        model=ARTIFACTS
-        / "{paper}"
-        / "train"
-        / "{experiment}__s{seed}"
-        / "model.safetensors",
-        snapshots=directory(
-            ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "snapshots"
-        ),
+        model=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "model.safetensors",
+        snapshots=directory(ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "snapshots"),
         history=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "train.json",
         record=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "run.json",
-        provenance=ARTIFACTS
-        / "{paper}"
-        / "train"
-        / "{experiment}__s{seed}"
-        / "provenance.json",
+        provenance=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "provenance.json",
     log:
         "logs/pretrain/{paper}/{experiment}__s{seed}.log",
     benchmark:

@@ -9,7 +9,7 @@ from typing import Any
 from concord3d.config.models import Paper
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import validate
-from concord3d.errors import ReportingError
+from concord3d.errors import ConfigError, ReportingError
 from concord3d.files import read_json, write_json
 from concord3d.reporting.audit import audit, write_audit
 from concord3d.reporting.claims import evaluate_claims, write_claims
@@ -32,6 +32,7 @@ __all__ = [
     "build_claims",
     "build_figure",
     "build_metrics",
+    "build_part",
     "build_pages",
     "build_provenance",
     "build_report",
@@ -149,6 +150,36 @@ def _write_pages(material: _Material, tables: list[Table], claims: list[dict[str
     findings = audit(material.published, report.audit)
     write_ledger(ledger_text(report, paper, results, tables, claims, inputs), inputs.out / "ledger.md")
     write_readme(readme_text(report, paper, results, tables, claims, findings, inputs), inputs.out / "README.md")
+
+
+def build_part(inputs: ReportInputs, part: str) -> None:
+    """Write one part of the report, as the workflow makes it: everything of one kind in one process.
+
+    Args:
+        inputs: What to read, what was asked for, where to write.
+        part: ``metrics``, ``tables``, ``figures``, ``verdicts`` (claims and audit) or ``pages`` (with provenance).
+
+    Raises:
+        ConfigError: There is no such part.
+    """
+    if part == "metrics":
+        build_metrics(inputs)
+    elif part == "tables":
+        material = _read(inputs)
+        for table in material.report.tables:
+            write_table(material.table(table.id), inputs.out / "tables")
+    elif part == "figures":
+        material = _read(inputs)
+        for figure in material.report.figures:
+            write_figure(material.figure(figure.id), inputs.out / "figures")
+    elif part == "verdicts":
+        build_claims(inputs)
+        build_audit(inputs)
+    elif part == "pages":
+        build_pages(inputs)
+        build_provenance(inputs)
+    else:
+        raise ConfigError(f"There is no part '{part}' of a report")
 
 
 def build_report(inputs: ReportInputs) -> None:
