@@ -36,10 +36,9 @@ for paper, study in STUDIES.items():
                 run=lambda wildcards, study=study, experiment=experiment: study.run_config(
                     experiment, int(wildcards.seed)
                 ),
-                stores=str(ARTIFACTS / "stores"),
                 device=PARAMS.device,
             message:
-                "Evaluate: " + f"{paper} {experiment}" + ", seed {wildcards.seed}, frozen features"
+                f"Evaluate: {paper} {experiment}, seed {{wildcards.seed}}, frozen features"
             script:
                 "../workflow_scripts/evaluate.py"
 
@@ -74,7 +73,6 @@ rule evaluate_trained:
             )
         ],
         run=run_config,
-        stores=str(ARTIFACTS / "stores"),
         device=PARAMS.device,
     message:
         "Evaluate: {wildcards.paper} {wildcards.experiment}, seed {wildcards.seed}, {wildcards.protocol} on {wildcards.dataset}"

@@ -9,7 +9,8 @@ with logged(snakemake.log[0]):
     from concord3d.evaluation.protocols import EvaluationJob, evaluate
     from concord3d.training.seeding import set_threads
 
-    run, stores = snakemake.params.run, Path(snakemake.params.stores)
+    run = snakemake.params.run
+    stores = {(path.parent.name, path.stem): path for path in map(Path, snakemake.input.stores)}
     set_threads(run["training"]["threads"])
     outputs = [Path(path) for path in snakemake.output if path.endswith(".json")]
     for (protocol, dataset, settings), out in zip(snakemake.params.jobs, outputs, strict=True):
@@ -18,8 +19,8 @@ with logged(snakemake.log[0]):
                 run_config=run,
                 model_path=Path(snakemake.input.model),
                 snapshot_paths=sorted(Path(snakemake.input.snapshots).glob("*.safetensors")),
-                train=CloudSplit.load(stores / dataset / "train.npz"),
-                test=CloudSplit.load(stores / dataset / "test.npz"),
+                train=CloudSplit.load(stores[dataset, "train"]),
+                test=CloudSplit.load(stores[dataset, "test"]),
                 protocol=protocol,
                 settings=settings,
                 out=out.with_suffix(""),
