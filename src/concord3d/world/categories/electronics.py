@@ -86,7 +86,13 @@ def laptop(style: Style) -> Assembly:
     angle = style.real("opening_deg", 85, 135)
     bevel = style.real("bevel", 0, 0.004)
     made.add("keyboard", case, box(width, thick, depth, bevel))
-    made.add("keyboard", keys, key_grid(width * 0.9, depth * 0.42, 13, 5, 0.003).moved(y=thick, z=-depth * 0.14))
+    made.add(
+        "keyboard",
+        keys,
+        key_grid(
+            width * 0.9, depth * 0.42, style.whole("num_columns", 11, 14), style.whole("num_rows", 4, 6), 0.003
+        ).moved(y=thick, z=-depth * 0.14),
+    )
     made.add("keyboard", tinted(case, 0.85), box(width * 0.25, 0.001, depth * 0.22).moved(y=thick, z=depth * 0.28))
     bezel = style.real("bezel", 0.03, 0.1)
     panel = box(width, depth, lid, bevel)

@@ -248,10 +248,9 @@ def vase(style: Style) -> Assembly:
         )
         made.add("band", accent, band)
     if style.flag("has_handles", 0.15):
-        edge = radius * 0.8
-        path = smooth(
-            [(edge * 0.7, height * 0.5, 0), (radius * 1.3, height * 0.68, 0), (edge * 0.6, height * 0.92, 0)], 9
-        )
+        low, high = (float(np.interp(y, *zip(*((y, r) for r, y in points), strict=True))) * radius for y in (0.45, 0.9))
+        reach = max(low, high) + radius * style.real("handle_reach", 0.2, 0.5)
+        path = smooth([(low * 0.95, height * 0.45, 0), (reach, height * 0.7, 0), (high * 0.9, height * 0.9, 0)], 9)
         ear = tube(path, radius * 0.07, 6)
         made.add("handle", accent, ear, ear.turned("y", 180))
     if style.flag("has_flowers", 0.12):
@@ -269,7 +268,7 @@ def flower_pot(style: Style) -> Assembly:
     bottom = style.real("bottom", 0.6, 0.9)
     wall = radius * style.real("wall", 0.05, 0.12)
     forms = {
-        "bowl": [(0.4, 0), (0.8, 0.4), (1, 1)],
+        "bowl": [(0.58, 0), (0.86, 0.35), (1, 0.75), (1, 1)],
         "round": [(0.6, 0), (1.05, 0.4), (1.0, 0.75), (0.8, 1)],
         "urn": _VASE_FORMS["urn"],
     }
