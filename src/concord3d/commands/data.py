@@ -6,10 +6,13 @@ import os
 from pathlib import Path
 
 from rich.console import Console
-from rich.table import Table
+from rich.padding import Padding
 
 from concord3d.data.catalog import load_catalog
 from concord3d.data.status import StatusRow, dataset_status
+from concord3d.data.verify import verify
+from concord3d.errors import ConcordError
+from concord3d.render.shards import damaged_shards
 
 COLOURS = {"present": "green", "missing": "yellow"}
 
@@ -26,10 +29,30 @@ def statuses(root: Path) -> list[StatusRow]:
 
 def print_status(root: Path) -> int:
     """Print one line per data set; return 1 if one is damaged (a missing one is no damage)."""
-    rows = statuses(root)
-    table = Table("data set", "state", "detail", "next step")
+    rows, console = statuses(root), Console()
     for row in rows:
-        colour = COLOURS.get(row.state, "red")
-        table.add_row(row.id, f"[{colour}]{row.state}[/]", row.detail, row.next_step)
-    Console().print(table)
+        console.print(f"[{COLOURS.get(row.state, 'red')}]{row.state:14}[/] [bold]{row.id}[/]  {row.detail}")
+        if row.next_step:
+            console.print(Padding(f"next: {row.next_step}", (0, 0, 0, 15)))
     return int(any(row.state not in COLOURS for row in rows))
+
+
+def verify_all(root: Path) -> int:
+    """Read every byte of the data sets in place and of the view stores; return 1 if something is damaged."""
+    console, damaged = Console(), 0
+    for spec in load_catalog(root / "datasets" / "datasets.yaml").values():
+        folder = root / "data" / "raw" / "real" / spec.id
+        if not (folder / "manifest.json").exists():
+            continue
+        try:
+            release = verify(spec, folder, full=True)
+            console.print(f"[green]intact[/]  {spec.id} ({release.name})")
+        except ConcordError as error:
+            damaged += 1
+            console.print(f"[red]damaged[/] {spec.id}: {error}")
+    for index in sorted((root / "artifacts").glob("*/views/*.json")):
+        bad = damaged_shards(index)
+        damaged += len(bad)
+        state = f"[red]damaged[/] {', '.join(bad)}; delete {index} and run again" if bad else "[green]intact[/] "
+        console.print(f"{state} {index.relative_to(root)}")
+    return int(damaged > 0)

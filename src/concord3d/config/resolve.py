@@ -50,10 +50,9 @@ class Study:
         """Resolve one training run: defaults, then scale, then experiment, then scale-and-experiment."""
         overlay = self.scale.papers[self.paper.paper]
         entry = self.paper.experiments[experiment]
-        settings: dict[str, Any] = {
-            section: {key: deepcopy(sourced.value) for key, sourced in self.paper.defaults.get(section, {}).items()}
-            for section in SECTIONS
-        }
+        settings: dict[str, Any] = {section: {} for section in SECTIONS}
+        for section, defaults in self.paper.defaults.items():
+            settings[section] = {key: deepcopy(sourced.value) for key, sourced in defaults.items()}
         default_encoder = settings["encoder"]["name"]
         changes = {**overlay.set, **entry.set, **overlay.experiment_set.get(experiment, {})}
         _apply(settings, changes, where=f"{self.paper.paper}, experiment '{experiment}'")
