@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.evaluation.results import ProtocolResult, Record, accuracy_records, write_result
+from concord3d.evaluation.results import ProtocolResult, Record, record_from_interval, write_result
+from concord3d.evaluation.statistics import binomial_interval
 from concord3d.files import write_json, write_text
 from concord3d.reporting.inputs import ExpectedJob, ReportInputs
 
@@ -81,7 +82,8 @@ class Fabricated:
         items: dict[str, NDArray[np.float64]] = {}
         values = np.asarray(correct, dtype=np.float64)
         for selection in selections:
-            records += accuracy_records(values, np.arange(len(values)) % 5, selection)
+            interval = binomial_interval(int(values.sum()), len(values))
+            records.append(record_from_interval("overall_accuracy", interval, selection))
             items[f"overall_accuracy__{selection}"] = values
             values = values.copy()
             values[int(np.argmin(values))] = 1.0

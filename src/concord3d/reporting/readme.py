@@ -139,7 +139,8 @@ def _coverage(tables: Sequence[Table]) -> list[str]:
         rows.append([link, table.spec.title, *(str(number) for number in numbers)])
     columns = ["table", "", "published cells", "run here", "not run", "quoted or not attempted", "ours alone"]
     text = (
-        f"{counts['measured']} of {counts['published']} published cells have a run of ours beside them ({share:.1f} %), "
+        f"{counts['measured']} of {counts['published']} published cells have a run of ours beside them "
+        f"({share:.1f} %), "
         f"{real} of them on real data, so that only those {real} can be compared; "
         f"{counts['not_run']} have an experiment that this scale does not run, {counts['quoted']} are quoted. "
         "What is missing and why: [`ledger.md`](ledger.md)."

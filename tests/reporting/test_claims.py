@@ -1,0 +1,259 @@
+"""Verdicts on claims: every path, and nothing passed by default."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.reporting.conftest import NUM_RESAMPLES
+from tests.reporting.fabricate import Fabricated, outcomes
+
+from concord3d.errors import ConfigError, ReportingError
+from concord3d.evaluation.statistics import paired_difference
+from concord3d.reporting.claims import combine, decide, evaluate_claims, scope_of
+from concord3d.reporting.expressions import Comparison
+from concord3d.reporting.results import load_results
+from concord3d.reporting.spec import load_report_spec
+
+HEAD = """
+paper: mm_point
+headline: one
+tables: [{id: one, title: One}]
+claims:
+"""
+
+
+def claims_of(made: Fabricated, parts: str) -> dict[str, Any]:
+    made.report(HEAD + f"  - id: X\n    text: a claim\n    origin: a test\n    parts: [{parts}]\n")
+    spec = load_report_spec(made.inputs.report_yaml)
+    return evaluate_claims(load_results(made.inputs), spec, made.inputs)[0]
+
+
+def two_arms(root: Path, left: int, right: int, scale: str = "small", kind: str = "real") -> Fabricated:
+    """Items are nested: the worse arm is right only where the better is."""
+    made = Fabricated(root, scale, kind)
+    for seed in (1, 2, 3):
+        made.accuracy("left", outcomes(200, left + seed), seed)
+        made.accuracy("right", outcomes(200, right + seed), seed)
+    return made
+
+
+PART = "{name: it, lhs: left, rhs: right}"
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "verdict"),
+    [(170, 140, "holds"), (140, 170, "fails"), (150, 149, "undecided"), (150, 150, "undecided")],
+)
+def test_each_verdict_follows_from_the_interval(tmp_path: Path, left: int, right: int, verdict: str) -> None:
+    claim = claims_of(two_arms(tmp_path, left, right), PART)
+    assert claim["verdict"] == verdict
+    assert claim["difference"] == pytest.approx(100 * (left - right) / 200)
+    assert claim["ci_low"] <= claim["difference"] <= claim["ci_high"]
+    assert (claim["n_items"], claim["n_seeds"], claim["basis"]) == (200, 3, "items and seeds")
+    assert claim["scope"] == "real_reduced"
+
+
+def test_the_interval_is_the_paired_one(tmp_path: Path) -> None:
+    made = two_arms(tmp_path, 160, 150)
+    claim = claims_of(made, PART)
+    left, right = (np.stack([outcomes(200, n + seed) for seed in (1, 2, 3)]) for n in (160, 150))
+    expected = paired_difference(left, right, num_resamples=NUM_RESAMPLES).scaled(100)
+    assert (claim["ci_low"], claim["ci_high"]) == (pytest.approx(expected.low), pytest.approx(expected.high))
+    # Unpaired, the noise of the items alone would be about 8 points wide.
+    assert claim["ci_high"] - claim["ci_low"] < 6
+
+
+def test_a_missing_side_is_not_run_and_named(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.accuracy("left", outcomes(50, 30))
+    claim = claims_of(made, PART)
+    assert claim["verdict"] == "not_run" and claim["difference"] is None
+    assert "right (modelnet40, linear_svm)" in claim["summary"]
+
+
+def test_nothing_run_at_all_passes_nothing(tmp_path: Path, repository: Path) -> None:
+    made = Fabricated(tmp_path)
+    spec = load_report_spec(repository / "papers" / "mm_point.report.yaml")
+    claims = evaluate_claims(load_results(made.inputs), spec, made.inputs)
+    assert [claim["id"] for claim in claims] == [f"C{n}" for n in range(1, 16)]
+    assert {claim["verdict"] for claim in claims} == {"not_run"}
+    assert {claim["scope"] for claim in claims} == {"synthetic"}
+
+
+def test_one_seed_says_what_its_interval_leaves_out(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.accuracy("left", outcomes(200, 180))
+    made.accuracy("right", outcomes(200, 150))
+    claim = claims_of(made, PART)
+    assert (claim["n_seeds"], claim["basis"]) == (1, "items")
+    assert "leaves out how trainings differ" in claim["summary"]
+
+
+def test_seeds_that_only_one_side_has_do_not_count(tmp_path: Path) -> None:
+    made = two_arms(tmp_path, 170, 150)
+    made.accuracy("left", outcomes(200, 20), 4)
+    claim = claims_of(made, PART)
+    assert claim["n_seeds"] == 3 and claim["difference"] == pytest.approx(10)
+
+
+def test_a_margin_widens_at_least(tmp_path: Path) -> None:
+    made = two_arms(tmp_path, 150, 152)
+    assert claims_of(made, "{name: it, lhs: left, rhs: right, relation: '>=', margin: 8.0}")["verdict"] == "holds"
+    assert claims_of(made, "{name: it, lhs: left, rhs: right, relation: '>='}")["verdict"] != "holds"
+
+
+def test_equal_outcomes_are_at_least_but_not_more(tmp_path: Path) -> None:
+    made = two_arms(tmp_path, 150, 150)
+    assert claims_of(made, "{name: it, lhs: left, rhs: right, relation: '>='}")["verdict"] == "holds"
+    assert claims_of(made, PART)["verdict"] == "undecided"
+
+
+def test_all_parts_must_hold_and_one_failure_fails(tmp_path: Path) -> None:
+    made = two_arms(tmp_path, 170, 140)
+    back = "{name: back, lhs: right, rhs: left}"
+    gone = "{name: gone, lhs: left, rhs: never}"
+    claim = claims_of(made, f"{PART}, {back}")
+    assert claim["verdict"] == "fails" and claim["decided_by"] == "back" and claim["difference"] < 0
+    partly = claims_of(made, f"{PART}, {gone}")
+    assert partly["verdict"] == "undecided" and "Not run: gone" in partly["summary"]
+
+
+def test_an_optional_part_is_left_out_where_the_scale_does_not_ask_for_it(tmp_path: Path) -> None:
+    made = two_arms(tmp_path, 170, 140)
+    optional = "{name: gone, lhs: left, rhs: never, optional: true}"
+    assert [part["name"] for part in claims_of(made, f"{PART}, {optional}")["parts"]] == ["it"]
+    made.expect("never")
+    assert claims_of(made, f"{PART}, {optional}")["verdict"] == "undecided"
+
+
+def test_max_and_mean_of_arms(tmp_path: Path) -> None:
+    made = two_arms(tmp_path, 170, 140)
+    for seed in (1, 2, 3):
+        made.accuracy("middle", outcomes(200, 150 + seed), seed)
+    largest = claims_of(made, "{name: it, lhs: left, rhs: {max: [right, middle]}}")
+    mean = claims_of(made, "{name: it, lhs: left, rhs: {mean: [right, middle]}}")
+    assert largest["difference"] == pytest.approx(10) and mean["difference"] == pytest.approx(12.5)
+
+
+def test_difference_of_differences_over_two_data_sets(tmp_path: Path) -> None:
+    made = two_arms(tmp_path, 150, 148)
+    for seed in (1, 2, 3):
+        made.accuracy("left", outcomes(100, 80 + seed), seed, dataset="scanobjectnn_obj_bg")
+        made.accuracy("right", outcomes(100, 50 + seed), seed, dataset="scanobjectnn_obj_bg")
+    there = "{experiment: %s, dataset: scanobjectnn_obj_bg}"
+    part = f"{{name: it, lhs: {{minus: [{there % 'left'}, {there % 'right'}]}}, rhs: {{minus: [left, right]}}}}"
+    claim = claims_of(made, part)
+    assert claim["difference"] == pytest.approx(29) and claim["n_items"] == 300 and claim["verdict"] == "holds"
+
+
+@pytest.mark.parametrize(("counts", "sign"), [([100, 130, 160, 190], 1), ([190, 160, 130, 100], -1)])
+def test_trend_is_a_rank_correlation(tmp_path: Path, counts: list[int], sign: int) -> None:
+    made = Fabricated(tmp_path)
+    for seed in (1, 2):
+        for views, count in enumerate(counts, start=1):
+            made.accuracy(f"m{views}", outcomes(250, count), seed)
+    claim = claims_of(made, "{name: it, trend: {x: [1, 2, 3, 4], terms: [m1, m2, m3, m4]}}")
+    assert claim["difference"] == pytest.approx(sign)
+    assert claim["verdict"] == ("holds" if sign > 0 else "fails")
+
+
+def test_a_trend_over_two_settings_is_not_run(tmp_path: Path) -> None:
+    made = two_arms(tmp_path, 170, 140)
+    claim = claims_of(made, "{name: it, trend: {x: [1, 2, 3], terms: [left, right, never]}}")
+    assert claim["verdict"] == "not_run" and "never" in claim["summary"]
+
+
+def test_training_figures_are_compared_over_seeds(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    part = (
+        "{name: it, lhs: {experiment: left, history: mi_inter, at: last}, "
+        "rhs: {experiment: left, history: mi_inter, at: first}}"
+    )
+    made.history("left", [1.0, 2.0, 3.0], 1)
+    assert claims_of(made, part)["verdict"] == "undecided"
+    made.history("left", [1.1, 2.0, 3.2], 2)
+    claim = claims_of(made, part)
+    assert (claim["verdict"], claim["n_items"], claim["n_seeds"], claim["basis"]) == ("holds", 0, 2, "seeds")
+    assert claim["difference"] == pytest.approx(2.05)
+    made.history("left", [5.0], 3)
+    assert claims_of(made, part)["n_seeds"] == 2, "one snapshot has no first and last"
+
+
+def test_for_each_method(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    for experiment in ("left", "right", "random_init"):
+        made.accuracy(experiment, outcomes(100, 60), selections=("last", "best_test"))
+    part = "{name: each, lhs: {experiment: '*', selection: best_test}, rhs: {experiment: '*'}, for_each: [random_init]}"
+    claim = claims_of(made, part)
+    assert [part["name"] for part in claim["parts"]] == ["left", "right"]
+    assert claim["difference"] == pytest.approx(1.0)
+
+
+def test_published_values_are_compared_with_real_data_only(tmp_path: Path) -> None:
+    part = "{name: it, lhs: left, rhs: 50.0}"
+    real = claims_of(two_arms(tmp_path / "real", 170, 140), part)
+    assert real["verdict"] == "holds" and real["difference"] == pytest.approx(36)
+    made_up = claims_of(two_arms(tmp_path / "world", 170, 140, "demo", "synthetic"), part)
+    assert made_up["verdict"] == "not_run" and "synthetic" in made_up["summary"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "scale", "trained", "scope"),
+    [
+        (["synthetic"], "paper", [], "synthetic"),
+        (["real", "synthetic"], "paper", [], "synthetic"),
+        (["real"], "paper", ["synthetic"], "real_reduced"),
+        (["real"], "small", ["real"], "real_reduced"),
+        (["real"], "paper", ["real"], "paper"),
+        ([], "demo", [], "synthetic"),
+    ],
+)
+def test_scope(kinds: list[str], scale: str, trained: list[str], scope: str) -> None:
+    assert scope_of(kinds, scale, trained) == scope
+
+
+@given(
+    kinds=st.lists(st.sampled_from(["real", "synthetic"]), max_size=3),
+    scale=st.sampled_from(["smoke", "demo", "small", "paper"]),
+    trained=st.lists(st.sampled_from(["real", "synthetic"]), max_size=2),
+)
+def test_synthetic_data_never_reach_the_paper(kinds: list[str], scale: str, trained: list[str]) -> None:
+    if "synthetic" in (*kinds, *trained) or scale != "paper":
+        assert scope_of(kinds, scale, trained) != "paper"
+
+
+def test_synthetic_evaluation_at_paper_scale_keeps_its_scope(tmp_path: Path) -> None:
+    assert claims_of(two_arms(tmp_path, 170, 140, "paper", "synthetic"), PART)["scope"] == "synthetic"
+
+
+@given(low=st.floats(-5, 5), width=st.floats(0, 5), relation=st.sampled_from([">", ">="]), margin=st.floats(0, 2))
+def test_decide_never_holds_across_zero(low: float, width: float, relation: str, margin: float) -> None:
+    verdict = decide(relation, Comparison(low + width / 2, low, low + width, 10, 2), margin)
+    if verdict == "holds":
+        assert low + margin >= 0
+    if verdict == "fails":
+        assert low + width + margin < 0
+
+
+def test_no_number_is_never_a_verdict() -> None:
+    assert decide(">", Comparison()) == "not_run"
+    assert decide(">", Comparison(3.0)) == "undecided"
+    assert combine([]) == "not_run"
+
+
+def test_sides_tested_on_different_items_are_refused(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.accuracy("left", outcomes(50, 30))
+    made.accuracy("right", outcomes(40, 30))
+    with pytest.raises(ReportingError, match="same test items"):
+        claims_of(made, PART)
+
+
+def test_a_misspelt_key_names_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="did you mean 'margin'"):
+        claims_of(Fabricated(tmp_path), "{name: it, lhs: left, rhs: right, margn: 1}")

@@ -1,0 +1,284 @@
+"""The whole report: the contract, determinism, damaged inputs."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+import random
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.reporting.fabricate import Fabricated, demo_like, outcomes
+
+from concord3d.errors import ConfigError, ReportingError, UnreadableFile
+from concord3d.evaluation.results import ProtocolResult, Record
+from concord3d.files import read_json, write_json
+from concord3d.reporting.report import (
+    build_audit,
+    build_claims,
+    build_figure,
+    build_metrics,
+    build_pages,
+    build_provenance,
+    build_report,
+    build_table,
+    report_outputs,
+)
+from concord3d.reporting.results import Address, load_results
+from concord3d.reporting.spec import load_report_spec
+
+DESIGN_COLUMNS = "experiment, variant, seed, scale, data_kind, dataset, protocol, metric, value, n_items, ci_low, ci_high, selection, unit"
+
+
+FIGURES = (
+    "f3_mutual_information",
+    "f4_views",
+    "f5_tsne",
+    "f6_components",
+    "f7_part_segmentation",
+    "f8_published_against_rerun",
+    "seeds",
+)
+
+
+def tree(folder: Path) -> dict[str, str]:
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="module")
+def reported(tmp_path_factory: pytest.TempPathFactory) -> Fabricated:
+    made = demo_like(tmp_path_factory.mktemp("reported"), seeds=(1,))
+    build_report(made.inputs)
+    return made
+
+
+def test_the_contract(reported: Fabricated) -> None:
+    out = reported.inputs.out
+    assert set(report_outputs(reported.inputs.report_yaml)) <= set(tree(out))
+    header, *rows = (out / "metrics.csv").read_text().splitlines()
+    assert header == DESIGN_COLUMNS.replace(", ", ",")
+    assert len(rows) == sum(len(e.measurements) for e in load_results(reported.inputs).evaluations)
+    for claim in json.loads((out / "claims.json").read_text()):
+        keys = {"id", "text", "lhs", "relation", "rhs", "difference", "ci_low", "ci_high"}
+        keys |= {"n_items", "n_seeds", "verdict", "scope"}
+        assert keys <= set(claim) and claim["scope"] == "synthetic"
+    stored = np.load(out / "per_item" / "mm_point__linear_svm__s1.npz", allow_pickle=False)
+    assert stored["modelnet40__overall_accuracy__last"].shape == stored["modelnet40__item_names"].shape
+    assert read_json(out / "provenance" / "mm_point__s1.json")["git_commit"] == "0" * 40
+
+
+def test_the_front_page_says_what_is_missing(reported: Fabricated) -> None:
+    page = (reported.inputs.out / "README.md").read_text()
+    assert "1 evaluations asked for have no result" in page and "**One seed**" in page
+    assert "not the paper's numbers" in page and "not run" in page
+    assert "of 319 published cells" in page and "0 of them on real data" in page
+    ledger = (reported.inputs.out / "ledger.md").read_text()
+    assert ledger.index("## Not reproduced") < ledger.index("## Deviations") < ledger.index("## Hyper-parameters")
+    assert "random_init, occupancy_knn on modelnet40, seed 1" in ledger
+    assert "`objective.temperature` | 0.1" in ledger and "lineage" in ledger
+
+
+def test_every_link_of_the_front_page_leads_somewhere(reported: Fabricated) -> None:
+    import re
+
+    for link in re.findall(r"\]\(([^)]+)\)", (reported.inputs.out / "README.md").read_text()):
+        assert (reported.inputs.out / link).is_file(), link
+
+
+def test_no_cell_is_unlabeled(reported: Fabricated) -> None:
+    made = reported
+    tables = made.inputs.out / "tables"
+    names = [table.id for table in load_report_spec(made.inputs.report_yaml).tables]
+    for name in names:
+        markdown, latex = (tables / f"{name}.md").read_text(), (tables / f"{name}.tex").read_text()
+        assert "scale: demo; data_kind: " in markdown
+        assert r"scale: demo; data\_kind: " in latex and r"\toprule" in latex and r"\bottomrule" in latex
+        with (tables / f"{name}.csv").open() as stream:
+            for row in csv.DictReader(stream):
+                assert row["scale"] == "demo" and row["data_kind"] in ("synthetic", "none")
+                assert (row["data_kind"] == "synthetic") == bool(row["ours"])
+    for page in ("README.md", "ledger.md"):
+        assert "scale: demo; data_kind: synthetic" in (made.inputs.out / page).read_text()
+    with (made.inputs.out / "metrics.csv").open() as stream:
+        assert {(row["scale"], row["data_kind"]) for row in csv.DictReader(stream)} == {("demo", "synthetic")}
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_scale_and_data_kind_are_stamped_inside_every_figure(reported: Fabricated, name: str) -> None:
+    figures = reported.inputs.out / "figures"
+    text = (figures / f"{name}.svg").read_text()
+    assert (figures / f"{name}.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    assert "scale: demo" in text and "data_kind: " in text and "<dc:date>" not in text
+    if name not in ("f7_part_segmentation", "f8_published_against_rerun"):
+        assert "data_kind: synthetic" in text
+
+
+def test_two_builds_are_byte_identical(reported: Fabricated, tmp_path: Path) -> None:
+    again = replace(reported.inputs, out=tmp_path / "elsewhere")
+    random.seed(99)
+    np.random.default_rng(99)
+    build_report(again)
+    assert tree(again.out) == tree(reported.inputs.out)
+    text = "".join(path.read_text() for path in again.out.rglob("*") if path.suffix in (".md", ".csv", ".json", ".svg"))
+    assert str(tmp_path) not in text and str(reported.root) not in text
+
+
+def test_the_parts_equal_the_whole(reported: Fabricated, tmp_path: Path) -> None:
+    inputs = replace(reported.inputs, out=tmp_path / "parts")
+    report = load_report_spec(inputs.report_yaml)
+    assert tuple(figure.id for figure in report.figures) == FIGURES
+    build_metrics(inputs)
+    for table in report.tables[:2]:
+        build_table(inputs, table.id)
+    build_figure(inputs, "f8_published_against_rerun")
+    for build in (build_claims, build_audit, build_pages, build_provenance):
+        build(inputs)
+    whole = tree(reported.inputs.out)
+    assert {name: whole[name] for name in tree(inputs.out)} == tree(inputs.out)
+
+
+def test_nothing_run_still_gives_every_file(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path, "paper")
+    made.expect("mm_point")
+    build_report(made.inputs)
+    out = made.inputs.out
+    assert set(report_outputs(made.inputs.report_yaml)) <= set(tree(out))
+    assert (out / "metrics.csv").read_text().count("\n") == 1
+    assert "none (nothing was run)" in (out / "README.md").read_text()
+    assert {claim["verdict"] for claim in read_json(out / "claims.json")} == {"not_run"}
+    for name in FIGURES:
+        text = (out / "figures" / f"{name}.svg").read_text()
+        if name == "f8_published_against_rerun":
+            assert "none of ours" in text
+        else:
+            assert "not run at scale" in text and "data_kind: none" in text
+
+
+def test_files_of_another_configuration_are_no_results(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.accuracy("mm_point", outcomes(50, 30))
+    made.accuracy("single_view", outcomes(50, 30))
+    made.history("single_view", [1.0, 2.0])
+    made.expected = [job for job in made.expected if job.experiment == "mm_point"]
+    assert {e.job.experiment for e in load_results(made.inputs).evaluations} == {"mm_point"}
+    assert not load_results(made.inputs).histories
+
+
+def test_stale_per_item_files_go(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.accuracy("mm_point", outcomes(50, 30))
+    stale = made.inputs.out / "per_item" / "gone__linear_svm__s1.npz"
+    stale.parent.mkdir(parents=True)
+    stale.write_bytes(b"old")
+    build_metrics(made.inputs)
+    assert not stale.exists()
+
+
+def test_a_training_without_a_record_says_so(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.history("mm_point", [1.0, 2.0], provenance=False)
+    build_provenance(made.inputs)
+    assert "no record" in read_json(made.inputs.out / "provenance" / "mm_point__s1.json")["missing"]
+
+
+def test_metrics_without_items_get_an_interval_over_seeds(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    for seed, value in ((1, 60.0), (2, 62.0)):
+        record = Record("miou", value, 10, value - 1, value + 1)
+        made.write(ProtocolResult((record,)), "mm_point", seed, "s3dis", "semantic_segmentation")
+    estimate = load_results(made.inputs).estimate(Address("mm_point", "s3dis", "semantic_segmentation", "miou"))
+    assert estimate is not None and estimate.interval.basis == "seeds"
+    assert estimate.interval.value == 61.0 and estimate.interval.low < 60
+
+
+def damaged(made: Fabricated, **changes: object) -> None:
+    path = next((made.root / "artifacts" / "eval").glob("*.json"))
+    write_json(path, {**read_json(path), **changes})
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"scale": "demo"}, "another scale"),
+        ({"data_kind": "imagined"}, "no data kind"),
+        ({"experiment": "crosspoint"}, "another name"),
+        ({"records": []}, "no records"),
+        ({"records": [{"metric": "overall_accuracy"}]}, "lacks columns"),
+    ],
+)
+def test_contradictory_results_are_refused(tmp_path: Path, changes: dict[str, object], message: str) -> None:
+    made = Fabricated(tmp_path)
+    made.accuracy("mm_point", outcomes(50, 30))
+    damaged(made, **changes)
+    with pytest.raises(ReportingError, match=message):
+        load_results(made.inputs)
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"value": 61.0}, "not the mean of its outcomes"),
+        ({"value": 99.0}, "outside its own interval"),
+        ({"value": 160.0, "ci_high": 170.0}, "no percentage"),
+        ({"selection": "luckiest"}, "Unknown selection rule"),
+    ],
+)
+def test_contradictory_records_are_refused(tmp_path: Path, record: dict[str, object], message: str) -> None:
+    made = Fabricated(tmp_path)
+    made.accuracy("mm_point", outcomes(50, 30))
+    path = next((made.root / "artifacts" / "eval").glob("*.json"))
+    records = read_json(path)["records"]
+    records[0] |= record
+    damaged(made, records=records)
+    with pytest.raises(ReportingError, match=message):
+        load_results(made.inputs)
+
+
+def test_damaged_files_are_named_and_earlier_results_stay(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.accuracy("mm_point", outcomes(50, 30))
+    build_metrics(made.inputs)
+    before = tree(made.inputs.out)
+    path = next((made.root / "artifacts" / "eval").glob("*.npz"))
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(UnreadableFile) as caught:
+        build_metrics(made.inputs)
+    assert path.name in str(caught.value) and tree(made.inputs.out) == before
+    path.with_suffix(".json").write_text('{"experiment": ')
+    with pytest.raises(UnreadableFile):
+        build_metrics(made.inputs)
+
+
+def test_a_report_file_of_another_paper_is_refused(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.report("paper: other\nheadline: one\ntables: [{id: one, title: One}]\n")
+    with pytest.raises(ReportingError, match="another paper"):
+        build_table(made.inputs, "one")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("paper: mm_point\nheadline: two\ntables: [{id: one, title: One}]\n", "unknown table 'two'"),
+        ("paper: mm_point\nheadline: one\ntables: [{id: one, title: a}, {id: one, title: b}]\n", "stand twice"),
+        ("paper: mm_point\nheadline: one\ntables: [{id: one, titel: One}]\n", "did you mean 'title'"),
+    ],
+)
+def test_a_wrong_report_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    made = Fabricated(tmp_path)
+    made.report(text)
+    with pytest.raises(ConfigError, match=message):
+        load_report_spec(made.inputs.report_yaml)
+
+
+def test_metrics_are_sorted(reported: Fabricated) -> None:
+    with (reported.inputs.out / "metrics.csv").open() as stream:
+        keys = [
+            (r["experiment"], r["dataset"], r["protocol"], r["metric"], r["selection"], int(r["seed"]))
+            for r in csv.DictReader(stream)
+        ]
+    assert keys == sorted(keys)
