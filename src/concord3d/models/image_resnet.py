@@ -51,10 +51,11 @@ def image_encoder(name: str, in_channels: int = 3) -> ImageEncoder:
 
     ``resnet50`` (2,048-d) is the lineage of the paper (CrossPoint's encoder; what MM-Point itself used is not
     confirmed). ``resnet18`` (512-d) is a budget option. ``resnet10_32`` (256-d) is a small budget option of ours for
-    images of about 32 pixels: one block per stage, half the width, a 3x3 stem with stride 1 and no pooling.
+    images of about 32 pixels: one block per stage, half the width, a 3x3 stem with stride 1 and no pooling;
+    ``resnet10_16`` (128-d) has half of that width again and a stem of stride 2, a sixteenth of the operations.
 
     Args:
-        name: One of the three names above.
+        name: One of the names above.
         in_channels: Image channels.
 
     Returns:
@@ -66,7 +67,8 @@ def image_encoder(name: str, in_channels: int = 3) -> ImageEncoder:
     builders: dict[str, Callable[[], ResNet]] = {
         "resnet18": lambda: resnet18(weights=None),
         "resnet50": lambda: resnet50(weights=None),
-        "resnet10_32": _resnet10_32,
+        "resnet10_32": lambda: _NarrowResNet(width=32, stem_stride=1),
+        "resnet10_16": lambda: _NarrowResNet(width=16, stem_stride=2),
     }
     if name not in builders:
         raise ConfigError(
@@ -78,26 +80,27 @@ def image_encoder(name: str, in_channels: int = 3) -> ImageEncoder:
 
 
 class _NarrowResNet(ResNet):
-    """ResNet with one basic block per stage and half the usual widths, for small images."""
+    """ResNet with one basic block per stage and few channels, for small images.
 
-    def __init__(self) -> None:
+    Args:
+        width: Channels of the first stage (64 in the usual networks); they double with every stage.
+        stem_stride: Stride of the 3x3 stem, which no pooling follows.
+    """
+
+    def __init__(self, width: int, stem_stride: int) -> None:
         super().__init__(BasicBlock, [1, 1, 1, 1], num_classes=_TEMPORARY_CLASSES)
-        self.inplanes = 32
-        self.conv1 = nn.Conv2d(3, 32, kernel_size=3, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(32)
+        self.inplanes = width
+        self.conv1 = nn.Conv2d(3, width, kernel_size=3, stride=stem_stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(width)
         self.maxpool = nn.Identity()
-        self.layer1 = self._make_layer(BasicBlock, 32, 1)
-        self.layer2 = self._make_layer(BasicBlock, 64, 1, stride=2)
-        self.layer3 = self._make_layer(BasicBlock, 128, 1, stride=2)
-        self.layer4 = self._make_layer(BasicBlock, 256, 1, stride=2)
-        self.fc = nn.Linear(256, _TEMPORARY_CLASSES)
+        self.layer1 = self._make_layer(BasicBlock, width, 1)
+        self.layer2 = self._make_layer(BasicBlock, 2 * width, 1, stride=2)
+        self.layer3 = self._make_layer(BasicBlock, 4 * width, 1, stride=2)
+        self.layer4 = self._make_layer(BasicBlock, 8 * width, 1, stride=2)
+        self.fc = nn.Linear(8 * width, _TEMPORARY_CLASSES)
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
-
-
-def _resnet10_32() -> ResNet:
-    return _NarrowResNet()
 
 
 def _convolution_like(convolution: nn.Conv2d, in_channels: int) -> nn.Conv2d:
