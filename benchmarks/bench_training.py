@@ -1,0 +1,80 @@
+"""Speed of the loss, the augmentations and one training step; fast paths beside their literal references."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor
+from torchvision.transforms import v2
+
+from concord3d.geometry.augment import PointAugmentation, augment_points
+from concord3d.losses.nt_xent import nt_xent
+from concord3d.methods.image_augment import IMAGENET_MEAN, IMAGENET_STD, augment_views
+from concord3d.methods.interface import Batch, DataFacts
+from concord3d.methods.mm_point import build
+from concord3d.models.factory import build_point_encoder
+
+Benchmark = Callable[..., Any]
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def views(num_objects: int, num_views: int, size: int) -> Tensor:
+    shape = (num_objects, num_views, size, size, 1)
+    return torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator())
+
+
+@pytest.mark.benchmark(group="nt_xent forward and backward, 256 x 128")
+@pytest.mark.parametrize("num_objects", [256])
+def test_nt_xent(benchmark: Benchmark, num_objects: int) -> None:
+    x, y = (torch.randn(num_objects, 128, generator=generator(seed)).requires_grad_() for seed in (0, 1))
+    benchmark(lambda: nt_xent(x, y, 0.1).backward())
+
+
+@pytest.mark.benchmark(group="3D transform, 64 clouds of 1,024 points")
+def test_augment_points(benchmark: Benchmark) -> None:
+    points = torch.randn(64, 1024, 3, generator=generator())
+    benchmark(augment_points, points, PointAugmentation(), generator())
+
+
+@pytest.mark.benchmark(group="ladder of 4 levels, 32 objects, 64 px")
+def test_augment_views(benchmark: Benchmark) -> None:
+    benchmark(augment_views, views(32, 4, 64), "multi_level", generator())
+
+
+@pytest.mark.benchmark(group="ladder of 4 levels, 32 objects, 64 px")
+def test_augment_views_image_by_image(benchmark: Benchmark) -> None:
+    steps = [
+        v2.RandomHorizontalFlip(),
+        v2.RandomResizedCrop(64, (0.6, 1.0), antialias=False),
+        v2.RandomApply([v2.ColorJitter(0.4, 0.4, 0.4)], 0.8),
+        v2.RandomGrayscale(0.2),
+    ]
+    finish = [v2.ToDtype(torch.float32, scale=True), v2.Normalize(list(IMAGENET_MEAN), list(IMAGENET_STD))]
+    ladder = [v2.Compose([*steps[: level + 1], *finish]) for level in range(4)]
+    stored = views(32, 4, 64).permute(1, 0, 4, 2, 3).expand(-1, -1, 3, -1, -1)
+
+    def literal() -> Tensor:
+        return torch.stack([torch.stack([ladder[j](image) for image in stored[j]]) for j in range(4)])
+
+    benchmark(literal)
+
+
+@pytest.mark.benchmark(group="training step, 16 objects, 512 points, 4 views of 32 px")
+@pytest.mark.parametrize("encoder", ["pointnet", "dgcnn"])
+def test_training_step(benchmark: Benchmark, encoder: str) -> None:
+    torch.manual_seed(0)
+    facts = DataFacts(num_points=512, num_views=4)
+    method = build({"image_encoder": "resnet10_32"}, build_point_encoder({"name": encoder}), facts)
+    batch = Batch(torch.randn(16, 512, 3, generator=generator()), views(16, 4, 32), None, generator())
+
+    def step() -> None:
+        method.zero_grad()
+        method.training_loss(batch).total.backward()
+
+    benchmark.pedantic(step, rounds=3, warmup_rounds=1)

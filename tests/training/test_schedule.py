@@ -1,0 +1,70 @@
+import math
+import random
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+
+from concord3d.training.schedule import learning_rate, make_optimizer
+from concord3d.training.seeding import derived_generator, derived_seed, seed_everything, set_deterministic
+
+
+def test_cosine_falls_at_every_step_from_the_base() -> None:
+    rates = [learning_rate("cosine", 0.1, step, 5, 4) for step in range(20)]
+    assert rates[0] == 0.1 and rates[10] == pytest.approx(0.05)
+    assert all(b < a for a, b in pairwise(rates)) and 0 < rates[-1] < 1e-3
+
+
+@pytest.mark.parametrize("epoch", range(4))
+def test_epoch_wise_cosine_has_the_published_values(epoch: int) -> None:
+    for step in (epoch * 5, epoch * 5 + 4):
+        start = learning_rate("cosine_start_of_epoch", 1e-3, step, 5, 4)
+        end = learning_rate("cosine_end_of_epoch", 1e-3, step, 5, 4)
+        assert start == pytest.approx(0.5e-3 * (1 + math.cos(math.pi * (epoch + 1) / 4)))
+        assert end == pytest.approx(0.5e-3 * (1 + math.cos(math.pi * epoch / 4)))
+    assert learning_rate("cosine_start_of_epoch", 1e-3, 19, 5, 4) == pytest.approx(0)
+    assert learning_rate("constant", 1e-3, 19, 5, 4) == 1e-3
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+def test_every_optimizer_descends(name: str) -> None:
+    weight = torch.nn.Parameter(torch.ones(4))
+    optimizer = make_optimizer(name, [weight], 0.1, 1e-6)
+    for _ in range(5):
+        optimizer.zero_grad()
+        weight.square().sum().backward()
+        optimizer.step()
+    assert weight.square().sum().item() < 2
+
+
+def test_derived_seeds_differ_by_purpose_step_rank_and_seed() -> None:
+    seeds = {
+        derived_seed(seed, stream, step, rank)
+        for seed in (0, 1)
+        for stream in ("order", "views", "augmentation")
+        for step in (0, 1, 1000)
+        for rank in (0, 1)
+    }
+    assert len(seeds) == 36 and all(0 <= seed < 2**63 for seed in seeds)
+    draws = [torch.rand(3, generator=derived_generator(0, "order", 7)) for _ in range(2)]
+    assert torch.equal(draws[0], draws[1])
+
+
+def test_seeding_reaches_all_three_generators() -> None:
+    def draw() -> tuple[float, float, float]:
+        seed_everything(5)
+        return random.random(), float(np.random.mtrand._rand.random_sample()), torch.rand(1).item()
+
+    assert draw() == draw()
+
+
+def test_deterministic_algorithms_can_be_switched() -> None:
+    before = torch.are_deterministic_algorithms_enabled()
+    try:
+        set_deterministic(True)
+        assert torch.are_deterministic_algorithms_enabled()
+        set_deterministic(False)
+        assert not torch.are_deterministic_algorithms_enabled()
+    finally:
+        set_deterministic(before)

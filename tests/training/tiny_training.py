@@ -1,0 +1,100 @@
+"""A training of seconds, for the tests of the loop and as a process to be killed.
+
+Usage as a script: tiny_training.py FOLDER NUM_DEVICES CONFIG_CHANGES_AS_JSON DIE_AT_READ DIE_WITH_SIGNAL
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from concord3d.errors import ConcordError
+from concord3d.methods import mm_point
+from concord3d.training.pretrain import TrainRun, pretrain
+
+# Hidden width of the heads, so that a checkpoint after every step is quickly written.
+NARROW = 16
+NUM_SHAPES, NUM_POINTS, NUM_VIEWS, SIZE = 44, 24, 5, 8
+
+
+class ArrayViews:
+    """Views in memory; can end the process when a given read comes, as a crash would."""
+
+    num_objects, num_views = NUM_SHAPES, NUM_VIEWS
+
+    def __init__(self, die_at_read: int | None = None, die_with: int = signal.SIGKILL) -> None:
+        shape = (NUM_SHAPES, NUM_VIEWS, SIZE, SIZE, 1)
+        self.pixels = np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8)
+        self.die_at_read, self.die_with, self.reads = die_at_read, die_with, 0
+
+    def read(self, object_index: NDArray[np.int64], view_index: NDArray[np.int64]) -> NDArray[np.uint8]:
+        self.reads += 1
+        if self.reads == self.die_at_read:
+            os.kill(os.getpid(), self.die_with)
+        return self.pixels[object_index[:, None], view_index]
+
+
+def tiny_points() -> NDArray[np.float32]:
+    generator = np.random.default_rng(0)
+    stretch = generator.uniform(0.2, 1.0, (NUM_SHAPES, 1, 3))
+    return (generator.normal(size=(NUM_SHAPES, NUM_POINTS, 3)) * stretch).astype(np.float32)
+
+
+def tiny_config(changes: dict[str, Any] | None = None) -> dict[str, Any]:
+    config: dict[str, Any] = {
+        "paper": "mm_point",
+        "experiment": "tiny",
+        "label": "tiny",
+        "seed": 3,
+        "scale": "smoke",
+        "method": "mm_point",
+        "pretrain": {"dataset": "tiny", "data_kind": "synthetic"},
+        "encoder": {"name": "pointnet"},
+        "objective": {"views": 2, "image_encoder": "resnet10_32"},
+        "data": {"num_points": 16, "image_size": SIZE, "view_set": "tiny"},
+        "training": {"epochs": 3, "batch_size": 8, "num_snapshots": 2, "checkpoint_every_s": 0},
+    }
+    for key, value in (changes or {}).items():
+        *sections, last = key.split(".")
+        target = config
+        for section in sections:
+            target = target[section]
+        target[last] = value
+    return config
+
+
+def tiny_run(folder: Path, changes: dict[str, Any] | None = None, **options: Any) -> TrainRun:
+    defaults: dict[str, Any] = {
+        "points": tiny_points(),
+        "labels": np.arange(NUM_SHAPES) % 4,
+        "views": ArrayViews(),
+        "work_dir": folder / "work",
+        "out_dir": folder / "out",
+        "device": "cpu",
+        "progress": False,
+    }
+    return TrainRun(tiny_config(changes), **{**defaults, **options})
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    mm_point.HIDDEN_3D = NARROW
+    folder, num_devices, changes, die_at_read, die_with = Path(sys.argv[1]), *sys.argv[2:6]
+    views = ArrayViews(int(die_at_read) or None, int(die_with))
+    try:
+        pretrain(tiny_run(folder, json.loads(changes), views=views, num_devices=int(num_devices)))
+    except ConcordError as error:
+        print(type(error).__name__, error, file=sys.stderr)
+        sys.exit(getattr(error, "exit_code", 1))
+
+
+if __name__ == "__main__":
+    main()
