@@ -71,13 +71,25 @@ def test_bootstrap_means_equal_a_literal_resampling() -> None:
     outcomes = rng.random((2, 3, 17))
     fast = bootstrap_means(outcomes, num_resamples=40, seed=5)
     seed_rng, item_rng = (np.random.default_rng(child) for child in np.random.SeedSequence(5).spawn(2))
-    seeds, items = seed_rng.integers(3, size=(40, 3)), item_rng.integers(17, size=(40, 17))
+    # All outcomes differ, so a pattern is an item; patterns are sorted by the first seed of the first arm.
+    order = np.argsort(outcomes[0, 0])
+    seeds = seed_rng.integers(3, size=(40, 3))
+    items = [np.repeat(order, row) for row in item_rng.multinomial(17, np.full(17, 1 / 17), size=40)]
     for b in range(40):
         for arm in range(2):
             per_seed = [np.mean([outcomes[arm, r, s] for s in items[b]]) for r in range(3)]
             centre = np.mean(per_seed)
             literal = centre + np.sqrt(3 / 2) * (np.mean([per_seed[r] for r in seeds[b]]) - centre)
             assert fast[b, arm] == pytest.approx(literal)
+
+
+def test_resampled_items_have_the_variance_of_drawing_with_replacement() -> None:
+    rng = np.random.default_rng(4)
+    correct = (rng.random((1, 1, 300)) < 0.7).astype(float)
+    patterns = bootstrap_means(correct, num_resamples=20_000)[:, 0]
+    literal = correct[0, 0][rng.integers(300, size=(20_000, 300))].mean(axis=1)
+    assert patterns.mean() == pytest.approx(literal.mean(), abs=1e-3)
+    assert patterns.std() == pytest.approx(literal.std(), rel=0.03)
 
 
 def test_hierarchical_variance_is_that_of_the_model() -> None:
