@@ -26,12 +26,8 @@ rule all:
 
 
 onsuccess:
-    print(
-        f"Done. Read {', '.join(str(RESULTS / p / 'README.md') for p in PARAMS.papers)}"
-    )
+    print(f"Done. Read {', '.join(str(RESULTS / p / 'README.md') for p in PARAMS.papers)}")
 
 
 onerror:
-    print(
-        "Failed. The message above names the log; correct the cause and run the same command again."
-    )
+    print("Failed. The message above names the log; correct the cause and run the same command again.")

@@ -41,7 +41,6 @@ rule obtain_dataset:
         "benchmarks-out/obtain_dataset/{dataset}.tsv"
     wildcard_constraints:
         dataset=datasets_from("real"),
-    retries: 2
     conda:
         "../envs/core.yaml"
     threads: 1

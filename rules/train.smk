@@ -19,7 +19,6 @@ rule pretrain:
         "logs/pretrain/{paper}/{experiment}__s{seed}.log",
     benchmark:
         "benchmarks-out/pretrain/{paper}/{experiment}__s{seed}.tsv"
-    retries: 1
     conda:
         "../envs/cuda.yaml"
     threads: 1

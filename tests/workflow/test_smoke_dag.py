@@ -78,7 +78,7 @@ def test_a_misspelt_key_names_the_nearest(smoke_run: Path) -> None:
 
 def test_a_missing_gated_data_set_is_named_with_its_step(smoke_run: Path) -> None:
     marker = "data/raw/real/scanobjectnn_obj_bg/manifest.json"
-    completed = call(smoke_run, "snakemake", "--cores", "1", "--config", "scale=paper", "--retries", "0", "--", marker)
+    completed = call(smoke_run, "snakemake", "--cores", "1", "--config", "scale=paper", "--", marker)
     assert completed.returncode != 0
     assert "LicenceGate" in completed.stdout + completed.stderr
 
