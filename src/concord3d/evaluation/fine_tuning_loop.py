@@ -80,6 +80,16 @@ def _optimizer(model: nn.Module, settings: FineTuning) -> torch.optim.Optimizer:
     )
 
 
+def _check_loss(loss: Tensor, index: Tensor, where: str) -> None:
+    if not torch.isfinite(loss):
+        raise NonFiniteLoss(
+            "The loss is not finite",
+            where=where,
+            found=f"{loss.item()} on items {index[:8].tolist()}",
+            next_step="lower the learning rate in the protocol's settings",
+        )
+
+
 def fine_tune(
     model: nn.Module,
     num_items: int,
@@ -120,13 +130,7 @@ def fine_tune(
         for start in range(0, num_items - batch_size + 1, batch_size):
             index = order[start : start + batch_size]
             loss = loss_of(index, generator)
-            if not torch.isfinite(loss):
-                raise NonFiniteLoss(
-                    "The loss is not finite",
-                    where=f"epoch {epoch + 1}, step {start // batch_size + 1}",
-                    found=f"{loss.item()} on items {index[:8].tolist()}",
-                    next_step="lower the learning rate in the protocol's settings",
-                )
+            _check_loss(loss, index, f"epoch {epoch + 1}, step {start // batch_size + 1}")
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             optimizer.step()

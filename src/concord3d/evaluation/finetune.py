@@ -47,6 +47,16 @@ def predict_classes(model: nn.Module, points: NDArray[np.float32], batch_size: i
     return np.concatenate(parts).astype(np.int64)
 
 
+def _check_labels(labels: NDArray[np.int64], num_classes: int) -> None:
+    present = np.unique(labels)
+    if len(present) < 2 or present[0] < 0 or present[-1] >= num_classes:
+        raise EvaluationError(
+            "Fine-tuning needs labels of at least two classes",
+            expected=f"labels in [0, {num_classes})",
+            found=f"{len(present)} classes: {present[:5].tolist()} ...",
+        )
+
+
 def finetune_classification(
     encoder: nn.Module,
     feature_dim: int,
@@ -82,13 +92,7 @@ def finetune_classification(
         EvaluationError: Fewer than two classes, or labels out of range.
         NonFiniteLoss: The loss became NaN or infinite.
     """
-    present = np.unique(train_labels)
-    if len(present) < 2 or present[0] < 0 or present[-1] >= num_classes:
-        raise EvaluationError(
-            "Fine-tuning needs labels of at least two classes",
-            expected=f"labels in [0, {num_classes})",
-            found=f"{len(present)} classes: {present[:5].tolist()} ...",
-        )
+    _check_labels(train_labels, num_classes)
     train = torch.from_numpy(np.ascontiguousarray(first_points(train_points, num_points, "training clouds")))
     test = first_points(test_points, num_points, "test clouds")
     labels = torch.from_numpy(train_labels.astype(np.int64))
