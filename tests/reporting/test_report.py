@@ -16,23 +16,23 @@ from tests.reporting.fabricate import Fabricated, demo_like, outcomes
 from concord3d.errors import ConfigError, ReportingError, UnreadableFile
 from concord3d.evaluation.results import ProtocolResult, Record
 from concord3d.files import read_json, write_json
+from concord3d.reporting.outputs import report_outputs
 from concord3d.reporting.report import (
-    build_audit,
-    build_claims,
     build_figure,
     build_metrics,
-    build_pages,
+    build_part,
     build_provenance,
     build_report,
     build_table,
-    report_outputs,
 )
 from concord3d.reporting.results import Address, load_results
 from concord3d.reporting.spec import load_report_spec
 
-DESIGN_COLUMNS = "experiment, variant, seed, scale, data_kind, dataset, protocol, metric, value, n_items, ci_low, ci_high, selection, unit"
-
-
+DESIGN_COLUMNS = (
+    "experiment, variant, seed, scale, data_kind, dataset, protocol, metric, value, "
+    "n_items, ci_low, ci_high, selection, unit"
+)
+PAGES = {"metrics.csv", "claims.json", "audit.csv", "ledger.md", "README.md"}
 FIGURES = (
     "f3_mutual_information",
     "f4_views",
@@ -49,6 +49,11 @@ def tree(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
+def known_files(made: Fabricated) -> set[str]:
+    path = made.inputs.report_yaml
+    return PAGES | set(report_outputs(path, "tables")) | set(report_outputs(path, "figures"))
+
+
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory: pytest.TempPathFactory) -> Fabricated:
     made = demo_like(tmp_path_factory.mktemp("reported"), seeds=(1,))
@@ -58,7 +63,7 @@ def reported(tmp_path_factory: pytest.TempPathFactory) -> Fabricated:
 
 def test_the_contract(reported: Fabricated) -> None:
     out = reported.inputs.out
-    assert set(report_outputs(reported.inputs.report_yaml)) <= set(tree(out))
+    assert known_files(reported) <= set(tree(out))
     header, *rows = (out / "metrics.csv").read_text().splitlines()
     assert header == DESIGN_COLUMNS.replace(", ", ",")
     assert len(rows) == sum(len(e.measurements) for e in load_results(reported.inputs).evaluations)
@@ -131,14 +136,17 @@ def test_the_parts_equal_the_whole(reported: Fabricated, tmp_path: Path) -> None
     inputs = replace(reported.inputs, out=tmp_path / "parts")
     report = load_report_spec(inputs.report_yaml)
     assert tuple(figure.id for figure in report.figures) == FIGURES
-    build_metrics(inputs)
-    for table in report.tables[:2]:
-        build_table(inputs, table.id)
+    build_table(inputs, report.tables[0].id)
     build_figure(inputs, "f8_published_against_rerun")
-    for build in (build_claims, build_audit, build_pages, build_provenance):
-        build(inputs)
     whole = tree(reported.inputs.out)
     assert {name: whole[name] for name in tree(inputs.out)} == tree(inputs.out)
+    for part in ("metrics", "tables", "verdicts", "pages"):
+        build_part(inputs, part)
+    figures = {name for name in whole if name.startswith("figures/")}
+    assert set(tree(inputs.out)) | figures == set(whole)
+    assert {name: whole[name] for name in tree(inputs.out)} == tree(inputs.out)
+    with pytest.raises(ConfigError, match="did you mean 'verdicts'"):
+        build_part(inputs, "verdict")
 
 
 def test_nothing_run_still_gives_every_file(tmp_path: Path) -> None:
@@ -146,7 +154,7 @@ def test_nothing_run_still_gives_every_file(tmp_path: Path) -> None:
     made.expect("mm_point")
     build_report(made.inputs)
     out = made.inputs.out
-    assert set(report_outputs(made.inputs.report_yaml)) <= set(tree(out))
+    assert known_files(made) <= set(tree(out))
     assert (out / "metrics.csv").read_text().count("\n") == 1
     assert "none (nothing was run)" in (out / "README.md").read_text()
     assert {claim["verdict"] for claim in read_json(out / "claims.json")} == {"not_run"}

@@ -56,11 +56,13 @@ def reachable_counts(text: str, num_items: int) -> tuple[list[int], list[int]]:
     """
     printed = Decimal(text)
     step = Decimal(1).scaleb(-max(len(text.partition(".")[2]), 0))
-    near = int((printed * num_items / 100).to_integral_value(ROUND_DOWN))
     # Numbers printed in full come from binary floating point, which is good to about 15 digits.
     slack = Decimal("1e-12") if step < Decimal("1e-12") else Decimal(0)
     rounded, cut = [], []
-    for count in range(max(near - 2, 0), min(near + 3, num_items) + 1):
+    # Rounding and truncation move a value by less than one unit of its last digit.
+    lowest = int((printed - step) * num_items / 100) - 1
+    highest = int((printed + step) * num_items / 100) + 1
+    for count in range(max(lowest, 0), min(highest, num_items) + 1):
         exact = Decimal(100) * count / num_items
         modes = (ROUND_HALF_UP, ROUND_HALF_EVEN)
         if any(abs(exact.quantize(step, mode) - printed) <= slack for mode in modes) or abs(exact - printed) < slack:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from concord3d.config.models import Paper
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import validate
-from concord3d.errors import ConfigError, ReportingError
+from concord3d.errors import ConfigError, ReportingError, nearest
 from concord3d.files import read_json, write_json
 from concord3d.reporting.audit import audit, write_audit
 from concord3d.reporting.claims import evaluate_claims, write_claims
@@ -32,12 +32,11 @@ __all__ = [
     "build_claims",
     "build_figure",
     "build_metrics",
-    "build_part",
     "build_pages",
+    "build_part",
     "build_provenance",
     "build_report",
     "build_table",
-    "report_outputs",
 ]
 
 
@@ -78,14 +77,6 @@ def _read(inputs: ReportInputs) -> _Material:
             found=report.paper,
         )
     return _Material(inputs, report, paper, read_published(inputs.published_csv), load_results(inputs))
-
-
-def report_outputs(report_yaml: Path) -> list[str]:
-    """Return the files of a report that are known beforehand, relative to the results folder."""
-    report = load_report_spec(report_yaml)
-    tables = [f"tables/{table.id}.{suffix}" for table in report.tables for suffix in ("csv", "md", "tex")]
-    figures = [f"figures/{figure.id}.{suffix}" for figure in report.figures for suffix in ("png", "svg")]
-    return ["metrics.csv", *tables, *figures, "claims.json", "audit.csv", "ledger.md", "README.md"]
 
 
 def build_metrics(inputs: ReportInputs) -> None:
@@ -162,24 +153,29 @@ def build_part(inputs: ReportInputs, part: str) -> None:
     Raises:
         ConfigError: There is no such part.
     """
-    if part == "metrics":
-        build_metrics(inputs)
-    elif part == "tables":
-        material = _read(inputs)
-        for table in material.report.tables:
-            write_table(material.table(table.id), inputs.out / "tables")
-    elif part == "figures":
-        material = _read(inputs)
-        for figure in material.report.figures:
-            write_figure(material.figure(figure.id), inputs.out / "figures")
-    elif part == "verdicts":
-        build_claims(inputs)
-        build_audit(inputs)
-    elif part == "pages":
-        build_pages(inputs)
-        build_provenance(inputs)
-    else:
-        raise ConfigError(f"There is no part '{part}' of a report")
+    builders: dict[str, tuple[Callable[[ReportInputs], None], ...]] = {
+        "metrics": (build_metrics,),
+        "tables": (_build_tables,),
+        "figures": (_build_figures,),
+        "verdicts": (build_claims, build_audit),
+        "pages": (build_pages, build_provenance),
+    }
+    if part not in builders:
+        raise ConfigError(f"unknown part '{part}' of a report{nearest(part, list(builders))}", expected=list(builders))
+    for build in builders[part]:
+        build(inputs)
+
+
+def _build_tables(inputs: ReportInputs) -> None:
+    material = _read(inputs)
+    for table in material.report.tables:
+        write_table(material.table(table.id), inputs.out / "tables")
+
+
+def _build_figures(inputs: ReportInputs) -> None:
+    material = _read(inputs)
+    for figure in material.report.figures:
+        write_figure(material.figure(figure.id), inputs.out / "figures")
 
 
 def build_report(inputs: ReportInputs) -> None:
