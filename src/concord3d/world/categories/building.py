@@ -77,12 +77,12 @@ def door(style: Style) -> Assembly:
 def curtain(style: Style) -> Assembly:
     """Curtain: one or two rippled panels on a rod, tied back, roman or roller blind, with valance."""
     made = Assembly()
-    variant = style.choice("variant", {"single": 2.5, "pair": 3, "tied": 1.5, "blind": 1})
+    variant = style.choice("variant", {"single": 4, "pair": 2.5, "tied": 1, "blind": 1.2})
     cloth, metal = style.color("cloth_color", palette.FABRIC), style.color("rod_color", palette.METAL, palette.WOOD)
-    width, height = style.real("width", 0.8, 2.4), style.real("height", 1.2, 2.5)
+    width, height = style.real("width", 0.8, 2.4), style.real("height", 1.0, 2.5)
     folds = style.whole("num_folds", 3, 12)
-    ripple = style.real("ripple", 0.01, 0.07)
-    opening = style.real("opening", 0.0, 0.5) if variant in ("pair", "tied") else 0.0
+    ripple = style.real("ripple", 0.004, 0.05)
+    opening = style.real("opening", 0.0, 0.35) if variant in ("pair", "tied") else 0.0
     rows = 13
     s, t = np.meshgrid(np.linspace(0, 1, 8 * min(folds, 7) + 1), np.linspace(0, 1, rows))
     panel_width = width / 2 * (1 - opening) if variant in ("pair", "tied") else width
@@ -98,7 +98,7 @@ def curtain(style: Style) -> Assembly:
         made.add("cloth", cloth, mirror(panel.moved(-width / 2)))
     else:
         made.add("cloth", cloth, panel.moved(-width / 2))
-    if style.flag("has_rod", 0.6):
+    if style.flag("has_rod", 0.45):
         thick = style.real("rod_radius", 0.012, 0.03)
         made.add("rod", metal, bar((-width * 0.56, height + thick, 0), (width * 0.56, height + thick, 0), thick))
         made.add(

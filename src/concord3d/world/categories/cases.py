@@ -235,15 +235,19 @@ def cardboard_box(style: Style) -> Assembly:
 def glass_box(style: Style) -> Assembly:
     """Glass box: display case or aquarium of panes with edges, base, lid and sometimes something inside."""
     made = Assembly()
-    variant = style.choice("variant", {"case": 3, "aquarium": 2, "lidded": 2, "terrarium": 0.7})
-    w, d = style.real("width", 0.3, 0.9), style.real("depth", 0.3, 0.9)
-    h = style.real("height", 0.15, 0.6)
+    variant = style.choice("variant", {"case": 3, "panelled": 4, "aquarium": 1, "lidded": 1.5, "terrarium": 0.5})
+    w, d = style.real("width", 0.45, 1.0), style.real("depth", 0.35, 0.6)
+    h = style.real("height", 0.22, 0.55)
     pane, edge = style.color("pane_color", palette.GLASS), style.color("edge_color", palette.METAL, palette.WOOD)
     wall = style.real("pane_thickness", 0.006, 0.025)
     made.add("pane", pane, carcass((w, d, h), wall).turned("x", -90).moved(y=h / 2, z=d / 2))
     rim = style.real("edge_thickness", 0.008, 0.02)
     if variant in ("case", "terrarium"):
         made.add("edge", edge, four_legs(w + rim, d + rim, h, rim))
+    if variant == "panelled":
+        sections = style.whole("num_sections", 2, 5)
+        frame = carcass((d + rim, h + rim, rim * 2), rim, False).turned("y", 90)
+        made.add("edge", edge, linear_array(frame.moved(-w / 2), sections + 1, x=w / sections))
     if variant == "terrarium":
         made.add("pane", pane, wedge((w, d), (w * 0.5, d * 0.3), h * 0.35).moved(y=h))
     elif variant != "aquarium" or style.flag("has_lid", 0.3):

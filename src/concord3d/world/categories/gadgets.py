@@ -24,16 +24,20 @@ from concord3d.world.grammar import (
 def radio(style: Style) -> Assembly:
     """Radio: portable with antenna, vintage table set, boom box, clock radio or walkie-talkie."""
     made = Assembly()
-    variant = style.choice("variant", {"portable": 3, "vintage": 1.5, "boombox": 1.5, "clock": 1.2, "handheld": 1})
+    variant = style.choice(
+        "variant", {"portable": 2.5, "vintage": 1.5, "boombox": 1.2, "clock": 1.5, "handheld": 0.7, "receiver": 2}
+    )
     case = style.color("case_color", palette.PLASTIC, palette.WOOD)
     grille, metal = style.color("grille_color", palette.FABRIC, palette.METAL), style.color("knob_color", palette.METAL)
-    w, h, d = style.real("width", 0.22, 0.36), style.real("height", 0.13, 0.22), style.real("depth", 0.06, 0.14)
+    w, h, d = style.real("width", 0.22, 0.36), style.real("height", 0.13, 0.22), style.real("depth", 0.06, 0.2)
     if variant == "handheld":
         w, h, d = w * 0.28, h * 0.95, d * 0.5
     elif variant == "boombox":
         w, d = w * 1.6, d * 1.2
     elif variant == "clock":
         h, d = h * 0.5, d * 1.3
+    elif variant == "receiver":
+        h, d = h * 0.6, w * style.real("deepness", 0.5, 1.0)
     if variant == "vintage" and style.flag("has_arched_top", 0.6):
         angle = np.linspace(0, np.pi, 15)
         arch = np.stack([np.cos(angle) * w * 0.42, h + np.sin(angle) * h * 0.75], axis=1)
@@ -77,7 +81,7 @@ def _radio_fittings(
 ) -> None:
     w, h, d = size
     case, metal = colors
-    if variant in ("portable", "handheld") or style.flag("has_antenna", 0.25):
+    if variant == "handheld" or style.flag("has_antenna", 0.55 if variant == "portable" else 0.12):
         long, lean = style.real("antenna_length", 0.4, 1.4) * max(w, h), style.real("antenna_lean", -0.7, 0.7)
         foot = (w * 0.42, h * 0.97, -d * 0.2)
         thick = 0.004 if variant != "handheld" else w * 0.09

@@ -22,11 +22,15 @@ from concord3d.world.grammar import (
 def mantel(style: Style) -> Assembly:
     """Mantel: fireplace surround with pillars, lintel, shelf, hearth, and sometimes an overmantel."""
     made = Assembly()
-    variant = style.choice("variant", {"classic": 4, "plain": 2, "overmantel": 1, "corbelled": 1, "chimney": 0.7})
+    variant = style.choice(
+        "variant", {"classic": 2.5, "plain": 1.5, "breast": 4, "overmantel": 1, "corbelled": 0.8, "chimney": 0.6}
+    )
     color = style.color("surround_color", palette.STONE, palette.WOOD)
     brick = style.color("firebox_color", palette.STONE)
     width, height = style.real("width", 1.2, 1.9), style.real("height", 0.95, 1.35)
-    depth = style.real("depth", 0.15, 0.5)
+    if variant == "breast":
+        height *= style.real("lower_height", 0.35, 0.9)
+    depth = style.real("depth", 0.15, 0.5) + (0.25 if variant == "breast" else 0.0)
     pillar = width * style.real("pillar_width", 0.1, 0.2)
     lintel = height * style.real("lintel_height", 0.14, 0.3)
     opening = width - 2 * pillar
@@ -57,11 +61,15 @@ def mantel(style: Style) -> Assembly:
             )
         )
         made.add("shelf", color, shelf_shape)
-    if style.flag("has_firebox", 0.6):
+    if style.flag("has_firebox", 1.0 if variant == "breast" else 0.6):
         _firebox(style, made, (opening, height - lintel, depth), brick)
     if style.flag("has_hearth", 0.5):
         reach = style.real("hearth_reach", 0.1, 0.5)
         made.add("hearth", brick, box(width * 1.08, 0.06, depth + reach).moved(y=-0.06, z=reach / 2))
+    if variant == "breast":
+        rise = style.real("breast_rise", 0.4, 1.1)
+        breast = box(width * style.real("breast_width", 0.85, 1.0), rise, depth * style.real("breast_depth", 0.7, 1.0))
+        made.add("upper", color, breast.moved(y=height + shelf, z=-depth * 0.1))
     if variant in ("overmantel", "chimney"):
         rise = height * style.real("upper_height", 0.5, 0.95)
         top_width = width * (0.85 if variant == "overmantel" else 0.6)

@@ -24,7 +24,7 @@ def tent(style: Style) -> Assembly:
     """Tent: ridge, dome, tunnel, tepee, pavilion or cabin tent."""
     made = Assembly()
     variant = style.choice(
-        "variant", {"ridge": 2.5, "dome": 2.5, "tunnel": 1.2, "tepee": 0.8, "pavilion": 1.2, "cabin": 1.2}
+        "variant", {"ridge": 2.5, "dome": 1.6, "tunnel": 2, "tepee": 0.8, "pavilion": 1.2, "cabin": 2.5}
     )
     cloth = style.color("cloth_color", palette.FABRIC, palette.PAINT)
     accent = style.color("accent_color", palette.FABRIC)
@@ -63,7 +63,7 @@ def tent(style: Style) -> Assembly:
             pole,
             mirror(mirror(bar((width / 2, 0, length / 2), (width / 2, eave, length / 2), 0.03, sides=6), "z")),
         )
-        if variant == "cabin" or style.flag("has_walls", 0.35):
+        if variant == "cabin" or style.flag("has_walls", 0.6):
             made.add("wall", tinted(cloth, 0.92), wedge((width * 1.02, length * 1.02), (width, length), eave))
             made.add("door", accent, box(width * 0.35, eave * 0.8, 0.02).moved(z=length / 2 + 0.02))
         if style.flag("has_valance", 0.5):
@@ -71,7 +71,7 @@ def tent(style: Style) -> Assembly:
     if style.flag("has_ropes", 0.3):
         rope = bar((width * 0.42, height * 0.5, length * 0.4), (width * 0.75, 0, length * 0.6), 0.012, sides=5)
         made.add("rope", palette.PAPER, mirror(mirror(rope), "z"))
-    if style.flag("has_ground", 0.3):
+    if style.flag("has_ground", 0.65):
         made.add(
             "ground", tinted(accent, 0.7), box(width * 1.05, 0.02, (length if variant != "dome" else width) * 1.05)
         )
@@ -121,7 +121,7 @@ def _ridge_tent(
 ) -> None:
     (width, length, height), (cloth, accent, pole) = size, colors
     lean = style.real("lean", 0.0, 0.15) * length
-    wall = style.real("wall", 0.0, 0.3) * height
+    wall = style.real("wall", 0.0, 0.6) * height
     section = np.array([[-width / 2, 0], [width / 2, 0], [width / 2, wall], [0, height], [-width / 2, wall]])
     body = extrude(section, length)
     stretch = np.where(body.vertices[:, 1] > height * 0.9, 1 - 2 * lean / length, 1.0)

@@ -160,7 +160,7 @@ def plant(style: Style) -> Assembly:
         {"fern": 2, "bush": 2.5, "tree": 1.5, "palm": 1.5, "blades": 1.2, "cactus": 0.4, "flowers": 1, "conifer": 0.4},
     )
     height = style.real("height", 0.5, 1.5)
-    spread = height * style.real("spread", 0.18, 0.4)
+    spread = height * style.real("spread", 0.22, 0.5)
     color = style.color("pot_color", palette.CERAMIC)
     potted = style.flag("has_pot", 0.75)
     pot_height = height * style.real("pot_height", 0.15, 0.45)

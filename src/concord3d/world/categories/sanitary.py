@@ -117,7 +117,8 @@ def sink(style: Style) -> Assembly:
     """Sink: pedestal, drop-in, double kitchen sink, vessel on a counter, wall-hung, or console on legs."""
     made = Assembly()
     variant = style.choice(
-        "variant", {"drop_in": 3, "double": 1.5, "pedestal": 1.5, "vessel": 1.5, "console": 1, "vanity": 1.2}
+        "variant",
+        {"drop_in": 3, "double": 1.5, "pedestal": 1.2, "vessel": 1.2, "console": 1, "vanity": 2, "counter": 1.5},
     )
     color = style.color("basin_color", palette.CERAMIC, {"steel": palette.METAL["steel"]})
     metal, wood = style.color("faucet_color", palette.METAL), style.color("counter_color", palette.WOOD, palette.STONE)
@@ -126,6 +127,9 @@ def sink(style: Style) -> Assembly:
     power = style.real("squareness", 2.0, 12)
     rim, inner = style.real("rim", 0.78, 0.92), style.real("floor_size", 0.35, 0.75)
     outline = polygon(28, width / 2, depth / 2, power)
+    if variant == "vanity":
+        depth *= style.real("vanity_depth", 1.0, 1.35)
+        outline = polygon(28, width / 2, depth / 2, power)
     level = {"pedestal": 0.85, "console": 0.85, "vanity": 0.8, "vessel": 0.06}.get(variant, bowl) - (
         0 if variant == "vessel" else bowl
     )
@@ -166,6 +170,8 @@ def _under_sink(
     elif variant == "console":
         made.add("leg", metal, four_legs(width * 0.95, depth * 0.9, level + 0.08, 0.016, 0.0, True))
         made.add("leg", metal, tube([(0, level, 0), (0, level - 0.15, 0), (0, level - 0.15, -depth / 2)], 0.02, 7))
+    elif variant == "counter":
+        _counter(style, made, (width, depth), wood)
     elif variant == "vanity":
         made.add("counter", wood, box(width * 1.08, level + 0.02, depth * 1.05))
         door = mirror(box(width * 0.46, level * 0.8, 0.02).moved(width * 0.25, level * 0.08, depth * 0.525))
@@ -175,6 +181,22 @@ def _under_sink(
         made.add("counter", wood, box(long, 0.06, depth * 1.25))
         if style.flag("has_legs", 0.4):
             made.add("leg", wood, four_legs(long, depth * 1.2, 0.75, 0.025).moved(y=-0.75))
+
+
+def _counter(style: Style, made: Assembly, size: tuple[float, float], color: Color) -> None:
+    """Surround a basin, sunk to its rim, with a wide slab; sometimes on boards or legs."""
+    width, depth = size
+    top = max(shape.vertices[:, 1].max() for _, _, shape in made.pieces)
+    long, deep = width * style.real("counter_length", 1.4, 3.0), depth * style.real("counter_depth", 1.15, 1.5)
+    shift = style.real("basin_place", -0.3, 0.3) * (long - width)
+    hole, slab = polygon(28, width / 2, depth / 2, 12), polygon(28, long / 2, deep / 2, 40)
+    slab = slab + np.array([shift, 0.0])
+    thick = style.real("counter_thickness", 0.02, 0.08)
+    made.add("counter", color, rim_ring(slab, hole * 0.97, top - thick, top))
+    if style.flag("has_supports", 0.5):
+        low = style.real("support_height", 0.3, 0.8)
+        support = four_legs(long * 0.98, deep * 0.98, low, style.real("leg_thickness", 0.02, 0.05))
+        made.add("leg", color, support.moved(shift, top - low))
 
 
 def toilet(style: Style) -> Assembly:

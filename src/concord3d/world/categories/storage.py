@@ -239,11 +239,11 @@ def _chest(style: Style, made: Assembly, size: Size, grid: tuple[int, int], kind
 def dresser(style: Style) -> Assembly:
     """Dresser: chest of drawers, low and wide or tall, sometimes with a mirror."""
     made = Assembly()
-    variant = style.choice("variant", {"tall": 3, "double": 2.5, "mirror": 1.2, "mixed": 1})
-    wide = {"tall": 0.75, "double": 1.4, "mirror": 1.3, "mixed": 1.1}[variant]
+    variant = style.choice("variant", {"tall": 4, "double": 2, "mirror": 0.7, "mixed": 0.8})
+    wide = {"tall": 0.8, "double": 1.15, "mirror": 1.15, "mixed": 1.05}[variant]
     size = (
         wide * style.real("width", 0.85, 1.2),
-        (1.15 if variant == "tall" else 0.85) * style.real("height", 0.85, 1.15),
+        (1.12 if variant == "tall" else 0.95) * style.real("height", 0.85, 1.15),
         style.real("depth", 0.4, 0.58),
     )
     columns = 1 if variant == "tall" else style.whole("num_columns", 2, 3)
@@ -258,7 +258,7 @@ def dresser(style: Style) -> Assembly:
         door_color = style.color("door_color", palette.WOOD)
         door = box(size[0] * 0.3, size[1] * 0.9, 0.05).moved(size[0] * 0.34, top - 0.03 - size[1] * 0.95, size[2] / 2)
         made.add("door", door_color, door)
-    if style.flag("has_clutter", 0.2):
+    if style.flag("has_clutter", 0.1):
         _things(style, made, size[0], size[2] * 0.5, top, 0.3)
     return made
 

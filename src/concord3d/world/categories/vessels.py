@@ -261,7 +261,9 @@ def vase(style: Style) -> Assembly:
 def flower_pot(style: Style) -> Assembly:
     """Flower pot: terracotta cone with rim, cube, bowl, barrel or footed urn, empty or planted."""
     made = Assembly()
-    variant = style.choice("variant", {"rimmed": 3, "conical": 2, "cube": 1, "bowl": 1, "round": 1, "urn": 0.7})
+    variant = style.choice(
+        "variant", {"rimmed": 3, "conical": 2, "cube": 1, "bowl": 1, "round": 1, "urn": 0.7, "jar": 0.8}
+    )
     color = style.color("pot_color", palette.CERAMIC)
     height = style.real("height", 0.15, 0.4)
     radius = height * style.real("width", 0.45, 0.75)
@@ -271,16 +273,17 @@ def flower_pot(style: Style) -> Assembly:
         "bowl": [(0.58, 0), (0.86, 0.35), (1, 0.75), (1, 1)],
         "round": [(0.6, 0), (1.05, 0.4), (1.0, 0.75), (0.8, 1)],
         "urn": _VASE_FORMS["urn"],
+        "jar": _VASE_FORMS["amphora"],
     }
+    profile = _profile(forms.get(variant, [(bottom, 0), ((bottom + 1) / 2, 0.5), (1, 1)]), radius, height, 12)
+    opening = float(np.interp(height * 0.85, profile[:, 1], profile[:, 0])) - wall
     if variant == "cube":
         outline = polygon(20, radius, radius, 20)
         body = stack_rings(
             [outline * bottom, outline, outline * 0.9, outline * 0.85 * bottom], [0, height, height, 0.03]
         )
     else:
-        body = hollow(
-            _profile(forms.get(variant, [(bottom, 0), ((bottom + 1) / 2, 0.5), (1, 1)]), radius, height, 12), wall
-        )
+        body = hollow(profile, wall)
     made.add("pot", color, body)
     if variant == "rimmed":
         rim = height * style.real("rim_height", 0.12, 0.28)
@@ -288,12 +291,12 @@ def flower_pot(style: Style) -> Assembly:
         made.add("pot", tinted(color, 0.95), pot)
     if style.flag("has_saucer", 0.35):
         made.add("saucer", color, frustum(radius * bottom * 1.05, radius * bottom * 1.25, height * 0.08, 24))
-    planted = style.flag("has_plant", 0.6)
+    planted = style.flag("has_plant", 0.72)
     if planted or style.flag("has_soil", 0.4):
-        made.add("soil", palette.SOIL, frustum(radius * 0.85, radius * 0.85, 0.01, 20).moved(y=height * 0.85))
+        made.add("soil", palette.SOIL, cylinder(opening * 0.97, 0.01).moved(y=height * 0.85))
     if planted:
         kind = style.choice("plant", ("flowers", "bush", "fern", "cactus", "blades", "conifer"))
-        foliage(style, made, kind, height * 0.86, radius * 0.7, height * style.real("plant_height", 0.5, 1.3))
+        foliage(style, made, kind, height * 0.86, opening * 0.85, height * style.real("plant_height", 0.5, 1.5))
     return made
 
 
