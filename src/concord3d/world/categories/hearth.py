@@ -66,6 +66,22 @@ def mantel(style: Style) -> Assembly:
     if style.flag("has_hearth", 0.5):
         reach = style.real("hearth_reach", 0.1, 0.5)
         made.add("hearth", brick, box(width * 1.08, 0.06, depth + reach).moved(y=-0.06, z=reach / 2))
+    _chimney_breast(style, made, variant, (width, height, depth, shelf), color)
+    if style.flag("has_ornaments", 0.2):
+        made.add(
+            "item",
+            style.color("item_color", palette.CERAMIC),
+            mirror(frustum(0.04, 0.07, 0.22, 12).moved(width * 0.38, height + shelf * 1.3)),
+            box(0.22, 0.3, 0.04).moved(y=height + shelf * 1.3),
+        )
+    return made
+
+
+def _chimney_breast(
+    style: Style, made: Assembly, variant: str, size: tuple[float, float, float, float], color: Color
+) -> None:
+    """Add what stands above the shelf."""
+    width, height, depth, shelf = size
     if variant == "breast":
         rise = style.real("breast_rise", 0.4, 1.1)
         breast = box(width * style.real("breast_width", 0.85, 1.0), rise, depth * style.real("breast_depth", 0.7, 1.0))
@@ -77,14 +93,6 @@ def mantel(style: Style) -> Assembly:
             (top_width, depth * 0.6), (top_width * style.real("upper_taper", 0.6, 1.0), depth * 0.5), rise
         ).moved(y=height + shelf, z=-depth * 0.2)
         made.add("upper", color, upper)
-    if style.flag("has_ornaments", 0.2):
-        made.add(
-            "item",
-            style.color("item_color", palette.CERAMIC),
-            mirror(frustum(0.04, 0.07, 0.22, 12).moved(width * 0.38, height + shelf * 1.3)),
-            box(0.22, 0.3, 0.04).moved(y=height + shelf * 1.3),
-        )
-    return made
 
 
 def _firebox(style: Style, made: Assembly, size: tuple[float, float, float], brick: Color) -> None:

@@ -8,6 +8,7 @@ from concord3d.world import palette
 from concord3d.world.categories.seating import back_rest, four_legs, plate, star_base, stretchers
 from concord3d.world.categories.style import Assembly, Color, Style, tinted
 from concord3d.world.grammar import (
+    Array,
     Shape,
     bar,
     box,
@@ -37,6 +38,14 @@ def pillow_shape(width: float, height: float, depth: float, pinch: float, puff: 
     return join([top, bottom]).moved(y=height / 2)
 
 
+def _pinched_square(pinch: float) -> Array:
+    """Return the (K, 2) seam of a pillow of half size 1."""
+    t = np.linspace(-1, 1, 13)[:-1]
+    inward = 1 - pinch * (1 - t**2)
+    sides = [(inward, t), (-t, inward), (-inward, -t), (t, -inward)]
+    return np.concatenate([np.stack(side, axis=1) for side in sides])
+
+
 def pillow(style: Style) -> Assembly:
     """Pillow: bed pillow, square throw pillow, bolster or round cushion, lying or leaning."""
     made = Assembly()
@@ -61,10 +70,10 @@ def pillow(style: Style) -> Assembly:
             )
         )
     if style.flag("has_trim", 0.5) and variant != "bolster":
-        outline = polygon(
-            24, width * 0.49, (width if variant == "round" else depth) * 0.49, 2 if variant == "round" else 8
-        )
-        path = np.stack([outline[:, 0], np.full(24, height / 2), outline[:, 1]], axis=1)
+        pinch = float(style.values.get("pinch", 0.0))
+        seam = polygon(24) if variant == "round" else _pinched_square(pinch)
+        flat = seam * np.array([width, width if variant == "round" else depth]) / 2
+        path = np.stack([flat[:, 0], np.full(len(flat), height / 2), flat[:, 1]], axis=1)
         parts.append(("trim", trim, tube(np.concatenate([path, path[:1]]), 0.007, 5)))
     if style.flag("has_button", 0.2):
         parts.append(("trim", trim, cylinder(0.02, 0.03, 8).moved(y=height - 0.02)))

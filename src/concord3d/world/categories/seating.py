@@ -146,7 +146,8 @@ def chair(style: Style) -> Assembly:
     back = back_rest(style, back_kind, width * 0.96, back_height, 0.07 if padded else 0.03)
     back = back.turned("x", -recline).moved(y=seat_height - thickness * 0.5, z=-depth / 2 + 0.03)
     made.add("back", cover if back_kind in ("panel", "curved") else frame, back)
-    _chair_base(style, made, variant, frame, (width, depth, seat_height - thickness))
+    inset = 0.76 if seat_kind == "round" else 1.0
+    _chair_base(style, made, variant, frame, (width * inset, depth * inset, seat_height - thickness))
     if style.flag("has_arms", 0.75 if variant in ("swivel", "rocking") else 0.35):
         _arms(style, made, frame, (width, depth, seat_height))
     return made

@@ -195,7 +195,11 @@ def car(style: Style) -> Assembly:
     wheel = height * style.real("wheel_size", 0.19, 0.25)
     low = wheel * style.real("clearance", 0.55, 0.95)
     body, cabin = ([(z, y + style.jitter(0.02)) for z, y in line] for line in _CAR_LINES[variant])
-    made.add("body", paint, _car_shell(body, length, height, width, low, 0.08))
+    hull = _car_shell(body, length, height, width, low, 0.08)
+    centre = hull.vertices[hull.faces].mean(axis=1)
+    hood = (centre[:, 2] > 0.22 * length) & (centre[:, 1] > 0.8 * body[-2][1] * height)
+    made.add("body", paint, Shape(hull.vertices, hull.faces[~hood]))
+    made.add("hood", paint, Shape(hull.vertices, hull.faces[hood]))
     tumble = style.real("tumble_home", 0.12, 0.3)
     waist = min(body[2][1], body[3][1]) * height * 0.96
     open_top = variant == "sports" and style.flag("is_open", 0.25)
@@ -219,15 +223,7 @@ def car(style: Style) -> Assembly:
     for z in (front, rear):
         made.add("wheel", palette.RUBBER, mirror(rim[0].moved(width * 0.44, wheel, z)))
         made.add("wheel", metal, mirror(rim[1].moved(width * 0.45, wheel, z)))
-    light = mirror(
-        ellipsoid(0.13, 0.07, 0.08, 5, 8).moved(width * 0.36, low + (body[-2][1] * height - low) * 0.75, length * 0.465)
-    )
-    made.add("light", palette.PAPER, light)
-    made.add(
-        "bumper",
-        tinted(paint, 0.7),
-        *(box(width * 0.94, 0.16, 0.14, 0.03).moved(y=low, z=z) for z in (length * 0.5, -length * 0.5)),
-    )
+    _car_ends(made, paint, (length, width, low, body[-2][1] * height))
     _car_extras(style, made, variant, (length, width, waist, body[1][1] * height), paint)
     if variant == "pickup":
         bed = span((-width * 0.4, width * 0.4), (waist * 1.02, waist * 1.06), (-length * 0.47, -length * 0.17))
@@ -240,6 +236,17 @@ def car(style: Style) -> Assembly:
             box(width * 0.6, 0.03, 0.05).moved(y=height * 1.03),
         )
     return made
+
+
+def _car_ends(made: Assembly, paint: Color, size: tuple[float, float, float, float]) -> None:
+    length, width, low, nose = size
+    light = mirror(ellipsoid(0.13, 0.07, 0.08, 5, 8).moved(width * 0.36, low + (nose - low) * 0.75, length * 0.465))
+    made.add("light", palette.PAPER, light)
+    made.add(
+        "bumper",
+        tinted(paint, 0.7),
+        *(box(width * 0.94, 0.16, 0.14, 0.03).moved(y=low, z=z) for z in (length * 0.5, -length * 0.5)),
+    )
 
 
 def _car_extras(
