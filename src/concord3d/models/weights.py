@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +13,11 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from concord3d.errors import CheckpointCorrupt
-from concord3d.files import atomic_path
+from concord3d.files import atomic_path, canonical_json
 
 _MAX_LISTED = 8
+# The writer orders several header entries at random; one entry that holds them all keeps the bytes deterministic.
+_METADATA_KEY = "concord3d"
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ def save_tensors(tensors: Mapping[str, Tensor], path: Path, metadata: Mapping[st
     """
     prepared = {name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)}
     with atomic_path(path) as temporary:
-        save_file(prepared, temporary, metadata=dict(sorted((metadata or {}).items())))
+        save_file(prepared, temporary, metadata={_METADATA_KEY: canonical_json(dict(metadata or {}))})
 
 
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -78,7 +81,8 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     try:
         with safe_open(path, framework="pt", device="cpu") as handle:
             tensors = {name: handle.get_tensor(name) for name in sorted(handle.keys())}
-            return tensors, dict(handle.metadata() or {})
+            header = dict(handle.metadata() or {})
+            return tensors, json.loads(header[_METADATA_KEY]) if _METADATA_KEY in header else header
     except (SafetensorError, OSError, ValueError) as error:
         raise CheckpointCorrupt(
             "Cannot read a weights file",
