@@ -110,6 +110,20 @@ def test_training_learns(tiny: ModuleType, tmp_path: Path) -> None:
     assert sum(losses[-3:]) < 0.85 * sum(losses[:3])
 
 
+def test_mixed_precision_trains_float32_weights(tiny: ModuleType, tmp_path: Path) -> None:
+    changes = {
+        "training.precision": "bf16-mixed",
+        "training.epochs": 1,
+        "training.checkpoint_every_s": 1000,
+        "objective.views": 5,
+    }
+    pretrain(tiny.tiny_run(tmp_path, changes))
+    weights = load_file(tmp_path / "out/model.safetensors")
+    assert all(value.dtype in (torch.float32, torch.int64) for value in weights.values())
+    history = json.loads((tmp_path / "out/train.json").read_text())["history"]
+    assert 0 < history[0]["loss"] < 100
+
+
 def test_held_out_shapes_are_never_read_for_training(tiny: ModuleType, tmp_path: Path) -> None:
     held_out = np.array([0, 7, 8, 41])
     run = tiny.tiny_run(tmp_path, {"training.drop_last": False, "training.epochs": 1}, held_out=held_out)

@@ -216,14 +216,16 @@ class MMPoint(Method):
 
     def transform(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Draw the two augmented clouds (2, B, N, 3) and the augmented views (m, B, 3, H, W) of a batch."""
-        generator = batch.generator
-        clouds = [
-            augment_points(sample_points(batch.points, self.num_points, generator), self.augmentation, generator)
-            for _ in range(2)
-        ]
-        if self.num_views == 0 or batch.views is None:
-            return torch.stack(clouds), None
-        return torch.stack(clouds), augment_views(batch.views, self.settings.view_augmentation, generator)
+        generator, points = batch.generator, batch.points
+        # Coordinates and pixels keep float32 where the networks run in half precision.
+        with torch.autocast(device_type=points.device.type, enabled=False):
+            clouds = [
+                augment_points(sample_points(points, self.num_points, generator), self.augmentation, generator)
+                for _ in range(2)
+            ]
+            if self.num_views == 0 or batch.views is None:
+                return torch.stack(clouds), None
+            return torch.stack(clouds), augment_views(batch.views, self.settings.view_augmentation, generator)
 
     def training_loss(self, batch: Batch) -> LossTerms:
         """Return the loss of one batch under fresh augmentations (spec 3)."""
