@@ -36,7 +36,7 @@ TRAINED_PROTOCOLS = (
                 name
                 for study in STUDIES.values()
                 for name in SCALE.papers[study.paper.paper].protocols
-                if study.protocol(name).trains_encoder
+                if study.protocol(name).trains_encoder and name != "semantic_segmentation"
             }
         )
     )

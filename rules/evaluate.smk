@@ -78,3 +78,35 @@ rule evaluate_trained:
         "Evaluate: {wildcards.paper} {wildcards.experiment}, seed {wildcards.seed}, {wildcards.protocol} on {wildcards.dataset}"
     script:
         "../workflow_scripts/evaluate.py"
+
+
+# Blocks of rooms have nine channels, which the store of clouds does not hold.
+rule evaluate_rooms:
+    input:
+        model=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "model.safetensors",
+        snapshots=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "snapshots",
+        marker=lambda wildcards: raw_marker(wildcards.dataset),
+        catalog=CATALOG,
+    output:
+        ARTIFACTS / "{paper}" / "eval" / "{experiment}__{dataset}__semantic_segmentation__s{seed}.json",
+        ARTIFACTS / "{paper}" / "eval" / "{experiment}__{dataset}__semantic_segmentation__s{seed}.npz",
+    log:
+        "logs/evaluate/{paper}/{experiment}__{dataset}__semantic_segmentation__s{seed}.log",
+    benchmark:
+        "benchmarks-out/evaluate/{paper}/{experiment}__{dataset}__semantic_segmentation__s{seed}.tsv"
+    conda:
+        "../envs/cuda.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=1440,
+        gpu=GPU,
+    params:
+        settings=lambda wildcards: STUDIES[wildcards.paper].protocol("semantic_segmentation").settings,
+        data_kind=lambda wildcards: STUDIES[wildcards.paper].data_kind(wildcards.dataset),
+        run=run_config,
+        device=PARAMS.device,
+    message:
+        "Evaluate: {wildcards.paper} {wildcards.experiment}, seed {wildcards.seed}, semantic segmentation on {wildcards.dataset}"
+    script:
+        "../workflow_scripts/evaluate_rooms.py"

@@ -98,11 +98,19 @@ class Sourced(StrictModel):
 
 
 class Experiment(StrictModel):
-    """One row of a table: a method with some keys changed."""
+    """One row of a table: a method with some keys changed.
+
+    Attributes:
+        label: What tables and figures call it.
+        method: Training objective; null means the paper's.
+        set: Dotted keys of the paper's ``defaults`` and their values.
+        protocols: The only protocols it takes part in; null means all that apply to it.
+    """
 
     label: str
     method: str | None = None
     set: dict[str, Any] = {}
+    protocols: list[str] | None = None
 
 
 class Protocol(StrictModel):

@@ -99,6 +99,7 @@ class Study:
             keys += [
                 EvaluationKey(experiment, seed, name, dataset)
                 for experiment in experiments
+                if name in (self.paper.experiments[experiment].protocols or [name])
                 for seed in self.seeds
                 for dataset in protocol.datasets
             ]
@@ -163,6 +164,8 @@ def load_study(root: Path, paper_name: str, scale_name: str, seeds: list[int] | 
     _known(overlay.experiments, paper.experiments, "experiment", scale_path.name)
     _known(overlay.experiment_set, overlay.experiments, "experiment", scale_path.name)
     _known(overlay.protocols, paper.protocols, "protocol", scale_path.name)
+    for experiment, entry in paper.experiments.items():
+        _known(entry.protocols or [], paper.protocols, "protocol", f"{paper_path.name}, experiment '{experiment}'")
     study = Study(paper, scale, tuple(seeds or scale.seeds))
     for name in overlay.protocols:
         protocol = study.protocol(name)
