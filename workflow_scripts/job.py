@@ -25,7 +25,7 @@ def logged(log: str) -> Iterator[None]:
         except ConcordError as error:
             traceback.print_exc(file=stream)
             print(f"\n{type(error).__name__}: {error}", file=console)
-            raise SystemExit(1) from error
+            raise SystemExit(getattr(error, "exit_code", 1)) from error
         except BaseException:
             traceback.print_exc(file=stream)
             raise
