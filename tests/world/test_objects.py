@@ -51,7 +51,7 @@ def check(made: WorldObject) -> None:
     assert mesh.face_colors.shape == (len(mesh.faces), 3) and mesh.face_colors.dtype == np.uint8
     assert mesh.face_parts.shape == (len(mesh.faces),) and mesh.face_parts.dtype == np.int32
     assert set(mesh.face_parts.tolist()) == set(range(len(made.part_names)))
-    assert 200 <= len(mesh.faces) <= 6000
+    assert 200 <= len(mesh.faces) <= 3600
     assert mesh.vertices[:, 1].min() == pytest.approx(0, abs=1e-5)
     extent = np.ptp(mesh.vertices, axis=0)
     assert (extent > 1e-3).all() and extent.max() < 80

@@ -83,8 +83,8 @@ def curtain(style: Style) -> Assembly:
     folds = style.whole("num_folds", 3, 12)
     ripple = style.real("ripple", 0.004, 0.05)
     opening = style.real("opening", 0.0, 0.35) if variant in ("pair", "tied") else 0.0
-    rows = 13
-    s, t = np.meshgrid(np.linspace(0, 1, 8 * min(folds, 7) + 1), np.linspace(0, 1, rows))
+    rows = 9
+    s, t = np.meshgrid(np.linspace(0, 1, 5 * min(folds, 7) + 1), np.linspace(0, 1, rows))
     panel_width = width / 2 * (1 - opening) if variant in ("pair", "tied") else width
     squeeze = 1 - (style.real("tie", 0.4, 0.75) * np.exp(-(((t - 0.4) / 0.22) ** 2)) if variant == "tied" else 0 * t)
     z = ripple * np.sin(2 * np.pi * folds * s + 0.6 * np.sin(3 * t)) * (0.7 + 0.5 * (1 - t))

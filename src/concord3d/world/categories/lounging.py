@@ -28,7 +28,7 @@ from concord3d.world.grammar import (
 
 def pillow_shape(width: float, height: float, depth: float, pinch: float, puff: float) -> Shape:
     """Return a stuffed pillow on y = 0: thin at the seam, its sides drawn in by ``pinch`` between the corners."""
-    t = np.linspace(-1, 1, 13)
+    t = np.linspace(-1, 1, 11)
     u, v = np.meshgrid(t, t)
     lift = ((1 - u**2).clip(0) * (1 - v**2).clip(0)) ** puff
     x = u * (1 - pinch * (1 - v**2) * u**2) * width / 2

@@ -132,7 +132,7 @@ def _leafy(
         made,
         green,
         (y + trunk + crown / 2, radius, crown / 2),
-        style.whole("num_leaves", 60, 150),
+        style.whole("num_leaves", 50, 110),
         height * style.real("leaf_size", 0.14, 0.3),
     )
 

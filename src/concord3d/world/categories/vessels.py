@@ -235,7 +235,7 @@ def vase(style: Style) -> Assembly:
     slender = {"column": 0.26, "tapered": 0.28, "bulb": 0.36, "trumpet": 0.32}.get(variant, 0.34)
     radius = height * slender * style.real("width", 0.6, 1.35)
     points = [(max(0.12, r + style.jitter(0.08)), y) for r, y in _VASE_FORMS[variant]]
-    body = hollow(_profile(points, radius, height, 20), radius * 0.07)
+    body = hollow(_profile(points, radius, height, 17), radius * 0.07)
     section = style.choice("section", {"round": 5, "fluted": 0.8, "square": 0.7})
     if section != "round":
         angle = np.arctan2(body.vertices[:, 2], body.vertices[:, 0])
