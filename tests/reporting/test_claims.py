@@ -257,3 +257,16 @@ def test_sides_tested_on_different_items_are_refused(tmp_path: Path) -> None:
 def test_a_misspelt_key_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'margin'"):
         claims_of(Fabricated(tmp_path), "{name: it, lhs: left, rhs: right, margn: 1}")
+
+
+def test_a_report_may_ask_for_more_than_one_training(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.accuracy("left", outcomes(200, 180))
+    made.accuracy("right", outcomes(200, 150))
+    assert claims_of(made, PART)["verdict"] == "holds"
+    made.report(
+        HEAD.replace("claims:", "min_seeds: 2\nclaims:") + f"  - {{id: X, text: a, origin: b, parts: [{PART}]}}\n"
+    )
+    spec = load_report_spec(made.inputs.report_yaml)
+    claim = evaluate_claims(load_results(made.inputs), spec, made.inputs)[0]
+    assert claim["verdict"] == "undecided" and claim["difference"] == pytest.approx(15)

@@ -33,7 +33,7 @@ def test_the_published_line_stands_beside_real_data_only(tmp_path: Path) -> None
     world, real = Fabricated(tmp_path / "a", "demo", "synthetic"), Fabricated(tmp_path / "b")
     for made in (world, real):
         made.accuracy("mm_point", outcomes(300, 270))
-    assert "published: 92.4" in svg(real, "seeds") and "published:" not in svg(world, "seeds")
+    assert "published MM-Point, 92.4" in svg(real, "seeds") and "92.4" not in svg(world, "seeds")
 
 
 def test_part_renders(tmp_path: Path) -> None:

@@ -74,11 +74,11 @@ def scope_of(data_kinds: Sequence[str], scale: str, pretrained_on: Sequence[str]
 
 def evaluate_claims(results: Results, spec: ReportSpec, inputs: ReportInputs) -> list[dict[str, Any]]:
     """Return one entry per claim, in the order of the report file (see DESIGN section 6 for the keys)."""
-    return [_evaluate_claim(results, claim, inputs) for claim in spec.claims]
+    return [_evaluate_claim(results, claim, inputs, spec.min_seeds) for claim in spec.claims]
 
 
-def _evaluate_claim(results: Results, claim: ClaimSpec, inputs: ReportInputs) -> dict[str, Any]:
-    parts = [_judge(results, part, inputs) for given in claim.parts for part in _expand(given, results)]
+def _evaluate_claim(results: Results, claim: ClaimSpec, inputs: ReportInputs, min_seeds: int) -> dict[str, Any]:
+    parts = [_judge(results, part, inputs, min_seeds) for given in claim.parts for part in _expand(given, results)]
     verdict = combine([part.verdict for part in parts])
     deciding = min(parts, key=_weakness, default=None)
     entry: dict[str, Any] = {"id": claim.id, "text": claim.text, "origin": claim.origin, "verdict": verdict}
@@ -107,7 +107,7 @@ def _weakness(part: PartVerdict) -> tuple[int, float]:
     return order[part.verdict], math.inf if low is None else low + part.part.margin
 
 
-def _judge(results: Results, part: ClaimPart, inputs: ReportInputs) -> PartVerdict:
+def _judge(results: Results, part: ClaimPart, inputs: ReportInputs, min_seeds: int) -> PartVerdict:
     comparison = compare(results, part)
     terms = [part.lhs, part.rhs] if part.lhs is not None else list(part.trend.terms if part.trend else [])
     found = [leaf for term in terms if term is not None for leaf in leaves(term, part)]
@@ -122,6 +122,8 @@ def _judge(results: Results, part: ClaimPart, inputs: ReportInputs) -> PartVerdi
     if all(isinstance(leaf, HistoryAddress) for leaf in found) and trained:
         kinds = tuple(sorted(set(trained)))
     verdict = decide(part.relation, comparison, part.margin)
+    if verdict != "not_run" and comparison.num_seeds < min_seeds:
+        verdict = "undecided"
     return PartVerdict(part.name, part, comparison, verdict, scope_of(kinds, inputs.scale, trained))
 
 
@@ -191,7 +193,7 @@ VERDICT_WORDS = {"holds": "Holds", "fails": "Fails", "undecided": "Undecided", "
 
 def _summary(parts: list[PartVerdict], verdict: Verdict, scope: Scope) -> str:
     """Return the verdict in words, with every part that was measured and the names of those that were not."""
-    sentences, absent = [], []
+    sentences, absent, cautions = [], [], []
     for part in parts:
         found = part.comparison
         if found.difference is None:
@@ -200,9 +202,10 @@ def _summary(parts: list[PartVerdict], verdict: Verdict, scope: Scope) -> str:
         interval = "" if found.low is None else f" [{found.low:+.2f}, {found.high:+.2f}]"
         items = f"{found.num_items} items, " if found.num_items else ""
         sample = f"{items}{found.num_seeds} seed{'s' if found.num_seeds != 1 else ''}"
-        caution = f"; {found.reason}" if found.reason else ""
         words = VERDICT_WORDS[part.verdict].lower()
-        sentences.append(f"{part.name}: {words}, {found.difference:+.2f}{interval} ({sample}{caution}).")
+        sentences.append(f"{part.name}: {words}, {found.difference:+.2f}{interval} ({sample}).")
+        cautions += [found.reason] if found.reason else []
+    sentences += [f"{caution[0].upper()}{caution[1:]}." for caution in dict.fromkeys(cautions)]
     if len(absent) == 1 or (absent and len({reason for _, reason in absent}) == 1):
         sentences.append(f"Not run: {', '.join(name for name, _ in absent)} ({absent[0][1]}).")
     elif absent:

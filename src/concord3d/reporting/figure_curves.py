@@ -37,7 +37,7 @@ class CurveOptions(StrictModel):
 
 
 class BarOptions(StrictModel):
-    """Options of ``bars``: label per experiment, of which the first is the reference; data sets; what is measured."""
+    """Options of ``bars``: label per experiment (the first that ran is the reference), data sets, what is measured."""
 
     experiments: dict[str, str]
     datasets: list[str]
@@ -120,7 +120,7 @@ def _curve(axis: Axes, points: list[tuple[float, Estimate]], color: str, marker:
 
 
 def draw_bars(context: FigureContext) -> Drawing:
-    """Draw means as bars from zero and, beside them, paired differences to the first experiment (spec 9, F6)."""
+    """Draw means as bars from zero and, beside them, paired differences to the first that ran (spec 9, F6)."""
     options = validate(BarOptions, context.spec.options, f"figure '{context.spec.id}'")
     experiments = list(options.experiments)
     datasets = _with_data(context, experiments, options.datasets, options.protocol, options.metric)
@@ -132,7 +132,8 @@ def draw_bars(context: FigureContext) -> Drawing:
         found = _estimates(context, experiments, dataset, options.protocol, options.metric)
         kinds += [estimate.data_kind for estimate in found.values()]
         _bars(context, axes[2 * number], options, found, dataset)
-        _differences(context, axes[2 * number + 1], options, dataset)
+        reference = next(experiment for experiment in experiments if experiment in found)
+        _differences(context, axes[2 * number + 1], options, reference, dataset)
     return Drawing(figure, sorted_kinds(kinds))
 
 
@@ -149,17 +150,18 @@ def _bars(context: FigureContext, axis: Axes, options: BarOptions, found: Mappin
         axis.plot(offsets, values, "o", color="white", markeredgecolor="black", markersize=4, zorder=4)
         axis.text(place, interval.high + 1.2, f"{interval.value:.1f}", ha="center", va="bottom", fontsize=9)
     axis.set_xticks(range(len(options.experiments)), list(options.experiments.values()))
+    axis.set_xlim(-0.6, len(options.experiments) - 0.4)
     axis.set_ylim(0, 108)
     axis.set(title=dataset, ylabel=f"{options.metric.replace('_', ' ')} (%)")
     axis.grid(False, axis="x")
 
 
-def _differences(context: FigureContext, axis: Axes, options: BarOptions, dataset: str) -> None:
-    reference, *others = options.experiments
+def _differences(context: FigureContext, axis: Axes, options: BarOptions, reference: str, dataset: str) -> None:
+    others = [experiment for experiment in options.experiments if experiment != reference]
     axis.axvline(0, color="black", linewidth=0.9)
     for place, experiment in enumerate(others):
         found = _difference(context, experiment, reference, options, dataset)
-        color = COLORS[(place + 1) % len(COLORS)]
+        color = COLORS[list(options.experiments).index(experiment) % len(COLORS)]
         if found.difference is None or found.low is None or found.high is None:
             axis.text(0, place, " not run", va="center", color=GREY)
             continue
@@ -246,12 +248,12 @@ def draw_seeds(context: FigureContext) -> Drawing:
             interval = found[experiment].interval
             axis.hlines(place, interval.low, interval.high, color=COLORS[0], linewidth=1.6)
             axis.plot(values, [place + o for o in spread_dots(len(values), 0.3)], "o", color=COLORS[1], markersize=5)
-        _reference_line(context, axis, options, dataset, found)
         axis.set_yticks(
             range(len(present)), [context.labels[e] for e in present] if panel == 0 else [""] * len(present)
         )
         axis.set_ylim(len(present) - 0.5, -0.5)
         axis.set(title=dataset, xlabel=f"{options.metric.replace('_', ' ')} (%)")
+        _reference_line(context, axis, options, dataset, found)
     return Drawing(figure, sorted_kinds(kinds))
 
 
@@ -265,6 +267,6 @@ def _reference_line(
     for cell in context.published:
         matches = all(getattr(cell, key) == value for key, value in wanted.items())
         if matches and cell.value is not None and context.report.datasets.get(cell.dataset) == dataset:
-            axis.axvline(cell.value, color=GREY, linestyle="--", linewidth=1.2, label=f"published: {cell.text}")
-            axis.legend(loc="lower left")
+            axis.axvline(cell.value, color=GREY, linestyle="--", linewidth=1.2)
+            axis.set_title(f"{dataset} (dashed: published {cell.method}, {cell.text})", fontsize=9.5)
             return

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
@@ -179,33 +181,48 @@ def _one(context: FigureContext, selector: Selector) -> PublishedCell | None:
 def draw_rerun_scatter(context: FigureContext) -> Drawing:
     """Draw printed values against reruns by others and by us, with intervals of the test set (spec 9, F8)."""
     options = validate(ScatterOptions, context.spec.options, f"figure '{context.spec.id}'")
-    figure, (axis, legend) = panels(2, width=5.0, height=4.6)
     points = [*_rerun_points(context, options), *_our_points(context, options)]
-    synthetic = any(evaluation.data_kind == "synthetic" for evaluation in context.results.evaluations)
+    figure, (axis, forest) = panels(2, width=6.0, height=max(4.4, 0.27 * len(points) + 1.2))
     places: dict[str, int] = {}
-    lines = []
-    for number, (label, dataset, x, y, low, high, ours) in enumerate(points, start=1):
-        color = COLORS[places.setdefault(dataset, len(places)) % len(COLORS)]
-        axis.vlines(x, low, high, color=color, linewidth=1.3, alpha=0.8)
-        axis.plot(x, y, "s" if ours else "o", color=color, markersize=7 if ours else 5)
-        axis.annotate(str(number), (x, y), (5, 3), textcoords="offset points", fontsize=8.5)
-        lines.append(f"{number}  {label}, {dataset}: {x:.1f} -> {y:.1f}")
-    ends = [min(p[4] for p in points) - 1, max(max(p[5], p[2]) for p in points) + 1] if points else [0, 100]
-    axis.plot(ends, ends, color=GREY, linestyle="--", linewidth=1)
+    for row, point in enumerate(points):
+        color = COLORS[places.setdefault(point.dataset, len(places)) % len(COLORS)]
+        marker, size = ("s", 7) if point.ours else ("o", 5)
+        look: dict[str, Any] = {"marker": marker, "markersize": size, "color": color}
+        axis.vlines(point.printed, point.low, point.high, color=color, linewidth=1.3, alpha=0.8)
+        axis.plot(point.printed, point.rerun, **look)
+        forest.hlines(row, point.low - point.printed, point.high - point.printed, color=color, linewidth=1.6)
+        forest.plot(point.rerun - point.printed, row, **look)
+    low = min([point.low for point in points], default=1.0) - 1
+    high = max([max(point.high, point.printed) for point in points], default=99.0) + 1
+    axis.plot([low, high], [low, high], color=GREY, linestyle="--", linewidth=1)
     for dataset, index in places.items():
         axis.plot([], [], "o", color=COLORS[index % len(COLORS)], label=dataset)
     axis.plot([], [], "s", color=GREY, label="rerun here")
+    axis.plot([], [], "o", color=GREY, label="rerun by others", markersize=5)
     axis.set(xlabel="printed (%)", ylabel="rerun (%), 95 % interval of the test set")
     axis.legend(loc="upper left")
-    legend.set_axis_off()
-    if synthetic:
-        lines += ["", "Ours at this scale is measured on synthetic data", "and is not comparable; it is not shown."]
-    legend.text(0, 1, "\n".join(lines), va="top", fontsize=8.5, linespacing=1.5, transform=legend.transAxes)
-    ours_shown = any(point[6] for point in points)
-    return Drawing(figure, ("real",) if ours_shown else ("none of ours (published values and reruns only)",))
+    forest.axvline(0, color="black", linewidth=0.9)
+    names = [f"{point.label}: {point.printed:.1f} -> {point.rerun:.1f}" for point in points]
+    forest.set_yticks(range(len(points)), names, fontsize=8.5)
+    forest.set_ylim(len(points) - 0.4, -0.6)
+    forest.set(xlabel="rerun minus printed (points)", title="the same, as differences")
+    forest.grid(False, axis="y")
+    if any(evaluation.data_kind == "synthetic" for evaluation in context.results.evaluations):
+        axis.set_title("ours at this scale is synthetic, not comparable and not shown", fontsize=9, color=GREY)
+    shown = any(point.ours for point in points)
+    return Drawing(figure, ("real",) if shown else ("none of ours (published values and reruns only)",))
 
 
-ScatterPoint = tuple[str, str, float, float, float, float, bool]
+class ScatterPoint(NamedTuple):
+    """A printed value, its rerun, and the interval of the rerun's test set."""
+
+    label: str
+    dataset: str
+    printed: float
+    rerun: float
+    low: float
+    high: float
+    ours: bool
 
 
 def _rerun_points(context: FigureContext, options: ScatterOptions) -> list[ScatterPoint]:
@@ -220,7 +237,7 @@ def _rerun_points(context: FigureContext, options: ScatterOptions) -> list[Scatt
         if num:
             interval = binomial_interval(round(rerun.value * num / 100), num).scaled(100)
             low, high = interval.low, interval.high
-        points.append((pair.label, rerun.dataset, printed.value, rerun.value, low, high, False))
+        points.append(ScatterPoint(pair.label, rerun.dataset, printed.value, rerun.value, low, high, False))
     return points
 
 
@@ -235,7 +252,6 @@ def _our_points(context: FigureContext, options: ScatterOptions) -> list[Scatter
                 continue
             interval = cell.estimates[selection].interval
             label = f"{cell.method.split(' (')[0]} here ({cell.experiment})"
-            points.append(
-                (label, cell.dataset, cell.published.value, interval.value, interval.low, interval.high, True)
-            )
+            numbers = (cell.published.value, interval.value, interval.low, interval.high)
+            points.append(ScatterPoint(label, cell.dataset, *numbers, True))
     return points

@@ -116,6 +116,9 @@ def stamp(drawing: Drawing, context: FigureContext) -> None:
 
 def save(drawing: Drawing, folder: Path, name: str) -> None:
     """Write ``<name>.png`` and ``<name>.svg`` without dates."""
+    # The layout is worked out once and then kept, since each format would work it out again.
+    drawing.figure.draw_without_rendering()
+    drawing.figure.set_layout_engine("none")
     with atomic_path(folder / f"{name}.png") as temporary:
         drawing.figure.savefig(temporary, format="png", metadata={"Software": None})
     with atomic_path(folder / f"{name}.svg") as temporary:

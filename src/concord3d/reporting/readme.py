@@ -117,7 +117,8 @@ def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
         verdict = WORDS[claim["verdict"]]
         head = f"{VERDICT_WORDS[claim['verdict']]} {SCOPE_WORDS[claim['scope']]}. "
         found = str(claim["summary"]).removeprefix(head)
-        rows.append([str(claim["id"]), str(claim["text"]), f"**{verdict}**", scope, found])
+        alone = " (one seed)" if claim["verdict"] in ("holds", "fails") and claim["n_seeds"] == 1 else ""
+        rows.append([str(claim["id"]), str(claim["text"]), f"**{verdict}**{alone}", scope, found])
     intro = (
         "A claim holds where the whole 95 % interval of the difference lies on its side, fails where it lies on the "
         "other, and is undecided between. Intervals come from a paired bootstrap over test items and seeds."
