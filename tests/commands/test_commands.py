@@ -1,0 +1,77 @@
+"""The command line, called as its users call it, on a copy of the configuration."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from concord3d.cli import app
+from concord3d.commands.estimate import training_flops
+from concord3d.config.resolve import load_study
+from concord3d.errors import ConfigError
+
+runner = CliRunner()
+
+
+@pytest.fixture
+def folder(repository: Path, tmp_path: Path) -> Path:
+    for name in ("papers", "config", "datasets", "params.yaml"):
+        source = repository / name
+        (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
+    return tmp_path
+
+
+def test_status_lists_every_data_set_with_its_next_step(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CONCORD3D_MIRROR", raising=False)
+    result = runner.invoke(app, ["status", "--root", str(folder)])
+    assert result.exit_code == 0
+    for name in ("modelnet40", "modelnet10", "scanobjectnn_pb_t50_rs", "shapenetpart", "s3dis", "shapenet"):
+        assert f"missing        {name}" in result.output
+    assert "Fill in the form" in result.output
+
+
+def test_status_fails_on_a_damaged_data_set(folder: Path) -> None:
+    damaged = folder / "data" / "raw" / "real" / "modelnet40"
+    damaged.mkdir(parents=True)
+    (damaged / "manifest.json").write_text("{}")
+    result = runner.invoke(app, ["status", "--root", str(folder)])
+    assert result.exit_code == 1
+    assert "corrupt" in result.output
+
+
+def test_estimate_prints_every_experiment_of_the_scale(folder: Path) -> None:
+    result = runner.invoke(app, ["estimate", "--root", str(folder), "--scale", "demo"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output
+    study = load_study(folder, "mm_point", "demo")
+    for experiment in study.experiments:
+        assert (experiment in result.output) == (study.run_config(experiment, 1)["pretrain"] is not None)
+    assert "GB for stores" in result.output
+
+
+def test_work_grows_with_epochs_views_and_points(repository: Path) -> None:
+    run = load_study(repository, "mm_point", "demo").run_config("mm_point", 1)
+    work = training_flops(run, 100)
+    assert work > 0
+    assert training_flops({**run, "training": {**run["training"], "epochs": 6}}, 100) == pytest.approx(2 * work)
+    assert training_flops({**run, "objective": {**run["objective"], "views": 8}}, 100) > work
+    assert training_flops({**run, "data": {**run["data"], "num_points": 512}}, 100) > work
+
+
+def test_an_unknown_scale_is_refused(folder: Path) -> None:
+    result = runner.invoke(app, ["estimate", "--root", str(folder), "--scale", "hueg"])
+    assert isinstance(result.exception, ConfigError)
+    assert "'scale'" in str(result.exception)
+
+
+def test_doctor_names_a_misspelt_key_and_fails(folder: Path) -> None:
+    params = folder / "params.yaml"
+    params.write_text(params.read_text().replace("device:", "devise:"))
+    result = runner.invoke(app, ["doctor", "--root", str(folder), "--brief"], env={"COLUMNS": "200"})
+    assert result.exit_code == 1
+    assert "did you mean" in result.output and "device" in result.output
+
+
+def test_doctor_is_content_with_the_committed_configuration(folder: Path) -> None:
+    result = runner.invoke(app, ["doctor", "--root", str(folder), "--brief"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0, result.output

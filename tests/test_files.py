@@ -1,0 +1,75 @@
+import errno
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from concord3d.errors import DiskFull, UnreadableFile, nearest
+from concord3d.files import TEMPORARY_PREFIX, atomic_path, canonical_json, content_hash, read_json, write_json
+
+
+def _leftovers(folder: Path) -> list[Path]:
+    return list(folder.glob(f"{TEMPORARY_PREFIX}*"))
+
+
+def test_a_failure_keeps_the_old_file_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    path = tmp_path / "result.json"
+    write_json(path, {"old": 1})
+    with pytest.raises(RuntimeError), atomic_path(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert read_json(path) == {"old": 1}
+    assert not _leftovers(tmp_path)
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_is_named_and_keeps_the_old_file(tmp_path: Path, code: int) -> None:
+    path = tmp_path / "result.json"
+    write_json(path, {"old": 1})
+    with pytest.raises(DiskFull, match=r"result\.json"), atomic_path(path):
+        raise OSError(code, os.strerror(code))
+    assert read_json(path) == {"old": 1}
+    assert not _leftovers(tmp_path)
+
+
+def test_the_temporary_file_stands_in_the_same_folder_with_the_same_suffix(tmp_path: Path) -> None:
+    with atomic_path(tmp_path / "new" / "figure.svg") as temporary:
+        assert temporary.parent == tmp_path / "new"
+        assert temporary.suffix == ".svg"
+        temporary.write_text("x")
+    assert (tmp_path / "new" / "figure.svg").read_text() == "x"
+    assert (tmp_path / "new" / "figure.svg").stat().st_mode & 0o777 == 0o644
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(value=st.dictionaries(st.text(), json_values, max_size=4))
+def test_hashes_ignore_the_order_of_keys(value: dict) -> None:
+    assert content_hash(value) == content_hash(dict(reversed(value.items())))
+    assert content_hash(value) != content_hash({**value, "\0new": 1})
+
+
+def test_numbers_that_are_not_finite_are_refused() -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        canonical_json({"loss": float(np.nan)})
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff\xfe", b""])
+def test_damaged_json_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.json"
+    path.write_bytes(content)
+    with pytest.raises(UnreadableFile, match=r"x\.json"):
+        read_json(path)
+
+
+def test_nearest_names_only_near_things() -> None:
+    assert nearest("sead", ["seed", "scale"]) == "; did you mean 'seed'?"
+    assert nearest("qqqq", ["seed", "scale"]) == ""
