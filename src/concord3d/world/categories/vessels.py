@@ -275,7 +275,7 @@ def flower_pot(style: Style) -> Assembly:
         "urn": _VASE_FORMS["urn"],
         "jar": _VASE_FORMS["amphora"],
     }
-    profile = _profile(forms.get(variant, [(bottom, 0), ((bottom + 1) / 2, 0.5), (1, 1)]), radius, height, 12)
+    profile = _profile(forms.get(variant, [(bottom, 0), ((bottom + 1) / 2, 0.5), (1, 1)]), radius, height, 9)
     opening = float(np.interp(height * 0.85, profile[:, 1], profile[:, 0])) - wall
     if variant == "cube":
         outline = polygon(20, radius, radius, 20)
