@@ -1,4 +1,4 @@
-"""Rule views: draw the views of a data set's objects, or of its clouds where it has no meshes."""
+"""Rule views: the views of a data set's objects: drawn from meshes or clouds, or the images that came with them."""
 
 from pathlib import Path
 
@@ -7,16 +7,22 @@ from job import logged
 with logged(snakemake.log[0]):
     from concord3d.data.catalog import load_catalog
     from concord3d.data.readers import read_meshes
+    from concord3d.data.readers.layout import layout_folder
+    from concord3d.data.readers.shapenet import read_renderings
     from concord3d.data.records import CloudSplit
-    from concord3d.render.shards import render_cloud_views, render_mesh_views
-    from concord3d.render.view_spec import POINTCLIP_V2, cloud_view_spec, mesh_view_spec
+    from concord3d.render.shards import render_cloud_views, render_mesh_views, store_image_views
+    from concord3d.render.view_spec import view_spec
 
-    view_set, pixels = snakemake.wildcards.view_set, int(snakemake.wildcards.pixels)
+    views = view_spec(snakemake.wildcards.view_set, int(snakemake.wildcards.pixels))
     clouds = CloudSplit.load(Path(snakemake.input.clouds))
-    store, index = Path(snakemake.params.store), Path(snakemake.output[0])
-    if view_set == POINTCLIP_V2:
-        render_cloud_views(clouds.points, cloud_view_spec(view_set, pixels), store, index)
+    spec = load_catalog(Path(snakemake.input.catalog))[snakemake.wildcards.dataset]
+    root = Path(snakemake.input.marker).parent
+    target = (views, Path(snakemake.params.store), Path(snakemake.output[0]))
+    if views.renderer == "points":
+        render_cloud_views(clouds.points, *target)
+    elif views.renderer == "images":
+        folder = layout_folder(spec, root)
+        pictures = (read_renderings(folder, name, views.num_views, views.image_size) for name in clouds.names)
+        store_image_views(pictures, *target)
     else:
-        spec = load_catalog(Path(snakemake.input.catalog))[snakemake.wildcards.dataset]
-        meshes = read_meshes(spec, Path(snakemake.input.marker).parent)
-        render_mesh_views(meshes, mesh_view_spec(view_set, pixels), store, index)
+        render_mesh_views(read_meshes(spec, root), *target)

@@ -22,7 +22,7 @@ from concord3d.commands.workflow import params_of
 from concord3d.config.resolve import Study, load_study
 from concord3d.data.catalog import load_catalog
 from concord3d.files import canonical_json, read_json
-from concord3d.render.view_spec import POINTCLIP_V2, cloud_view_spec, mesh_view_spec
+from concord3d.render.view_spec import view_spec
 
 CPU = "cpu"
 # A training step is one forward and, at about twice its cost, one backward pass.
@@ -107,7 +107,7 @@ def disk_gb(root: Path, study: Study) -> float:
             view_sets.add((run["pretrain"]["dataset"], run["data"]["view_set"], run["data"]["image_size"]))
         total += len(study.seeds) * (1 + run["training"]["num_snapshots"]) * 2.5e6
     for dataset, view_set, pixels in view_sets:
-        spec = (cloud_view_spec if view_set == POINTCLIP_V2 else mesh_view_spec)(view_set, pixels)
+        spec = view_spec(view_set, pixels)
         total += sizes[dataset].get("train", 0) * spec.num_views * pixels**2 * spec.channels
     return total / 1e9
 

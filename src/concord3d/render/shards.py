@@ -241,6 +241,36 @@ def render_cloud_views(points: NDArray[np.floating], spec: ViewSpec, store: Path
     return builder.finish(index_path)
 
 
+def store_image_views(
+    pictures: Iterable[NDArray[np.uint8]], spec: ViewSpec, store: Path, index_path: Path
+) -> BuildCount:
+    """Keep images that came with a data set in the same store as drawn views.
+
+    Args:
+        pictures: (V, H, W, 3) of one object each, in the order in which they will be read.
+        spec: ``r2n2_24``.
+        store: Folder of shards, shared between view sets.
+        index_path: The index to write.
+
+    Raises:
+        ConfigError: ``spec`` is for views that are drawn.
+        RenderError: An object has other pictures than ``spec`` says.
+    """
+    if spec.renderer != "images":
+        raise ConfigError("These views are drawn, not stored", where="renderer", found=spec.renderer)
+    expected = (spec.num_views, spec.image_size, spec.image_size, spec.channels)
+    builder = _Builder(spec, store)
+    remaining = iter(pictures)
+    while batch := list(islice(remaining, SHARD_OBJECTS)):
+        for offset, views in enumerate(batch):
+            if views.shape != expected or views.dtype != np.uint8:
+                found = f"object {builder.num_objects + offset}: {views.dtype} {views.shape}"
+                raise RenderError("Pictures have another form", expected=f"uint8 {expected}", found=found)
+        stacked = np.stack(batch)
+        builder.add([_array_hash(views) for views in batch], stacked.__getitem__)
+    return builder.finish(index_path)
+
+
 def make_renderer(name: str) -> Renderer:
     """Return the mesh renderer called ``name`` in a view specification."""
     if name == "pytorch3d":

@@ -10,10 +10,12 @@ from concord3d.errors import ConfigError, nearest
 from concord3d.geometry.cameras import Cameras, orbit_cameras
 
 # Raise a renderer's number whenever its pictures change: stored views of the old number are then made anew.
-RENDERER_VERSIONS = {"open3d": 1, "pytorch3d": 1, "points": 1}
+RENDERER_VERSIONS = {"open3d": 1, "pytorch3d": 1, "points": 1, "images": 1}
 RING_SIZES = {"ring24": 24, "ring12": 12}
 POINTCLIP_V2 = "pointclip_v2_10"
-VIEW_SETS = (*RING_SIZES, POINTCLIP_V2)
+R2N2 = "r2n2_24"
+VIEW_SETS = (*RING_SIZES, POINTCLIP_V2, R2N2)
+IMAGES_PER_R2N2_MODEL = 24
 CONTENTS = {"color": 3, "depth": 1}
 
 
@@ -22,10 +24,10 @@ class ViewSpec:
     """A description of a set of views; it is part of the identity of every stored picture.
 
     Attributes:
-        view_set: ``ring24``, ``ring12`` or ``pointclip_v2_10``.
+        view_set: ``ring24``, ``ring12``, ``pointclip_v2_10`` or ``r2n2_24``, the images that came with ShapeNet.
         image_size: H = W in pixels.
         content: ``color`` (3 channels) or ``depth`` (1 channel, near dark, background white).
-        renderer: ``open3d``, ``pytorch3d`` (meshes) or ``points`` (clouds).
+        renderer: ``open3d``, ``pytorch3d`` (meshes), ``points`` (clouds) or ``images`` (nothing is drawn).
         seed: Seed of the elevations of ``ring24``.
     """
 
@@ -54,10 +56,13 @@ class ViewSpec:
                 f"{POINTCLIP_V2} draws bare points", where="renderer", expected="points", found=self.renderer
             )
 
+        if (self.view_set == R2N2) != (self.renderer == "images"):
+            raise ConfigError(f"{R2N2} are stored images", where="renderer", expected="images", found=self.renderer)
+
     @property
     def num_views(self) -> int:
         """Pictures per object."""
-        return 10 if self.view_set == POINTCLIP_V2 else RING_SIZES[self.view_set]
+        return {POINTCLIP_V2: 10, R2N2: IMAGES_PER_R2N2_MODEL, **RING_SIZES}[self.view_set]
 
     @property
     def channels(self) -> int:
@@ -93,3 +98,19 @@ def mesh_view_spec(view_set: str = "ring24", image_size: int = 64, *, seed: int 
 def cloud_view_spec(view_set: str = POINTCLIP_V2, image_size: int = 64, *, seed: int = 0) -> ViewSpec:
     """Return the usual specification for bare clouds: depth pictures of points."""
     return ViewSpec(view_set, image_size, "depth", "points", seed)
+
+
+def image_view_spec(image_size: int = 224) -> ViewSpec:
+    """Return the specification of the 24 images of every model that came with ShapeNet (mm_point spec 1.1)."""
+    return ViewSpec(R2N2, image_size, "color", "images")
+
+
+def view_spec(view_set: str, image_size: int) -> ViewSpec:
+    """Return the usual specification of a named set of views.
+
+    Raises:
+        ConfigError: There is no such set.
+    """
+    if view_set == POINTCLIP_V2:
+        return cloud_view_spec(view_set, image_size)
+    return image_view_spec(image_size) if view_set == R2N2 else mesh_view_spec(view_set, image_size)
