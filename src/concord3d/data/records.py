@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,16 +89,15 @@ class CloudSplit:
 
     def save(self, path: Path) -> None:
         """Write the split as one uncompressed ``.npz`` (bytes depend on the content alone)."""
-        optional = {"part_labels": self.part_labels, "foreground": self.foreground}
+        arrays: dict[str, Any] = {"points": self.points, "labels": self.labels}
+        arrays |= {"class_names": np.array(self.class_names), "names": np.array(self.names)}
+        arrays |= {"part_labels": self.part_labels} if self.part_labels is not None else {}
+        arrays |= {"foreground": self.foreground} if self.foreground is not None else {}
         with atomic_path(path) as temporary, temporary.open("wb") as stream:
             np.savez(
                 stream,
                 identity=np.array([self.dataset, self.split, self.data_kind]),
-                points=self.points,
-                labels=self.labels,
-                class_names=np.array(self.class_names),
-                names=np.array(self.names),
-                **{key: value for key, value in optional.items() if value is not None},
+                **arrays,
             )
 
     @classmethod
@@ -118,8 +118,8 @@ class CloudSplit:
                     store["labels"],
                     tuple(str(name) for name in store["class_names"]),
                     tuple(str(name) for name in store["names"]),
-                    store["part_labels"] if "part_labels" in store else None,
-                    store["foreground"] if "foreground" in store else None,
+                    store.get("part_labels"),
+                    store.get("foreground"),
                 )
         except Exception as error:  # numpy raises several unrelated types on damaged archives
             raise UnreadableFile(
