@@ -90,7 +90,7 @@ def _leafy(
             out = spread * float(rng.uniform(0.3, 1.3))
             tip = np.array([out * np.sin(angle), y + height * float(rng.uniform(0.6, 1.0)), out * np.cos(angle)])
             stem = tube(
-                smooth([(0, y, 0), (tip[0] * 0.4, y + 0.6 * (tip[1] - y), tip[2] * 0.4), tip], 5), height * 0.012, 5
+                smooth(np.array([(0, y, 0), (tip[0] * 0.4, y + 0.6 * (tip[1] - y), tip[2] * 0.4), tip]), 5), height * 0.012, 5
             )
             made.add("stem", green, stem)
             made.add("flower", petals, ellipsoid(height * 0.09, height * 0.07, height * 0.09, 5, 8).moved(*tip))
@@ -119,13 +119,13 @@ def _leafy(
     radius = spread * style.real("crown_width", 0.8, 1.7)
     fork = y + max(trunk, height * 0.05)
     for angle in np.arange(style.whole("num_branches", 3, 8)) * 2.4:
-        tip = (
+        end = (
             0.7 * radius * np.sin(angle),
             fork + crown * float(rng.uniform(0.35, 0.85)),
             0.7 * radius * np.cos(angle),
         )
         made.add(
-            "stem", palette.WOOD["walnut"], bar((0, fork - height * 0.04, 0), tip, height * 0.014, height * 0.006, 5)
+            "stem", palette.WOOD["walnut"], bar((0, fork - height * 0.04, 0), end, height * 0.014, height * 0.006, 5)
         )
     _cloud(
         style,

@@ -108,8 +108,8 @@ def bathtub(style: Style) -> Assembly:
         tap = faucet(0.2, 0.16, 0.014).moved(y=lift + height, z=-length / 2 * 0.94)
         made.add("faucet", metal, tap if style.flag("faucet_at_end", 0.7) else tap.turned("y", 90).moved(z=0))
     if style.flag("has_shower", 0.12):
-        path = [(0, height, -length * 0.48), (0, 1.9, -length * 0.48), (0, 1.95, -length * 0.3)]
-        made.add("faucet", metal, tube(path, 0.013, 6), frustum(0.1, 0.03, 0.05, 14).moved(y=1.9, z=-length * 0.3))
+        riser = [(0, height, -length * 0.48), (0, 1.9, -length * 0.48), (0, 1.95, -length * 0.3)]
+        made.add("faucet", metal, tube(riser, 0.013, 6), frustum(0.1, 0.03, 0.05, 14).moved(y=1.9, z=-length * 0.3))
     return made
 
 

@@ -163,7 +163,8 @@ def _car_shell(
 ) -> Shape:
     """Loft cross-sections along the length under a top line; the top is narrower than the waist by ``tumble``."""
     place = np.linspace(line[0][0], line[-1][0], 17)
-    top = np.interp(place, *zip(*line, strict=True)) * height
+    along, heights = np.array(line).T
+    top = np.interp(place, along, heights) * height
     ends = 1 - 0.12 * np.abs(np.linspace(-1, 1, 17)) ** 4
     rings = []
     for z, y, share in zip(place, top, ends, strict=True):

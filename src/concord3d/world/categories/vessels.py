@@ -248,7 +248,8 @@ def vase(style: Style) -> Assembly:
         )
         made.add("band", accent, band)
     if style.flag("has_handles", 0.15):
-        low, high = (float(np.interp(y, *zip(*((y, r) for r, y in points), strict=True))) * radius for y in (0.45, 0.9))
+        radii, heights = np.array(points).T
+        low, high = (float(np.interp(y, heights, radii)) * radius for y in (0.45, 0.9))
         reach = max(low, high) + radius * style.real("handle_reach", 0.2, 0.5)
         path = smooth([(low * 0.95, height * 0.45, 0), (reach, height * 0.7, 0), (high * 0.9, height * 0.9, 0)], 9)
         ear = tube(path, radius * 0.07, 6)
