@@ -13,6 +13,7 @@ from snakemake.exceptions import WorkflowError
 
 from concord3d.config.resolve import load_params, load_study
 from concord3d.errors import ConcordError
+from concord3d.files import content_hash
 from concord3d.reporting.outputs import report_outputs
 
 try:
@@ -129,17 +130,7 @@ def histories_of(wildcards):
     ]
 
 
-def report_inputs(wildcards):
-    """Everything that a report is made from, as plain values."""
+def report_identity(wildcards):
+    """Everything of the configuration that a report depends on; a change of it makes the report anew."""
     study = STUDIES[wildcards.paper]
-    return {
-        "artifacts": str(ARTIFACTS / wildcards.paper),
-        "paper_yaml": f"papers/{wildcards.paper}.yaml",
-        "report_yaml": report_yaml(wildcards.paper),
-        "published_csv": f"papers/published/{wildcards.paper}.csv",
-        "scale": PARAMS.scale,
-        "out": str(RESULTS / wildcards.paper),
-        "expected_jobs": [(key.experiment, key.dataset, key.protocol, key.seed) for key in study.evaluations()],
-        "runs": {name: study.run_config(name, study.seeds[0]) for name in study.experiments},
-        "data_kinds": {name: study.data_kind(name) for name in SCALE.datasets},
-    }
+    return content_hash([study.run_config(name, seed) for name in study.experiments for seed in study.seeds])

@@ -25,7 +25,9 @@ rule metrics:
         gpu=0,
     params:
         part="metrics",
-        inputs=report_inputs,
+        identity=report_identity,
+        seeds=PARAMS.seeds,
+        scale=PARAMS.scale,
     message:
         "Report: metrics of {wildcards.paper}"
     script:
@@ -71,7 +73,9 @@ for paper in STUDIES:
             gpu=0,
         params:
             part="tables",
-            inputs=report_inputs,
+            identity=report_identity,
+            seeds=PARAMS.seeds,
+            scale=PARAMS.scale,
         message:
             f"Report: tables of {paper}"
         script:
@@ -114,7 +118,9 @@ for paper in STUDIES:
             gpu=0,
         params:
             part="figures",
-            inputs=report_inputs,
+            identity=report_identity,
+            seeds=PARAMS.seeds,
+            scale=PARAMS.scale,
         message:
             f"Report: figures of {paper}"
         script:
@@ -143,7 +149,9 @@ rule verdicts:
         gpu=0,
     params:
         part="verdicts",
-        inputs=report_inputs,
+        identity=report_identity,
+        seeds=PARAMS.seeds,
+        scale=PARAMS.scale,
     message:
         "Report: claims of {wildcards.paper} and audit of its published numbers"
     script:
@@ -189,7 +197,9 @@ rule pages:
         gpu=0,
     params:
         part="pages",
-        inputs=report_inputs,
+        identity=report_identity,
+        seeds=PARAMS.seeds,
+        scale=PARAMS.scale,
     message:
         "Report: the pages of {wildcards.paper}"
     script:

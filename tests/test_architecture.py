@@ -22,7 +22,7 @@ ALLOWED = {
     "evaluation": {"geometry", "models", "losses", "methods", "data", "features", "training", "config"},
     "reporting": {"config", "evaluation.statistics", "provenance"},
     "provenance": {"config"},
-    "commands": {"config", "data", "models", "render"},
+    "commands": {"config", "data", "models", "render", "reporting"},
 }
 ROOT_MODULES = {"errors", "files", "cli"}
 PAPER_METHODS = {"mm_point", "supervised", "random_init"}

@@ -1,4 +1,4 @@
-"""The ``concord3d`` command: run | doctor | hydrate | estimate | verify | status."""
+"""The ``concord3d`` command: run | doctor | hydrate | estimate | report | verify | status."""
 
 from __future__ import annotations
 
@@ -45,6 +45,14 @@ def estimate(root: Root = Path(), scale: ScaleOption = None) -> None:
     from concord3d.commands.estimate import print_estimate
 
     print_estimate(root, scale)
+
+
+@app.command()
+def report(root: Root = Path(), scale: ScaleOption = None) -> None:
+    """Write the report of what has been run so far; what is missing is shown as not run."""
+    from concord3d.commands.report import report_now
+
+    report_now(root, scale)
 
 
 @app.command()

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from concord3d.config.resolve import Study
+
 
 class ExpectedJob(NamedTuple):
     """An evaluation that the scale asks for, whether or not it has been made.
@@ -49,3 +51,26 @@ class ReportInputs:
     expected_jobs: tuple[ExpectedJob, ...] = ()
     runs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     data_kinds: Mapping[str, str] = field(default_factory=dict)
+
+
+def report_inputs(root: Path, study: Study) -> ReportInputs:
+    """Return what the report of a study is made from, by the layout of the repository.
+
+    Args:
+        root: The repository.
+        study: A paper at a scale.
+    """
+    paper, scale = study.paper.paper, study.scale.scale
+    return ReportInputs(
+        artifacts=root / "artifacts" / scale / paper,
+        paper_yaml=root / "papers" / f"{paper}.yaml",
+        report_yaml=root / "papers" / f"{paper}.report.yaml",
+        published_csv=root / "papers" / "published" / f"{paper}.csv",
+        scale=scale,
+        out=root / "results" / scale / paper,
+        expected_jobs=tuple(
+            ExpectedJob(key.experiment, key.dataset, key.protocol, key.seed) for key in study.evaluations()
+        ),
+        runs={name: study.run_config(name, study.seeds[0]) for name in study.experiments},
+        data_kinds={name: study.data_kind(name) for name in study.scale.datasets},
+    )

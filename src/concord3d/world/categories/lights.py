@@ -152,7 +152,9 @@ def _desk_lamp(style: Style, made: Assembly, colors: tuple[Color, Color], size: 
         path = smooth([(0, 0.02, 0), elbow * np.array([0.4, 1, 1]), elbow * 0.6 + head * 0.5, head], 14)
         made.add("pole", colors[0], tube(path, stem * 0.8, 7))
     else:
-        made.add("pole", colors[0], tube(np.array([(0, 0.02, 0), elbow]), stem * 0.7, 6), tube([elbow, head], stem * 0.6, 6))
+        made.add(
+            "pole", colors[0], tube(np.array([(0, 0.02, 0), elbow]), stem * 0.7, 6), tube([elbow, head], stem * 0.6, 6)
+        )
         made.add("pole", colors[0], ellipsoid(0.02, 0.02, 0.02, 6, 8).moved(*elbow))
     cone = lathe([(0.03, 0.09), (0.045, 0.06), (0.085, -0.05), (0.08, -0.05), (0.03, 0.06)], 18).scaled(1.1, 1.1, 1.1)
     made.add("shade", colors[1], cone.turned("z", style.real("head_deg", -10, 50)).moved(*head))

@@ -90,7 +90,9 @@ def _leafy(
             out = spread * float(rng.uniform(0.3, 1.3))
             tip = np.array([out * np.sin(angle), y + height * float(rng.uniform(0.6, 1.0)), out * np.cos(angle)])
             stem = tube(
-                smooth(np.array([(0, y, 0), (tip[0] * 0.4, y + 0.6 * (tip[1] - y), tip[2] * 0.4), tip]), 5), height * 0.012, 5
+                smooth(np.array([(0, y, 0), (tip[0] * 0.4, y + 0.6 * (tip[1] - y), tip[2] * 0.4), tip]), 5),
+                height * 0.012,
+                5,
             )
             made.add("stem", green, stem)
             made.add("flower", petals, ellipsoid(height * 0.09, height * 0.07, height * 0.09, 5, 8).moved(*tip))

@@ -1,0 +1,24 @@
+"""``concord3d report``: the report of what exists now, with everything else shown as not run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from concord3d.commands.workflow import params_of
+from concord3d.config.resolve import load_study
+from concord3d.reporting.inputs import report_inputs
+from concord3d.reporting.report import build_report
+
+
+def report_now(root: Path, scale: str | None) -> None:
+    """Write the report of every paper of ``params.yaml`` from the evaluations that are there.
+
+    Args:
+        root: The repository.
+        scale: Replaces the scale of ``params.yaml``.
+    """
+    params = params_of(root, scale)
+    for paper in params.papers:
+        inputs = report_inputs(root, load_study(root, paper, params.scale, params.seeds))
+        build_report(inputs)
+        print(f"Read {inputs.out / 'README.md'}")
