@@ -33,8 +33,9 @@ def copy_tree(root: Path, target: Path) -> Path:
 def call(folder: Path, program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
     """Run a program of the test environment in ``folder`` and capture its output."""
     tools = Path(sys.executable).parent
-    variables = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1", **environment}
-    variables.pop("PYTHONPATH", None)
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    # The copy's own sources, not those that the test environment has installed.
+    variables = {**os.environ, "PATH": path, "PYTHONPATH": str(folder / "src"), "NO_COLOR": "1", **environment}
     return subprocess.run(
         [str(tools / program), *arguments], cwd=folder, env=variables, text=True, capture_output=True, check=False
     )

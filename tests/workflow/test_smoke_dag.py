@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -52,6 +53,24 @@ def test_one_missing_table_is_remade_alone(smoke_run: Path) -> None:
     assert completed.returncode == 0, completed.stderr[-5000:]
     assert "rule pretrain" not in completed.stderr
     assert tree_hash(smoke_run / RESULTS) == before
+
+
+def test_the_report_command_gives_the_same_report(smoke_run: Path) -> None:
+    before = tree_hash(smoke_run / RESULTS)
+    completed = call(smoke_run, "concord3d", "report", "--scale", "smoke")
+    assert completed.returncode == 0, completed.stderr
+    assert tree_hash(smoke_run / RESULTS) == before
+
+
+def test_a_partial_run_is_reported_with_the_rest_as_not_run(smoke_run: Path, tmp_path: Path) -> None:
+    partial = tmp_path / "partial"
+    shutil.copytree(smoke_run, partial, symlinks=True)
+    for path in (partial / "artifacts/smoke/mm_point/eval").glob("crosspoint__*"):
+        path.unlink()
+    assert call(partial, "concord3d", "report", "--scale", "smoke").returncode == 0
+    table = (partial / RESULTS / "tables" / "linear_svm.csv").read_text()
+    assert "not run" in table
+    assert "crosspoint," not in (partial / RESULTS / "metrics.csv").read_text()
 
 
 @pytest.mark.parametrize("scale", ["demo", "small", "paper"])
