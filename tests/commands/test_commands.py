@@ -53,7 +53,8 @@ def test_work_grows_with_epochs_views_and_points(repository: Path) -> None:
     run = load_study(repository, "mm_point", "demo").run_config("mm_point", 1)
     work = training_flops(run, 100)
     assert work > 0
-    assert training_flops({**run, "training": {**run["training"], "epochs": 6}}, 100) == pytest.approx(2 * work)
+    twice_as_long = {**run["training"], "epochs": 2 * run["training"]["epochs"]}
+    assert training_flops({**run, "training": twice_as_long}, 100) == pytest.approx(2 * work)
     assert training_flops({**run, "objective": {**run["objective"], "views": 8}}, 100) > work
     assert training_flops({**run, "data": {**run["data"], "num_points": 512}}, 100) > work
 
