@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from concord3d.cli import app
 from concord3d.commands.estimate import training_flops
 from concord3d.config.resolve import load_study
-from concord3d.errors import ConfigError
+from concord3d.errors import ConfigError, DatasetMissing
 
 runner = CliRunner()
 
@@ -57,6 +57,12 @@ def test_work_grows_with_epochs_views_and_points(repository: Path) -> None:
     assert training_flops({**run, "training": twice_as_long}, 100) == pytest.approx(2 * work)
     assert training_flops({**run, "objective": {**run["objective"], "views": 8}}, 100) > work
     assert training_flops({**run, "data": {**run["data"], "num_points": 512}}, 100) > work
+
+
+def test_hydrate_without_recorded_artifacts_says_what_to_do(folder: Path) -> None:
+    result = runner.invoke(app, ["hydrate", "--root", str(folder)])
+    assert isinstance(result.exception, DatasetMissing)
+    assert "snakemake --cores all" in str(result.exception)
 
 
 def test_an_unknown_scale_is_refused(folder: Path) -> None:

@@ -10,7 +10,7 @@ import json
 from pathlib import Path
 
 from concord3d.commands.workflow import call
-from concord3d.errors import DatasetCorrupt
+from concord3d.errors import DatasetCorrupt, DatasetMissing
 
 
 def hydrate(root: Path) -> None:
@@ -18,8 +18,15 @@ def hydrate(root: Path) -> None:
 
     Raises:
         ConcordError: The pull fails.
+        DatasetMissing: There is no ``dvc.lock``.
         DatasetCorrupt: After the pull some file or parameter still differs from ``dvc.lock``.
     """
+    if not (root / "dvc.lock").exists():
+        raise DatasetMissing(
+            "No artifacts are recorded in this clone",
+            where=root / "dvc.lock",
+            next_step="make them: snakemake --cores all",
+        )
     call(root, "dvc", "pull", check=True)
     differences = json.loads(call(root, "dvc", "status", "--json", capture=True, check=True).stdout or "{}")
     if differences:
