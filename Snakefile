@@ -22,7 +22,7 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
-        [RESULTS / paper / "README.md" for paper in PARAMS.papers],
+        [result_files(paper) for paper in PARAMS.papers],
 
 
 onsuccess:

@@ -134,3 +134,22 @@ def report_identity(wildcards):
     """Everything of the configuration that a report depends on; a change of it makes the report anew."""
     study = STUDIES[wildcards.paper]
     return content_hash([study.run_config(name, seed) for name in study.experiments for seed in study.seeds])
+
+
+def per_item_files(paper):
+    """Outcomes of single test items, one file per experiment, protocol and seed."""
+    keys = STUDIES[paper].evaluations()
+    return sorted({f"per_item/{key.experiment}__{key.protocol}__s{key.seed}.npz" for key in keys})
+
+
+def record_files(paper):
+    """Records of the trainings, one per experiment and seed."""
+    study = STUDIES[paper]
+    return [f"provenance/{experiment}__s{seed}.json" for experiment in study.experiments for seed in study.seeds]
+
+
+def result_files(paper):
+    """Everything that a reviewer finds below results/<scale>/<paper>/."""
+    shown = [name for part in ("tables", "figures") for name in report_outputs(Path(report_yaml(paper)), part)]
+    pages = ["README.md", "ledger.md", "metrics.csv", "claims.json", "audit.csv"]
+    return [RESULTS / paper / name for name in (*pages, *shown, *per_item_files(paper), *record_files(paper))]

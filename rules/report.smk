@@ -4,36 +4,6 @@ Inputs: the evaluations and training histories of the scale. Outputs: results/<s
 only but for provenance/, which holds the records of the runs.
 """
 
-
-rule metrics:
-    input:
-        evaluations=evaluations_of,
-        spec="papers/{paper}.report.yaml",
-    output:
-        RESULTS / "{paper}" / "metrics.csv",
-        directory(RESULTS / "{paper}" / "per_item"),
-    log:
-        "logs/report/{paper}_metrics.log",
-    benchmark:
-        "benchmarks-out/report/{paper}_metrics.tsv"
-    conda:
-        "../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=30,
-        gpu=0,
-    params:
-        part="metrics",
-        identity=report_identity,
-        seeds=PARAMS.seeds,
-        scale=PARAMS.scale,
-    message:
-        "Report: metrics of {wildcards.paper}"
-    script:
-        "../workflow_scripts/report.py"
-
-
 for paper in STUDIES:
 
     rule:
@@ -126,6 +96,89 @@ for paper in STUDIES:
         script:
             "../workflow_scripts/report.py"
 
+    rule:
+        name:
+            f"metrics_{paper}"
+        input:
+            evaluations=evaluations_of,
+            spec="papers/{paper}.report.yaml",
+        output:
+            RESULTS / "{paper}" / "metrics.csv",
+            [RESULTS / "{paper}" / name for name in per_item_files(paper)],
+        log:
+            "logs/report/{paper}_metrics.log",
+        benchmark:
+            "benchmarks-out/report/{paper}_metrics.tsv"
+        wildcard_constraints:
+            paper=paper,
+        conda:
+            "../envs/core.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=30,
+            gpu=0,
+        params:
+            part="metrics",
+            identity=report_identity,
+            seeds=PARAMS.seeds,
+            scale=PARAMS.scale,
+        message:
+            "Report: metrics of {wildcards.paper}"
+        script:
+            "../workflow_scripts/report.py"
+
+    rule:
+        name:
+            f"pages_{paper}"
+        input:
+            evaluations=evaluations_of,
+            histories=histories_of,
+            metrics=RESULTS / "{paper}" / "metrics.csv",
+            verdicts=RESULTS / "{paper}" / "claims.json",
+            shown=lambda wildcards: [
+                RESULTS / wildcards.paper / name
+                for part in ("tables", "figures")
+                for name in report_outputs(Path(report_yaml(wildcards.paper)), part)
+            ],
+            paper="papers/{paper}.yaml",
+            spec="papers/{paper}.report.yaml",
+            published="papers/published/{paper}.csv",
+        output:
+            report(
+                RESULTS / "{paper}" / "README.md",
+                caption="../docs/report/page.rst",
+                category="{paper}",
+            ),
+            report(
+                RESULTS / "{paper}" / "ledger.md",
+                caption="../docs/report/ledger.rst",
+                category="{paper}",
+            ),
+            [RESULTS / "{paper}" / name for name in record_files(paper)],
+        log:
+            "logs/report/{paper}_pages.log",
+        benchmark:
+            "benchmarks-out/report/{paper}_pages.tsv"
+        wildcard_constraints:
+            paper=paper,
+        conda:
+            "../envs/core.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=30,
+            gpu=0,
+        params:
+            part="pages",
+            identity=report_identity,
+            seeds=PARAMS.seeds,
+            scale=PARAMS.scale,
+        message:
+            "Report: the pages of {wildcards.paper}"
+        script:
+            "../workflow_scripts/report.py"
+
 
 rule verdicts:
     input:
@@ -158,54 +211,6 @@ rule verdicts:
         "../workflow_scripts/report.py"
 
 
-rule pages:
-    input:
-        evaluations=evaluations_of,
-        histories=histories_of,
-        metrics=RESULTS / "{paper}" / "metrics.csv",
-        verdicts=RESULTS / "{paper}" / "claims.json",
-        shown=lambda wildcards: [
-            RESULTS / wildcards.paper / name
-            for part in ("tables", "figures")
-            for name in report_outputs(Path(report_yaml(wildcards.paper)), part)
-        ],
-        paper="papers/{paper}.yaml",
-        spec="papers/{paper}.report.yaml",
-        published="papers/published/{paper}.csv",
-    output:
-        report(
-            RESULTS / "{paper}" / "README.md",
-            caption="../docs/report/page.rst",
-            category="{paper}",
-        ),
-        report(
-            RESULTS / "{paper}" / "ledger.md",
-            caption="../docs/report/ledger.rst",
-            category="{paper}",
-        ),
-        directory(RESULTS / "{paper}" / "provenance"),
-    log:
-        "logs/report/{paper}_pages.log",
-    benchmark:
-        "benchmarks-out/report/{paper}_pages.tsv"
-    conda:
-        "../envs/core.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=30,
-        gpu=0,
-    params:
-        part="pages",
-        identity=report_identity,
-        seeds=PARAMS.seeds,
-        scale=PARAMS.scale,
-    message:
-        "Report: the pages of {wildcards.paper}"
-    script:
-        "../workflow_scripts/report.py"
-
-
 # One named target per stage of dvc.yaml.
 
 
@@ -220,4 +225,4 @@ for paper in STUDIES:
         name:
             f"{paper}_all"
         input:
-            RESULTS / paper / "README.md",
+            result_files(paper),
