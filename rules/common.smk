@@ -74,6 +74,11 @@ def run_config(wildcards):
     return STUDIES[wildcards.paper].run_config(wildcards.experiment, int(wildcards.seed))
 
 
+def training_threads(wildcards):
+    """Threads that a job's tensors use; more than Snakemake reserves would make jobs slow each other down."""
+    return run_config(wildcards)["training"]["threads"]
+
+
 def pretraining_clouds(wildcards):
     pretrain = run_config(wildcards)["pretrain"]
     return [store(pretrain["dataset"], "train")] if pretrain else []

@@ -26,7 +26,7 @@ for paper, study in STUDIES.items():
                 f"benchmarks-out/evaluate/{paper}/{experiment}__s{{seed}}.tsv"
             conda:
                 "../envs/cuda.yaml"
-            threads: 1
+            threads: study.run_config(experiment, study.seeds[0])["training"]["threads"]
             resources:
                 mem_mb=4000,
                 runtime=240,
@@ -59,7 +59,7 @@ rule evaluate_trained:
         protocol=TRAINED_PROTOCOLS,
     conda:
         "../envs/cuda.yaml"
-    threads: 1
+    threads: training_threads
     resources:
         mem_mb=6000,
         runtime=1440,
@@ -96,7 +96,7 @@ rule evaluate_rooms:
         "benchmarks-out/evaluate/{paper}/{experiment}__{dataset}__semantic_segmentation__s{seed}.tsv"
     conda:
         "../envs/cuda.yaml"
-    threads: 1
+    threads: training_threads
     resources:
         mem_mb=6000,
         runtime=1440,

@@ -21,7 +21,7 @@ rule pretrain:
         "benchmarks-out/pretrain/{paper}/{experiment}__s{seed}.tsv"
     conda:
         "../envs/cuda.yaml"
-    threads: 1
+    threads: training_threads
     resources:
         mem_mb=6000,
         runtime=2880,
