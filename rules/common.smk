@@ -11,7 +11,8 @@ os.environ.update(PYTHONPATH=SOURCES)
 
 from snakemake.exceptions import WorkflowError
 
-from concord3d.config.resolve import load_params, load_study
+from concord3d.config.resolve import joined_datasets, load_params, load_study
+from concord3d.data.catalog import load_catalog
 from concord3d.errors import ConcordError
 from concord3d.files import content_hash
 from concord3d.reporting.outputs import report_outputs
@@ -27,6 +28,7 @@ RAW = Path("data/raw")
 ARTIFACTS = Path("artifacts") / PARAMS.scale
 RESULTS = Path("results") / PARAMS.scale
 CATALOG = "datasets/datasets.yaml"
+SPECS = load_catalog(Path(workflow.basedir) / CATALOG)
 # Jobs that compute on tensors ask for a GPU only where one is demanded; "auto" must also run without.
 GPU = 1 if PARAMS.device == "cuda" else 0
 EXPERIMENTS = "|".join(sorted({name for study in STUDIES.values() for name in study.experiments}))
@@ -49,6 +51,9 @@ wildcard_constraints:
     paper="|".join(STUDIES),
     experiment=EXPERIMENTS,
     dataset="|".join(SCALE.datasets),
+    tower="|".join(SCALE.towers) or "none",
+    view_set="[a-z0-9_]+?",
+    pixels=r"\d+",
     split="train|val|test",
     seed=r"\d+",
 
@@ -65,6 +70,12 @@ def raw_marker(dataset):
     return RAW / "real" / dataset / "manifest.json"
 
 
+def points_asked(dataset):
+    """Points per cloud, where the scale says how many; else as many as are stored."""
+    entry = SCALE.datasets[dataset]
+    return entry.num_points if "num_points" in entry.model_fields_set else None
+
+
 def store(dataset, split):
     """The canonical clouds of one split."""
     return ARTIFACTS / "stores" / dataset / f"{split}.npz"
@@ -79,17 +90,124 @@ def training_threads(wildcards):
     return run_config(wildcards)["training"]["threads"]
 
 
+def views_index(dataset, split, view_set, pixels):
+    """The index of the rendered views of one split."""
+    return ARTIFACTS / "views" / f"{dataset}__{split}__{view_set}__{pixels}.json"
+
+
+def image_features(tower, dataset, split, view_set, pixels):
+    """The index of a tower's features of the views of one split."""
+    return ARTIFACTS / "features" / tower / f"{dataset}__{split}__{view_set}__{pixels}__images.json"
+
+
+def text_features(tower, dataset, split):
+    """The index of a tower's features of the texts of one split."""
+    return ARTIFACTS / "features" / tower / f"{dataset}__{split}__texts.json"
+
+
+def class_features(tower, dataset):
+    """A tower's features of the class names of a data set."""
+    return ARTIFACTS / "features" / tower / f"{dataset}__classes.npz"
+
+
+def trained_model(paper, experiment):
+    """The weights of an encoder, with the seed left open."""
+    return ARTIFACTS / paper / "train" / f"{experiment}__s{{seed}}" / "model.safetensors"
+
+
+def training_sets(run):
+    """The data sets that a run trains on."""
+    return joined_datasets(run["pretrain"]["dataset"]) if run["pretrain"] else []
+
+
 def pretraining_clouds(wildcards):
-    pretrain = run_config(wildcards)["pretrain"]
-    return [store(pretrain["dataset"], "train")] if pretrain else []
+    return [store(dataset, "train") for dataset in training_sets(run_config(wildcards))]
 
 
 def pretraining_views(wildcards):
     run = run_config(wildcards)
-    if run["pretrain"] is None or run["method"] == "supervised":
+    if "tower" in run or run["method"] == "supervised":
         return []
     data = run["data"]
-    return [ARTIFACTS / "views" / f"{run['pretrain']['dataset']}__{data['view_set']}__{data['image_size']}.json"]
+    return [views_index(name, "train", data["view_set"], data["image_size"]) for name in training_sets(run)]
+
+
+def pretraining_image_features(wildcards):
+    run = run_config(wildcards)
+    if "tower" not in run:
+        return []
+    data = run["data"]
+    return [
+        image_features(data["tower"], name, "train", data["view_set"], data["image_size"])
+        for name in training_sets(run)
+    ]
+
+
+def pretraining_text_features(wildcards):
+    run = run_config(wildcards)
+    return [text_features(run["data"]["tower"], name, "train") for name in training_sets(run)] if "tower" in run else []
+
+
+def pretraining_teacher(wildcards):
+    teacher = run_config(wildcards).get("teacher")
+    return [trained_model("{paper}", teacher["experiment"])] if teacher else []
+
+
+def tower_use(wildcards):
+    return SCALE.towers[wildcards.tower]
+
+
+def tower_model(wildcards):
+    """The weights of a tower that the pipeline trains; released weights are no file of the workflow."""
+    return [ARTIFACTS / "towers" / wildcards.tower / "model.safetensors"] if tower_use(wildcards).training else []
+
+
+def tower_spec(wildcards):
+    """What opens a tower: its model, and its weights by file or by the tag of their release."""
+    own = tower_model(wildcards)
+    return {"model": tower_use(wildcards).model, "weights": str(own[0]) if own else tower_use(wildcards).weights}
+
+
+def tower_run(wildcards):
+    """The configuration of a tower's training, in the form of every training's."""
+    entry = tower_use(wildcards)
+    return {
+        "experiment": f"tower_{wildcards.tower}",
+        "scale": PARAMS.scale,
+        "model": entry.model,
+        "seed": entry.training.seed,
+        "sets": {"datasets": entry.training.datasets, "view_sets": entry.training.view_sets},
+        "training": entry.training.settings,
+    }
+
+
+def tower_sets(wildcards):
+    """The files of each data set that a tower learns from."""
+    training = tower_use(wildcards).training
+    return [
+        {
+            "dataset": dataset,
+            "clouds": str(store(dataset, "train")),
+            "views": {
+                view_set: str(views_index(dataset, "train", view_set, training.image_size))
+                for view_set in training.view_sets
+            },
+        }
+        for dataset in training.datasets
+    ]
+
+
+def tower_clouds(wildcards):
+    return [store(dataset, "train") for dataset in tower_use(wildcards).training.datasets]
+
+
+def tower_views(wildcards):
+    training = tower_use(wildcards).training
+    return [
+        views_index(dataset, "train", view_set, training.image_size)
+        for dataset in training.datasets
+        for view_set in training.view_sets
+    ]
 
 
 def evaluation_files(paper, keys, seed=None):
@@ -102,8 +220,30 @@ def evaluation_files(paper, keys, seed=None):
     ]
 
 
+def splits_of(dataset):
+    """The splits for training and testing that a data set has at this scale."""
+    entry = SCALE.datasets[dataset]
+    known = entry.splits if entry.source == "world" else SPECS[dataset].splits
+    return [split for split in ("train", "test") if split in known]
+
+
 def stores_of(datasets):
-    return [store(dataset, split) for dataset in datasets for split in ("train", "test")]
+    return [store(dataset, split) for dataset in datasets for split in splits_of(dataset)]
+
+
+def tower_needs(study, keys):
+    """For each data set, the tower features that the evaluations of one experiment compare with, by what they are of."""
+    needs = {}
+    for key in keys:
+        data = study.run_config(key.experiment, key.seed)["data"]
+        for need in study.protocol(key.protocol).needs:
+            index = {
+                "classes": class_features(data["tower"], key.dataset),
+                "images": image_features(data["tower"], key.dataset, "test", data["view_set"], data["image_size"]),
+                "texts": text_features(data["tower"], key.dataset, "test"),
+            }[need]
+            needs.setdefault(key.dataset, {})[need] = str(index)
+    return needs
 
 
 def frozen_keys(study, experiment):

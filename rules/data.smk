@@ -73,6 +73,7 @@ rule store:
         gpu=0,
     params:
         data_kind=lambda wildcards: ("synthetic" if SCALE.datasets[wildcards.dataset].source == "world" else "real"),
+        num_points=lambda wildcards: points_asked(wildcards.dataset),
     message:
         "Data: reading {wildcards.dataset}/{wildcards.split}"
     script:

@@ -18,6 +18,7 @@ for paper, study in STUDIES.items():
                 model=ARTIFACTS / paper / "train" / f"{experiment}__s{{seed}}" / "model.safetensors",
                 snapshots=ARTIFACTS / paper / "train" / f"{experiment}__s{{seed}}" / "snapshots",
                 stores=stores_of(sorted({key.dataset for key in keys})),
+                tower=[path for indices in tower_needs(study, keys).values() for path in indices.values()],
             output:
                 evaluation_files(paper, keys, seed="{seed}"),
             log:
@@ -33,6 +34,7 @@ for paper, study in STUDIES.items():
                 gpu=GPU,
             params:
                 jobs=[(key.protocol, key.dataset, study.protocol(key.protocol).settings) for key in keys],
+                tower=tower_needs(study, keys),
                 run=lambda wildcards, study=study, experiment=experiment: study.run_config(
                     experiment, int(wildcards.seed)
                 ),
@@ -72,6 +74,7 @@ rule evaluate_trained:
                 STUDIES[wildcards.paper].protocol(wildcards.protocol).settings,
             )
         ],
+        tower={},
         run=run_config,
         device=PARAMS.device,
     message:

@@ -1,24 +1,21 @@
 """Views of the objects that encoders are pre-trained on, kept in a content-addressed store.
 
 Inputs: raw meshes, or canonical clouds where a data set has no meshes.
-Output: artifacts/<scale>/views/<data set>__<view set>__<pixels>.json, an index into artifacts/<scale>/views/store/.
+Output: artifacts/<scale>/views/<data set>__<split>__<view set>__<pixels>.json, an index into artifacts/<scale>/views/store/.
 """
 
 
 rule views:
     input:
         marker=lambda wildcards: raw_marker(wildcards.dataset),
-        clouds=lambda wildcards: store(wildcards.dataset, "train"),
+        clouds=lambda wildcards: store(wildcards.dataset, wildcards.split),
         catalog=CATALOG,
     output:
-        ARTIFACTS / "views" / "{dataset}__{view_set}__{pixels}.json",
+        ARTIFACTS / "views" / "{dataset}__{split}__{view_set}__{pixels}.json",
     log:
-        "logs/views/{dataset}__{view_set}__{pixels}.log",
+        "logs/views/{dataset}__{split}__{view_set}__{pixels}.log",
     benchmark:
-        "benchmarks-out/views/{dataset}__{view_set}__{pixels}.tsv"
-    wildcard_constraints:
-        view_set="[a-z0-9_]+?",
-        pixels=r"\d+",
+        "benchmarks-out/views/{dataset}__{split}__{view_set}__{pixels}.tsv"
     conda:
         "../envs/core.yaml"
     threads: 2
@@ -29,6 +26,6 @@ rule views:
     params:
         store=str(ARTIFACTS / "views" / "store"),
     message:
-        "Render: {wildcards.view_set} of {wildcards.dataset} at {wildcards.pixels} pixels"
+        "Render: {wildcards.view_set} of {wildcards.dataset}/{wildcards.split} at {wildcards.pixels} pixels"
     script:
         "../workflow_scripts/views.py"

@@ -216,7 +216,7 @@ rule verdicts:
 
 rule data_all:
     input:
-        [store(dataset, split) for study in STUDIES.values() for dataset in study.datasets() for split in ("train",)],
+        [path for study in STUDIES.values() for path in stores_of(study.datasets())],
 
 
 for paper in STUDIES:

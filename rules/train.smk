@@ -1,6 +1,7 @@
 """Pre-training: one job per experiment and seed.
 
-Inputs: clouds and views of the pre-training set. Outputs: the encoder, its snapshots, the history and the record of the run.
+Inputs: clouds of the pre-training sets with their views or their tower features, and the weights of a teacher where the
+method has one. Outputs: the encoder, its snapshots, the history and the record of the run.
 In-progress checkpoints live in work/ under the hash of the configuration and are no outputs.
 """
 
@@ -9,6 +10,9 @@ rule pretrain:
     input:
         clouds=pretraining_clouds,
         views=pretraining_views,
+        image_features=pretraining_image_features,
+        text_features=pretraining_text_features,
+        teacher=pretraining_teacher,
     output:
         model=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "model.safetensors",
         snapshots=directory(ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "snapshots"),

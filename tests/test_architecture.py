@@ -25,7 +25,7 @@ ALLOWED = {
     "commands": {"config", "data", "models", "render", "reporting"},
 }
 ROOT_MODULES = {"errors", "files", "cli"}
-PAPER_METHODS = {"mm_point", "supervised", "random_init"}
+PAPER_METHODS = {"mm_mixing", "mm_point", "supervised", "random_init"}
 
 
 def _imports(path: Path) -> set[str]:

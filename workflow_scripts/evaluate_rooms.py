@@ -27,5 +27,6 @@ with logged(snakemake.log[0]):
             device=snakemake.params.device,
             dataset=dataset,
             data_kind=snakemake.params.data_kind,
+            work_dir=Path("work") / Path(snakemake.output[0]).with_suffix(""),
         )
     )

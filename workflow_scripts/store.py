@@ -10,6 +10,5 @@ with logged(snakemake.log[0]):
 
     spec = load_catalog(Path(snakemake.input.catalog))[snakemake.wildcards.dataset]
     root = Path(snakemake.input.marker).parent
-    read_split(spec, root, snakemake.wildcards.split, snakemake.params.data_kind).validated().save(
-        Path(snakemake.output[0])
-    )
+    clouds = read_split(spec, root, snakemake.wildcards.split, snakemake.params.data_kind, snakemake.params.num_points)
+    clouds.validated().save(Path(snakemake.output[0]))

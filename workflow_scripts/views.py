@@ -25,4 +25,4 @@ with logged(snakemake.log[0]):
         pictures = (read_renderings(folder, name, views.num_views, views.image_size) for name in clouds.names)
         store_image_views(pictures, *target)
     else:
-        render_mesh_views(read_meshes(spec, root), *target)
+        render_mesh_views(read_meshes(spec, root, snakemake.wildcards.split), *target)

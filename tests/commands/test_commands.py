@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from concord3d.cli import app
 from concord3d.commands.estimate import training_flops
 from concord3d.config.resolve import load_study
-from concord3d.errors import ConfigError, DatasetMissing
+from concord3d.errors import ConfigError, DatasetMissing, ReportingError
 
 runner = CliRunner()
 
@@ -57,6 +57,16 @@ def test_work_grows_with_epochs_views_and_points(repository: Path) -> None:
     assert training_flops({**run, "training": twice_as_long}, 100) == pytest.approx(2 * work)
     assert training_flops({**run, "objective": {**run["objective"], "views": 8}}, 100) > work
     assert training_flops({**run, "data": {**run["data"], "num_points": 512}}, 100) > work
+
+
+def test_report_does_not_replace_results_by_nothing(folder: Path) -> None:
+    metrics = folder / "results" / "small" / "mm_point" / "metrics.csv"
+    metrics.parent.mkdir(parents=True)
+    metrics.write_text("measured earlier")
+    result = runner.invoke(app, ["report", "--root", str(folder), "--scale", "small"])
+    assert isinstance(result.exception, ReportingError)
+    assert "snakemake --cores all" in str(result.exception)
+    assert metrics.read_text() == "measured earlier"
 
 
 def test_hydrate_without_recorded_artifacts_says_what_to_do(folder: Path) -> None:

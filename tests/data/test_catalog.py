@@ -38,7 +38,9 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
     catalog = load_catalog(repository / "datasets" / "datasets.yaml")
     assert list(catalog) == [
         "modelnet40", "modelnet40_off", "modelnet10", "scanobjectnn_obj_bg", "scanobjectnn_obj_only",
-        "scanobjectnn_pb_t50_rs", "shapenet", "shapenetpart", "s3dis",
+        "scanobjectnn_pb_t50_rs", "shapenet", "shapenetpart", "s3dis", "named_meshes", "ensembled", "objaverse_lvis",
+        "openshape_shapenet", "openshape_ensembled", "openshape_no_lvis", "openshape_lvis", "openshape_modelnet40",
+        "openshape_scanobjectnn",
     ]  # fmt: skip
     counts = {name: spec.releases[0].counts for name, spec in catalog.items()}
     assert counts["modelnet10"] == {"train": 3991, "test": 908}
@@ -56,7 +58,37 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
 
 def test_the_smallest_entry_is_accepted(tmp_path: Path) -> None:
     spec = load_catalog(write(tmp_path, ENTRY))["a"]
-    assert spec.id == "a" and spec.files[0].sha256 is None and spec.up_axis == "y"
+    assert spec.id == "a" and spec.files[0].sha256 is None and spec.up_axis == "y" and spec.held_out is None
+
+
+def test_shards_are_written_out(repository: Path, tmp_path: Path) -> None:
+    files = load_catalog(repository / "datasets" / "datasets.yaml")["openshape_ensembled"].files
+    names = [file.path for file in files]
+    assert names[:4] == ["meta_data.zip", "ShapeNet.tar.gz", "ABO.tar.gz", "3D-FUTURE.tar.gz"]
+    assert names[4:] == [f"Objaverse/000-{shard:03d}.tar.gz" for shard in range(160)]
+    assert all(file.urls[0].endswith(f"/resolve/main/{file.path}") for file in files)
+    one = load_catalog(write(tmp_path, changed(files=[{**ENTRY["files"][0], "shards": 1}])))["a"].files
+    assert [file.path for file in one] == ["a.zip"]
+
+
+def test_lists_of_the_release_are_the_published_ones(repository: Path) -> None:
+    catalog = load_catalog(repository / "datasets" / "datasets.yaml")
+    lists = {
+        name: split.list_json
+        for name, spec in catalog.items()
+        for split in spec.splits.values()
+        if spec.reader == "openshape_npy"
+    }
+    assert lists == {
+        "openshape_shapenet": "meta_data/split/ablation/train_shapenet_only.json",
+        "openshape_ensembled": "meta_data/split/train_all.json",
+        "openshape_no_lvis": "meta_data/split/train_no_lvis.json",
+        "openshape_lvis": "meta_data/split/lvis.json",
+    }
+    assert (
+        catalog["openshape_lvis"].releases[0].counts == catalog["objaverse_lvis"].releases[0].counts == {"test": 46832}
+    )
+    assert sum(catalog["named_meshes"].releases[0].counts.values()) == 1228
 
 
 @pytest.mark.parametrize(
@@ -72,6 +104,13 @@ def test_the_smallest_entry_is_accepted(tmp_path: Path) -> None:
         (changed(releases=[{"name": "one", "counts": {"trian": 3}}]), "splits that do not exist"),
         (changed(class_names=["x", "x"]), "twice"),
         (changed(id="b"), "repeats its id"),
+        (changed(held_out=0.2), "needs 'train' and 'test'"),
+        (changed(held_out=1.5), "held_out"),
+        (changed(files=[{**ENTRY["files"][0], "shards": 0}]), "at least 1"),
+        (changed(files=[{**ENTRY["files"][0], "shards": 3}]), "a place for their number"),
+        (changed(files=[{**ENTRY["files"][0], "path": "{shard}{name}.zip", "shards": 3}]), "no place but"),
+        (changed(files=["a.zip"]), "files"),
+        (changed(licence={"name": "x", "url": "y", "gate": "collection"}), "instructions"),
         ({key: value for key, value in ENTRY.items() if key != "doc"}, "missing key 'doc'"),
     ],
 )

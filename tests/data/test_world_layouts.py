@@ -23,7 +23,7 @@ def catalog(repository: Path) -> dict[str, DatasetSpec]:
     "dataset",
     [
         "modelnet40", "modelnet10", "modelnet40_off", "scanobjectnn_obj_bg", "scanobjectnn_obj_only",
-        "scanobjectnn_pb_t50_rs", "shapenetpart", "shapenet",
+        "scanobjectnn_pb_t50_rs", "shapenetpart", "shapenet", "ensembled", "objaverse_lvis",
     ],
 )  # fmt: skip
 def test_every_layout_of_the_world_is_read(tmp_path: Path, catalog, dataset: str) -> None:
@@ -33,8 +33,10 @@ def test_every_layout_of_the_world_is_read(tmp_path: Path, catalog, dataset: str
     for split, count in splits.items():
         clouds = read_split(spec, tmp_path, split, "synthetic")
         assert len(clouds) == count and clouds.data_kind == "synthetic"
-        assert clouds.points.shape[1] == (2048 if dataset == "modelnet40_off" else 96)
-        names = {clouds.class_names[label] for label in clouds.labels}
+        assert clouds.points.shape[1] == {"modelnet40_off": 2048, "ensembled": 10_000, "objaverse_lvis": 10_000}.get(
+            dataset, 96
+        )
+        names = {clouds.class_names[label].split()[-1] for label in clouds.labels if label >= 0}
         assert names <= set(CATEGORIES.get(dataset, ("chair", "table")))
         assert (clouds.part_labels is not None) == (dataset == "shapenetpart")
         assert (clouds.foreground is not None) == dataset.startswith("scanobjectnn")
@@ -50,3 +52,18 @@ def test_meshes_of_the_world_lie_on_their_clouds(tmp_path: Path, catalog) -> Non
         assert (cloud >= low - 1e-5).all() and (cloud <= high + 1e-5).all()
         assert np.ptp(cloud, axis=0).max() > 0.8 * (high - low).max()
         assert named.text and named.mesh.face_colors is not None
+
+
+def test_texts_and_colours_of_the_world_are_those_of_its_meshes(tmp_path: Path, catalog) -> None:
+    build_dataset(WorldRecipe("shapenet", {"train": 3}, ("chair", "night_stand"), 200, 3), tmp_path)
+    clouds = read_split(catalog["shapenet"], tmp_path, "train", "synthetic")
+    assert clouds.texts is not None and clouds.colors is not None
+    for name, texts, colors, named in zip(
+        clouds.names, clouds.texts, clouds.colors, read_meshes(catalog["shapenet"], tmp_path), strict=True
+    ):
+        assert texts.raw == name.split("/")[0].replace("_", " ")
+        assert texts.captions == (named.text,) and texts.raw in named.text
+        assert len(texts.retrieved) == 1 and texts.retrieved[0] not in (texts.raw, named.text)
+        assert named.mesh.face_colors is not None
+        known = {tuple(color) for color in named.mesh.face_colors.tolist()}
+        assert {tuple(color) for color in colors.tolist()} <= known

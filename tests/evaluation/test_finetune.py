@@ -11,8 +11,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from concord3d.errors import EvaluationError, NonFiniteLoss
-from concord3d.evaluation.fine_tuning_loop import FineTuning, fine_tune, learning_rate, smoothed_cross_entropy
-from concord3d.evaluation.finetune import Classification, finetune_classification
+from concord3d.evaluation.fine_tuning_loop import (
+    FineTuned,
+    FineTuning,
+    fine_tune,
+    learning_rate,
+    smoothed_cross_entropy,
+)
+from concord3d.evaluation.finetune import finetune_classification
 
 
 class Extent(nn.Module):
@@ -34,7 +40,7 @@ def clouds(num_clouds: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.
     return points.astype(np.float32), labels
 
 
-def run(settings: FineTuning, seed: int = 0) -> Classification:
+def run(settings: FineTuning, seed: int = 0) -> FineTuned:
     train, labels = clouds(60, 0)
     test, truth = clouds(30, 1)
     torch.manual_seed(0)

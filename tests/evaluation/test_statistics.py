@@ -16,7 +16,6 @@ from concord3d.evaluation.statistics import (
     bootstrap_mean_interval,
     bootstrap_means,
     class_mean_interval,
-    difference_of_differences,
     paired_difference,
     seed_interval,
     spearman_interval,
@@ -147,15 +146,16 @@ def test_same_seed_same_interval_and_another_seed_another() -> None:
     assert first != bootstrap_mean_interval(outcomes, seed=5)
 
 
-def test_difference_of_differences_shares_seeds_over_data_sets() -> None:
-    # The seed effect is the same on both data sets, so it cancels exactly if and only if its draw is shared.
-    effect = np.array([0.0, 0.1, 0.3])[:, None]
-    first = (np.full((3, 40), 0.6) + effect, np.full((3, 40), 0.5))
-    second = (np.full((3, 70), 0.7) + effect, np.full((3, 70), 0.65))
-    interval = difference_of_differences(first, second)
-    assert interval.value == pytest.approx(0.05)
-    assert interval.low == pytest.approx(0.05) and interval.high == pytest.approx(0.05)
-    assert interval.num_items == 110
+def test_data_sets_share_the_draw_of_seeds_and_not_that_of_items() -> None:
+    # An effect of the seed that is the same on both data sets cancels exactly if and only if its draw is shared.
+    effect = np.array([0.0, 0.1, 0.3])[None, :, None]
+    first = bootstrap_means(np.full((1, 3, 40), 0.6) + effect, 500, item_stream=0)[:, 0]
+    second = bootstrap_means(np.full((1, 3, 70), 0.7) + effect, 500, item_stream=1)[:, 0]
+    assert np.ptp(second - first) < 1e-12 and np.ptp(first) > 0.1
+    outcomes = np.random.default_rng(0).random((1, 1, 200))
+    draws = [bootstrap_means(outcomes, 2000, item_stream=stream)[:, 0] for stream in (0, 0, 1)]
+    assert np.array_equal(draws[0], draws[1])
+    assert abs(np.corrcoef(draws[0], draws[2])[0, 1]) < 0.1
 
 
 def test_statistic_interval_takes_the_maximum_of_arms() -> None:
@@ -205,7 +205,6 @@ def test_class_mean_weighs_classes_equally() -> None:
         lambda: spearman_interval([1, 1, 1], np.ones((3, 1, 4))),
         lambda: spearman_interval([1, 2], np.ones((2, 1, 4))),
         lambda: class_mean_interval([1.0], [0, 1]),
-        lambda: difference_of_differences((np.ones((2, 4)), np.ones((2, 4))), (np.ones((3, 4)), np.ones((3, 4)))),
         lambda: bootstrap_mean_interval([0.5, 0.6], confidence=1.5),
     ],
 )

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from concord3d.errors import BadCloud, ConfigError
+from concord3d.geometry import fps
 from concord3d.geometry.fps import farthest_point_sample
 
 
@@ -30,6 +31,25 @@ def test_equals_literal(num_points, data, seed):
     found = farthest_point_sample(torch.from_numpy(points), num_samples, torch.from_numpy(start))
     for cloud, first, indices in zip(points, start, found, strict=True):
         assert indices.tolist() == _literal(cloud, num_samples, int(first))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("grid", [0, 4])
+def test_the_cpu_path_equals_the_one_of_other_devices(monkeypatch, dtype, grid):
+    monkeypatch.setattr(fps, "_CPU_PIECE_POINTS", 150)
+    generator = torch.Generator().manual_seed(grid)
+    points = torch.rand(5, 70, 3, dtype=dtype, generator=generator)
+    if grid:
+        points = (points * grid).round() / grid
+    start = torch.tensor([3, 0, 69, 8, 8])
+    assert torch.equal(farthest_point_sample(points, 70, start), fps._sample(points, 70, start))
+
+
+def test_points_with_gradients_stay_untouched():
+    points = torch.rand(2, 9, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    before = points.detach().clone()
+    indices = farthest_point_sample(points, 4)
+    assert not indices.requires_grad and torch.equal(points.detach(), before)
 
 
 def test_default_start_and_coverage():

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from concord3d.errors import BadMesh, DependencyMissing, SystemLibraryMissing
 from concord3d.geometry.cameras import Cameras, orbit_cameras
 from concord3d.geometry.mesh import Mesh
+from concord3d.render.interface import AMBIENT, face_normals, shade_hits
 from concord3d.render.open3d_adapter import Open3DRenderer, import_open3d
 
 QUAD_FACES = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
@@ -116,6 +117,35 @@ def test_pictures_do_not_depend_on_company_or_threads(seed: int) -> None:
     single = Open3DRenderer(2).render(mesh, alone)
     np.testing.assert_array_equal(every.color[1], single.color[0])
     np.testing.assert_array_equal(every.depth[1], single.depth[0])
+
+
+def test_a_renderer_goes_from_one_set_of_cameras_to_another_and_back() -> None:
+    mesh = box((0.5, 0.3, 0.2), (0.1, 0.2, 0.3), (250, 120, 30))
+    rings = [orbit_cameras([0, 40, 170], 20.0, image_size=24), orbit_cameras([10, 200], -35.0, image_size=32)]
+    renderer = Open3DRenderer(1)
+    for cameras in [*rings, rings[0]]:
+        kept, fresh = renderer.render(mesh, cameras), Open3DRenderer(1).render(mesh, cameras)
+        assert fresh.mask.any()
+        for name in ("color", "depth", "normal", "mask"):
+            np.testing.assert_array_equal(getattr(kept, name), getattr(fresh, name))
+
+
+def test_colours_follow_the_shading_formula_pixel_by_pixel() -> None:
+    cameras = orbit_cameras([25, 210], [40, -15], image_size=24)
+    mesh = sphere(12, 6)
+    colors = np.random.default_rng(0).integers(0, 256, (len(mesh.faces), 3)).astype(np.uint8)
+    face = np.random.default_rng(1).integers(-1, len(mesh.faces), (2, 24, 24))
+    views = shade_hits(Mesh(mesh.vertices, mesh.faces, colors), cameras, face, np.ones(face.shape))
+    normals = face_normals(mesh)
+    for view, row, column in np.argwhere(face >= 0):
+        index = face[view, row, column]
+        pixel = np.array([column + 0.5 - 12, row + 0.5 - 12, cameras.focal])
+        to_camera = -cameras.rotation[view].T @ pixel / np.linalg.norm(pixel)
+        cosine = normals[index] @ to_camera
+        expected = colors[index] * (AMBIENT + (1 - AMBIENT) * abs(cosine))
+        assert np.abs(views.color[view, row, column] - expected).max() <= 0.501
+        np.testing.assert_allclose(views.normal[view, row, column], normals[index] * np.sign(cosine), atol=1e-6)
+    assert (views.color[face < 0] == 255).all()
 
 
 def test_a_mesh_around_the_camera_is_drawn() -> None:

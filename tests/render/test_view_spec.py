@@ -36,12 +36,16 @@ def test_identity_covers_every_choice(monkeypatch: pytest.MonkeyPatch) -> None:
         ViewSpec("ring12"),
         ViewSpec("ring24", 32),
         ViewSpec("ring24", content="depth"),
+        ViewSpec("ring24", content="photo"),
         ViewSpec("ring24", renderer="pytorch3d"),
         ViewSpec("ring24", seed=1),
         cloud_view_spec(),
     ]
     keys = {content_hash(spec.identity()) for spec in specs}
     assert len(keys) == len(specs)
+    monkeypatch.setattr(view_spec, "PHOTO_VERSION", 99)
+    changed = [content_hash(spec.identity()) not in keys for spec in specs]
+    assert changed == [spec.content == "photo" for spec in specs]
     monkeypatch.setitem(view_spec.RENDERER_VERSIONS, "open3d", 99)
     assert content_hash(specs[0].identity()) not in keys
 
@@ -62,8 +66,28 @@ def test_views_and_channels() -> None:
         ({"image_size": 8}, "too small"),
         ({"renderer": "points"}, "no colour"),
         ({"view_set": "pointclip_v2_10"}, "bare points"),
+        ({"view_set": "pointclip_v2_10", "content": "photo", "renderer": "points"}, "no colour"),
+        ({"view_set": "r2n2_24", "content": "photo", "renderer": "images"}, "drawn meshes"),
     ],
 )
 def test_impossible_specifications_are_refused(changes: dict[str, object], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         ViewSpec(**{"view_set": "ring24", **changes})
+
+
+def test_photographs_are_a_ring_with_another_content() -> None:
+    spec = view_spec.view_spec("photo12", 48)
+    assert spec == ViewSpec("ring12", 48, "photo", "open3d")
+    assert (spec.num_views, spec.channels) == (12, 3)
+    assert np.array_equal(spec.cameras().rotation, view_spec.view_spec("ring12", 48).cameras().rotation)
+    assert view_spec.view_spec("photo24", 48).num_views == 24
+    with pytest.raises(ConfigError, match="did you mean 'photo12'"):
+        view_spec.view_spec("photo13", 48)
+
+
+def test_pictures_that_are_stored_already_keep_their_identity() -> None:
+    """A change here would draw every view of every run anew."""
+    assert ViewSpec("ring24").identity() == {
+        "view_set": "ring24", "image_size": 64, "content": "color", "renderer": "open3d", "seed": 0,
+        "renderer_version": 1,
+    }  # fmt: skip

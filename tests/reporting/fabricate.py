@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +26,9 @@ class Fabricated:
         root: Temporary folder.
         scale: Of every file.
         data_kind: Of every evaluation.
-        report_yaml: The report file; null takes MM-Point's.
+        report_yaml: The report file; null takes the paper's.
+        published_csv: The published values; null takes the paper's.
+        paper: Whose files are used.
     """
 
     root: Path
@@ -34,6 +36,7 @@ class Fabricated:
     data_kind: str = "real"
     report_yaml: Path | None = None
     published_csv: Path | None = None
+    paper: str = "mm_point"
     expected: list[ExpectedJob] = field(default_factory=list)
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -42,9 +45,9 @@ class Fabricated:
         kinds = {job.dataset: self.data_kind for job in self.expected}
         return ReportInputs(
             artifacts=self.root / "artifacts",
-            paper_yaml=ROOT / "papers" / "mm_point.yaml",
-            report_yaml=self.report_yaml or ROOT / "papers" / "mm_point.report.yaml",
-            published_csv=self.published_csv or ROOT / "papers" / "published" / "mm_point.csv",
+            paper_yaml=ROOT / "papers" / f"{self.paper}.yaml",
+            report_yaml=self.report_yaml or ROOT / "papers" / f"{self.paper}.report.yaml",
+            published_csv=self.published_csv or ROOT / "papers" / "published" / f"{self.paper}.csv",
             scale=self.scale,
             out=self.root / "results",
             expected_jobs=tuple(self.expected),
@@ -209,3 +212,66 @@ def demo_like(
     for seed in seeds:
         made.expect("random_init", "modelnet40", "occupancy_knn", seed)
     return made
+
+
+def _metrics(values: Mapping[str, NDArray[np.float64]], unit: str) -> ProtocolResult:
+    """Return a result with one metric per array of outcomes."""
+    scale = 100.0 if unit == "%" else 1.0
+    records, items = [], {}
+    for metric, outcome in values.items():
+        kept = outcome[~np.isnan(outcome)]
+        half = 1.96 * kept.std() / np.sqrt(len(kept))
+        low, mean, high = (scale * float(kept.mean() + sign * half) for sign in (-1, 0, 1))
+        ends = (max(low, 0.0), min(high, 100.0)) if unit == "%" else (low, high)
+        records.append(Record(metric, mean, len(kept), *ends, unit=unit))
+        items[f"{metric}__last"] = outcome
+    num_items = len(next(iter(values.values())))
+    return ProtocolResult(tuple(records), items, Fabricated.names(num_items))
+
+
+def mixing_like(root: Path, scale: str = "demo", data_kind: str = "synthetic") -> Fabricated:
+    """Return results like those of MM-Mixing at the demo scale, with one seed."""
+    made = Fabricated(root, scale, data_kind, paper="mm_mixing")
+    strength = {"random_init": 0.03, "baseline": 0.50, "stage1": 0.54, "full": 0.60, "k1": 0.51, "op_fps": 0.58}
+    teachers = {"full": "stage1", "op_fps": "stage1"}
+    rng = np.random.default_rng(3)
+    for experiment, share in strength.items():
+        made.run(experiment, "point_bert")
+        if experiment in teachers:
+            made.runs[experiment]["teacher"] = {"experiment": teachers[experiment], "encoder": {"name": "point_bert"}}
+        folder = made.root / "artifacts" / "train" / f"{experiment}__s1"
+        write_json(folder / "train.json", {"history": [], "num_steps": 80 if experiment == "k1" else 40})
+        for dataset, num in (("objaverse_lvis", 160), ("modelnet40", 200), ("scanobjectnn_obj_only", 120)):
+            top = {f"top{k}": outcomes(num, round(num * min(share + 0.1 * (k - 1), 1.0)), k) for k in (1, 3, 5)}
+            result = _metrics({**top, "class_mean_top1": top["top1"]}, "%")
+            made.write(replace(result, details={"num_classes": 40}), experiment, 1, dataset, "zero_shot", "point_bert")
+        shots = {f"accuracy_{n}shot": outcomes(200, round(200 * share * (0.5 + n / 40))) for n in (1, 2, 4, 8, 16)}
+        made.write(_metrics(shots, "%"), experiment, 1, "modelnet40", "few_shot_probe", "point_bert")
+        cosines = {name: share + 0.02 * rng.normal(size=160) for name in ("cos_image", "margin_image", "cos_text")}
+        cosines["margin_text"] = np.where(np.arange(160) % 7 == 0, np.nan, cosines["cos_text"])
+        made.write(_metrics(cosines, ""), experiment, 1, "objaverse_lvis", "alignment", "point_bert")
+        made.write(_searches(share), experiment, 1, "objaverse_lvis", "retrieval", "point_bert")
+        mixtures = {
+            f"{name}_0.{tenth}": share - 0.01 * abs(tenth - 5) + 0.02 * rng.normal(size=160)
+            for name in ("consistency", "consistency_margin")
+            for tenth in (1, 3, 5, 7, 9)
+        }
+        made.write(_metrics(mixtures, ""), experiment, 1, "objaverse_lvis", "consistency", "point_bert")
+    return made
+
+
+def _searches(share: float) -> ProtocolResult:
+    metrics: dict[str, NDArray[np.float64]] = {}
+    arrays: dict[str, NDArray[Any]] = {"labels": np.arange(160) % 20}
+    details: dict[str, Any] = {}
+    for direction in ("text_to_shape", "shape_to_text", "image_to_shape"):
+        for k in (1, 5, 10):
+            metrics[f"{direction}_r{k}"] = outcomes(160, round(160 * min(share * (0.4 + k / 10), 1.0)), k)
+        arrays[f"{direction}_examples"] = np.array([0, 80])
+        arrays[f"{direction}_top5"] = np.array([[0, 1, 2, 3, 4], [9, 80, 11, 12, 13]])
+        details[direction] = {"num_queries": 160, "num_candidates": 160}
+    arrays["text_to_shape_example_texts"] = np.array(["a red chair", "a lamp"])
+    metrics["shape_to_shape_map"] = outcomes(160, round(160 * share), 2)
+    arrays["shape_to_shape_examples"] = np.array([5, 6])
+    arrays["shape_to_shape_top5"] = np.array([[25, 1, 2, 3, 4], [26, 46, 1, 2, 3]])
+    return replace(_metrics(metrics, "%"), details=details, arrays=arrays)

@@ -107,6 +107,45 @@ def test_bounds_identities_and_falling(tmp_path: Path) -> None:
     assert [f.check for f in audited(tmp_path, rows)] == ["falls with more data"]
 
 
+def test_differences_and_rows_that_are_alike(tmp_path: Path) -> None:
+    rows = [
+        cell("61.9", dataset="G", method="new"),
+        cell("51.3", dataset="G", method="old"),
+        cell("10.6", dataset="G", method="gain"),
+        cell("46.8", dataset="H", method="old"),
+    ]
+    wanted = {"right": {"method": "new"}, "minus": {"method": "old"}, "same": ["dataset"], "why": "a difference"}
+    for value, findings in (("10.6", 0), ("10.7", 0), ("10.8", 1)):
+        rows[2] = cell(value, dataset="G", method="gain")
+        made = Fabricated(tmp_path)
+        made.published(rows)
+        spec = AuditSpec.model_validate({"identities": [{"left": {"method": "gain"}, **wanted}]})
+        found = audit(read_published(made.inputs.published_csv), spec)
+        assert len(found) == findings, value
+        assert all("61.9 on line 2 minus 51.3 on line 3: a difference" in f.reason for f in found)
+
+
+def test_rows_of_other_data_sets_are_not_compared(tmp_path: Path) -> None:
+    rows = [cell("50.0", dataset=name, method="L") for name in "GH"]
+    rows += [cell("50.0", dataset="G", method="R"), cell("51.0", dataset="H", method="R")]
+    found = audited(tmp_path, rows)
+    assert len(found) == 2, "without 'same', every pair is compared"
+    made = Fabricated(tmp_path)
+    made.published(rows)
+    identity = {"left": {"method": "L"}, "right": {"method": "R"}, "same": ["dataset"], "why": "one number"}
+    found = audit(read_published(made.inputs.published_csv), AuditSpec.model_validate({"identities": [identity]}))
+    assert [f.cell.dataset for f in found] == ["H"]
+
+
+def test_settings_that_are_part_of_the_quantity(tmp_path: Path) -> None:
+    rows = [cell("50.0", dataset="G", setting="train=A"), cell("60.0", dataset="G", setting="train=B")]
+    assert [f.check for f in audited(tmp_path, rows)] == ["sources"]
+    made = Fabricated(tmp_path)
+    made.published(rows)
+    spec = SPEC.model_copy(update={"settings_name_sources": False})
+    assert not audit(read_published(made.inputs.published_csv), spec)
+
+
 def test_stated_counts(tmp_path: Path) -> None:
     rows = [
         cell("87.952", dataset="G", setting="correct/total=511/581"),

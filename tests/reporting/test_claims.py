@@ -13,16 +13,19 @@ from tests.reporting.conftest import NUM_RESAMPLES
 from tests.reporting.fabricate import Fabricated, outcomes
 
 from concord3d.errors import ConfigError, ReportingError
+from concord3d.evaluation.results import ProtocolResult, Record
 from concord3d.evaluation.statistics import paired_difference
 from concord3d.reporting.claims import combine, decide, evaluate_claims, scope_of
 from concord3d.reporting.expressions import Comparison
+from concord3d.reporting.published import read_published
 from concord3d.reporting.results import load_results
 from concord3d.reporting.spec import load_report_spec
 
 HEAD = """
 paper: mm_point
 headline: one
-tables: [{id: one, title: One}]
+datasets: {ModelNet40: modelnet40}
+tables: [{id: one, title: One, metrics: [{protocol: linear_svm, metric: overall_accuracy}]}]
 claims:
 """
 
@@ -30,7 +33,7 @@ claims:
 def claims_of(made: Fabricated, parts: str) -> dict[str, Any]:
     made.report(HEAD + f"  - id: X\n    text: a claim\n    origin: a test\n    parts: [{parts}]\n")
     spec = load_report_spec(made.inputs.report_yaml)
-    return evaluate_claims(load_results(made.inputs), spec, made.inputs)[0]
+    return evaluate_claims(load_results(made.inputs), spec, made.inputs, read_published(made.inputs.published_csv))[0]
 
 
 def two_arms(root: Path, left: int, right: int, scale: str = "small", kind: str = "real") -> Fabricated:
@@ -208,6 +211,7 @@ def test_published_values_are_compared_with_real_data_only(tmp_path: Path) -> No
         (["synthetic"], "paper", [], "synthetic"),
         (["real", "synthetic"], "paper", [], "synthetic"),
         (["real"], "paper", ["synthetic"], "real_reduced"),
+        (["real"], "paper", ["mixed"], "real_reduced"),
         (["real"], "small", ["real"], "real_reduced"),
         (["real"], "paper", ["real"], "paper"),
         ([], "demo", [], "synthetic"),
@@ -220,10 +224,10 @@ def test_scope(kinds: list[str], scale: str, trained: list[str], scope: str) -> 
 @given(
     kinds=st.lists(st.sampled_from(["real", "synthetic"]), max_size=3),
     scale=st.sampled_from(["smoke", "demo", "small", "paper"]),
-    trained=st.lists(st.sampled_from(["real", "synthetic"]), max_size=2),
+    trained=st.lists(st.sampled_from(["real", "synthetic", "mixed"]), max_size=2),
 )
 def test_synthetic_data_never_reach_the_paper(kinds: list[str], scale: str, trained: list[str]) -> None:
-    if "synthetic" in (*kinds, *trained) or scale != "paper":
+    if {"synthetic", "mixed"} & {*kinds, *trained} or scale != "paper":
         assert scope_of(kinds, scale, trained) != "paper"
 
 
@@ -254,6 +258,76 @@ def test_sides_tested_on_different_items_are_refused(tmp_path: Path) -> None:
         claims_of(made, PART)
 
 
+def searched(made: Fabricated, experiment: str, right: int, without_text: list[int]) -> None:
+    """Write two metrics of one protocol, one of which leaves some items out."""
+    by_text, by_image = outcomes(100, right), outcomes(100, right + 4)
+    by_text[without_text] = np.nan
+    records = [
+        Record(metric, 100 * float(np.nanmean(values)), int(np.isfinite(values).sum()), 0.0, 100.0)
+        for metric, values in (("by_text", by_text), ("by_image", by_image))
+    ]
+    items = {"by_text__last": by_text, "by_image__last": by_image}
+    made.write(ProtocolResult(tuple(records), items, made.names(100)), experiment, 1, "modelnet40", "retrieval")
+
+
+BOTH = "{mean: [{experiment: %s, metric: by_text}, {experiment: %s, metric: by_image}]}"
+
+
+def test_two_metrics_of_one_protocol_may_concern_different_items(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    searched(made, "left", 70, [1, 2])
+    searched(made, "right", 50, [1, 2])
+    part = f"{{name: it, lhs: {BOTH % ('left', 'left')}, rhs: {BOTH % ('right', 'right')}, protocol: retrieval}}"
+    claim = claims_of(made, part)
+    assert claim["verdict"] == "holds" and claim["n_items"] == 98 + 100
+    assert claim["difference"] == pytest.approx(20, abs=0.6)
+
+
+def test_one_metric_on_different_items_is_refused(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    searched(made, "left", 70, [1, 2])
+    searched(made, "right", 50, [1, 3])
+    for metric in ("by_text", "by_image"):
+        part = f"{{name: it, lhs: left, rhs: right, protocol: retrieval, metric: {metric}}}"
+        if metric == "by_image":
+            assert claims_of(made, part)["n_items"] == 100
+            continue
+        with pytest.raises(ReportingError, match="same test items"):
+            claims_of(made, part)
+
+
+def test_a_part_over_several_data_sets_is_one_part_for_each(tmp_path: Path) -> None:
+    made = two_arms(tmp_path, 170, 140)
+    for seed in (1, 2, 3):
+        made.accuracy("left", outcomes(100, 50 + seed), seed, dataset="modelnet10")
+        made.accuracy("right", outcomes(100, 80 + seed), seed, dataset="modelnet10")
+    over = "over: {ModelNet40: modelnet40, ModelNet10: modelnet10, elsewhere: s3dis}"
+    claim = claims_of(made, f"{{lhs: left, rhs: right, {over}}}")
+    assert [(part["name"], part["verdict"]) for part in claim["parts"]] == [
+        ("ModelNet40", "holds"),
+        ("ModelNet10", "fails"),
+    ]
+    named = claims_of(made, f"{{name: here, lhs: left, rhs: right, {over}}}")
+    assert [part["name"] for part in named["parts"]] == ["here, ModelNet40", "here, ModelNet10"]
+    for wrong in ("lhs: left, rhs: right", f"name: a, lhs: left, rhs: right, dataset: s3dis, {over}"):
+        with pytest.raises(ConfigError, match=r"a part (needs a name|has either dataset or over)"):
+            claims_of(made, f"{{{wrong}}}")
+
+
+def test_a_data_set_is_left_out_only_where_nothing_is_evaluated_on_it(tmp_path: Path) -> None:
+    made = two_arms(tmp_path, 170, 140)
+    over = "over: {ModelNet40: modelnet40, ModelNet10: modelnet10}"
+    claim = claims_of(made, f"{{lhs: left, rhs: never, {over}}}")
+    assert claim["verdict"] == "not_run" and [part["name"] for part in claim["parts"]] == ["ModelNet40"]
+    made.accuracy("left", outcomes(100, 50), 1, dataset="modelnet10")
+    claim = claims_of(made, f"{{lhs: left, rhs: right, {over}}}")
+    assert claim["verdict"] == "undecided" and "Not run: ModelNet10" in claim["summary"]
+    nowhere = claims_of(made, "{lhs: left, rhs: right, over: {here: s3dis, there: shapenetpart}}")
+    assert nowhere["verdict"] == "not_run" and [part["name"] for part in nowhere["parts"]] == ["here", "there"]
+    optional = claims_of(made, f"{{lhs: left, rhs: never, optional: true, {over}}}")
+    assert optional["verdict"] == "not_run" and not optional["parts"]
+
+
 def test_a_misspelt_key_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'margin'"):
         claims_of(Fabricated(tmp_path), "{name: it, lhs: left, rhs: right, margn: 1}")
@@ -270,3 +344,82 @@ def test_a_report_may_ask_for_more_than_one_training(tmp_path: Path) -> None:
     spec = load_report_spec(made.inputs.report_yaml)
     claim = evaluate_claims(load_results(made.inputs), spec, made.inputs)[0]
     assert claim["verdict"] == "undecided" and claim["difference"] == pytest.approx(15)
+
+
+def test_a_part_without_a_measure_takes_the_headlines(tmp_path: Path) -> None:
+    made = two_arms(tmp_path, 170, 140)
+    text = HEAD + f"  - {{id: X, text: a, origin: b, parts: [{PART}]}}\n"
+    made.report(text)
+    part = load_report_spec(made.inputs.report_yaml).claims[0].parts[0]
+    assert (part.dataset, part.protocol, part.metric) == ("modelnet40", "linear_svm", "overall_accuracy")
+    made.report(text.replace("datasets: {ModelNet40: modelnet40}\n", ""))
+    with pytest.raises(ConfigError, match="X, 'it' names no dataset"):
+        load_report_spec(made.inputs.report_yaml)
+    made.report(text.replace(", metrics: [{protocol: linear_svm, metric: overall_accuracy}]", ""))
+    with pytest.raises(ConfigError, match="X, 'it' names no protocol"):
+        load_report_spec(made.inputs.report_yaml)
+
+
+PRINTED_ROWS = [
+    ("one", "Ours", "ModelNet40", "s", "accuracy", "51.4", "abstract"),
+    ("one", "Other", "ModelNet40", "s", "accuracy", "50.7", "other_paper"),
+    ("one", "Close", "ModelNet40", "s", "accuracy", "51.37", "other_paper"),
+    ("one", "Unread", "ModelNet40", "s", "accuracy", "", "not_recovered"),
+]
+
+
+def printed_claim(tmp_path: Path, lhs: str, rhs: str) -> dict[str, Any]:
+    made = Fabricated(tmp_path)
+    made.published(PRINTED_ROWS)
+    return claims_of(made, f"{{name: it, lhs: {lhs}, rhs: {rhs}}}")
+
+
+def printed(method: str) -> str:
+    return f"{{published: {{table: one, method: {method}}}}}"
+
+
+@pytest.mark.parametrize(
+    ("lhs", "rhs", "difference", "verdict"),
+    [
+        (printed("Ours"), printed("Other"), 0.7, "holds"),
+        (printed("Other"), printed("Ours"), -0.7, "fails"),
+        # Rounding to print leaves it open which is larger.
+        (printed("Ours"), printed("Close"), 0.03, "undecided"),
+        (f"{{minus: [{printed('Ours')}, {printed('Other')}]}}", "0.5", 0.2, "holds"),
+        (f"{{max: [{printed('Ours')}, {printed('Other')}]}}", printed("Other"), 0.7, "holds"),
+        (f"{{mean: [{printed('Ours')}, {printed('Other')}]}}", printed("Other"), 0.35, "holds"),
+    ],
+)
+def test_printed_values_are_compared_as_far_as_their_rounding_allows(
+    tmp_path: Path, lhs: str, rhs: str, difference: float, verdict: str
+) -> None:
+    claim = printed_claim(tmp_path, lhs, rhs)
+    assert claim["difference"] == pytest.approx(difference) and claim["verdict"] == verdict
+    assert (claim["n_items"], claim["n_seeds"], claim["basis"], claim["scope"]) == (0, 0, "printed values", "paper")
+    assert "(printed values)" in claim["summary"] and "published(one;" in claim["lhs"] + claim["rhs"]
+
+
+def test_the_interval_of_printed_values_is_their_rounding(tmp_path: Path) -> None:
+    claim = printed_claim(tmp_path, printed("Ours"), printed("Other"))
+    assert (claim["ci_low"], claim["ci_high"]) == (pytest.approx(0.6), pytest.approx(0.8))
+
+
+def test_a_value_that_was_not_recovered_decides_nothing(tmp_path: Path) -> None:
+    claim = printed_claim(tmp_path, printed("Ours"), printed("Unread"))
+    assert claim["verdict"] == "not_run" and "could not be read" in claim["summary"]
+
+
+@pytest.mark.parametrize("selector", ["{table: one}", "{method: Nobody}"])
+def test_a_published_value_must_be_one_cell(tmp_path: Path, selector: str) -> None:
+    with pytest.raises(ReportingError, match="not one cell"):
+        printed_claim(tmp_path, printed("Ours"), f"{{published: {selector}}}")
+
+
+def test_a_measurement_stands_beside_a_printed_value_on_real_data_only(tmp_path: Path) -> None:
+    part = f"{{name: it, lhs: left, rhs: {printed('Other')}}}"
+    real, world = two_arms(tmp_path / "a", 170, 140), two_arms(tmp_path / "b", 170, 140, "demo", "synthetic")
+    for made in (real, world):
+        made.published(PRINTED_ROWS)
+    claim = claims_of(real, part)
+    assert claim["verdict"] == "holds" and claim["difference"] == pytest.approx(86 - 50.7)
+    assert claims_of(world, part)["verdict"] == "not_run"

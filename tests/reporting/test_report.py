@@ -246,6 +246,56 @@ def test_contradictory_records_are_refused(tmp_path: Path, record: dict[str, obj
         load_results(made.inputs)
 
 
+def partly(made: Fabricated, experiment: str, missing: list[int], n_items: int, seed: int = 1) -> None:
+    """Write outcomes of 50 items, 30 of them right, some of which take no part in the metric."""
+    values = outcomes(50, 30, seed)
+    values[missing] = np.nan
+    kept = values[~np.isnan(values)]
+    record = Record("recall", 100 * kept.mean(), n_items, 0.0, 100.0)
+    result = ProtocolResult((record,), {"recall__last": values}, made.names(50))
+    made.write(result, experiment, seed, "modelnet40", "retrieval")
+
+
+def test_items_that_take_no_part_in_a_metric_do_not_count(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    for seed in (1, 2):
+        partly(made, "mm_point", [3, 7], 48, seed)
+    results = load_results(made.inputs)
+    address = Address("mm_point", "modelnet40", "retrieval", "recall")
+    found, names = results.outcomes(address)
+    assert len(names) == 48 and "item_0003" not in names and all(np.isfinite(v).all() for v in found.values())
+    estimate = results.estimate(address)
+    assert estimate is not None and estimate.interval.num_items == 48 and estimate.interval.num_seeds == 2
+    build_metrics(made.inputs)
+    stored = np.load(made.inputs.out / "per_item" / "mm_point__retrieval__s1.npz", allow_pickle=False)
+    assert np.isnan(stored["modelnet40__recall__last"]).sum() == 2, "what was not asked stays visible"
+
+
+def test_a_count_that_does_not_fit_the_outcomes_is_refused(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    partly(made, "mm_point", [3, 7], 50)
+    with pytest.raises(ReportingError, match="other items than it counts"):
+        load_results(made.inputs)
+
+
+def test_seeds_that_leave_out_different_items_are_refused(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    partly(made, "mm_point", [3, 7], 48, 1)
+    partly(made, "mm_point", [3, 8], 48, 2)
+    with pytest.raises(ReportingError, match="different items"):
+        load_results(made.inputs).outcomes(Address("mm_point", "modelnet40", "retrieval", "recall"))
+
+
+def test_outcomes_without_a_single_item_are_refused(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.accuracy("mm_point", outcomes(50, 30))
+    path = next((made.root / "artifacts" / "eval").glob("*.npz"))
+    for values in (np.full(50, np.nan), np.full(50, np.inf), np.zeros(49)):
+        np.savez(path, item_names=np.array(made.names(50)), overall_accuracy__last=values)
+        with pytest.raises(ReportingError, match="unusable"):
+            load_results(made.inputs)
+
+
 def test_damaged_files_are_named_and_earlier_results_stay(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     made.accuracy("mm_point", outcomes(50, 30))

@@ -10,10 +10,13 @@ import pytest
 from tests.reporting.fabricate import Fabricated, outcomes
 
 from concord3d.errors import ConfigError, ReportingError
+from concord3d.evaluation.results import ProtocolResult, record_from_interval
+from concord3d.evaluation.statistics import binomial_interval
 from concord3d.reporting.published import read_published
-from concord3d.reporting.report import build_table
+from concord3d.reporting.report import build_pages, build_table
 from concord3d.reporting.spec import load_report_spec
 from concord3d.reporting.table_files import latex_escape
+from concord3d.reporting.tables import describe_run
 
 REPORT = """
 paper: mm_point
@@ -169,3 +172,92 @@ def test_a_published_file_without_a_column_is_refused(tmp_path: Path) -> None:
     path.write_text("table,method\na,b\n")
     with pytest.raises(ReportingError, match="lack columns"):
         read_published(path)
+
+
+CHANCE = REPORT.replace(
+    "metric: overall_accuracy}]", "metric: overall_accuracy, chance: {details: [num_classes], k: 5}}]"
+)
+
+
+def guessed(made: Fabricated, details: dict[str, object], dataset: str = "modelnet40") -> None:
+    values = outcomes(200, 150)
+    interval = binomial_interval(150, 200)
+    record = record_from_interval("overall_accuracy", interval)
+    result = ProtocolResult((record,), {"overall_accuracy__last": values}, made.names(200), details)
+    made.write(result, "mm_point", 1, dataset, "linear_svm")
+
+
+def chance_rows(made: Fabricated, report: str) -> list[dict[str, str]]:
+    made.report(report)
+    made.published(ROWS)
+    build_table(made.inputs, "one")
+    rows = csv.DictReader(io.StringIO((made.inputs.out / "tables" / "one.csv").read_text()))
+    return [row for row in rows if row["method"] == "chance"]
+
+
+def test_chance_has_a_row_per_data_set(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    guessed(made, {"num_classes": 40})
+    guessed(made, {"num_classes": 3}, "modelnet10")
+    rows = chance_rows(made, CHANCE)
+    assert [(row["dataset"], float(row["ours"]), row["basis"]) for row in rows] == [
+        ("modelnet10", 100.0, "exact"),
+        ("modelnet40", 12.5, "exact"),
+    ]
+    assert all(row["experiment"] == "" and row["n_seeds"] == "0" and row["n_items"] == "200" for row in rows)
+    assert "| chance |" in (made.inputs.out / "tables" / "one.md").read_text()
+
+
+def test_chance_in_percent_as_the_protocol_gives_it(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    guessed(made, {"search": {"chance": {"p10": 7.25}}})
+    given = CHANCE.replace("{details: [num_classes], k: 5}", "{details: [search, chance, p10]}")
+    assert [float(row["ours"]) for row in chance_rows(made, given)] == [7.25]
+
+
+def test_a_protocol_that_does_not_say_what_chance_is_gets_no_row(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    guessed(made, {"num_classes": "many"})
+    assert not chance_rows(made, CHANCE)
+
+
+def test_of_several_data_sets_the_one_that_is_evaluated_on_stands_for_the_published_name(tmp_path: Path) -> None:
+    several = REPORT.replace("{ModelNet40: modelnet40}", "{ModelNet40: [release, modelnet40]}")
+    made = Fabricated(tmp_path / "a")
+    made.report(several)
+    made.published(ROWS)
+    made.accuracy("mm_point", outcomes(200, 152))
+    build_table(made.inputs, "one")
+    text = (made.inputs.out / "tables" / "one.csv").read_text()
+    ours = next(row for row in csv.DictReader(io.StringIO(text)) if row["method"] == "Ours")
+    assert ours["status"] == "measured" and float(ours["ours"]) == 76.0
+    other = Fabricated(tmp_path / "b")
+    other.report(several)
+    other.published(ROWS)
+    other.accuracy("mm_point", outcomes(200, 100), dataset="release")
+    other.accuracy("mm_point", outcomes(200, 152))
+    build_table(other.inputs, "one")
+    text = (other.inputs.out / "tables" / "one.csv").read_text()
+    ours = next(row for row in csv.DictReader(io.StringIO(text)) if row["method"] == "Ours")
+    assert float(ours["ours"]) == 50.0, "the first of several that are evaluated on"
+
+
+def test_a_run_names_its_teachers(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    for name, teacher in (("pupil", "assistant"), ("assistant", "master"), ("master", None)):
+        made.run(name)
+        if teacher is not None:
+            made.runs[name]["teacher"] = {"experiment": teacher, "encoder": {}}
+    assert describe_run("pupil", made.inputs).endswith("6 epochs, taught by assistant and master")
+    assert "taught" not in describe_run("master", made.inputs)
+
+
+def test_the_front_page_tells_rows_apart_by_the_columns_asked_for(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.accuracy("mm_point", outcomes(200, 152))
+    made.published(ROWS)
+    made.report(REPORT.replace("headline: one", "headline: one\nheadline_columns: [setting, metric]"))
+    build_pages(made.inputs)
+    page = (made.inputs.out / "README.md").read_text()
+    assert "| method | data set | setting | metric | published |" in page
+    assert "| Ours | ModelNet40 | s | accuracy | 75.0 ±0.05 |" in page

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from concord3d.errors import ConfigError
 from concord3d.training.schedule import learning_rate, make_optimizer
 from concord3d.training.seeding import derived_generator, derived_seed, seed_everything, set_deterministic
 
@@ -25,6 +26,22 @@ def test_epoch_wise_cosine_has_the_published_values(epoch: int) -> None:
         assert end == pytest.approx(0.5e-3 * (1 + math.cos(math.pi * epoch / 4)))
     assert learning_rate("cosine_start_of_epoch", 1e-3, 19, 5, 4) == pytest.approx(0)
     assert learning_rate("constant", 1e-3, 19, 5, 4) == 1e-3
+
+
+def test_the_warm_up_rises_in_equal_steps_and_the_cosine_falls_from_there() -> None:
+    rates = [learning_rate("warmup_cosine", 0.1, step, 5, 4, warmup_epochs=0.8) for step in range(20)]
+    assert rates[:4] == pytest.approx([0.025, 0.05, 0.075, 0.1]) and rates[4] == 0.1
+    assert all(b < a for a, b in pairwise(rates[4:])) and 0 < rates[-1] < 2e-3
+    assert rates[12] == pytest.approx(0.05)
+
+
+def test_without_warm_up_it_is_the_plain_cosine_and_a_warm_up_must_fit() -> None:
+    for step in range(20):
+        plain = learning_rate("cosine", 0.1, step, 5, 4)
+        assert learning_rate("warmup_cosine", 0.1, step, 5, 4) == pytest.approx(plain)
+    for warmup in (4.0, -1.0):
+        with pytest.raises(ConfigError, match=r"(?s)warm-up does not fit.*training.warmup_epochs"):
+            learning_rate("warmup_cosine", 0.1, 0, 5, 4, warmup_epochs=warmup)
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])

@@ -71,7 +71,7 @@ def test_a_sixth_paper_is_files_alone(repository: Path, tmp_path: Path) -> None:
     (folder / "papers/published/toy_paper.csv").write_bytes(published)
     scale = folder / "config/scales/smoke.yaml"
     text = scale.read_text()
-    scale.write_text(text + text.split("papers:\n", 1)[1].replace("  mm_point:\n", "  toy_paper:\n", 1))
+    scale.write_text(text + "  toy_paper:\n" + text.split("  mm_point:\n", 1)[1])
     dry = call(folder, "snakemake", "--cores", "1", "--dry-run", "--config", "scale=smoke", "papers=[toy_paper]")
     assert dry.returncode == 0, dry.stdout + dry.stderr
     assert "artifacts/smoke/toy_paper/train/mm_point__s1/model.safetensors" in dry.stdout + dry.stderr

@@ -76,6 +76,8 @@ def test_modelnet40(tmp_path):
         replace(SCANNED, dataset="scanobjectnn_pb_t50_rs"),
         WorldRecipe("shapenet", {"train": 5}, ("chair", "lamp"), 64, 5),
         WorldRecipe("shapenetpart", {"train": 4, "val": 2, "test": 2}, ("chair", "table"), 64, 5),
+        WorldRecipe("ensembled", {"train": 5, "test": 2}, ("chair", "table"), 64, 5),
+        WorldRecipe("objaverse_lvis", {"test": 9}, ("chair", "table"), 64, 5),
     ],
     ids=lambda recipe: recipe.dataset,
 )
@@ -85,7 +87,8 @@ def test_bytes_depend_on_the_recipe_alone(tmp_path, recipe):
     build_dataset(replace(recipe, seed=6), tmp_path / "other")
     assert tree(tmp_path / "one") == tree(tmp_path / "two workers")
     other = tree(tmp_path / "other")
-    assert all(other.get(name) != digest for name, digest in tree(tmp_path / "one").items() if name.endswith(".h5"))
+    first = tree(tmp_path / "one")
+    assert all(other.get(name) != digest for name, digest in first.items() if name.endswith((".h5", ".glb", ".jsonl")))
     assert other["world.json"] != tree(tmp_path / "one")["world.json"]
 
 
@@ -183,11 +186,14 @@ def test_shapenet_cloud_lies_on_its_mesh(tmp_path):
     for row in rows:
         assert set(row) == {"category", "model", "name", "descriptive", "noisy"}
         stem = tmp_path / "ShapeNet" / row["category"] / row["model"]
-        points = np.asarray(trimesh.load(f"{stem}.ply").vertices)
+        cloud = trimesh.load(f"{stem}.ply")
+        points, colors = np.asarray(cloud.vertices), cloud.colors[:, :3]
         mesh = trimesh.load(f"{stem}.glb", force="mesh", process=False)
         assert points.shape == (256, 3) and len(np.unique(mesh.visual.vertex_colors, axis=0)) > 1
         assert (points >= mesh.bounds[0] - 1e-5).all() and (points <= mesh.bounds[1] + 1e-5).all()
         assert abs(np.linalg.norm(mesh.vertices, axis=1).max() - 1) < 1e-4
+        on_mesh = {tuple(color) for color in mesh.visual.vertex_colors[:, :3].tolist()}
+        assert {tuple(color) for color in colors.tolist()} <= on_mesh and len(np.unique(colors, axis=0)) > 1
 
 
 def test_off_meshes_are_the_shapes_of_the_clouds(tmp_path):
@@ -197,8 +203,21 @@ def test_off_meshes_are_the_shapes_of_the_clouds(tmp_path):
     assert len(files) == 6 and files[0].startswith("airplane/test/airplane_")
     mesh = trimesh.load(tmp_path / "ModelNet40" / files[0], process=False)
     original = generate("airplane", int(Path(files[0]).stem.rsplit("_", 1)[1]), recipe.seed).mesh
-    np.testing.assert_allclose(mesh.vertices, original.vertices, atol=1e-4)
+    x, y, z = original.vertices.T
+    np.testing.assert_allclose(mesh.vertices, np.stack([x, -z, y], axis=1), atol=1e-4)
     np.testing.assert_array_equal(mesh.faces, original.faces)
+
+
+def test_off_meshes_come_back_as_they_were_generated(tmp_path, repository):
+    """Files are z up as the real ones, the reader turns them y up: a lamp stands, and its front stays its front."""
+    recipe = WorldRecipe("modelnet40_off", {"train": 2}, ("lamp", "sofa"), 32, 5)
+    build_dataset(recipe, tmp_path)
+    spec = load_catalog(repository / "datasets" / "datasets.yaml")["modelnet40_off"]
+    for named in read_meshes(spec, tmp_path):
+        category, index = named.name.split("/")[1].rsplit("_", 1)
+        original = generate(category, int(index), recipe.seed).mesh
+        np.testing.assert_allclose(named.mesh.vertices, original.vertices, atol=1e-4)
+        np.testing.assert_array_equal(named.mesh.faces, original.faces)
 
 
 def test_counts_are_spread_over_categories(tmp_path):
@@ -230,15 +249,23 @@ def test_impossible_recipes(tmp_path, change, message):
 @pytest.mark.parametrize("dataset", WORLD_DATASETS)
 def test_the_readers_of_real_data_read_the_world(tmp_path, repository, dataset):
     spec = load_catalog(repository / "datasets" / "datasets.yaml")[dataset]
-    splits = {"train": 5} if dataset == "shapenet" else {"train": 5, "test": 3}
+    counts = {"train": 5, "test": 3, "val": 2}
+    splits = {split: counts[split] for split in spec.splits}
     build_dataset(WorldRecipe(dataset, splits, ("chair", "table"), 32, 0), tmp_path)
     for split, count in splits.items():
-        clouds = read_split(spec, tmp_path, split, "synthetic")
-        assert len(clouds) == count
-        assert clouds.points.shape[1:] == ((32, 3) if dataset != "modelnet40_off" else (2048, 3))
-        assert {clouds.class_names[label] for label in clouds.labels} == {"chair", "table"}
+        clouds = read_split(spec, tmp_path, split, "synthetic", num_points=32)
+        assert len(clouds) == count and clouds.points.shape[1:] == (32, 3)
+        names = {clouds.class_names[label] for label in clouds.labels if label >= 0}
+        if dataset == "objaverse_lvis":
+            assert all(name.split()[-1] in ("chair", "table") for name in names) and names
+        else:
+            assert names == (set() if dataset == "ensembled" else {"chair", "table"})
+        with_texts = dataset in ("shapenet", "ensembled", "objaverse_lvis")
+        assert (clouds.colors is not None) == (clouds.texts is not None) == with_texts
         assert (clouds.foreground is not None) == dataset.startswith("scanobjectnn")
         assert (clouds.part_labels is not None) == (dataset == "shapenetpart")
-    if dataset in ("shapenet", "modelnet40_off"):
-        meshes = list(read_meshes(spec, tmp_path))
-        assert len(meshes) >= 5 and all(mesh.text for mesh in meshes)
+    if dataset in ("shapenet", "modelnet40_off", "ensembled", "objaverse_lvis"):
+        for split in splits:
+            meshes = list(read_meshes(spec, tmp_path, split))
+            assert tuple(mesh.name for mesh in meshes) == read_split(spec, tmp_path, split, "synthetic").names
+            assert dataset == "ensembled" or all(mesh.text for mesh in meshes)

@@ -122,9 +122,12 @@ def colored_mesh() -> Mesh:
 
 def test_shapenet_model_is_read_by_trimesh(tmp_path):
     mesh, points = colored_mesh(), clouds(1, 33).points[0]
-    writers.write_shapenet_model(tmp_path, "chair", "chair_1", points, mesh)
+    colors = np.random.default_rng(1).integers(0, 256, points.shape, dtype=np.uint8)
+    writers.write_shapenet_model(tmp_path, "chair", "chair_1", points, colors, mesh)
     folder = tmp_path / "ShapeNet" / "chair"
-    np.testing.assert_array_equal(np.asarray(trimesh.load(folder / "chair_1.ply").vertices, np.float32), points)
+    cloud = trimesh.load(folder / "chair_1.ply")
+    np.testing.assert_array_equal(np.asarray(cloud.vertices, np.float32), points)
+    np.testing.assert_array_equal(cloud.colors[:, :3], colors)
     loaded = trimesh.load(folder / "chair_1.glb", force="mesh", process=False)
     np.testing.assert_array_equal(loaded.triangles.astype(np.float32), mesh.vertices[mesh.faces])
     corners = loaded.visual.vertex_colors[loaded.faces]
@@ -138,6 +141,18 @@ def test_glb_without_colours(tmp_path):
     (tmp_path / "plain.glb").write_bytes(writers.glb_bytes(Mesh(mesh.vertices, mesh.faces)))
     loaded = trimesh.load(tmp_path / "plain.glb", force="mesh", process=False)
     assert loaded.faces.shape == (4, 3)
+
+
+def test_meshes_with_texts(tmp_path):
+    file = writers.write_text_mesh(tmp_path / "set", "cup_1", colored_mesh())
+    assert file == "glb/cup_1.glb"
+    rows = [{"uid": "cup_1", "file": file, "name": "a “red” cup", "captions": ["x\ny"], "split": "train"}]
+    writers.write_text_index(tmp_path / "set", rows, ["red cup", "blue cup"])
+    assert [json.loads(line) for line in (tmp_path / "set/index.jsonl").read_text().split("\n")[:-1]] == rows
+    assert (tmp_path / "set/class_names.txt").read_text().splitlines() == ["red cup", "blue cup"]
+    assert trimesh.load(tmp_path / "set" / file, force="mesh", process=False).faces.shape == (4, 3)
+    writers.write_text_index(tmp_path / "plain", rows, [])
+    assert not (tmp_path / "plain/class_names.txt").exists()
 
 
 def test_captions(tmp_path):
@@ -160,7 +175,9 @@ def test_off_round_trip(vertices, data):
         lines = (Path(name) / "ModelNet40/sofa/test/sofa_0001.off").read_text().splitlines()
     assert lines[:2] == ["OFF", f"{len(vertices)} {len(faces)} 0"]
     read = np.array([[float(x) for x in line.split()] for line in lines[2 : 2 + len(vertices)]])
-    np.testing.assert_allclose(read, mesh.vertices, rtol=1e-5, atol=1e-30)
+    # The files are z up: what is high in the world is high along their third axis.
+    turned = np.stack([mesh.vertices[:, 0], -mesh.vertices[:, 2], mesh.vertices[:, 1]], axis=1)
+    np.testing.assert_allclose(read, turned, rtol=1e-5, atol=1e-30)
     assert [tuple(map(int, line.split()))[1:] for line in lines[2 + len(vertices) :]] == faces
 
 
@@ -169,8 +186,11 @@ def test_same_arrays_same_bytes(tmp_path):
         root = tmp_path / folder
         writers.write_modelnet_h5(root, {"train": clouds(5, 9)}, ["a"])
         writers.write_scanobjectnn(root, "scanobjectnn_obj_bg", {"test": clouds(5, 9, point_labels=True)})
-        writers.write_shapenet_model(root, "cup", "cup_1", clouds(1, 9).points[0], colored_mesh())
-    assert len(tree(tmp_path / "one")) == 6
+        points = clouds(1, 9).points[0]
+        writers.write_shapenet_model(root, "cup", "cup_1", points, np.full((9, 3), 7, np.uint8), colored_mesh())
+        file = writers.write_text_mesh(root / "set", "cup_1", colored_mesh())
+        writers.write_text_index(root / "set", [{"uid": "cup_1", "file": file, "name": "“cup”"}], ["cup"])
+    assert len(tree(tmp_path / "one")) == 9
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
 
 

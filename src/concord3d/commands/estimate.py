@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from concord3d.commands.workflow import params_of
-from concord3d.config.resolve import Study, load_study
+from concord3d.config.resolve import Study, joined_datasets, load_study
 from concord3d.data.catalog import load_catalog
 from concord3d.files import canonical_json, read_json
 from concord3d.render.view_spec import view_spec
@@ -49,7 +49,9 @@ def _forward_flops(module: str, settings: str, size: int) -> float:
 
     is_point = module == "point"
     network = build_point_encoder(json.loads(settings)) if is_point else image_encoder(settings)
-    example = torch.zeros(1, size, 3) if is_point else torch.zeros(1, 3, size, size)
+    shape = (1, size, getattr(network, "in_channels", 3)) if is_point else (1, 3, size, size)
+    # Spread over the unit cube: voxels and balls are empty where all points coincide.
+    example = torch.rand(shape, generator=torch.Generator().manual_seed(0))
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
         network.eval()(example)
     return float(counter.get_total_flops())
@@ -58,7 +60,9 @@ def _forward_flops(module: str, settings: str, size: int) -> float:
 def training_flops(run: dict[str, Any], num_shapes: int) -> float:
     """Floating-point operations of one training, from one forward pass per module (neighbour search not counted)."""
     objective, data = run["objective"], run["data"]
-    flops = 2 * _forward_flops("point", canonical_json(run["encoder"]), data["num_points"])
+    flops = _forward_flops("point", canonical_json(run["encoder"]), data["num_points"])
+    if run["method"] == "mm_point":
+        flops *= 2  # two augmented clouds of every object
     if run["method"] == "mm_point" and objective["w_inter"] > 0:
         flops += objective["views"] * _forward_flops("image", objective["image_encoder"], data["image_size"])
     return FORWARD_AND_BACKWARD * flops * num_shapes * run["training"]["epochs"]
@@ -129,7 +133,8 @@ def print_estimate(root: Path, scale: str | None) -> None:
             run = study.run_config(experiment, study.seeds[0])
             if run["pretrain"] is None:
                 continue
-            flops = training_flops(run, sizes[run["pretrain"]["dataset"]].get("train", 0))
+            trained_on = joined_datasets(run["pretrain"]["dataset"])
+            flops = training_flops(run, sum(sizes[name].get("train", 0) for name in trained_on))
             speed = speeds.get((run["encoder"]["name"], CPU))
             hours = flops / speed.flops_per_s / 3600 if speed else None
             total_hours += (hours or 0.0) * len(study.seeds)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from concord3d.commands.workflow import params_of
 from concord3d.config.resolve import load_study
+from concord3d.errors import ReportingError
 from concord3d.reporting.inputs import report_inputs
 from concord3d.reporting.report import build_report
 
@@ -16,9 +17,20 @@ def report_now(root: Path, scale: str | None) -> None:
     Args:
         root: The repository.
         scale: Replaces the scale of ``params.yaml``.
+
+    Raises:
+        ReportingError: Nothing has been evaluated here, and results of an earlier run would be overwritten by nothing.
     """
     params = params_of(root, scale)
     for paper in params.papers:
         inputs = report_inputs(root, load_study(root, paper, params.scale, params.seeds))
+        if not any((inputs.artifacts / "eval").glob("*.json")) and (inputs.out / "metrics.csv").exists():
+            raise ReportingError(
+                "There are results but no evaluations that they could be made from again",
+                where=inputs.artifacts / "eval",
+                expected="at least one evaluation",
+                found="none",
+                next_step=f"snakemake --cores all --config scale={params.scale}; the results are as they were",
+            )
         build_report(inputs)
         print(f"Read {inputs.out / 'README.md'}")

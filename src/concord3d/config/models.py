@@ -35,7 +35,8 @@ class DatasetUse(StrictModel):
     Attributes:
         source: ``world`` generates it, ``real`` obtains it.
         splits: Shapes per split that the world makes (world only).
-        num_points: Points per cloud that the world writes (world only).
+        num_points: Points per cloud that the world writes, that are sampled where a data set consists of meshes, or
+            that are kept of stored clouds; for real data the default is all that are stored.
         categories: Restriction to these categories (world only); null means all that the format has.
     """
 
@@ -50,6 +51,44 @@ class DatasetUse(StrictModel):
             raise ValueError("a data set made by the world needs 'splits'")
         if self.source == "real" and (self.splits or self.categories):
             raise ValueError("a real data set brings its own splits and categories")
+        return self
+
+
+class TowerTraining(StrictModel):
+    """What a tower learns from, where the pipeline trains it.
+
+    Attributes:
+        datasets: Data sets with pictures and texts; their training splits are used.
+        view_sets: Pictures of every object.
+        image_size: Pixels of the pictures.
+        seed: Random seed.
+        settings: Passed to the training, which validates them.
+    """
+
+    datasets: list[str] = Field(min_length=1)
+    view_sets: list[str] = Field(min_length=1)
+    image_size: PositiveInt
+    seed: int = 1
+    settings: dict[str, Any] = {}
+
+
+class TowerUse(StrictModel):
+    """A frozen pair of an image and a text encoder.
+
+    Attributes:
+        model: Name of an open_clip model, or the path of a configuration of ours below ``config/towers/``.
+        weights: Tag of released weights or a file of weights; null where ``training`` makes them.
+        training: How the pipeline trains it; null where weights exist.
+    """
+
+    model: str
+    weights: str | None = None
+    training: TowerTraining | None = None
+
+    @model_validator(mode="after")
+    def _weights_or_training(self) -> TowerUse:
+        if (self.weights is None) == (self.training is None):
+            raise ValueError("a tower has either 'weights' or 'training'")
         return self
 
 
@@ -78,7 +117,18 @@ class ScalePaper(StrictModel):
 
 
 class Scale(StrictModel):
-    """``config/scales/<scale>.yaml``."""
+    """``config/scales/<scale>.yaml``.
+
+    Attributes:
+        scale: Its name.
+        purpose: What it is for.
+        hardware: What it needs.
+        seeds: Random seeds of every experiment.
+        world_seed: Seed of the synthetic world.
+        datasets: Where each data set comes from.
+        towers: Frozen towers by the name that ``data.tower`` uses.
+        papers: What runs of each paper.
+    """
 
     scale: ScaleName
     purpose: str
@@ -86,6 +136,7 @@ class Scale(StrictModel):
     seeds: list[int] = Field(min_length=1)
     world_seed: int
     datasets: dict[str, DatasetUse]
+    towers: dict[str, TowerUse] = {}
     papers: dict[str, ScalePaper]
 
 
@@ -104,13 +155,18 @@ class Experiment(StrictModel):
         label: What tables and figures call it.
         method: Training objective; null means the paper's.
         set: Dotted keys of the paper's ``defaults`` and their values.
+        teacher: Experiment whose encoder, trained with the same seed, this one learns from.
         protocols: The only protocols it takes part in; null means all that apply to it.
     """
 
     label: str
     method: str | None = None
     set: dict[str, Any] = {}
+    teacher: str | None = None
     protocols: list[str] | None = None
+
+
+TowerInput = Literal["classes", "images", "texts"]
 
 
 class Protocol(StrictModel):
@@ -118,12 +174,14 @@ class Protocol(StrictModel):
 
     Attributes:
         trains_encoder: False for protocols on frozen features, which share one job.
+        needs: Tower features that it compares with: of the class names, or of the test shapes' pictures or texts.
         settings: Passed to the protocol, which validates them.
         datasets: Data sets it applies to.
-        experiments: Experiments it applies to; null means all.
+        experiments: Experiments it applies to, as far as the scale runs them; null means all.
     """
 
     trains_encoder: bool = False
+    needs: list[TowerInput] = []
     settings: dict[str, Any] = {}
     datasets: list[str]
     experiments: list[str] | None = None

@@ -65,7 +65,7 @@ class Study:
         pretrain = None
         if method not in UNTRAINED_METHODS:
             pretrain = {"dataset": dataset, "data_kind": self.data_kind(dataset)}
-        return {
+        resolved = {
             "paper": self.paper.paper,
             "experiment": experiment,
             "label": entry.label,
@@ -75,16 +75,30 @@ class Study:
             "pretrain": pretrain,
             **settings,
         }
+        tower = settings["data"].get("tower")
+        if tower is not None:
+            _known([tower], self.scale.towers, "tower", f"{self.scale.scale}.yaml, experiment '{experiment}'")
+            resolved["tower"] = self.scale.towers[tower].model_dump()
+        if entry.teacher is not None:
+            resolved["teacher"] = {
+                "experiment": entry.teacher,
+                "encoder": self.run_config(entry.teacher, seed)["encoder"],
+            }
+        return resolved
 
     def data_kind(self, dataset: str) -> str:
-        """``synthetic`` or ``real`` for a data set at this scale."""
-        return "synthetic" if self.scale.datasets[dataset].source == "world" else "real"
+        """``synthetic`` or ``real`` for a data set at this scale; ``mixed`` for several joined by ``+``."""
+        kinds = {
+            "synthetic" if self.scale.datasets[name].source == "world" else "real" for name in joined_datasets(dataset)
+        }
+        return kinds.pop() if len(kinds) == 1 else "mixed"
 
     def protocol(self, name: str) -> Protocol:
         """A protocol with the changes of this scale."""
         base, overlay = self.paper.protocols[name], self.scale.papers[self.paper.paper].protocols[name]
         return Protocol(
             trains_encoder=base.trains_encoder,
+            needs=base.needs,
             settings={**base.settings, **overlay.settings},
             datasets=base.datasets if overlay.datasets is None else overlay.datasets,
             experiments=base.experiments if overlay.experiments is None else overlay.experiments,
@@ -96,6 +110,7 @@ class Study:
         for name in self.scale.papers[self.paper.paper].protocols:
             protocol = self.protocol(name)
             experiments = self.experiments if protocol.experiments is None else protocol.experiments
+            experiments = tuple(name for name in experiments if name in self.experiments)
             keys += [
                 EvaluationKey(experiment, seed, name, dataset)
                 for experiment in experiments
@@ -110,17 +125,32 @@ class Study:
         used = {key.dataset for key in self.evaluations()}
         for experiment in self.experiments:
             pretrain = self.run_config(experiment, self.seeds[0])["pretrain"]
-            used |= {pretrain["dataset"]} if pretrain else set()
+            used |= set(joined_datasets(pretrain["dataset"])) if pretrain else set()
+        for tower in self.towers():
+            training = self.scale.towers[tower].training
+            used |= set(training.datasets) if training else set()
         return sorted(used)
+
+    def towers(self) -> list[str]:
+        """Names of the frozen towers that this study uses, sorted."""
+        names = {self.run_config(name, self.seeds[0])["data"].get("tower") for name in self.experiments}
+        return sorted(name for name in names if name is not None)
 
 
 def _apply(settings: dict[str, Any], changes: dict[str, Any], where: str) -> None:
+    own_encoder = changes.get("encoder.name", settings["encoder"]["name"]) != settings["encoder"]["name"]
     for dotted, value in changes.items():
         section, _, key = dotted.partition(".")
-        if key not in settings.get(section, {}):
+        # Another encoder than the paper's has arguments of its own, which its builder checks.
+        if key not in settings.get(section, {}) and not (own_encoder and section == "encoder"):
             known = [f"{s}.{k}" for s, keys in settings.items() for k in keys]
             raise ConfigError(f"unknown key '{dotted}'{nearest(dotted, known)}", where=where, expected=known)
         settings[section][key] = deepcopy(value)
+
+
+def joined_datasets(names: str) -> list[str]:
+    """Return the data sets of ``data.dataset``: one, or several joined by ``+`` that are trained on together."""
+    return names.split("+")
 
 
 def _known(names: Iterable[str], valid: Iterable[str], what: str, where: object) -> None:
@@ -170,8 +200,22 @@ def load_study(root: Path, paper_name: str, scale_name: str, seeds: list[int] | 
     for name in overlay.protocols:
         protocol = study.protocol(name)
         _known(protocol.datasets, scale.datasets, "data set", f"{scale_path.name}, protocol '{name}'")
-        _known(protocol.experiments or [], overlay.experiments, "experiment", f"{scale_path.name}, protocol '{name}'")
+        asked = overlay.protocols[name].experiments or []
+        _known(asked, overlay.experiments, "experiment", f"{scale_path.name}, protocol '{name}'")
+        _known(protocol.experiments or [], paper.experiments, "experiment", f"{paper_path.name}, protocol '{name}'")
     for experiment in overlay.experiments:
-        pretrain = study.run_config(experiment, study.seeds[0])["pretrain"]
-        _known([pretrain["dataset"]] if pretrain else [], scale.datasets, "data set", scale_path.name)
+        _check_experiment(study, experiment, scale_path.name)
     return study
+
+
+def _check_experiment(study: Study, name: str, where: str) -> None:
+    """Refuse an experiment that names a data set, tower or teacher that its scale does not have."""
+    teacher, seen = study.paper.experiments[name].teacher, [name]
+    while teacher is not None:
+        if teacher in seen:
+            raise ConfigError(f"the teachers of '{name}' form a circle", where=where, found=" <- ".join(seen))
+        _known([teacher], study.experiments, "teacher", f"{where}, experiment '{seen[-1]}'")
+        seen.append(teacher)
+        teacher = study.paper.experiments[teacher].teacher
+    pretrain = study.run_config(name, study.seeds[0])["pretrain"]
+    _known(joined_datasets(pretrain["dataset"]) if pretrain else [], study.scale.datasets, "data set", where)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
@@ -11,10 +11,21 @@ from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import StrictModel, validate
 from concord3d.errors import ConfigError, nearest
 
-ReaderName = Literal["modelnet_h5", "off_tree", "scanobjectnn_h5", "shapenetpart_h5", "s3dis_h5", "shapenet"]
+ReaderName = Literal[
+    "modelnet_h5",
+    "off_tree",
+    "scanobjectnn_h5",
+    "shapenetpart_h5",
+    "s3dis_h5",
+    "shapenet",
+    "mesh_text",
+    "openshape_npy",
+    "openshape_modelnet40",
+    "openshape_scanobjectnn",
+]
 
 
-def _inside(path: str) -> str:
+def path_inside(path: str) -> str:
     """Return ``path``; ValueError when it could lead out of the folder it is relative to."""
     if not path or path.startswith("/") or ".." in Path(path).parts:
         raise ValueError(f"{path!r} must be a relative path without '..'")
@@ -44,15 +55,19 @@ class FileSpec(StrictModel):
     members: tuple[str, ...] = ()
     optional: bool = False
 
-    _paths = field_validator("path", "unpack_to")(_inside)
+    _paths = field_validator("path", "unpack_to")(path_inside)
 
 
 class Licence(StrictModel):
-    """Terms, and what stands before the download (``gate``): nothing, a form, or a login."""
+    """Terms, and what stands before the download (``gate``).
+
+    ``open``: nothing; ``form`` and ``login``: as they say; ``collection``: nobody offers the files as one archive, they
+    are collected by hand.
+    """
 
     name: str
     url: str
-    gate: Literal["open", "form", "login"]
+    gate: Literal["open", "form", "login", "collection"]
     instructions: str | None = None
 
     @model_validator(mode="after")
@@ -69,11 +84,13 @@ class SplitSpec(StrictModel):
         patterns: Globs; a file matched twice is read once.
         list_file: File naming the members, of which none may be missing where it exists.
         areas: S3DIS areas of the split.
+        list_json: JSON list of the shapes of the split (release of OpenShape).
     """
 
     patterns: tuple[str, ...] = Field(min_length=1)
     list_file: str | None = None
     areas: tuple[PositiveInt, ...] | None = None
+    list_json: str | None = None
 
 
 class Release(StrictModel):
@@ -101,9 +118,18 @@ class DatasetSpec(StrictModel):
     num_parts: PositiveInt | None = None
     max_radius: PositiveFloat | None = None
     up_axis: Literal["y", "z"] = "y"
+    held_out: float | None = Field(default=None, gt=0, lt=1)
     doc: str
 
-    _paths = field_validator("folders")(lambda folders: tuple(_inside(folder) for folder in folders))
+    _paths = field_validator("folders")(lambda folders: tuple(path_inside(folder) for folder in folders))
+
+    @field_validator("files", mode="before")
+    @classmethod
+    def _shards_are_files(cls, files: Any) -> Any:
+        """Write out entries with ``shards: n``: ``{shard:03d}`` in their path and urls becomes 000 to n - 1."""
+        if not isinstance(files, list):
+            return files
+        return [single for entry in files for single in (_shards(entry) if isinstance(entry, dict) else [entry])]
 
     @model_validator(mode="after")
     def _releases_know_the_splits(self) -> DatasetSpec:
@@ -113,7 +139,28 @@ class DatasetSpec(StrictModel):
                 raise ValueError(f"release '{release.name}' counts splits that do not exist: {sorted(unknown)}")
         if len(set(self.class_names)) != len(self.class_names):
             raise ValueError("a class name stands twice")
+        if self.held_out is not None and not {"train", "test"} <= set(self.splits):
+            raise ValueError("'held_out' is a share of the names for the split 'test': it needs 'train' and 'test'")
         return self
+
+
+def _shards(entry: dict[str, Any]) -> list[dict[str, Any]]:
+    if "shards" not in entry:
+        return [entry]
+    count = entry["shards"]
+    if not isinstance(count, int) or count < 1:
+        raise ValueError(f"'shards' must be a whole number of at least 1 (found {count!r})")
+    rest = {key: value for key, value in entry.items() if key not in ("shards", "path", "urls")}
+    path, urls = str(entry.get("path", "")), [str(url) for url in entry.get("urls", ())]
+    if count > 1 and "{shard" not in path:
+        raise ValueError(f"the path {path!r} of {count} shards needs a place for their number, as in {{shard:03d}}")
+    try:
+        return [
+            {**rest, "path": path.format(shard=shard), "urls": [url.format(shard=shard) for url in urls]}
+            for shard in range(count)
+        ]
+    except (KeyError, IndexError) as error:
+        raise ValueError(f"{path!r} and its addresses may hold no place but {{shard}} (found {error})") from error
 
 
 def load_catalog(path: Path) -> dict[str, DatasetSpec]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import ssl
 import time
 import urllib.error
 import urllib.parse
@@ -311,7 +312,7 @@ def _named_failures(partial: Path) -> Iterator[None]:
         raise kind(f"HTTP status {error.code} {error.reason}") from error
     except urllib.error.URLError as error:
         raise _Transient(f"cannot connect ({error.reason})") from error
-    except (http.client.HTTPException, ConnectionError, TimeoutError) as error:
+    except (http.client.HTTPException, ConnectionError, TimeoutError, ssl.SSLError) as error:
         raise _Transient(f"connection broke ({type(error).__name__}: {error})") from error
 
 

@@ -221,8 +221,10 @@ def _unpack(file: FileSpec, path: Path, root: Path, archives: Path) -> None:
 
 def licence_gate(spec: DatasetSpec, file: FileSpec, archives: Path) -> LicenceGate:
     """Return the error that tells how to get a gated data set."""
+    collected = spec.licence.gate == "collection"
+    need = "is offered by nobody as one archive" if collected else f"needs a {spec.licence.gate} before it may be used"
     return LicenceGate(
-        f"'{spec.id}' needs a {spec.licence.gate} before it may be used ({spec.licence.name})",
+        f"'{spec.id}' {need} ({spec.licence.name})",
         where=spec.licence.url,
         expected=f"{archives / file.path}",
         found="not there, and on no mirror",

@@ -1,16 +1,46 @@
 """Frozen features of stored clouds.
 
-Shape legend: S shapes, P points stored per shape, N points used, d feature width.
+Shape legend: S shapes, P points stored per shape, N points used, C channels per point, d feature width.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from concord3d.errors import BadCloud, EvaluationError
+from concord3d.geometry.augment import normalise_unit_sphere
+
+# r, g and b of clouds without colour (MM-Mixing spec 1.4).
+GREY = 0.4
+# Cosines and distances closer than this count as equal: products of equal rows may differ by rounding.
+TIE = 1e-9
+
+Layer = Literal["output", "backbone"]
+
+
+@dataclass(frozen=True)
+class CloudForm:
+    """How stored clouds become an encoder's input, and which of its features are taken.
+
+    Attributes:
+        normalise: Centre each cloud on its centroid and divide by the largest radius (MM-Mixing spec 1.3, step 3).
+        layer: ``output``, or ``backbone`` for the features before a projection into a tower's space.
+        resample: Seeds of a random draw of points with replacement (MM-Mixing spec 1.4); None takes the first points.
+    """
+
+    normalise: bool = False
+    layer: Layer = "output"
+    resample: tuple[int, ...] | None = None
+
+
+AS_STORED = CloudForm()
 
 
 def first_points(points: NDArray[np.float32], num_points: int, where: str = "clouds") -> NDArray[np.float32]:
@@ -43,38 +73,129 @@ def first_points(points: NDArray[np.float32], num_points: int, where: str = "clo
     return chosen.astype(np.float32, copy=False)
 
 
+def cloud_batches(
+    points: NDArray[np.float32],
+    num_points: int,
+    batch_size: int,
+    num_channels: int = 3,
+    colors: NDArray[np.uint8] | None = None,
+    form: CloudForm = AS_STORED,
+) -> Iterator[Tensor]:
+    """Yield the clouds of a split as an encoder takes them, in order.
+
+    Args:
+        points: (S, P, 3) as stored.
+        num_points: N, at most P unless the points are drawn with replacement.
+        batch_size: Clouds per batch; it does not change what a cloud becomes.
+        num_channels: C: 3 for coordinates, 6 for coordinates and colour.
+        colors: (S, P, 3) uint8, or None for clouds without colour, which become grey.
+        form: Choice of points, and normalisation.
+
+    Yields:
+        (B, N, C) float32, colours in [0, 1].
+
+    Raises:
+        BadCloud: No clouds, fewer points than asked, coordinates that are not finite, or colours that do not fit.
+        EvaluationError: Another number of channels.
+    """
+    if num_channels not in (3, 6):
+        raise EvaluationError(
+            "An encoder takes clouds of an unknown form", expected="3 (xyz) or 6 (xyz, rgb)", found=num_channels
+        )
+    if colors is not None and colors.shape != points.shape:
+        raise BadCloud("Colours do not fit the points", expected=points.shape, found=colors.shape)
+    chosen = first_points(points, points.shape[1] if form.resample is not None else num_points)
+    for start in range(0, len(chosen), batch_size):
+        rows = slice(start, min(start + batch_size, len(chosen)))
+        index = _drawn(form.resample, rows, chosen.shape[1], num_points)
+        yield _channels(chosen[rows], None if colors is None else colors[rows], index, num_channels, form.normalise)
+
+
+def _drawn(seeds: tuple[int, ...] | None, rows: slice, stored: int, num_points: int) -> NDArray[np.int64]:
+    """Return (B, N, 1) which points to take; the draw of a cloud depends on the seeds and its place alone."""
+    if seeds is None:
+        return np.broadcast_to(np.arange(num_points), (rows.stop - rows.start, num_points))[..., None]
+    draws = [
+        np.random.default_rng([*seeds, row]).integers(stored, size=num_points)
+        for row in range(*rows.indices(rows.stop))
+    ]
+    return np.stack(draws)[..., None]
+
+
+def _channels(
+    points: NDArray[np.float32],
+    colors: NDArray[np.uint8] | None,
+    index: NDArray[np.int64],
+    num_channels: int,
+    normalise: bool,
+) -> Tensor:
+    coordinates = torch.from_numpy(np.take_along_axis(points, index, axis=1))
+    if normalise:
+        coordinates = normalise_unit_sphere(coordinates)
+    if num_channels == 3:
+        return coordinates
+    if colors is None:
+        return torch.cat([coordinates, torch.full_like(coordinates, GREY)], dim=2)
+    return torch.cat([coordinates, torch.from_numpy(np.take_along_axis(colors, index, axis=1)).float() / 255], dim=2)
+
+
+def cloud_channels(encoder: nn.Module) -> int:
+    """Return the channels per point that an encoder takes, 3 where it does not say."""
+    return int(getattr(encoder, "in_channels", 3))
+
+
 def extract_features(
     encoder: nn.Module,
     points: NDArray[np.float32],
     num_points: int,
     batch_size: int = 32,
     device: str = "cpu",
+    colors: NDArray[np.uint8] | None = None,
+    form: CloudForm = AS_STORED,
 ) -> NDArray[np.float32]:
-    """Encode the first ``num_points`` points of each cloud in eval mode, without normalisation (spec 6.1).
+    """Encode stored clouds in eval mode; by default their first points without normalisation (spec 6.1).
 
     Args:
-        encoder: Maps (B, N, 3) float32 to (B, d).
+        encoder: Maps (B, N, C) float32 to (B, d), with ``in_channels`` C (3 where it does not say).
         points: (S, P, 3) as stored.
-        num_points: N, at most P.
+        num_points: N, at most P unless ``form`` draws with replacement.
         batch_size: Clouds per forward pass.
         device: Torch device.
+        colors: (S, P, 3) uint8, or None; read by encoders of six channels only.
+        form: Choice of points, normalisation and layer.
 
     Returns:
         (S, d) float32. The encoder's training mode is put back afterwards.
 
     Raises:
         BadCloud: No clouds, fewer points than asked, or coordinates that are not finite.
-        EvaluationError: The encoder returned values that are not finite.
+        EvaluationError: The encoder lacks the layer, or returned values that are not finite.
     """
-    chosen = first_points(points, num_points)
+    batches = cloud_batches(points, num_points, batch_size, cloud_channels(encoder), colors, form)
+    return encode_batches(encoder, batches, device, form.layer)
+
+
+def encode_batches(
+    encoder: nn.Module, batches: Iterator[Tensor], device: str = "cpu", layer: Layer = "output"
+) -> NDArray[np.float32]:
+    """Encode batches of clouds (B, N, C) in eval mode; arguments, result and errors as in :func:`extract_features`."""
+    encode: Any = encoder
+    if layer == "backbone":
+        if not hasattr(encoder, "backbone_features"):
+            raise EvaluationError(
+                "The encoder has no features before a projection",
+                expected="an encoder that projects into a tower's space",
+                found=type(encoder).__name__,
+                next_step="set layer: output in the protocol's settings",
+            )
+        encode = encoder.backbone_features
     was_training = encoder.training
     encoder.eval().to(device)
     rows = []
     try:
         with torch.inference_mode():
-            for start in range(0, len(chosen), batch_size):
-                batch = torch.from_numpy(np.ascontiguousarray(chosen[start : start + batch_size]))
-                rows.append(encoder(batch.to(device)).float().cpu().numpy())
+            for batch in batches:
+                rows.append(encode(batch.to(device)).float().cpu().numpy())
     finally:
         encoder.train(was_training)
     features = np.concatenate(rows)
@@ -95,3 +216,19 @@ def check_features(features: NDArray[np.float32], where: str = "features") -> No
             found=f"{len(bad)} of {len(features)} rows, first: {bad[0]}",
             next_step="check the weights and the training history for divergence",
         )
+
+
+def unit_rows(features: NDArray[Any], where: str = "features") -> NDArray[np.float64]:
+    """Return features divided by their lengths in float64; a zero row stays zero.
+
+    Args:
+        features: (S, d) of any floating type.
+        where: Name for error messages.
+
+    Raises:
+        EvaluationError: Not (S, d), or not finite.
+    """
+    check_features(features, where)
+    rows = features.astype(np.float64)
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)

@@ -5,7 +5,7 @@ Shape legend: S training clouds, T test clouds, P points stored, N points used, 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,26 +14,17 @@ from torch import Tensor, nn
 
 from concord3d.errors import EvaluationError
 from concord3d.evaluation.features import first_points
-from concord3d.evaluation.fine_tuning_loop import FineTuning, fine_tune, is_tested, seeded, smoothed_cross_entropy
+from concord3d.evaluation.fine_tuning_loop import (
+    EpochCheckpoints,
+    EpochSelection,
+    FineTuned,
+    FineTuning,
+    fine_tune,
+    seeded,
+    smoothed_cross_entropy,
+)
 from concord3d.geometry.augment import FineTuneAugmentation, augment_fine_tune
 from concord3d.models.heads import ClassifierHead
-
-
-@dataclass(frozen=True)
-class Classification:
-    """Predictions of a fine-tuned classifier.
-
-    Attributes:
-        last: (T,) predictions after the last epoch.
-        best: (T,) predictions of the best tested epoch, or None if only the last was tested.
-        best_epoch: That epoch, counted from 1, or None.
-        losses: Mean training loss per epoch.
-    """
-
-    last: NDArray[np.int64]
-    best: NDArray[np.int64] | None
-    best_epoch: int | None
-    losses: list[float]
 
 
 def predict_classes(model: nn.Module, points: NDArray[np.float32], batch_size: int, device: str) -> NDArray[np.int64]:
@@ -70,7 +61,8 @@ def finetune_classification(
     augment: bool = True,
     seed: int = 0,
     device: str = "cpu",
-) -> Classification:
+    work_dir: Path | None = None,
+) -> FineTuned:
     """Train the encoder and a new classifier, and predict the test split.
 
     Args:
@@ -86,6 +78,10 @@ def finetune_classification(
         augment: Scale and shift per axis.
         seed: Seed of the classifier, the order, the augmentation and the dropout.
         device: Torch device.
+        work_dir: Where checkpoints in progress lie, from which a killed call goes on; without it it begins anew.
+
+    Returns:
+        (T,) classes.
 
     Raises:
         BadCloud: Fewer points than asked, or coordinates that are not finite.
@@ -96,27 +92,22 @@ def finetune_classification(
     train = torch.from_numpy(np.ascontiguousarray(first_points(train_points, num_points, "training clouds")))
     test = first_points(test_points, num_points, "test clouds")
     labels = torch.from_numpy(train_labels.astype(np.int64))
-    best: tuple[float, int, NDArray[np.int64]] | None = None
-    last = np.zeros(0, dtype=np.int64)
     with seeded(seed, device):
         model = nn.Sequential(encoder, ClassifierHead(feature_dim, num_classes)).to(device)
 
-        def loss_of(index: Tensor, generator: torch.Generator) -> Tensor:
-            batch = train[index]
-            if augment:
-                batch = augment_fine_tune(batch, FineTuneAugmentation(), generator)
-            return smoothed_cross_entropy(model(batch.to(device)), labels[index].to(device), settings.label_smoothing)
+    def loss_of(index: Tensor, generator: torch.Generator) -> Tensor:
+        batch = train[index]
+        if augment:
+            batch = augment_fine_tune(batch, FineTuneAugmentation(), generator)
+        return smoothed_cross_entropy(model(batch.to(device)), labels[index].to(device), settings.label_smoothing)
 
-        def after_epoch(finished: int) -> None:
-            nonlocal best, last
-            if not is_tested(settings, finished):
-                return
-            last = predict_classes(model, test, settings.batch_size, device)
-            accuracy = float((last == test_labels).mean())
-            if best is None or accuracy > best[0]:
-                best = (accuracy, finished, last)
-
-        losses = fine_tune(model, len(train), loss_of, settings, seed, after_epoch)
-    if best is None or settings.evaluate_every == 0:
-        return Classification(last, None, None, losses)
-    return Classification(last, best[2], best[1], losses)
+    selection = EpochSelection(
+        settings,
+        lambda: predict_classes(model, test, settings.batch_size, device),
+        lambda predicted: float((predicted == test_labels).mean()),
+    )
+    checkpoints = None
+    if work_dir is not None:
+        data = (train.numpy(), train_labels, test, test_labels)
+        checkpoints = EpochCheckpoints(work_dir, model, settings, seed, data, augment=augment, device=device)
+    return selection.outcome(fine_tune(model, len(train), loss_of, settings, seed, selection, checkpoints))

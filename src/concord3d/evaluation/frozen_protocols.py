@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.data.records import CloudSplit
-from concord3d.evaluation.features import first_points
+from concord3d.evaluation.features import CloudForm, first_points
 from concord3d.evaluation.few_shot import eligible_classes, few_shot_accuracies
 from concord3d.evaluation.job import EvaluationJob, FeatureCache, classified_splits, load_encoder
 from concord3d.evaluation.knn import knn_correct, knn_purity, occupancy_knn_correct, silhouette
@@ -43,7 +43,7 @@ def run_linear_svm(job: EvaluationJob, settings: LinearSvmSettings, cache: Featu
     """Linear SVM: ``last`` with C from cross-validation, and ``best_test`` as published (spec 5 and 6.1)."""
     train, test = classified_splits(job)
     num_points = job.num_points(settings.num_points, PUBLISHED_NUM_POINTS)
-    extraction = (num_points, settings.batch_size, job.torch_device())
+    extraction = (num_points, settings.batch_size, job.torch_device(), CloudForm(settings.normalise))
     encoder = load_encoder(job, job.model_path)
     train_features, test_features = (cache.get(encoder, split, *extraction) for split in (train, test))
     search = search_cost(
@@ -85,7 +85,7 @@ def _best_on_test(
     cache: FeatureCache,
     train: CloudSplit,
     test: CloudSplit,
-    extraction: tuple[int, int, str],
+    extraction: tuple[int, int, str, CloudForm],
 ) -> tuple[NDArray[np.float64] | None, dict[str, Any]]:
     """Return the outcomes of the snapshot that is best on the test split, and how it was found."""
     cost = settings.published_c or PUBLISHED_C.get(test.dataset)
@@ -108,7 +108,8 @@ def run_few_shot(job: EvaluationJob, settings: FewShotSettings, cache: FeatureCa
     train, _ = classified_splits(job)
     num_points = job.num_points(settings.num_points, FEW_SHOT_NUM_POINTS)
     encoder = load_encoder(job, job.model_path)
-    features = cache.get(encoder, train, num_points, settings.batch_size, job.torch_device())
+    form = CloudForm(settings.normalise)
+    features = cache.get(encoder, train, num_points, settings.batch_size, job.torch_device(), form)
     records, items, spread = [], {}, {}
     for num_ways in settings.ways:
         for num_shots in settings.shots:
@@ -155,9 +156,8 @@ def run_knn(job: EvaluationJob, settings: KnnSettings, cache: FeatureCache) -> P
     train, test = classified_splits(job)
     num_points = job.num_points(settings.num_points, PUBLISHED_NUM_POINTS)
     encoder = load_encoder(job, job.model_path)
-    train_features, test_features = (
-        cache.get(encoder, split, num_points, settings.batch_size, job.torch_device()) for split in (train, test)
-    )
+    extraction = (num_points, settings.batch_size, job.torch_device(), CloudForm(settings.normalise))
+    train_features, test_features = (cache.get(encoder, split, *extraction) for split in (train, test))
     correct = knn_correct(train_features, train.labels, test_features, test.labels, settings.num_neighbours)
     records, items = _embedding_quality(test_features, test, settings.purity_neighbours)
     details = {
@@ -200,7 +200,8 @@ def run_tsne(job: EvaluationJob, settings: TsneSettings, cache: FeatureCache) ->
     _, test = classified_splits(job)
     num_points = job.num_points(settings.num_points, PUBLISHED_NUM_POINTS)
     encoder = load_encoder(job, job.model_path)
-    features = cache.get(encoder, test, num_points, settings.batch_size, job.torch_device())
+    form = CloudForm(settings.normalise)
+    features = cache.get(encoder, test, num_points, settings.batch_size, job.torch_device(), form)
     maps = {
         f"tsne_perplexity_{perplexity:g}": tsne_map(features, perplexity, settings.tsne_seed, settings.max_iterations)
         for perplexity in settings.perplexities

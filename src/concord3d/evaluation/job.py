@@ -16,9 +16,9 @@ from torch import nn
 from concord3d.data.readers.s3dis_h5 import RoomBlocks
 from concord3d.data.records import CloudSplit
 from concord3d.errors import EvaluationError
-from concord3d.evaluation.features import extract_features
-from concord3d.models.factory import build_point_encoder
-from concord3d.models.weights import load_weights
+from concord3d.evaluation.features import AS_STORED, CloudForm, cloud_channels, extract_features
+from concord3d.evaluation.tower_features import TowerFeatures
+from concord3d.models.factory import load_point_encoder
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class EvaluationJob:
         run_config: Resolved configuration of the training run.
         model_path: Final weights of the encoder.
         snapshot_paths: Weights kept during training, the final ones included; empty where nothing was trained.
-        train: Training split.
+        train: Training split; None where the data set has none, for protocols that learn nothing from it.
         test: Test split.
         protocol: Name of the protocol.
         settings: Its settings.
@@ -37,12 +37,15 @@ class EvaluationJob:
         device: ``cpu``, ``cuda`` or ``auto``.
         dataset: Identifier of the data set; needed only for blocks, clouds bring it.
         data_kind: ``synthetic`` or ``real``; needed only for blocks, clouds bring it.
+        tower: Features of the tower that the test split is compared with, for the protocols that need one.
+        work_dir: Folder of this job alone for checkpoints in progress, from which protocols that train go on after a
+            kill; it is removed with the job's end. Without it they begin anew.
     """
 
     run_config: Mapping[str, Any]
     model_path: Path
     snapshot_paths: list[Path]
-    train: CloudSplit | RoomBlocks
+    train: CloudSplit | RoomBlocks | None
     test: CloudSplit | RoomBlocks
     protocol: str
     settings: Mapping[str, Any]
@@ -50,6 +53,8 @@ class EvaluationJob:
     device: str = "auto"
     dataset: str | None = None
     data_kind: str | None = None
+    tower: TowerFeatures | None = None
+    work_dir: Path | None = None
 
     def identity(self) -> dict[str, Any]:
         """Return the columns of ``metrics.csv`` that name the job."""
@@ -87,6 +92,12 @@ def classified_splits(job: EvaluationJob) -> tuple[CloudSplit, CloudSplit]:
         BadCloud: Coordinates that are not finite.
     """
     train, test = job.train, job.test
+    if train is None:
+        raise EvaluationError(
+            f"Protocol '{job.protocol}' learns from a training split, and the data set has none",
+            where=job.out,
+            next_step="leave the data set out of the protocol's datasets",
+        )
     if not isinstance(train, CloudSplit) or not isinstance(test, CloudSplit):
         raise EvaluationError(f"Protocol '{job.protocol}' needs clouds", where=job.out, found=type(train).__name__)
     if train.class_names != test.class_names:
@@ -97,27 +108,43 @@ def classified_splits(job: EvaluationJob) -> tuple[CloudSplit, CloudSplit]:
             found=test.class_names,
         )
     for split in (train, test):
-        split.validated()
-        if split.labels.min() < 0 or split.labels.max() >= len(split.class_names):
-            raise EvaluationError(
-                "A split has labels without a class",
-                where=f"{split.dataset}/{split.split}",
-                expected=f"0 to {len(split.class_names) - 1}",
-                found=(int(split.labels.min()), int(split.labels.max())),
-            )
+        _check_classes(split.validated())
     return train, test
 
 
-def load_encoder(job: EvaluationJob, path: Path) -> nn.Module:
-    """Build the encoder of a job's run and load weights into it.
+def tested_clouds(job: EvaluationJob, classified: bool = False) -> CloudSplit:
+    """Return the test clouds of a job, for protocols that learn nothing from the training split.
+
+    Args:
+        job: The job.
+        classified: Whether every shape must have a class.
 
     Raises:
-        ConfigError: The run names an unknown encoder.
-        CheckpointCorrupt: The weights cannot be read or do not fit.
+        EvaluationError: The split holds no clouds, or shapes without a class where one is needed.
+        BadCloud: Coordinates that are not finite.
     """
-    encoder = build_point_encoder(job.run_config["encoder"])
-    load_weights(encoder, path)
-    return encoder
+    test = job.test
+    if not isinstance(test, CloudSplit):
+        raise EvaluationError(f"Protocol '{job.protocol}' needs clouds", where=job.out, found=type(test).__name__)
+    test.validated()
+    if classified:
+        _check_classes(test)
+    return test
+
+
+def _check_classes(split: CloudSplit) -> None:
+    if split.labels.min() < 0 or split.labels.max() >= len(split.class_names):
+        raise EvaluationError(
+            "A split has labels without a class",
+            where=f"{split.dataset}/{split.split}",
+            expected=f"0 to {len(split.class_names) - 1}",
+            found=(int(split.labels.min()), int(split.labels.max())),
+        )
+
+
+def load_encoder(job: EvaluationJob, path: Path) -> nn.Module:
+    """Return the encoder of a job's run with weights; see :func:`concord3d.models.factory.load_point_encoder`."""
+    return load_point_encoder(job.run_config["encoder"], path)
 
 
 @dataclass
@@ -132,19 +159,30 @@ class FeatureCache:
     features: dict[str, NDArray[np.float32]] = field(default_factory=dict)
     max_bytes: int = 600_000_000
 
-    def get(self, encoder: nn.Module, split: CloudSplit, num_points: int, batch_size: int, device: str) -> Any:
-        """Return (S, d) float32 features of a split."""
-        key = f"{_digest(encoder, split)}/{num_points}/{device}"
+    def get(
+        self,
+        encoder: nn.Module,
+        split: CloudSplit,
+        num_points: int,
+        batch_size: int,
+        device: str,
+        form: CloudForm = AS_STORED,
+    ) -> NDArray[np.float32]:
+        """Return (S, d) float32 features of a split; arguments as in :func:`extract_features`."""
+        colors = split.colors if cloud_channels(encoder) == 6 else None
+        key = f"{_digest(encoder, split.points, colors)}/{num_points}/{device}/{form}"
         if key not in self.features:
-            self.features[key] = extract_features(encoder, split.points, num_points, batch_size, device)
+            self.features[key] = extract_features(encoder, split.points, num_points, batch_size, device, colors, form)
             while len(self.features) > 1 and sum(f.nbytes for f in self.features.values()) > self.max_bytes:
                 del self.features[next(iter(self.features))]
         return self.features[key]
 
 
-def _digest(encoder: nn.Module, split: CloudSplit) -> str:
-    digest = hashlib.sha256(np.ascontiguousarray(split.points).tobytes())
+def _digest(encoder: nn.Module, points: NDArray[np.float32], colors: NDArray[np.uint8] | None) -> str:
+    digest = hashlib.sha256(np.ascontiguousarray(points).tobytes())
     for name, tensor in sorted(encoder.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return f"{digest.hexdigest()}/{split.points.shape}"
+    if colors is not None:
+        digest.update(b"colors" + np.ascontiguousarray(colors).tobytes())
+    return f"{digest.hexdigest()}/{points.shape}"

@@ -10,20 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.errors import EvaluationError
-from concord3d.evaluation.features import check_features
+from concord3d.evaluation.features import TIE, unit_rows
 
 _CHUNK = 512
-# Distances closer than this count as equal: products of equal rows may differ by rounding.
-_TIE = 1e-9
 
 FloatArray = NDArray[np.float64]
-
-
-def _unit_rows(features: NDArray[np.float32]) -> FloatArray:
-    check_features(features)
-    rows = features.astype(np.float64)
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
 
 
 def _one_hot(labels: NDArray[np.int64], num_classes: int) -> FloatArray:
@@ -42,15 +33,15 @@ def neighbour_weights(distances: FloatArray, num_neighbours: int) -> FloatArray:
         k-th distance share the places that are left.
     """
     limit = np.partition(distances, num_neighbours - 1, axis=1)[:, num_neighbours - 1, None]
-    closer = distances < limit - _TIE
-    tied = ~closer & (distances <= limit + _TIE)
+    closer = distances < limit - TIE
+    tied = ~closer & (distances <= limit + TIE)
     places = num_neighbours - closer.sum(axis=1, keepdims=True)
     return closer + tied * (places / tied.sum(axis=1, keepdims=True))
 
 
 def _vote(votes: FloatArray, labels: NDArray[np.int64]) -> FloatArray:
     """Return (T,) the chance that the class with most votes is right, where equal votes are drawn by lot."""
-    leading = votes >= votes.max(axis=1, keepdims=True) - _TIE
+    leading = votes >= votes.max(axis=1, keepdims=True) - TIE
     right = np.take_along_axis(leading, np.maximum(labels, 0)[:, None], axis=1)[:, 0] & (labels >= 0)
     return right / leading.sum(axis=1)
 
@@ -85,7 +76,7 @@ def knn_correct(
         EvaluationError: Features that are not finite, or k out of range.
     """
     _check_neighbours(num_neighbours, len(train_features))
-    train, test = _unit_rows(train_features), _unit_rows(test_features)
+    train, test = unit_rows(train_features), unit_rows(test_features)
     one_hot = _one_hot(train_labels, int(max(train_labels.max(), test_labels.max())) + 1)
     parts = []
     for start in range(0, len(test), _CHUNK):
@@ -106,7 +97,7 @@ def knn_purity(features: NDArray[np.float32], labels: NDArray[np.int64], num_nei
         EvaluationError: Features that are not finite, or k out of range.
     """
     _check_neighbours(num_neighbours, len(features) - 1)
-    rows = _unit_rows(features)
+    rows = unit_rows(features)
     parts = []
     for start in range(0, len(rows), _CHUNK):
         stop = min(start + _CHUNK, len(rows))
@@ -127,7 +118,7 @@ def silhouette(features: NDArray[np.float32], labels: NDArray[np.int64]) -> Floa
     Raises:
         EvaluationError: Fewer than two classes, or features that are not finite.
     """
-    rows = _unit_rows(features)
+    rows = unit_rows(features)
     classes, index = np.unique(labels, return_inverse=True)
     if len(classes) < 2:
         raise EvaluationError("A silhouette needs at least two classes", expected=">= 2", found=len(classes))
@@ -142,7 +133,7 @@ def silhouette(features: NDArray[np.float32], labels: NDArray[np.int64]) -> Floa
     others[own_rows, index] = np.inf
     nearest_other = others.min(axis=1)
     scale = np.maximum(own, nearest_other)
-    usable = (own_size > 1) & (scale > _TIE)
+    usable = (own_size > 1) & (scale > TIE)
     return np.divide(nearest_other - own, scale, out=np.zeros(len(rows)), where=usable)
 
 

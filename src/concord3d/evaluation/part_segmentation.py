@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -15,7 +16,14 @@ from torch import Tensor, nn
 
 from concord3d.errors import EvaluationError
 from concord3d.evaluation.features import first_points
-from concord3d.evaluation.fine_tuning_loop import FineTuning, fine_tune, is_tested, seeded, smoothed_cross_entropy
+from concord3d.evaluation.fine_tuning_loop import (
+    EpochCheckpoints,
+    EpochSelection,
+    FineTuned,
+    FineTuning,
+    fine_tune,
+    smoothed_cross_entropy,
+)
 from concord3d.geometry.augment import FineTuneAugmentation, augment_fine_tune
 
 
@@ -32,23 +40,6 @@ class LabelledShapes:
     points: NDArray[np.float32]
     categories: NDArray[np.int64]
     parts: NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class PartPredictions:
-    """Predictions of a fine-tuned part segmenter.
-
-    Attributes:
-        last: (T, P) part labels after the last epoch.
-        best: (T, P) of the tested epoch with the best instance mIoU, or None if only the last was tested.
-        best_epoch: That epoch, counted from 1, or None.
-        losses: Mean training loss per epoch.
-    """
-
-    last: NDArray[np.int64]
-    best: NDArray[np.int64] | None
-    best_epoch: int | None
-    losses: list[float]
 
 
 def parts_by_category(*splits: LabelledShapes) -> dict[int, tuple[int, ...]]:
@@ -149,7 +140,8 @@ def finetune_parts(
     augment: bool = False,
     seed: int = 0,
     device: str = "cpu",
-) -> PartPredictions:
+    work_dir: Path | None = None,
+) -> FineTuned:
     """Fine-tune a part segmenter end to end and label the test shapes (spec 6.4).
 
     Args:
@@ -160,6 +152,10 @@ def finetune_parts(
         augment: Scale and shift per axis (the published protocol does not).
         seed: Seed of the order, the augmentation and the dropout.
         device: Torch device.
+        work_dir: Where checkpoints in progress lie, from which a killed call goes on; without it it begins anew.
+
+    Returns:
+        (T, P) part labels; the best epoch is the one with the best instance mIoU.
 
     Raises:
         NonFiniteLoss: The loss became NaN or infinite.
@@ -167,28 +163,22 @@ def finetune_parts(
     parts = parts_by_category(train, test)
     points, targets = torch.from_numpy(np.ascontiguousarray(train.points)), torch.from_numpy(train.parts)
     categories = torch.from_numpy(train.categories)
-    best: tuple[float, int, NDArray[np.int64]] | None = None
-    last = np.zeros((0, 0), dtype=np.int64)
-    with seeded(seed, device):
-        model.to(device)
+    model.to(device)
 
-        def loss_of(index: Tensor, generator: torch.Generator) -> Tensor:
-            batch = points[index]
-            if augment:
-                batch = augment_fine_tune(batch, FineTuneAugmentation(), generator)
-            logits = model(batch.to(device), categories[index].to(device)).flatten(0, 1)
-            return smoothed_cross_entropy(logits, targets[index].flatten().to(device), settings.label_smoothing)
+    def loss_of(index: Tensor, generator: torch.Generator) -> Tensor:
+        batch = points[index]
+        if augment:
+            batch = augment_fine_tune(batch, FineTuneAugmentation(), generator)
+        logits = model(batch.to(device), categories[index].to(device)).flatten(0, 1)
+        return smoothed_cross_entropy(logits, targets[index].flatten().to(device), settings.label_smoothing)
 
-        def after_epoch(finished: int) -> None:
-            nonlocal best, last
-            if not is_tested(settings, finished):
-                return
-            last = _predict(model, test, settings.batch_size, device)
-            miou = float(shape_ious(last, test.parts, test.categories, parts).mean())
-            if best is None or miou > best[0]:
-                best = (miou, finished, last)
-
-        losses = fine_tune(model, len(points), loss_of, settings, seed, after_epoch)
-    if best is None or settings.evaluate_every == 0:
-        return PartPredictions(last, None, None, losses)
-    return PartPredictions(last, best[2], best[1], losses)
+    selection = EpochSelection(
+        settings,
+        lambda: _predict(model, test, settings.batch_size, device),
+        lambda predicted: float(shape_ious(predicted, test.parts, test.categories, parts).mean()),
+    )
+    checkpoints = None
+    if work_dir is not None:
+        data = (*vars(train).values(), *vars(test).values())
+        checkpoints = EpochCheckpoints(work_dir, model, settings, seed, data, augment=augment, device=device)
+    return selection.outcome(fine_tune(model, len(points), loss_of, settings, seed, selection, checkpoints))

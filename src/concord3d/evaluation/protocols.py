@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from concord3d.config.validation import StrictModel, validate
 from concord3d.errors import ConfigError, nearest
-from concord3d.evaluation import frozen_protocols, settings, trained_protocols
+from concord3d.evaluation import frozen_protocols, retrieval_protocol, settings, tower_protocols, trained_protocols
 from concord3d.evaluation.job import EvaluationJob, FeatureCache
 from concord3d.evaluation.results import ProtocolResult, write_result
+from concord3d.evaluation.tower_features import TowerFeatures
 
-__all__ = ["PROTOCOLS", "EvaluationJob", "FeatureCache", "evaluate", "evaluate_all", "parse_settings"]
+__all__ = ["PROTOCOLS", "EvaluationJob", "FeatureCache", "TowerFeatures", "evaluate", "evaluate_all", "parse_settings"]
 
 Runner = Callable[[EvaluationJob, Any, FeatureCache], ProtocolResult]
 PROTOCOLS: dict[str, tuple[type[StrictModel], Runner]] = {
@@ -23,6 +25,12 @@ PROTOCOLS: dict[str, tuple[type[StrictModel], Runner]] = {
     "finetune": (settings.FinetuneSettings, trained_protocols.run_finetune),
     "part_segmentation": (settings.PartSegmentationSettings, trained_protocols.run_part_segmentation),
     "semantic_segmentation": (settings.SemanticSegmentationSettings, trained_protocols.run_semantic_segmentation),
+    "zero_shot": (settings.ZeroShotSettings, tower_protocols.run_zero_shot),
+    "retrieval": (settings.RetrievalSettings, retrieval_protocol.run_retrieval),
+    "linear_probe": (settings.LinearProbeSettings, tower_protocols.run_linear_probe),
+    "few_shot_probe": (settings.FewShotProbeSettings, tower_protocols.run_few_shot_probe),
+    "alignment": (settings.AlignmentSettings, tower_protocols.run_alignment),
+    "consistency": (settings.ConsistencySettings, tower_protocols.run_consistency),
 }
 
 
@@ -56,6 +64,8 @@ def evaluate(job: EvaluationJob, cache: FeatureCache | None = None) -> None:
     identity = job.identity()
     result = PROTOCOLS[job.protocol][1](job, parsed, cache or FeatureCache())
     write_result(result, identity, job.out)
+    if job.work_dir is not None:
+        shutil.rmtree(job.work_dir, ignore_errors=True)
 
 
 def evaluate_all(jobs: Iterable[EvaluationJob]) -> None:

@@ -119,7 +119,11 @@ def seed_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
 
 
 def bootstrap_means(
-    outcomes: ArrayLike, num_resamples: int = NUM_RESAMPLES, seed: int = 0, resample_items: bool = True
+    outcomes: ArrayLike,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+    resample_items: bool = True,
+    item_stream: int = 0,
 ) -> FloatArray:
     """Draw the joint hierarchical bootstrap of the mean outcome of several arms.
 
@@ -134,6 +138,7 @@ def bootstrap_means(
         num_resamples: B.
         seed: Seed of the resampling.
         resample_items: False keeps the items fixed (only seeds vary).
+        item_stream: Calls with other numbers draw their items independently, as two data sets must be.
 
     Returns:
         (B, A) float64 means.
@@ -143,7 +148,8 @@ def bootstrap_means(
     """
     array = _finite(outcomes, "bootstrap", 3)
     num_arms, num_seeds, num_items = array.shape
-    seed_rng, item_rng = (np.random.default_rng(child) for child in np.random.SeedSequence(seed).spawn(2))
+    children = np.random.SeedSequence(seed).spawn(2 + item_stream)
+    seed_rng, item_rng = np.random.default_rng(children[0]), np.random.default_rng(children[1 + item_stream])
     chosen = seed_rng.integers(num_seeds, size=(num_resamples, num_seeds))
     widening = np.sqrt(num_seeds / (num_seeds - 1)) if num_seeds > 1 else 1.0
     # Items with the same outcomes everywhere are interchangeable: right-or-wrong outcomes have few such patterns, and
@@ -232,45 +238,6 @@ def paired_difference(
     return statistic_interval(
         lambda means: means[:, 0] - means[:, 1], np.stack([left, right]), confidence, num_resamples, seed
     )
-
-
-def difference_of_differences(
-    first: tuple[ArrayLike, ArrayLike],
-    second: tuple[ArrayLike, ArrayLike],
-    confidence: float = 0.95,
-    num_resamples: int = NUM_RESAMPLES,
-    seed: int = 0,
-) -> Interval:
-    """Return (lhs - rhs) on one data set minus (lhs - rhs) on another (spec 8, C8).
-
-    Args:
-        first: (lhs, rhs), each (S1,) or (R, S1).
-        second: (lhs, rhs), each (S2,) or (R, S2), of the same training seeds.
-        confidence: Level in (0, 1).
-        num_resamples: B.
-        seed: Seed of the resampling.
-    """
-    sides = []
-    for lhs, rhs in (first, second):
-        left, right = (np.atleast_2d(np.asarray(side, dtype=np.float64)) for side in (lhs, rhs))
-        if left.shape != right.shape:
-            raise EvaluationError(
-                "A difference needs the same items on both sides", expected=left.shape, found=right.shape
-            )
-        sides.append(np.stack([left, right]))
-    if sides[0].shape[1] != sides[1].shape[1]:
-        raise EvaluationError(
-            "Two differences need the same seeds", expected=sides[0].shape[1], found=sides[1].shape[1]
-        )
-    # Independent items per data set, the same resampled seeds: the seed stream depends on `seed` alone.
-    draws = [bootstrap_means(side, num_resamples, seed) for side in sides]
-    samples = (draws[0][:, 0] - draws[0][:, 1]) - (draws[1][:, 0] - draws[1][:, 1])
-    grand = [side.mean(axis=(1, 2)) for side in sides]
-    value = float((grand[0][0] - grand[0][1]) - (grand[1][0] - grand[1][1]))
-    low, high = _percentiles(samples, confidence)
-    num_seeds = sides[0].shape[1]
-    basis = "items and seeds" if num_seeds > 1 else "items"
-    return Interval(value, low, high, sum(side.shape[2] for side in sides), num_seeds, basis)
 
 
 def _rank_correlation(x: FloatArray, rows: FloatArray) -> FloatArray:

@@ -85,6 +85,7 @@ def run_finetune(job: EvaluationJob, settings: FinetuneSettings, cache: FeatureC
         settings.augment,
         int(job.run_config["seed"]),
         job.torch_device(),
+        job.work_dir,
     )
     records: list[Record] = []
     items: dict[str, NDArray[np.float64]] = {}
@@ -135,9 +136,8 @@ def run_part_segmentation(
         encoder = DGCNNPartSeg(settings.k, int(job.run_config["encoder"].get("emb_dims", 1024)))
         load_weights(encoder, job.model_path)
         model = PartSegmenter(encoder, len(train_split.class_names), num_parts)
-    outcome = finetune_parts(
-        model, train, test, settings.training, settings.augment, int(job.run_config["seed"]), job.torch_device()
-    )
+    seed, device = int(job.run_config["seed"]), job.torch_device()
+    outcome = finetune_parts(model, train, test, settings.training, settings.augment, seed, device, job.work_dir)
     records: list[Record] = []
     items: dict[str, NDArray[np.float64]] = {}
     for selection, predicted in (("last", outcome.last), ("best_test", outcome.best)):
@@ -162,12 +162,14 @@ def run_part_segmentation(
     return ProtocolResult(tuple(records), items, test_split.names, details, arrays)
 
 
-def blocks_of(split: CloudSplit | RoomBlocks, where: str) -> LabelledBlocks:
+def blocks_of(split: CloudSplit | RoomBlocks | None, where: str) -> LabelledBlocks:
     """Return blocks from a reader's blocks (nine channels) or from a split of clouds (xyz alone).
 
     Raises:
-        EvaluationError: Clouds without semantic labels, or names that do not begin with their area.
+        EvaluationError: No split, clouds without semantic labels, or names that do not begin with their area.
     """
+    if split is None:
+        raise EvaluationError("The data set has no such split", where=where, expected="blocks or clouds", found=None)
     if isinstance(split, RoomBlocks):
         names = tuple(f"{room}/{index:05d}" for index, room in enumerate(split.rooms))
         return LabelledBlocks(split.features, split.labels, split.areas, split.rooms, names)
@@ -202,7 +204,7 @@ def run_semantic_segmentation(
     if settings.test_areas is None:
         with seeded(seed, "cpu"):
             model = _segmenter(job, settings, num_channels)
-        predicted, history = train_and_predict(model, train, test, settings.training, seed, device)
+        predicted, history = train_and_predict(model, train, test, settings.training, seed, device, job.work_dir)
         tested, losses = test, {"split": history}
     else:
         tested, predicted, folds = cross_validate(
@@ -212,6 +214,7 @@ def run_semantic_segmentation(
             settings.training,
             seed,
             device,
+            job.work_dir,
         )
         losses = {f"area_{area}": history for area, history in folds.items()}
     inter, union = block_counts(predicted, tested.labels, settings.num_classes)

@@ -3,7 +3,7 @@
 Every random number is drawn from the generator on the generator's device (the CPU) and then moved, so that a CPU and
 a GPU run see the same augmentations.
 
-Shape legend: B clouds, P stored points, N points.
+Shape legend: B clouds, P stored points, N points, C channels: x, y, z, and r, g, b where there are six.
 """
 
 from __future__ import annotations
@@ -53,6 +53,27 @@ class FineTuneAugmentation:
 
     scale: Range = (2.0 / 3.0, 1.5)
     shift: float = 0.2
+
+
+@dataclass(frozen=True)
+class ColouredAugmentation:
+    """Ranges of the transform of clouds with colour (MM-Mixing spec 1.3, step 4); the defaults are those of the spec.
+
+    Attributes:
+        max_dropout: Upper end of the dropout ratio, which is uniform in [0, max_dropout).
+        scale: Isotropic scale factor, uniform.
+        shift: Per axis, uniform in +- this, in units of the cloud.
+        rotation_sigma: Standard deviation in radians of a small rotation about each axis.
+        rotation_clip: Largest absolute angle of the small rotation, radians.
+        spin: Angle about the y axis (up) in radians, uniform in [0, spin).
+    """
+
+    max_dropout: float = 0.875
+    scale: Range = (0.8, 1.25)
+    shift: float = 0.1
+    rotation_sigma: float = 0.06
+    rotation_clip: float = 0.18
+    spin: float = 2 * math.pi
 
 
 def normalise_unit_sphere(points: Tensor) -> Tensor:
@@ -150,6 +171,15 @@ def sample_points(points: Tensor, num_points: int, generator: torch.Generator) -
         BadCloud: The clouds have fewer points.
     """
     num_clouds, stored, _ = points.shape
+    _require_points(stored, num_points)
+    if stored == num_points:
+        return points
+    draw = torch.rand((num_clouds, stored), generator=generator, device=generator.device)
+    index = draw.topk(num_points, dim=1, sorted=False).indices.to(points.device, non_blocking=True)
+    return points.gather(1, index[:, :, None].expand(-1, -1, 3))
+
+
+def _require_points(stored: int, num_points: int) -> None:
     if stored < num_points:
         raise BadCloud(
             "Clouds have fewer points than asked",
@@ -157,8 +187,92 @@ def sample_points(points: Tensor, num_points: int, generator: torch.Generator) -
             found=f"{stored} points",
             next_step="lower data.num_points or prepare the data set with more points",
         )
-    if stored == num_points:
-        return points
-    draw = torch.rand((num_clouds, stored), generator=generator, device=generator.device)
-    index = draw.topk(num_points, dim=1, sorted=False).indices.to(points.device, non_blocking=True)
-    return points.gather(1, index[:, :, None].expand(-1, -1, 3))
+
+
+def coloured_clouds(
+    points: Tensor,
+    colors: Tensor | None,
+    num_points: int,
+    in_channels: int,
+    grey_value: float,
+    generator: torch.Generator | None,
+) -> Tensor:
+    """Choose points, put them into the unit sphere and add colours: the input of encoders aligned with a tower.
+
+    Args:
+        points: (B, P, 3) float32 on any device, y up.
+        colors: (B, P, 3) uint8, or None for clouds without colour, which are grey.
+        num_points: N, at most P.
+        in_channels: C, 3 for coordinates alone, 6 for coordinates and colours.
+        grey_value: r, g and b of clouds without colour, in [0, 1].
+        generator: Source of a random order of the points, of which the first N are taken, also where N equals P (an
+            encoder may start from point 0); None takes the first N points as stored.
+
+    Returns:
+        (B, N, C) float32, colours in [0, 1].
+
+    Raises:
+        BadCloud: The clouds have fewer points.
+
+    Source: MM-Mixing spec 1.3, steps 1, 3 and 5. The clouds stay y up (step 2 turns them for encoders that take z up).
+    """
+    num_clouds, stored, _ = points.shape
+    _require_points(stored, num_points)
+    if generator is None:
+        chosen, chosen_colors = points[:, :num_points], None if colors is None else colors[:, :num_points]
+    else:
+        draw = torch.rand((num_clouds, stored), generator=generator, device=generator.device)
+        index = draw.argsort(dim=1)[:, :num_points, None].expand(-1, -1, 3).to(points.device, non_blocking=True)
+        chosen, chosen_colors = points.gather(1, index), None if colors is None else colors.gather(1, index)
+    coordinates = normalise_unit_sphere(chosen)
+    if in_channels == 3:
+        return coordinates
+    grey = torch.full_like(coordinates, grey_value)
+    return torch.cat([coordinates, grey if chosen_colors is None else chosen_colors.float() / 255], dim=2)
+
+
+def augment_coloured(clouds: Tensor, settings: ColouredAugmentation, generator: torch.Generator) -> Tensor:
+    """Drop points, scale, shift and turn, one independent draw per cloud (MM-Mixing spec 1.3, step 4, in its order).
+
+    Args:
+        clouds: (B, N, C) float32 on any device; a dropped point takes place and colour of point 0.
+        settings: Ranges.
+        generator: Source of all randomness.
+
+    Returns:
+        (B, N, C) float32 on the device of ``clouds``; the number of points does not change.
+    """
+    num_clouds, num_points, _ = clouds.shape
+    device = clouds.device
+    ratio = _uniform((num_clouds, 1), 0.0, settings.max_dropout, generator, device)
+    dropped = _uniform((num_clouds, num_points), 0.0, 1.0, generator, device) < ratio
+    clouds = torch.where(dropped[:, :, None], clouds[:, :1], clouds)
+    points = clouds[..., :3] * _uniform((num_clouds, 1, 1), *settings.scale, generator, device)
+    points = points + _uniform((num_clouds, 1, 3), -settings.shift, settings.shift, generator, device)
+    tilt = torch.randn((num_clouds, 3), generator=generator, device=generator.device) * settings.rotation_sigma
+    tilt = tilt.clamp(-settings.rotation_clip, settings.rotation_clip).to(device, non_blocking=True)
+    for axis in range(3):
+        # Turning the axes round in a circle makes the wanted one the y axis.
+        turns = 1 - axis
+        points = rotate_y(points.roll(turns, 2), tilt[:, axis]).roll(-turns, 2)
+    points = rotate_y(points, _uniform((num_clouds,), 0.0, settings.spin, generator, device))
+    return torch.cat([points, clouds[..., 3:]], dim=2)
+
+
+def paint_grey(clouds: Tensor, grey: Tensor, value: float) -> Tensor:
+    """Give some clouds one constant colour.
+
+    Args:
+        clouds: (B, N, C); clouds of three channels are returned as they are.
+        grey: (B,) bool, which clouds.
+        value: r, g and b, in [0, 1].
+
+    Returns:
+        (B, N, C).
+
+    Source: MM-Mixing spec 1.3, step 5.
+    """
+    if clouds.shape[2] == 3:
+        return clouds
+    colors = clouds[..., 3:].masked_fill(grey[:, None, None], value)
+    return torch.cat([clouds[..., :3], colors], dim=2)

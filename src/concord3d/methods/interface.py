@@ -1,6 +1,6 @@
 """What the training loop asks of a method, and what a method may ask of the training loop.
 
-Shape legend: B objects, P stored points, m views, H height, W width, C channels.
+Shape legend: B objects, P stored points, m views, H height, W width, C channels, D width of tower features.
 """
 
 from __future__ import annotations
@@ -17,6 +17,20 @@ from concord3d.errors import ConfigError, nearest
 from concord3d.losses.nt_xent import Gather, no_gather
 
 
+class Targets(NamedTuple):
+    """Features of frozen towers for the objects of a batch.
+
+    Attributes:
+        image: (B, D) float32, of one picture of each object, not normalised.
+        text: (B, D) float32, of one text of each object, not normalised; zeros where there is none.
+        has_text: (B,) bool; an object without text takes part in no term on texts.
+    """
+
+    image: Tensor
+    text: Tensor
+    has_text: Tensor
+
+
 class Batch(NamedTuple):
     """One batch as stored, before any augmentation.
 
@@ -25,12 +39,16 @@ class Batch(NamedTuple):
         views: (B, m, H, W, C) uint8 with m = ``Method.num_views``, or None where the method uses no images.
         labels: (B,) int64, or None where the method uses no labels.
         generator: CPU generator for every random number of this step.
+        colors: (B, P, 3) uint8 RGB per point, or None where the method uses none or the data have none.
+        targets: Features of frozen towers, or None where the method uses none.
     """
 
     points: Tensor
     views: Tensor | None
     labels: Tensor | None
     generator: torch.Generator
+    colors: Tensor | None = None
+    targets: Targets | None = None
 
 
 class LossTerms(NamedTuple):
@@ -53,11 +71,15 @@ class DataFacts:
         num_points: Points per cloud that the encoder shall see.
         num_views: Stored views per object, 0 without images.
         num_classes: Number of classes, 0 without labels.
+        target_dim: Width of the frozen towers' features, 0 without towers.
+        teacher: Encoder of an earlier run, frozen and in evaluation mode, or None; it is no part of the checkpoint.
     """
 
     num_points: int
     num_views: int = 0
     num_classes: int = 0
+    target_dim: int = 0
+    teacher: nn.Module | None = None
 
 
 class Method(nn.Module):
@@ -69,12 +91,14 @@ class Method(nn.Module):
         point_encoder: The encoder that is saved and evaluated.
         num_views: Views per object that each batch must hold, 0 for none.
         uses_labels: Whether each batch must hold labels.
+        uses_targets: Whether each batch must hold features of frozen towers.
         gather: Collects embeddings over processes; set by the training loop.
     """
 
     point_encoder: nn.Module
     num_views: int = 0
     uses_labels: bool = False
+    uses_targets: bool = False
 
     def __init__(self) -> None:
         super().__init__()

@@ -81,7 +81,7 @@ def run_provenance(
     inputs: Mapping[str, Path],
     machine: Mapping[str, Any],
     command: str,
-    repository: Path,
+    sources: tuple[str, bool | str],
 ) -> dict[str, Any]:
     """Return the record of one training run (DESIGN section 6).
 
@@ -90,9 +90,9 @@ def run_provenance(
         inputs: Files or folders read, by name.
         machine: The run's ``run.json``: device, wall seconds, memory peaks, throughput, resumptions.
         command: The one command that makes the run again.
-        repository: Working tree of the sources.
+        sources: What :func:`git_state` said when the run began; the working tree may have moved on since.
     """
-    commit, dirty = git_state(repository)
+    commit, dirty = sources
     pretrain = run_config.get("pretrain") or {}
     return {
         "run": f"{run_config['experiment']}__s{run_config['seed']}",
@@ -120,7 +120,7 @@ def write_provenance(
     inputs: Mapping[str, Path],
     run_record: Path,
     command: str,
-    repository: Path,
+    sources: tuple[str, bool | str],
 ) -> None:
     """Write the record of one training run beside its outputs.
 
@@ -130,9 +130,9 @@ def write_provenance(
         inputs: Files or folders read, by name.
         run_record: The run's ``run.json``.
         command: The one command that makes the run again.
-        repository: Working tree of the sources.
+        sources: What :func:`git_state` said when the run began.
 
     Raises:
         UnreadableFile: ``run_record`` is absent or damaged.
     """
-    write_json(path, run_provenance(run_config, inputs, read_json(run_record), command, repository))
+    write_json(path, run_provenance(run_config, inputs, read_json(run_record), command, sources))

@@ -63,7 +63,13 @@ def face_colors(mesh: Mesh) -> NDArray[np.uint8]:
     return np.broadcast_to(np.array(DEFAULT_FACE_COLOR, np.uint8), (len(mesh.faces), 3))
 
 
-def shade_hits(mesh: Mesh, cameras: Cameras, face: NDArray[np.integer], depth: NDArray[np.floating]) -> Views:
+def shade_hits(
+    mesh: Mesh,
+    cameras: Cameras,
+    face: NDArray[np.integer],
+    depth: NDArray[np.floating],
+    toward_camera: NDArray[np.float32] | None = None,
+) -> Views:
     """Turn the face seen and the depth of every pixel into pictures: Lambert under a head light, plus ambient.
 
     ``color = face colour * (AMBIENT + (1 - AMBIENT) |n . v|)`` with v the direction from the pixel to the camera.
@@ -73,18 +79,25 @@ def shade_hits(mesh: Mesh, cameras: Cameras, face: NDArray[np.integer], depth: N
         cameras: V cameras.
         face: (V, H, W) integer index of the face seen, -1 where there is none.
         depth: (V, H, W) z in the camera frame; ignored where there is no face.
+        toward_camera: What :func:`directions_to_camera` gives for ``cameras``, from a caller that keeps it.
     """
     mask = face >= 0
     hit = np.flatnonzero(mask)
-    seen = face.reshape(-1)[hit].astype(np.int64)
-    normal_seen = face_normals(mesh).take(seen, axis=0)
-    cosine = np.einsum("ni,ni->n", normal_seen, _directions_to_camera(cameras, hit))
+    seen = face.reshape(-1).take(hit)
+    toward = directions_to_camera(cameras) if toward_camera is None else toward_camera
+    # One coordinate, or one colour, at a time: rows of three are several times slower.
+    normal = [axis.take(seen) for axis in np.ascontiguousarray(face_normals(mesh).T)]
+    cosine = normal[0] * toward[0].take(hit)
+    for axis in (1, 2):
+        cosine += normal[axis] * toward[axis].take(hit)
     light = np.minimum(np.float32(AMBIENT) + np.float32(1 - AMBIENT) * np.abs(cosine), np.float32(1))
+    to_viewer = np.where(cosine < 0, np.float32(-1), np.float32(1))
     color_image = np.full((face.size, 3), BACKGROUND, np.uint8)
-    shaded = face_colors(mesh).astype(np.float32).take(seen, axis=0) * light[:, None]
-    color_image[hit] = np.rint(shaded, out=shaded).astype(np.uint8)
     normal_image = np.zeros((face.size, 3), np.float32)
-    normal_image[hit] = normal_seen * np.where(cosine < 0, np.float32(-1), np.float32(1))[:, None]
+    for axis, channel in enumerate(face_colors(mesh).T.astype(np.float32, order="C")):
+        shaded = channel.take(seen) * light
+        color_image[hit, axis] = np.rint(shaded, out=shaded)
+        normal_image[hit, axis] = normal[axis] * to_viewer
     return Views(
         color_image.reshape(*face.shape, 3),
         np.where(mask, depth, np.float32(0)).astype(np.float32, copy=False),
@@ -100,14 +113,9 @@ def pixel_directions(cameras: Cameras) -> NDArray[np.float32]:
     return np.stack([*np.meshgrid(x, y), np.ones((cameras.height, cameras.width))], axis=-1).astype(np.float32)
 
 
-def _directions_to_camera(cameras: Cameras, hit: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Return (n, 3) unit world directions from the pixels ``hit``, ascending in the flat (V, H, W) order."""
-    pixels = cameras.height * cameras.width
+def directions_to_camera(cameras: Cameras) -> NDArray[np.float32]:
+    """Return (3, V * H * W) float32 unit world directions from the pixel centres to their camera."""
     toward = -pixel_directions(cameras).reshape(-1, 3)
     toward /= np.linalg.norm(toward, axis=1, keepdims=True)
-    bounds = np.searchsorted(hit, np.arange(len(cameras) + 1) * pixels)
-    turned = np.empty((len(hit), 3), np.float32)
-    for view, rotation in enumerate(cameras.rotation.astype(np.float32)):
-        part = slice(bounds[view], bounds[view + 1])
-        np.matmul(toward.take(hit[part] - view * pixels, axis=0), rotation, out=turned[part])
-    return turned
+    turned = np.concatenate([toward @ rotation for rotation in cameras.rotation.astype(np.float32)])
+    return np.ascontiguousarray(turned.T)

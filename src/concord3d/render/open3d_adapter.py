@@ -5,6 +5,7 @@ Shape legend: V views, H and W image height and width, F faces.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from types import ModuleType
 
 import numpy as np
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from concord3d.errors import DependencyMissing, SystemLibraryMissing
 from concord3d.geometry.cameras import Cameras
 from concord3d.geometry.mesh import Mesh
-from concord3d.render.interface import Views, pixel_directions, shade_hits
+from concord3d.render.interface import Views, directions_to_camera, pixel_directions, shade_hits
 
 SYSTEM_PACKAGES = {"libusb": "libusb-1.0-0", "libGL": "libgl1", "libgomp": "libgomp1", "libX11": "libx11-6"}
 
@@ -30,7 +31,7 @@ class Open3DRenderer:
     def __init__(self, num_threads: int = 0) -> None:
         self._open3d = import_open3d()
         self._num_threads = num_threads
-        self._rays: tuple[Cameras, NDArray[np.float32]] | None = None
+        self._lines: _Lines | None = None
 
     def render(self, mesh: Mesh, cameras: Cameras) -> Views:
         """Draw ``mesh`` from every camera.
@@ -50,7 +51,8 @@ class Open3DRenderer:
             core.Tensor(np.ascontiguousarray(mesh.faces, dtype=np.uint32)),
         )
         windows = _windows(mesh, cameras)
-        rays = self._rays_of(cameras)
+        lines = self._lines_of(cameras)
+        rays = lines.rays
         packed = np.concatenate([rays[view, rows, columns].reshape(-1, 6) for view, rows, columns in windows])
         hits = scene.cast_rays(core.Tensor.from_numpy(packed), nthreads=self._num_threads)
         # Rays have z = 1 in the camera frame, so the ray parameter is the depth.
@@ -66,13 +68,28 @@ class Open3DRenderer:
             face[view, rows, columns] = seen_face[start:stop].reshape(shape)
             depth[view, rows, columns] = seen_depth[start:stop].reshape(shape)
             start = stop
-        return shade_hits(mesh, cameras, face, depth)
+        return shade_hits(mesh, cameras, face, depth, lines.toward_camera)
 
-    def _rays_of(self, cameras: Cameras) -> NDArray[np.float32]:
-        """(V, H, W, 6) origins and directions; those of the last cameras are kept, they serve a whole data set."""
-        if self._rays is None or self._rays[0] is not cameras:
-            self._rays = (cameras, pixel_rays(cameras))
-        return self._rays[1]
+    def _lines_of(self, cameras: Cameras) -> _Lines:
+        """Lines of sight; those of the last cameras are kept, they serve a whole data set."""
+        if self._lines is None or self._lines.cameras is not cameras:
+            self._lines = _Lines(cameras, pixel_rays(cameras), directions_to_camera(cameras))
+        return self._lines
+
+
+@dataclass(frozen=True)
+class _Lines:
+    """Lines of sight through the pixel centres of ``cameras``.
+
+    Attributes:
+        cameras: V cameras.
+        rays: (V, H, W, 6) float32 origins and directions.
+        toward_camera: (3, V * H * W) float32 unit directions back to the camera.
+    """
+
+    cameras: Cameras
+    rays: NDArray[np.float32]
+    toward_camera: NDArray[np.float32]
 
 
 def _windows(mesh: Mesh, cameras: Cameras) -> list[tuple[int, slice, slice]]:

@@ -25,13 +25,12 @@ from numpy.typing import NDArray
 from concord3d.errors import BadCloud, ConfigError, RenderError, UnreadableFile
 from concord3d.files import atomic_path, canonical_json, content_hash, read_json, sha256_file, write_json
 from concord3d.geometry.mesh import Mesh
-from concord3d.render.interface import Renderer, Views
+from concord3d.render.interface import Renderer
+from concord3d.render.pictures import depth_to_grey, finished_pictures
 from concord3d.render.view_spec import POINTCLIP_V2, RING_SIZES, ViewSpec
 
 SHARD_OBJECTS = 512
 _FORMAT = 1
-_CAMERA_DISTANCE = 2.6  # of orbit_cameras
-_DEPTH_GREY_RANGE = 200
 _BLOCK = 32
 
 _log = logging.getLogger(__name__)
@@ -205,12 +204,15 @@ def render_mesh_views(
             for offset, item in enumerate(batch)
         ]
 
-        def draw(rows: slice, ready: list[Mesh] = ready) -> NDArray[np.uint8]:
+        hashes = [_mesh_hash(mesh) for mesh in ready]
+
+        def draw(rows: slice, ready: list[Mesh] = ready, hashes: list[str] = hashes) -> NDArray[np.uint8]:
             nonlocal chosen
             chosen = chosen or make_renderer(spec.renderer)
-            return np.stack([_picture(chosen.render(mesh, cameras), spec) for mesh in ready[rows]])
+            drawn = zip(ready[rows], hashes[rows], strict=True)
+            return np.stack([finished_pictures(chosen.render(mesh, cameras), spec, key) for mesh, key in drawn])
 
-        builder.add([_mesh_hash(mesh) for mesh in ready], draw)
+        builder.add(hashes, draw)
     return builder.finish(index_path)
 
 
@@ -373,16 +375,6 @@ def _array_hash(*arrays: NDArray[Any] | None) -> str:
 
 def _mesh_hash(mesh: Mesh) -> str:
     return _array_hash(mesh.vertices, mesh.faces, mesh.face_colors)
-
-
-def _picture(views: Views, spec: ViewSpec) -> NDArray[np.uint8]:
-    return views.color if spec.content == "color" else depth_to_grey(views.depth)
-
-
-def depth_to_grey(depth: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Map (…, H, W) depths of an object in the unit sphere to (…, H, W, 1) grey: near 0, far 200, background 255."""
-    fraction = np.clip((depth - (_CAMERA_DISTANCE - 1)) / 2, 0, 1)
-    return np.where(depth > 0, np.rint(_DEPTH_GREY_RANGE * fraction), 255).astype(np.uint8)[..., None]
 
 
 def _draw_clouds(clouds: NDArray[np.float32], spec: ViewSpec, rows: slice) -> NDArray[np.uint8]:

@@ -11,12 +11,15 @@ from concord3d.geometry.cameras import Cameras, orbit_cameras
 
 # Raise a renderer's number whenever its pictures change: stored views of the old number are then made anew.
 RENDERER_VERSIONS = {"open3d": 1, "pytorch3d": 1, "points": 1, "images": 1}
+PHOTO_VERSION = 1
 RING_SIZES = {"ring24": 24, "ring12": 12}
+# Names for the rings with the content "photo".
+PHOTO_SETS = {"photo24": "ring24", "photo12": "ring12"}
 POINTCLIP_V2 = "pointclip_v2_10"
 R2N2 = "r2n2_24"
 VIEW_SETS = (*RING_SIZES, POINTCLIP_V2, R2N2)
 IMAGES_PER_R2N2_MODEL = 24
-CONTENTS = {"color": 3, "depth": 1}
+CONTENTS = {"color": 3, "depth": 1, "photo": 3}
 
 
 @dataclass(frozen=True)
@@ -26,9 +29,10 @@ class ViewSpec:
     Attributes:
         view_set: ``ring24``, ``ring12``, ``pointclip_v2_10`` or ``r2n2_24``, the images that came with ShapeNet.
         image_size: H = W in pixels.
-        content: ``color`` (3 channels) or ``depth`` (1 channel, near dark, background white).
+        content: ``color`` (3 channels), ``photo`` (the same with light and background of a photograph, see
+            :mod:`concord3d.render.photo`) or ``depth`` (1 channel, near dark, background white).
         renderer: ``open3d``, ``pytorch3d`` (meshes), ``points`` (clouds) or ``images`` (nothing is drawn).
-        seed: Seed of the elevations of ``ring24``.
+        seed: Seed of the elevations of ``ring24`` and, with each object's own hash, of photographs.
     """
 
     view_set: str
@@ -56,6 +60,10 @@ class ViewSpec:
                 f"{POINTCLIP_V2} draws bare points", where="renderer", expected="points", found=self.renderer
             )
 
+        if self.content == "photo" and self.renderer not in ("open3d", "pytorch3d"):
+            raise ConfigError(
+                "Photographs are made of drawn meshes", where="content", expected="color", found=self.content
+            )
         if (self.view_set == R2N2) != (self.renderer == "images"):
             raise ConfigError(f"{R2N2} are stored images", where="renderer", expected="images", found=self.renderer)
 
@@ -66,12 +74,13 @@ class ViewSpec:
 
     @property
     def channels(self) -> int:
-        """Channels per picture: 3 for colour, 1 for depth."""
+        """Channels per picture: 3 for colour and photographs, 1 for depth."""
         return CONTENTS[self.content]
 
     def identity(self) -> dict[str, str | int]:
         """Return everything that decides the pictures, with the version of the renderer."""
-        return {**asdict(self), "renderer_version": RENDERER_VERSIONS[self.renderer]}
+        photo = {"photo_version": PHOTO_VERSION} if self.content == "photo" else {}
+        return {**asdict(self), "renderer_version": RENDERER_VERSIONS[self.renderer], **photo}
 
     def cameras(self) -> Cameras:
         """Return the cameras of a ring.
@@ -106,11 +115,17 @@ def image_view_spec(image_size: int = 224) -> ViewSpec:
 
 
 def view_spec(view_set: str, image_size: int) -> ViewSpec:
-    """Return the usual specification of a named set of views.
+    """Return the usual specification of a named set of views; ``photo12`` is ``ring12`` as photographs.
 
     Raises:
         ConfigError: There is no such set.
     """
+    if view_set in PHOTO_SETS:
+        return ViewSpec(PHOTO_SETS[view_set], image_size, "photo", "open3d")
+    if view_set not in VIEW_SETS:
+        valid = (*VIEW_SETS, *PHOTO_SETS)
+        hint = nearest(view_set, valid)
+        raise ConfigError(f"Unknown view_set{hint}", where="view_set", expected=", ".join(valid), found=view_set)
     if view_set == POINTCLIP_V2:
         return cloud_view_spec(view_set, image_size)
     return image_view_spec(image_size) if view_set == R2N2 else mesh_view_spec(view_set, image_size)

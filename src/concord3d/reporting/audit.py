@@ -17,8 +17,8 @@ from pathlib import Path
 
 from concord3d.files import write_text
 from concord3d.reporting.metrics import csv_text
-from concord3d.reporting.published import PublishedCell
-from concord3d.reporting.spec import AuditSpec, Selector
+from concord3d.reporting.published import PublishedCell, chosen_cells
+from concord3d.reporting.spec import AuditSpec
 
 COLUMNS = (
     "severity",
@@ -172,25 +172,36 @@ def _exceeded_bounds(cells: Iterable[PublishedCell], spec: AuditSpec) -> Iterato
                 yield Finding("impossible", "bound", row[lower], reason)
 
 
-def _chosen(cells: Iterable[PublishedCell], selector: Selector) -> list[PublishedCell]:
-    wanted = selector.model_dump(exclude_none=True)
-    return [cell for cell in cells if all(getattr(cell, key) == value for key, value in wanted.items())]
+def _differ(left: PublishedCell, right: PublishedCell, minus: PublishedCell | None = None) -> bool:
+    """Say whether two printed values, or one and a difference of two, differ at the coarsest of their precisions."""
+    used = [cell for cell in (left, right, minus) if cell is not None]
+    step = Decimal(1).scaleb(-min(cell.num_decimals for cell in used))
+    other = Decimal(right.text) - (Decimal(minus.text) if minus else 0)
+    values = [value.quantize(step, ROUND_HALF_UP) for value in (Decimal(left.text), other)]
+    # Each of three rounded values may be off by half a step, so that their sum may be off by one.
+    return abs(values[0] - values[1]) > (step if minus else 0)
 
 
-def _differ(left: PublishedCell, right: PublishedCell) -> bool:
-    """Say whether two printed values differ at the coarser of their precisions."""
-    step = Decimal(1).scaleb(-min(left.num_decimals, right.num_decimals))
-    values = [Decimal(cell.text).quantize(step, ROUND_HALF_UP) for cell in (left, right)]
-    return values[0] != values[1]
+def _alike(cells: Sequence[PublishedCell], columns: Sequence[str]) -> bool:
+    return all(len({getattr(cell, column) for cell in cells}) == 1 for column in columns)
 
 
 def _identities(cells: Sequence[PublishedCell], spec: AuditSpec) -> Iterator[Finding]:
     for identity in spec.identities:
-        for left in _chosen(cells, identity.left):
-            for right in _chosen(cells, identity.right):
-                if left.line != right.line and _differ(left, right):
-                    reason = f"{left.text} here, {right.text} on line {right.line}: {identity.why}"
-                    yield Finding(identity.severity, "identity", left, reason)
+        chosen: list[list[PublishedCell | None]] = [
+            [None] if selector is None else [*chosen_cells(cells, selector.model_dump(exclude_none=True))]
+            for selector in (identity.left, identity.right, identity.minus)
+        ]
+        for left, right, minus in itertools.product(*chosen):
+            assert left is not None and right is not None
+            used = [cell for cell in (left, right, minus) if cell is not None]
+            if len({cell.line for cell in used}) < len(used) or not _alike(used, identity.same):
+                continue
+            if _differ(left, right, minus):
+                there = f"{right.text} on line {right.line}"
+                there += f" minus {minus.text} on line {minus.line}" if minus else ""
+                reason = f"{left.text} here, {there}: {identity.why}"
+                yield Finding(identity.severity, "identity", left, reason)
 
 
 def _disagreements(cells: Iterable[PublishedCell], spec: AuditSpec) -> Iterator[Finding]:
@@ -199,7 +210,8 @@ def _disagreements(cells: Iterable[PublishedCell], spec: AuditSpec) -> Iterator[
     for cell in cells:
         if cell.metric in spec.proportion_metrics:
             place = cell.dataset.partition(" (")[0]
-            groups[(cell.table, cell.method, place, cell.metric)].append(cell)
+            setting = "" if spec.settings_name_sources else cell.setting
+            groups[(cell.table, cell.method, place, cell.metric, setting)].append(cell)
     for first, *others in groups.values():
         for cell in others:
             if _row_key(cell) != _row_key(first) and _differ(first, cell):

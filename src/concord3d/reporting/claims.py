@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from concord3d.files import write_json
-from concord3d.reporting.expressions import Comparison, HistoryAddress, compare, describe, leaf_of, leaves
+from concord3d.reporting.claim_spec import ClaimPart, ClaimSpec, Term
+from concord3d.reporting.expressions import PRINTED, Comparison, HistoryAddress, compare, describe, leaf_of, leaves
 from concord3d.reporting.inputs import ReportInputs
+from concord3d.reporting.published import PublishedCell
 from concord3d.reporting.results import Address, Results
-from concord3d.reporting.spec import ClaimPart, ClaimSpec, ReportSpec, Term
+from concord3d.reporting.spec import ReportSpec
 
 Verdict = Literal["holds", "fails", "undecided", "not_run"]
 Scope = Literal["synthetic", "real_reduced", "paper"]
@@ -65,20 +67,41 @@ def scope_of(data_kinds: Sequence[str], scale: str, pretrained_on: Sequence[str]
     Args:
         data_kinds: Kinds of data evaluated on; none counts as synthetic below paper scale.
         scale: The scale.
-        pretrained_on: Kinds of data trained on.
+        pretrained_on: Kinds of data trained on: ``real``, ``synthetic``, or ``mixed`` of both.
     """
     if "synthetic" in data_kinds or (not data_kinds and scale != "paper"):
         return "synthetic"
-    return "paper" if scale == "paper" and "synthetic" not in pretrained_on else "real_reduced"
+    return "paper" if scale == "paper" and set(pretrained_on) <= {"real"} else "real_reduced"
 
 
-def evaluate_claims(results: Results, spec: ReportSpec, inputs: ReportInputs) -> list[dict[str, Any]]:
-    """Return one entry per claim, in the order of the report file (see DESIGN section 6 for the keys)."""
-    return [_evaluate_claim(results, claim, inputs, spec.min_seeds) for claim in spec.claims]
+@dataclass(frozen=True)
+class _Evidence:
+    """What verdicts rest on."""
+
+    results: Results
+    inputs: ReportInputs
+    published: Sequence[PublishedCell]
+    min_seeds: int
 
 
-def _evaluate_claim(results: Results, claim: ClaimSpec, inputs: ReportInputs, min_seeds: int) -> dict[str, Any]:
-    parts = [_judge(results, part, inputs, min_seeds) for given in claim.parts for part in _expand(given, results)]
+def evaluate_claims(
+    results: Results, spec: ReportSpec, inputs: ReportInputs, published: Sequence[PublishedCell] = ()
+) -> list[dict[str, Any]]:
+    """Return one entry per claim, in the order of the report file (see DESIGN section 6 for the keys).
+
+    Args:
+        results: Everything measured.
+        spec: The paper's report file.
+        inputs: What the scale runs.
+        published: All published cells, for claims about printed values.
+    """
+    evidence = _Evidence(results, inputs, published, spec.min_seeds)
+    return [_evaluate_claim(evidence, claim) for claim in spec.claims]
+
+
+def _evaluate_claim(evidence: _Evidence, claim: ClaimSpec) -> dict[str, Any]:
+    results, inputs = evidence.results, evidence.inputs
+    parts = [_judge(evidence, part) for given in claim.parts for part in _expand(given, results)]
     verdict = combine([part.verdict for part in parts])
     deciding = min(parts, key=_weakness, default=None)
     entry: dict[str, Any] = {"id": claim.id, "text": claim.text, "origin": claim.origin, "verdict": verdict}
@@ -107,8 +130,9 @@ def _weakness(part: PartVerdict) -> tuple[int, float]:
     return order[part.verdict], math.inf if low is None else low + part.part.margin
 
 
-def _judge(results: Results, part: ClaimPart, inputs: ReportInputs, min_seeds: int) -> PartVerdict:
-    comparison = compare(results, part)
+def _judge(evidence: _Evidence, part: ClaimPart) -> PartVerdict:
+    results, inputs = evidence.results, evidence.inputs
+    comparison = compare(results, part, evidence.published)
     terms = [part.lhs, part.rhs] if part.lhs is not None else list(part.trend.terms if part.trend else [])
     found = [leaf for term in terms if term is not None for leaf in leaves(term, part)]
     trained = [
@@ -122,12 +146,29 @@ def _judge(results: Results, part: ClaimPart, inputs: ReportInputs, min_seeds: i
     if all(isinstance(leaf, HistoryAddress) for leaf in found) and trained:
         kinds = tuple(sorted(set(trained)))
     verdict = decide(part.relation, comparison, part.margin)
-    if verdict != "not_run" and comparison.num_seeds < min_seeds:
+    if comparison.basis == PRINTED:
+        return PartVerdict(part.name, part, comparison, verdict, "paper")
+    if verdict != "not_run" and comparison.num_seeds < evidence.min_seeds:
         verdict = "undecided"
     return PartVerdict(part.name, part, comparison, verdict, scope_of(kinds, inputs.scale, trained))
 
 
-def _expand(part: ClaimPart, results: Results) -> list[ClaimPart]:
+def _expand(given: ClaimPart, results: Results) -> list[ClaimPart]:
+    """Return the part, once per data set for ``over``, without those on which nothing is evaluated at this scale."""
+    evaluated = {(job.dataset, job.protocol) for job in (*results.expected, *results.by_job)}
+    parts = given.per_dataset()
+    if given.over:
+        parts = [p for p in parts if {(a.dataset, a.protocol) for a in _addresses(p)} <= evaluated] or parts
+    return [single for part in parts for single in _expand_experiments(part, results)]
+
+
+def _addresses(part: ClaimPart) -> list[Address]:
+    terms = [part.lhs, part.rhs] if part.trend is None else part.trend.terms
+    found = [leaf for term in terms if term is not None for leaf in leaves(term, part)]
+    return [leaf for leaf in found if isinstance(leaf, Address)]
+
+
+def _expand_experiments(part: ClaimPart, results: Results) -> list[ClaimPart]:
     """Return the part, once per experiment for ``for_each``, or nothing where an optional part does not apply."""
     known = {(job.experiment, job.dataset, job.protocol) for job in (*results.expected, *results.by_job)}
     if part.for_each is not None:
@@ -136,12 +177,8 @@ def _expand(part: ClaimPart, results: Results) -> list[ClaimPart]:
             part.model_copy(update={"name": name, "lhs": _fill(part.lhs, name), "rhs": _fill(part.rhs, name)})
             for name in names
         ]
-    if part.optional:
-        terms = [part.lhs, part.rhs] if part.trend is None else part.trend.terms
-        addresses = [leaf for term in terms if term is not None for leaf in leaves(term, part)]
-        wanted = {(a.experiment, a.dataset, a.protocol) for a in addresses if not isinstance(a, HistoryAddress)}
-        if not wanted <= known:
-            return []
+    if part.optional and not {(a.experiment, a.dataset, a.protocol) for a in _addresses(part)} <= known:
+        return []
     return [part]
 
 
@@ -202,6 +239,7 @@ def _summary(parts: list[PartVerdict], verdict: Verdict, scope: Scope) -> str:
         interval = "" if found.low is None else f" [{found.low:+.2f}, {found.high:+.2f}]"
         items = f"{found.num_items} items, " if found.num_items else ""
         sample = f"{items}{found.num_seeds} seed{'s' if found.num_seeds != 1 else ''}"
+        sample = PRINTED if found.basis == PRINTED else sample
         words = VERDICT_WORDS[part.verdict].lower()
         sentences.append(f"{part.name}: {words}, {found.difference:+.2f}{interval} ({sample}).")
         cautions += [found.reason] if found.reason else []

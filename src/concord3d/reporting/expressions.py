@@ -1,11 +1,11 @@
-"""Differences between measured numbers, with paired intervals over items and seeds.
+"""Differences between numbers, with paired intervals over items and seeds; between printed ones, with their rounding.
 
 Shape legend: R training seeds, S test items, B bootstrap resamples.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 from concord3d.errors import ReportingError
 from concord3d.evaluation.statistics import bootstrap_means, seed_interval, spearman_interval
+from concord3d.reporting.claim_spec import ClaimPart, Term
+from concord3d.reporting.published import PublishedCell, the_cell
 from concord3d.reporting.results import Address, Results
-from concord3d.reporting.spec import ClaimPart, Term
 
 NUM_RESAMPLES = 10_000
+PRINTED = "printed values"
 FloatArray = NDArray[np.float64]
 
 
@@ -42,7 +44,7 @@ class Comparison:
         high: Upper end.
         num_items: Test items behind it (0 for training figures).
         num_seeds: Training seeds behind it.
-        basis: What was treated as random.
+        basis: What was treated as random; ``printed values`` where nothing was measured here.
         data_kinds: Kinds of data evaluated on.
         reason: Why there is no number, or no interval, or what limits it.
     """
@@ -93,6 +95,9 @@ def describe(term: Term, part: ClaimPart) -> str:
     """Return a term as text, e.g. ``overall_accuracy(mm_point; modelnet40, linear_svm, last)``."""
     if term.constant is not None:
         return f"{term.constant:g}"
+    if term.published is not None:
+        named = term.published.model_dump(exclude_none=True)
+        return f"published({'; '.join(named.values())})"
     if term.minus is not None:
         return f"[{describe(term.minus[0], part)} - {describe(term.minus[1], part)}]"
     for name, children in (("max", term.max), ("mean", term.mean)):
@@ -144,26 +149,85 @@ def _missing(results: Results, wanted: list[Leaf], arms: Mapping[Leaf, _Arm | No
     return "not run: " + "; ".join(dict.fromkeys(names))
 
 
-def compare(results: Results, part: ClaimPart) -> Comparison:
+def _printed(term: Term | None) -> Iterator[Term]:
+    """Yield every published value that a term rests on."""
+    if term is not None:
+        if term.published is not None:
+            yield term
+        for child in (*(term.max or ()), *(term.mean or ()), *(term.minus or ())):
+            yield from _printed(child)
+
+
+def _range(term: Term, cells: Mapping[Term, PublishedCell]) -> tuple[float, float, float]:
+    """Return value, lowest and highest of a term without measurements, as far as rounding to print leaves it open."""
+    if term.published is not None:
+        cell = cells[term]
+        value = float(cell.text)
+        return value, value - cell.half_width, value + cell.half_width
+    if term.minus is not None:
+        first, second = (_range(child, cells) for child in term.minus)
+        return first[0] - second[0], first[1] - second[2], first[2] - second[1]
+    if term.max is not None or term.mean is not None:
+        columns = zip(*(_range(child, cells) for child in term.max or term.mean or ()), strict=True)
+        value, low, high = (max(column) if term.max else float(np.mean(column)) for column in columns)
+        return value, low, high
+    assert term.constant is not None
+    return term.constant, term.constant, term.constant
+
+
+def _with_values(term: Term, cells: Mapping[Term, PublishedCell]) -> Term:
+    """Return a term with the values of published cells in place of their names."""
+    if term.published is not None:
+        return Term(constant=float(cells[term].text))
+    changes = {
+        name: [_with_values(child, cells) for child in children]
+        for name in ("max", "mean", "minus")
+        if (children := getattr(term, name)) is not None
+    }
+    return term.model_copy(update=changes)
+
+
+def compare(results: Results, part: ClaimPart, published: Sequence[PublishedCell] = ()) -> Comparison:
     """Measure left minus right side of one inequality (spec 8).
 
     Items are paired within a data set, seeds over everything; measurements on different items are resampled
-    independently with the same seeds.
+    independently with the same seeds. Where both sides are printed values, the interval is what their rounding leaves.
+
+    Args:
+        results: Everything measured.
+        part: The inequality.
+        published: All published cells of the paper.
 
     Raises:
-        ReportingError: Two sides were tested on different items of one data set.
+        ReportingError: Two sides were tested on different items of one data set, or a published value is not one cell.
     """
     if part.trend is not None:
         return _compare_trend(results, part)
     assert part.lhs is not None
+    named = [*_printed(part.lhs), *_printed(part.rhs)]
+    cells = {
+        term: the_cell(published, term.published.model_dump(exclude_none=True)) for term in named if term.published
+    }
+    unread = [describe(term, part) for term, cell in cells.items() if cell.value is None]
+    if unread:
+        return Comparison(reason=f"not run: {'; '.join(unread)} could not be read from any source")
     wanted = list(dict.fromkeys([*leaves(part.lhs, part), *leaves(part.rhs, part)]))
+    if not wanted and cells:
+        left, right = _range(part.lhs, cells), _range(part.rhs, cells)
+        return Comparison(left[0] - right[0], left[1] - right[2], left[2] - right[1], basis=PRINTED)
+    part = part.model_copy(update={"lhs": _with_values(part.lhs, cells), "rhs": _with_values(part.rhs, cells)})
+    return _compare_measured(results, part, wanted, bool(cells))
+
+
+def _compare_measured(results: Results, part: ClaimPart, wanted: list[Leaf], with_printed: bool) -> Comparison:
+    assert part.lhs is not None
     found = {leaf: _arm(results, leaf) for leaf in wanted}
     if any(arm is None for arm in found.values()):
         return Comparison(reason=_missing(results, wanted, found))
     arms = {leaf: arm for leaf, arm in found.items() if arm is not None}
     kinds = tuple(sorted({arm.kind for arm in arms.values() if arm.kind}))
     constant = part.rhs.constant or (part.lhs.constant if part.lhs.constant is not None else 0.0)
-    if constant and "synthetic" in kinds:
+    if (constant or with_printed) and "synthetic" in kinds:
         return Comparison(data_kinds=kinds, reason="not run: a published value says nothing about synthetic data")
     seeds = sorted(set.intersection(*(set(arm.by_seed) for arm in arms.values())))
     if not seeds:
@@ -172,23 +236,30 @@ def compare(results: Results, part: ClaimPart) -> Comparison:
 
 
 def _groups(arms: Mapping[Leaf, _Arm]) -> dict[tuple[str, ...], list[Leaf]]:
-    """Leaves by what they were tested on; training figures and metrics without items form groups of their own."""
+    """Leaves by what they were tested on; training figures and metrics without items form groups of their own.
+
+    Two metrics of one protocol may concern different items, such as those with a text; one metric never does.
+    """
     groups: dict[tuple[str, ...], list[Leaf]] = {}
     for leaf, arm in arms.items():
         if isinstance(leaf, HistoryAddress) or not arm.names:
             groups.setdefault(("",), []).append(leaf)
             continue
-        key = (leaf.dataset, leaf.protocol)
-        members = groups.setdefault(key, [])
-        if members and arms[members[0]].names != arm.names:
-            raise ReportingError(
-                "A paired comparison needs the same test items on both sides",
-                where=f"{leaf.dataset}, {leaf.protocol}",
-                expected=f"the {len(arms[members[0]].names)} items of {members[0].experiment}",
-                found=f"{len(arm.names)} items of {leaf.experiment}",
-                next_step="evaluate both on the same split",
-            )
-        members.append(leaf)
+        place = (leaf.dataset, leaf.protocol)
+        for key, members in groups.items():
+            if key[:2] == place and arms[members[0]].names == arm.names:
+                members.append(leaf)
+                break
+            if key[:2] == place and any(m.metric == leaf.metric for m in members if isinstance(m, Address)):
+                raise ReportingError(
+                    "A paired comparison needs the same test items on both sides",
+                    where=f"{leaf.dataset}, {leaf.protocol}",
+                    expected=f"the {len(arms[members[0]].names)} items of {members[0].experiment}",
+                    found=f"{len(arm.names)} items of {leaf.experiment}",
+                    next_step="evaluate both on the same split",
+                )
+        else:
+            groups[(*place, leaf.metric)] = [leaf]
     return groups
 
 
@@ -208,8 +279,9 @@ def _difference(part: ClaimPart, arms: Mapping[Leaf, _Arm], seeds: list[int], ki
         interval = seed_interval(spread)
         return replace(known, low=interval.low, high=interval.high, basis="seeds")
     means: dict[Leaf, FloatArray] = {}
-    for members in groups.values():
-        drawn = bootstrap_means(np.stack([stacked[leaf] for leaf in members]), NUM_RESAMPLES)
+    # Arms on the same items share their draw; those on another data set draw their items independently.
+    for stream, members in enumerate(groups.values()):
+        drawn = bootstrap_means(np.stack([stacked[leaf] for leaf in members]), NUM_RESAMPLES, item_stream=stream)
         means |= {leaf: drawn[:, column] for column, leaf in enumerate(members)}
     samples = _value(part.lhs, part, means, NUM_RESAMPLES) - _value(part.rhs, part, means, NUM_RESAMPLES)
     low, high = (float(end) for end in np.quantile(samples, (0.025, 0.975)))

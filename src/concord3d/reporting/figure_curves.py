@@ -9,21 +9,31 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from concord3d.config.validation import StrictModel, validate
+from concord3d.config.validation import StrictModel
+from concord3d.reporting.claim_spec import ClaimPart, Selector, Term
 from concord3d.reporting.expressions import Comparison, compare
+from concord3d.reporting.figure_data import (
+    datasets_with,
+    draw_curve,
+    draw_seed_dots,
+    estimates_of,
+    measure_label,
+    seed_values,
+)
 from concord3d.reporting.figure_style import (
     COLORS,
     GREY,
     MARKERS,
     Drawing,
     FigureContext,
+    options_of,
     panels,
     placard,
     sorted_kinds,
     spread_dots,
 )
-from concord3d.reporting.results import Address, Estimate
-from concord3d.reporting.spec import ClaimPart, Selector, Term
+from concord3d.reporting.published import chosen_cells
+from concord3d.reporting.results import Estimate
 
 
 class CurveOptions(StrictModel):
@@ -31,8 +41,8 @@ class CurveOptions(StrictModel):
 
     curves: dict[str, dict[float, str]]
     datasets: list[str]
-    protocol: str = "linear_svm"
-    metric: str = "overall_accuracy"
+    protocol: str = ""
+    metric: str = ""
     x_label: str = "views per object"
 
 
@@ -41,8 +51,9 @@ class BarOptions(StrictModel):
 
     experiments: dict[str, str]
     datasets: list[str]
-    protocol: str = "linear_svm"
-    metric: str = "overall_accuracy"
+    protocol: str = ""
+    metric: str = ""
+    label: str = ""
 
 
 class HistoryOptions(StrictModel):
@@ -60,31 +71,14 @@ class SeedOptions(StrictModel):
     metric: str
     datasets: list[str]
     reference: Selector | None = None
-
-
-def _estimates(
-    context: FigureContext, experiments: list[str], dataset: str, protocol: str, metric: str
-) -> dict[str, Estimate]:
-    found = {e: context.results.estimate(Address(e, dataset, protocol, metric)) for e in experiments}
-    return {experiment: estimate for experiment, estimate in found.items() if estimate is not None}
-
-
-def _seed_values(context: FigureContext, experiment: str, dataset: str, protocol: str, metric: str) -> list[float]:
-    rows = context.results.rows(Address(experiment, dataset, protocol, metric))
-    return [rows[seed].value for seed in sorted(rows)]
-
-
-def _with_data(
-    context: FigureContext, experiments: list[str], datasets: list[str], protocol: str, metric: str
-) -> list[str]:
-    return [d for d in datasets if _estimates(context, experiments, d, protocol, metric)]
+    label: str = ""
 
 
 def draw_views_curve(context: FigureContext) -> Drawing:
     """Draw accuracy against a setting, one panel per data set (spec 9, F4)."""
-    options = validate(CurveOptions, context.spec.options, f"figure '{context.spec.id}'")
+    options = options_of(context, CurveOptions)
     experiments = [experiment for curve in options.curves.values() for experiment in curve.values()]
-    datasets = _with_data(context, experiments, options.datasets, options.protocol, options.metric)
+    datasets = datasets_with(context, experiments, options.datasets, options.protocol, options.metric)
     if not datasets:
         return placard(context, f"{options.protocol} of {', '.join(dict.fromkeys(experiments))}")
     figure, axes = panels(len(datasets))
@@ -92,44 +86,34 @@ def draw_views_curve(context: FigureContext) -> Drawing:
     for axis, dataset in zip(axes, datasets, strict=True):
         shown: set[float] = set()
         for number, (label, curve) in enumerate(options.curves.items()):
-            found = _estimates(context, list(curve.values()), dataset, options.protocol, options.metric)
+            found = estimates_of(context, list(curve.values()), dataset, options.protocol, options.metric)
             points = [(x, found[experiment]) for x, experiment in sorted(curve.items()) if experiment in found]
             if not points:
                 continue
             kinds += [estimate.data_kind for _, estimate in points]
             shown |= {x for x, _ in points}
             color, shift = COLORS[number], 0.06 * (number - (len(options.curves) - 1) / 2)
-            _curve(axis, [(x + shift, estimate) for x, estimate in points], color, MARKERS[number], label)
+            draw_curve(axis, [(x + shift, estimate) for x, estimate in points], color, MARKERS[number], label)
             for x, _ in points:
-                values = _seed_values(context, curve[x], dataset, options.protocol, options.metric)
-                offsets = [x + shift + offset for offset in spread_dots(len(values), 0.1)]
-                axis.plot(offsets, values, ".", color=color, alpha=0.55, markersize=6, zorder=2)
+                values = seed_values(context, curve[x], dataset, options.protocol, options.metric)
+                draw_seed_dots(axis, x + shift, values, color, 0.1)
         axis.set_xticks(sorted(shown), [f"{x:g}" for x in sorted(shown)])
         axis.set(title=dataset, xlabel=options.x_label, ylabel=f"{options.metric.replace('_', ' ')} (%)")
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=len(options.curves))
     return Drawing(figure, sorted_kinds(kinds))
 
 
-def _curve(axis: Axes, points: list[tuple[float, Estimate]], color: str, marker: str, label: str) -> None:
-    x = [place for place, _ in points]
-    y = [estimate.interval.value for _, estimate in points]
-    low = [estimate.interval.low for _, estimate in points]
-    high = [estimate.interval.high for _, estimate in points]
-    axis.plot(x, y, marker=marker, color=color, label=label, zorder=3)
-    axis.vlines(x, low, high, color=color, linewidth=1.4, zorder=2)
-
-
 def draw_bars(context: FigureContext) -> Drawing:
     """Draw means as bars from zero and, beside them, paired differences to the first that ran (spec 9, F6)."""
-    options = validate(BarOptions, context.spec.options, f"figure '{context.spec.id}'")
+    options = options_of(context, BarOptions)
     experiments = list(options.experiments)
-    datasets = _with_data(context, experiments, options.datasets, options.protocol, options.metric)
+    datasets = datasets_with(context, experiments, options.datasets, options.protocol, options.metric)
     if not datasets:
         return placard(context, f"{options.protocol} of {', '.join(experiments)}")
     figure, axes = panels(2 * len(datasets), columns=2)
     kinds = []
     for number, dataset in enumerate(datasets):
-        found = _estimates(context, experiments, dataset, options.protocol, options.metric)
+        found = estimates_of(context, experiments, dataset, options.protocol, options.metric)
         kinds += [estimate.data_kind for estimate in found.values()]
         _bars(context, axes[2 * number], options, found, dataset)
         reference = next(experiment for experiment in experiments if experiment in found)
@@ -145,14 +129,14 @@ def _bars(context: FigureContext, axis: Axes, options: BarOptions, found: Mappin
         interval = found[experiment].interval
         axis.bar(place, interval.value, 0.62, color=COLORS[place % len(COLORS)], alpha=0.85, label=label)
         axis.vlines(place, interval.low, interval.high, color="black", linewidth=1.5, zorder=3)
-        values = _seed_values(context, experiment, dataset, options.protocol, options.metric)
+        values = seed_values(context, experiment, dataset, options.protocol, options.metric)
         offsets = [place + offset for offset in spread_dots(len(values), 0.3)]
         axis.plot(offsets, values, "o", color="white", markeredgecolor="black", markersize=4, zorder=4)
         axis.text(place, interval.high + 1.2, f"{interval.value:.1f}", ha="center", va="bottom", fontsize=9)
     axis.set_xticks(range(len(options.experiments)), list(options.experiments.values()))
     axis.set_xlim(-0.6, len(options.experiments) - 0.4)
     axis.set_ylim(0, 108)
-    axis.set(title=dataset, ylabel=f"{options.metric.replace('_', ' ')} (%)")
+    axis.set(title=dataset, ylabel=measure_label(options.label, options.metric))
     axis.grid(False, axis="x")
 
 
@@ -191,7 +175,7 @@ def _difference(
 
 def draw_mutual_information(context: FigureContext) -> Drawing:
     """Draw the bound on mutual information over training (spec 9, F3)."""
-    options = validate(HistoryOptions, context.spec.options, f"figure '{context.spec.id}'")
+    options = options_of(context, HistoryOptions)
     figure, (axis,) = panels(1, width=6.4)
     kinds, counts = [], set()
     for number, (experiment, label) in enumerate(options.experiments.items()):
@@ -227,24 +211,24 @@ def draw_mutual_information(context: FigureContext) -> Drawing:
 
 def draw_seeds(context: FigureContext) -> Drawing:
     """Draw every seed of every experiment as a dot, with intervals and the published value as a line."""
-    options = validate(SeedOptions, context.spec.options, f"figure '{context.spec.id}'")
+    options = options_of(context, SeedOptions)
     experiments = list(context.labels)
-    datasets = _with_data(context, experiments, options.datasets, options.protocol, options.metric)
+    datasets = datasets_with(context, experiments, options.datasets, options.protocol, options.metric)
     if not datasets:
         return placard(context, f"any {options.protocol} result")
     present = [
-        e for e in experiments if any(_seed_values(context, e, d, options.protocol, options.metric) for d in datasets)
+        e for e in experiments if any(seed_values(context, e, d, options.protocol, options.metric) for d in datasets)
     ]
     figure, axes = panels(len(datasets), width=5.6, height=max(2.2, 0.34 * len(present) + 1.0))
     kinds = []
     for panel, (axis, dataset) in enumerate(zip(axes, datasets, strict=True)):
-        found = _estimates(context, present, dataset, options.protocol, options.metric)
+        found = estimates_of(context, present, dataset, options.protocol, options.metric)
         kinds += [estimate.data_kind for estimate in found.values()]
         for place, experiment in enumerate(present):
             if experiment not in found:
                 axis.text(0.02, place, "not run", va="center", color=GREY, transform=axis.get_yaxis_transform())
                 continue
-            values = _seed_values(context, experiment, dataset, options.protocol, options.metric)
+            values = seed_values(context, experiment, dataset, options.protocol, options.metric)
             interval = found[experiment].interval
             axis.hlines(place, interval.low, interval.high, color=COLORS[0], linewidth=1.6)
             axis.plot(values, [place + o for o in spread_dots(len(values), 0.3)], "o", color=COLORS[1], markersize=5)
@@ -252,7 +236,7 @@ def draw_seeds(context: FigureContext) -> Drawing:
             range(len(present)), [context.labels[e] for e in present] if panel == 0 else [""] * len(present)
         )
         axis.set_ylim(len(present) - 0.5, -0.5)
-        axis.set(title=dataset, xlabel=f"{options.metric.replace('_', ' ')} (%)")
+        axis.set(title=dataset, xlabel=measure_label(options.label, options.metric))
         _reference_line(context, axis, options, dataset, found)
     return Drawing(figure, sorted_kinds(kinds))
 
@@ -263,10 +247,8 @@ def _reference_line(
     # A published value says nothing about synthetic data, so it is drawn beside real results only.
     if options.reference is None or not all(estimate.data_kind == "real" for estimate in found.values()):
         return
-    wanted = options.reference.model_dump(exclude_none=True)
-    for cell in context.published:
-        matches = all(getattr(cell, key) == value for key, value in wanted.items())
-        if matches and cell.value is not None and context.report.datasets.get(cell.dataset) == dataset:
+    for cell in chosen_cells(context.published, options.reference.model_dump(exclude_none=True)):
+        if cell.value is not None and dataset in context.report.datasets.get(cell.dataset, ()):
             axis.axvline(cell.value, color=GREY, linestyle="--", linewidth=1.2)
             axis.set_title(f"{dataset} (dashed: published {cell.method}, {cell.text})", fontsize=9.5)
             return

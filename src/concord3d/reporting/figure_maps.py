@@ -9,21 +9,22 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from concord3d.config.validation import StrictModel, validate
+from concord3d.config.validation import StrictModel
 from concord3d.evaluation.statistics import binomial_interval
+from concord3d.reporting.claim_spec import Selector
 from concord3d.reporting.figure_style import (
     COLORS,
     GREY,
     MARKERS,
     Drawing,
     FigureContext,
+    options_of,
     panels,
     placard,
     sorted_kinds,
 )
-from concord3d.reporting.published import PublishedCell
+from concord3d.reporting.published import PublishedCell, chosen_cells
 from concord3d.reporting.results import Evaluation
-from concord3d.reporting.spec import Selector
 from concord3d.reporting.tables import build_cells
 
 MAX_NAMED_CLASSES = 15
@@ -64,7 +65,7 @@ class ScatterOptions(StrictModel):
 
 def draw_embedding(context: FigureContext) -> Drawing:
     """Draw t-SNE maps with the numbers that say what a map only suggests (spec 9, F5)."""
-    options = validate(EmbeddingOptions, context.spec.options, f"figure '{context.spec.id}'")
+    options = options_of(context, EmbeddingOptions)
     found = {
         (dataset, experiment): evaluations[0]
         for dataset in options.datasets
@@ -132,7 +133,7 @@ def project(
 
 def draw_part_renders(context: FigureContext) -> Drawing:
     """Draw part labels of test shapes, ground truth above prediction (spec 9, F7)."""
-    options = validate(PartOptions, context.spec.options, f"figure '{context.spec.id}'")
+    options = options_of(context, PartOptions)
     found = [
         evaluation
         for experiment in options.experiments
@@ -169,18 +170,13 @@ def draw_part_renders(context: FigureContext) -> Drawing:
 
 
 def _one(context: FigureContext, selector: Selector) -> PublishedCell | None:
-    wanted = selector.model_dump(exclude_none=True)
-    found = [
-        cell
-        for cell in context.published
-        if cell.value is not None and all(getattr(cell, key) == value for key, value in wanted.items())
-    ]
-    return found[0] if found else None
+    found = chosen_cells(context.published, selector.model_dump(exclude_none=True))
+    return next((cell for cell in found if cell.value is not None), None)
 
 
 def draw_rerun_scatter(context: FigureContext) -> Drawing:
     """Draw printed values against reruns by others and by us, with intervals of the test set (spec 9, F8)."""
-    options = validate(ScatterOptions, context.spec.options, f"figure '{context.spec.id}'")
+    options = options_of(context, ScatterOptions)
     points = [*_rerun_points(context, options), *_our_points(context, options)]
     figure, (axis, forest) = panels(2, width=6.0, height=max(4.4, 0.27 * len(points) + 1.2))
     places: dict[str, int] = {}

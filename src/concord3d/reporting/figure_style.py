@@ -6,14 +6,17 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import matplotlib as mpl
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
+from concord3d.config.validation import StrictModel, validate
+from concord3d.errors import ConfigError
 from concord3d.files import atomic_path
 from concord3d.reporting.inputs import ReportInputs
 from concord3d.reporting.published import PublishedCell
@@ -24,6 +27,8 @@ from concord3d.reporting.spec import FigureSpec, ReportSpec
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GREY = "#6E6E6E"
+# Inches below the panels.
+STAMP_HEIGHT, LEGEND_ROW_HEIGHT = 0.32, 0.24
 SETTINGS: Any = {
     "svg.hashsalt": "concord3d",
     "svg.fonttype": "none",
@@ -73,6 +78,28 @@ class Drawing:
     data_kinds: tuple[str, ...]
 
 
+Options = TypeVar("Options", bound=StrictModel)
+
+
+def options_of(context: FigureContext, kind: type[Options]) -> Options:
+    """Return the options of a figure; a protocol or metric that is left empty is that of the report's headline.
+
+    Args:
+        context: The figure.
+        kind: What its drawing function understands.
+
+    Raises:
+        ConfigError: An option is unknown or impossible, or the headline has no metric.
+    """
+    options = validate(kind, context.spec.options, f"figure '{context.spec.id}'")
+    empty = [name for name in ("protocol", "metric") if getattr(options, name, None) == ""]
+    chosen = {name: getattr(context.report.default_measure, name) for name in empty}
+    for name, value in chosen.items():
+        if not value:
+            raise ConfigError(f"figure '{context.spec.id}' names no {name}, and the headline has none either")
+    return options.model_copy(update=chosen)
+
+
 @contextmanager
 def house_style() -> Iterator[None]:
     """Apply the style to everything drawn inside."""
@@ -80,17 +107,27 @@ def house_style() -> Iterator[None]:
         yield
 
 
-def panels(num: int, width: float = 4.6, height: float = 3.7, columns: int | None = None) -> tuple[Figure, list[Axes]]:
-    """Return a figure with ``num`` panels, with room for title and stamp."""
+def panels(
+    num: int, width: float = 4.6, height: float = 3.7, columns: int | None = None, legend_rows: int = 0
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure with ``num`` panels, with room for title and stamp, and for a legend that the panels share."""
     columns = columns or num
     rows = -(-num // columns)
-    total = height * rows + 0.75
-    bottom = 0.32 / total
+    below = STAMP_HEIGHT + LEGEND_ROW_HEIGHT * legend_rows
+    total = height * rows + 0.75 + LEGEND_ROW_HEIGHT * legend_rows
+    bottom = below / total
     engine = ConstrainedLayoutEngine(rect=(0.0, bottom, 1.0, 1.0 - bottom))
     figure = Figure(figsize=(max(width * columns, 5.0), total), layout=engine)
     FigureCanvasAgg(figure)
     axes = [figure.add_subplot(rows, columns, index + 1) for index in range(num)]
     return figure, axes
+
+
+def shared_legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str], columns: int) -> None:
+    """Put one legend for all panels into the room that :func:`panels` left above the stamp."""
+    place = (0.5, STAMP_HEIGHT / figure.get_figheight())
+    legend = figure.legend(handles, labels, loc="lower center", bbox_to_anchor=place, ncols=columns, borderaxespad=0.0)
+    legend.set_in_layout(False)
 
 
 def placard(context: FigureContext, needs: str) -> Drawing:

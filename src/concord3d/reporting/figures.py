@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from concord3d.reporting.figure_clouds import draw_mixed_clouds
 from concord3d.reporting.figure_curves import draw_bars, draw_mutual_information, draw_seeds, draw_views_curve
 from concord3d.reporting.figure_maps import draw_embedding, draw_part_renders, draw_rerun_scatter
+from concord3d.reporting.figure_retrieval import draw_retrieval_grid
 from concord3d.reporting.figure_style import Drawing, FigureContext, house_style, save, stamp
+from concord3d.reporting.figure_sweeps import draw_metric_curves, draw_sweeps, draw_training_budget
 
 DRAWINGS: dict[str, Callable[[FigureContext], Drawing]] = {
     "views_curve": draw_views_curve,
@@ -17,6 +20,11 @@ DRAWINGS: dict[str, Callable[[FigureContext], Drawing]] = {
     "part_renders": draw_part_renders,
     "rerun_scatter": draw_rerun_scatter,
     "seeds": draw_seeds,
+    "sweeps": draw_sweeps,
+    "metric_curves": draw_metric_curves,
+    "training_budget": draw_training_budget,
+    "mixed_clouds": draw_mixed_clouds,
+    "retrieval_grid": draw_retrieval_grid,
 }
 
 

@@ -40,6 +40,7 @@ class ReportInputs:
         expected_jobs: The evaluations that the scale asks for; those without a file are shown as missing.
         runs: Resolved configuration per experiment of this scale (one seed's); used to name encoder and pre-training.
         data_kinds: ``synthetic`` or ``real`` per data set of this scale.
+        towers: Frozen towers that the experiments use: the file of the gate of each, None where weights are released.
     """
 
     artifacts: Path
@@ -51,6 +52,14 @@ class ReportInputs:
     expected_jobs: tuple[ExpectedJob, ...] = ()
     runs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     data_kinds: Mapping[str, str] = field(default_factory=dict)
+    towers: Mapping[str, Path | None] = field(default_factory=dict)
+
+    def lineage(self, experiment: str) -> list[str]:
+        """Return an experiment and the teachers that it rests on, itself first."""
+        names = [experiment]
+        while teacher := self.runs.get(names[-1], {}).get("teacher"):
+            names.append(str(teacher["experiment"]))
+        return names
 
 
 def report_inputs(root: Path, study: Study) -> ReportInputs:
@@ -61,8 +70,9 @@ def report_inputs(root: Path, study: Study) -> ReportInputs:
         study: A paper at a scale.
     """
     paper, scale = study.paper.paper, study.scale.scale
+    artifacts = root / "artifacts" / scale
     return ReportInputs(
-        artifacts=root / "artifacts" / scale / paper,
+        artifacts=artifacts / paper,
         paper_yaml=root / "papers" / f"{paper}.yaml",
         report_yaml=root / "papers" / f"{paper}.report.yaml",
         published_csv=root / "papers" / "published" / f"{paper}.csv",
@@ -73,4 +83,8 @@ def report_inputs(root: Path, study: Study) -> ReportInputs:
         ),
         runs={name: study.run_config(name, study.seeds[0]) for name in study.experiments},
         data_kinds={name: study.data_kind(name) for name in study.scale.datasets},
+        towers={
+            name: artifacts / "towers" / name / "gate.json" if study.scale.towers[name].training else None
+            for name in study.towers()
+        },
     )

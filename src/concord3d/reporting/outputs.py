@@ -9,6 +9,8 @@ from concord3d.reporting.spec import load_report_spec
 
 TABLE_SUFFIXES = ("csv", "md", "tex")
 FIGURE_SUFFIXES = ("png", "svg")
+# Of the table over all papers, below results/<scale>/cross.
+CROSS_FILES = ("encoders.csv", "encoders.md")
 
 
 def report_outputs(report_yaml: Path, part: Literal["tables", "figures"]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -68,6 +69,29 @@ def read_published(path: Path) -> tuple[PublishedCell, ...]:
     if lacking:
         raise ReportingError("The published values lack columns", where=path, expected=COLUMNS, found=f"no {lacking}")
     return tuple(_cell(row, line, path) for line, row in enumerate(rows, start=2))
+
+
+def chosen_cells(cells: Iterable[PublishedCell], wanted: Mapping[str, str]) -> list[PublishedCell]:
+    """Return the cells with these values in these columns, in the order of the file."""
+    return [cell for cell in cells if all(getattr(cell, column) == value for column, value in wanted.items())]
+
+
+def the_cell(cells: Iterable[PublishedCell], wanted: Mapping[str, str]) -> PublishedCell:
+    """Return the one cell with these values in these columns.
+
+    Raises:
+        ReportingError: There is none, or more than one.
+    """
+    found = chosen_cells(cells, wanted)
+    if len(found) != 1:
+        lines = f", on lines {', '.join(str(cell.line) for cell in found)}" if found else ""
+        raise ReportingError(
+            "A claim names a published value that is not one cell",
+            where=", ".join(f"{column}: {value}" for column, value in wanted.items()),
+            expected="one cell",
+            found=f"{len(found)}{lines}",
+        )
+    return found[0]
 
 
 def _cell(row: dict[str, str], line: int, path: Path) -> PublishedCell:

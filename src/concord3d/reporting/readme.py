@@ -22,6 +22,7 @@ from concord3d.reporting.table_files import (
     status_text,
 )
 from concord3d.reporting.tables import NO_COUNTERPART, Table, coverage
+from concord3d.reporting.towers import tower_lines
 
 WORDS = {"holds": "HOLDS", "fails": "FAILS", "undecided": "undecided", "not_run": "not run"}
 WARNINGS = {
@@ -52,7 +53,8 @@ def readme_text(
         WARNINGS.get(inputs.scale, ""),
         "",
         *_what_was_run(results, inputs),
-        *_headline(headline),
+        *tower_lines(inputs),
+        *_headline(headline, report.headline_columns),
         *_claims(claims),
         *_coverage(tables),
         *_figures(report),
@@ -90,17 +92,19 @@ def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
     return [*lines, ""]
 
 
-def _headline(table: Table) -> list[str]:
+def _headline(table: Table, extra: Sequence[str]) -> list[str]:
+    """Return the headline table without quoted rows; ``extra`` are columns that tell its rows apart."""
     selections = table.spec.selections
     rows = []
     for cell in table.cells:
         if cell.status == "quoted":
             continue
         ours = [estimate_text(cell.estimates.get(s)) if cell.estimates else status_text(cell) for s in selections]
-        run = f"{cell.experiment} ({cell.our_run.split(',')[0]})" if cell.our_run else cell.experiment
-        row = [cell.method, cell.dataset, published_text(cell), *ours, difference_text(cell, selections[0])]
+        run = f"{cell.experiment} ({cell.our_run.split(',')[0]})" if cell.our_run else cell.experiment or "-"
+        named = [cell.method, cell.dataset, *(getattr(cell, column) or "-" for column in extra)]
+        row = [*named, published_text(cell), *ours, difference_text(cell, selections[0])]
         rows.append([*row, cell.data_kind or "-", run])
-    columns = ["method", "data set", "published", *(f"ours, {SELECTION_WORDS[s]}" for s in selections)]
+    columns = ["method", "data set", *extra, "published", *(f"ours, {SELECTION_WORDS[s]}" for s in selections)]
     columns += ["difference", "data kind", "our run"]
     title = [f"## {table.spec.title}", "", f"**{table.header}**", ""]
     notes = [table.spec.note.strip(), ""] if table.spec.note else []

@@ -63,7 +63,7 @@ class _Material:
         return FigureContext(spec, self.report, self.results, self.published, self.inputs, self.labels)
 
     def claims(self) -> list[dict[str, Any]]:
-        return evaluate_claims(self.results, self.report, self.inputs)
+        return evaluate_claims(self.results, self.report, self.inputs, self.published)
 
 
 def _read(inputs: ReportInputs) -> _Material:

@@ -54,7 +54,7 @@ class Evaluation:
         path: The JSON file.
         measurements: Its rows.
         details: What the protocol tells about itself.
-        items: ``<metric>__<selection>`` to (S,) outcomes.
+        items: ``<metric>__<selection>`` to (S,) outcomes; NaN where an item takes no part in the metric.
         item_names: (S,) names.
         arrays: Further arrays, for figures.
     """
@@ -76,6 +76,14 @@ class Evaluation:
     def data_kind(self) -> str:
         """Kind of the data evaluated on."""
         return self.measurements[0].data_kind
+
+    def tested(self, key: str) -> tuple[NDArray[np.float64], tuple[str, ...]]:
+        """Return the outcomes under a key and the names of their items, without items that take no part in it."""
+        outcomes = self.items[key]
+        takes_part = ~np.isnan(outcomes)
+        if takes_part.all():
+            return outcomes, self.item_names
+        return outcomes[takes_part], tuple(self.item_names[i] for i in np.flatnonzero(takes_part))
 
 
 @dataclass(frozen=True)
@@ -114,6 +122,7 @@ class Results:
         scale: The scale.
         evaluations: Sorted by experiment, data set, protocol, seed.
         histories: Training history per (experiment, seed).
+        steps: Optimiser steps of the training per (experiment, seed), where its record says them.
         expected: The evaluations that the scale asks for.
     """
 
@@ -121,6 +130,7 @@ class Results:
     evaluations: tuple[Evaluation, ...]
     histories: Mapping[tuple[str, int], list[dict[str, Any]]]
     expected: tuple[ExpectedJob, ...]
+    steps: Mapping[tuple[str, int], int] = field(default_factory=dict)
     _cache: dict[Address, Estimate | None] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
@@ -171,16 +181,17 @@ class Results:
             seed = evaluation.job.seed
             if key not in evaluation.items or seed not in rows:
                 continue
-            if found and evaluation.item_names != names:
+            outcomes, tested = evaluation.tested(key)
+            if found and tested != names:
                 raise ReportingError(
                     "The seeds of one experiment were tested on different items",
                     where=evaluation.path,
                     expected=f"{len(names)} items as for the other seeds",
-                    found=f"{len(evaluation.item_names)} items",
+                    found=f"{len(tested)} items",
                     next_step="remove the evaluations of this experiment and run again",
                 )
-            names = evaluation.item_names
-            found[seed] = evaluation.items[key] * (100.0 if rows[seed].unit == "%" else 1.0)
+            names = tested
+            found[seed] = outcomes * (100.0 if rows[seed].unit == "%" else 1.0)
         return found, names
 
     def estimate(self, address: Address) -> Estimate | None:
@@ -280,22 +291,31 @@ def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
 def _check_items(evaluation: Evaluation) -> None:
     rows = {f"{row.metric}__{row.selection}": row for row in evaluation.measurements}
     for key, values in evaluation.items.items():
-        if values.shape != (len(evaluation.item_names),) or not np.isfinite(values).all():
+        if values.shape != (len(evaluation.item_names),) or np.isinf(values).any() or np.isnan(values).all():
             raise ReportingError(
                 f"Outcomes '{key}' are unusable",
                 where=evaluation.path.with_suffix(".npz"),
-                expected=f"{len(evaluation.item_names)} finite numbers",
+                expected=f"{len(evaluation.item_names)} numbers",
                 found=values.shape,
             )
         if key in rows:
-            mean = float(values.mean()) * (100.0 if rows[key].unit == "%" else 1.0)
-            if abs(mean - rows[key].value) > 1e-6 * max(1.0, abs(mean)):
-                raise ReportingError(
-                    f"'{key}' is not the mean of its outcomes",
-                    where=evaluation.path,
-                    expected=mean,
-                    found=rows[key].value,
-                )
+            _check_mean(evaluation, key, rows[key])
+
+
+def _check_mean(evaluation: Evaluation, key: str, row: Measurement) -> None:
+    outcomes, tested = evaluation.tested(key)
+    if len(tested) < len(evaluation.item_names) and row.n_items != len(tested):
+        raise ReportingError(
+            f"'{key}' has outcomes of other items than it counts",
+            where=evaluation.path,
+            expected=f"{row.n_items} items",
+            found=f"{len(tested)} outcomes",
+        )
+    mean = float(outcomes.mean()) * (100.0 if row.unit == "%" else 1.0)
+    if abs(mean - row.value) > 1e-6 * max(1.0, abs(mean)):
+        raise ReportingError(
+            f"'{key}' is not the mean of its outcomes", where=evaluation.path, expected=mean, found=row.value
+        )
 
 
 def load_results(inputs: ReportInputs) -> Results:
@@ -314,14 +334,15 @@ def load_results(inputs: ReportInputs) -> Results:
         if not wanted or _job_of(path) in wanted
         for evaluation in [read_evaluation(path, inputs.scale)]
     ]
+    trainings = {
+        (experiment, seed): read_json(path / "train.json") for experiment, seed, path in training_folders(inputs)
+    }
     return Results(
         scale=inputs.scale,
         evaluations=tuple(sorted(evaluations, key=lambda e: e.job)),
-        histories={
-            (experiment, seed): list(read_json(path / "train.json").get("history", []))
-            for experiment, seed, path in training_folders(inputs)
-        },
+        histories={key: list(training.get("history", [])) for key, training in trainings.items()},
         expected=tuple(sorted(wanted)),
+        steps={key: int(training["num_steps"]) for key, training in trainings.items() if "num_steps" in training},
     )
 
 
@@ -336,10 +357,12 @@ def _job_of(path: Path) -> ExpectedJob | None:
 def training_folders(inputs: ReportInputs) -> list[tuple[str, int, Path]]:
     """Return (experiment, seed, folder) of every finished training that an expected evaluation rests on.
 
+    An evaluation rests on its own training and on those of the teachers that it learnt from.
+
     Raises:
         ReportingError: A folder's name has no seed.
     """
-    wanted = {(job.experiment, job.seed) for job in inputs.expected_jobs}
+    wanted = {(name, job.seed) for job in inputs.expected_jobs for name in inputs.lineage(job.experiment)}
     found = []
     for path in sorted((inputs.artifacts / "train").glob("*/train.json")):
         experiment, _, seed = path.parent.name.rpartition("__s")

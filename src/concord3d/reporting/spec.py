@@ -3,16 +3,50 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import Field, field_validator, model_validator
 
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import StrictModel, validate
 from concord3d.errors import ConfigError, nearest
+from concord3d.reporting.claim_spec import ClaimSpec, SelectionName, Selector
 
-Relation = Literal[">", ">="]
-SelectionName = Literal["last", "best_val", "best_test"]
+FigureKind = Literal[
+    "bars",
+    "embedding",
+    "metric_curves",
+    "mixed_clouds",
+    "mutual_information",
+    "part_renders",
+    "rerun_scatter",
+    "retrieval_grid",
+    "seeds",
+    "sweeps",
+    "training_budget",
+    "views_curve",
+]
+PublishedColumn = Literal["table", "method", "dataset", "setting", "metric"]
+
+
+class Measure(NamedTuple):
+    """A metric of a protocol on a data set."""
+
+    dataset: str
+    protocol: str
+    metric: str
+
+
+class Chance(StrictModel):
+    """What guessing gives, from what the protocol says about itself.
+
+    Attributes:
+        details: Keys that lead to a number in the protocol's details.
+        k: Where set, that number counts candidates, and chance is 100 k over it; else it is chance in percent.
+    """
+
+    details: list[str] = Field(min_length=1)
+    k: int | None = Field(default=None, ge=1)
 
 
 class MetricMap(StrictModel):
@@ -24,6 +58,7 @@ class MetricMap(StrictModel):
         published: The published metric's name; null for metrics of ours alone.
         setting: Restriction to one published setting; null means any.
         label: Name of the metric in rows of ours alone.
+        chance: What guessing gives, as a row of its own; null for none.
     """
 
     protocol: str
@@ -31,6 +66,7 @@ class MetricMap(StrictModel):
     published: str | None = None
     setting: str | None = None
     label: str | None = None
+    chance: Chance | None = None
 
 
 class RowMatch(StrictModel):
@@ -85,154 +121,28 @@ class FigureSpec(StrictModel):
     """
 
     id: str
-    kind: Literal["views_curve", "bars", "mutual_information", "embedding", "part_renders", "rerun_scatter", "seeds"]
+    kind: FigureKind
     title: str
     caption: str
     options: dict[str, Any] = {}
 
 
-class Term(StrictModel):
-    """A number in a claim: a measurement, a constant, a training figure, or a combination of such.
-
-    Exactly one kind is set. In YAML a bare string is an experiment and a bare number a constant.
-
-    Attributes:
-        experiment: Measurement of this experiment (``*`` inside ``for_each``).
-        dataset: Of the measurement; null takes the part's.
-        protocol: Of the measurement; null takes the part's.
-        metric: Of the measurement; null takes the part's.
-        selection: Of the measurement; null takes the part's.
-        constant: A published value, in the metric's unit.
-        history: Key of ``held_out`` in the training history of ``experiment``.
-        at: Which snapshot of the history.
-        max: Largest of these.
-        mean: Mean of these.
-        minus: First minus second.
-    """
-
-    experiment: str | None = None
-    dataset: str | None = None
-    protocol: str | None = None
-    metric: str | None = None
-    selection: SelectionName | None = None
-    constant: float | None = None
-    history: str | None = None
-    at: Literal["first", "last"] = "last"
-    max: list[Term] | None = None
-    mean: list[Term] | None = None
-    minus: list[Term] | None = Field(default=None, min_length=2, max_length=2)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _short_forms(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            return {"experiment": value}
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return {"constant": value}
-        return value
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> Term:
-        kinds = (self.experiment, self.constant, self.max, self.mean, self.minus)
-        if sum(kind is not None for kind in kinds) != 1:
-            raise ValueError("a term is exactly one of experiment, constant, max, mean, minus")
-        return self
-
-
-class Trend(StrictModel):
-    """Spearman's rank correlation between a setting and the measurements at it.
-
-    Attributes:
-        x: The setting's values.
-        terms: One experiment per value.
-    """
-
-    x: list[float] = Field(min_length=3)
-    terms: list[Term] = Field(min_length=3)
-
-    @model_validator(mode="after")
-    def _as_many(self) -> Trend:
-        if len(self.x) != len(self.terms):
-            raise ValueError("as many terms as values of x")
-        return self
-
-
-class ClaimPart(StrictModel):
-    """One inequality.
-
-    Attributes:
-        name: What distinguishes the part, e.g. the data set.
-        lhs: Left side; or ``trend``, whose rank correlation is compared with 0.
-        trend: See :class:`Trend`.
-        relation: ``>`` or ``>=``.
-        rhs: Right side.
-        margin: Added to the left side (``within 1 point`` is a margin of 1).
-        dataset: Default of the terms.
-        protocol: Default of the terms.
-        metric: Default of the terms.
-        selection: Default of the terms.
-        optional: Left out where the scale does not ask for its experiments, instead of ``not_run``.
-        for_each: One part per experiment of the scale that has the data set and protocol, but for these.
-    """
-
-    name: str
-    lhs: Term | None = None
-    trend: Trend | None = None
-    relation: Relation = ">"
-    rhs: Term = Term(constant=0.0)
-    margin: float = 0.0
-    dataset: str = "modelnet40"
-    protocol: str = "linear_svm"
-    metric: str = "overall_accuracy"
-    selection: SelectionName = "last"
-    optional: bool = False
-    for_each: list[str] | None = None
-
-    @model_validator(mode="after")
-    def _one_side(self) -> ClaimPart:
-        if (self.lhs is None) == (self.trend is None):
-            raise ValueError("a part has either lhs or trend")
-        return self
-
-
-class ClaimSpec(StrictModel):
-    """A claim of the paper: all its parts must hold.
-
-    Attributes:
-        id: E.g. ``C1``.
-        text: The claim in words.
-        origin: Where the claim was seen.
-        parts: Its inequalities.
-    """
-
-    id: str
-    text: str
-    origin: str
-    parts: list[ClaimPart] = Field(min_length=1)
-
-
-class Selector(StrictModel):
-    """Published cells with these values; null means any."""
-
-    table: str | None = None
-    method: str | None = None
-    dataset: str | None = None
-    setting: str | None = None
-    metric: str | None = None
-
-
 class Identity(StrictModel):
-    """Two published cells that should agree at the coarser printed precision.
+    """Published cells that should agree at the coarser printed precision.
 
     Attributes:
         left: First cell.
         right: Second cell.
+        minus: Where set, the first cell should be the second minus this one.
+        same: Columns in which the cells must be alike to be compared; for selectors that match many cells.
         why: Why they should agree, or what explains that they do not.
         severity: ``contradiction``, or ``disagreement`` where a difference has an explanation.
     """
 
     left: Selector
     right: Selector
+    minus: Selector | None = None
+    same: list[PublishedColumn] = []
     why: str
     severity: Literal["contradiction", "disagreement"] = "contradiction"
 
@@ -244,6 +154,8 @@ class AuditSpec(StrictModel):
         test_sizes: Possible sizes of the test set per published data set name, or per ``<table>/<data set>``.
         proportion_metrics: Metrics that are k/n over the test items of one run.
         repeated: Words in a setting that mark averages over runs, to which k/n does not apply.
+        settings_name_sources: Within a table, a setting says where a value was printed, so that two settings are two
+            sources of one quantity; false where a setting is part of the quantity, such as a training set.
         identities: Cells that should agree.
         bounded_by: Pairs of metrics, the first of which cannot exceed the second in the same row.
         growing: Settings in an order in which a metric should not fall (only suspicious, never impossible).
@@ -252,6 +164,7 @@ class AuditSpec(StrictModel):
     test_sizes: dict[str, list[int]] = {}
     proportion_metrics: list[str] = []
     repeated: list[str] = []
+    settings_name_sources: bool = True
     identities: list[Identity] = []
     bounded_by: list[tuple[str, str]] = []
     growing: list[list[str]] = []
@@ -280,8 +193,10 @@ class ReportSpec(StrictModel):
 
     Attributes:
         paper: The paper's identifier.
-        headline: Table and claims that the front page shows.
-        datasets: Published data set names with ours.
+        headline: Table that the front page shows. Its first metric, on the first of ``datasets``, is what claims and
+            figures measure where they do not say otherwise.
+        headline_columns: Columns that tell the rows of the headline apart, besides method and data set.
+        datasets: Published data set names with ours; of several, the first that a scale evaluates on stands for it.
         tables: In the order of the paper.
         figures: In the order of the paper.
         claims: In the order of the specification.
@@ -292,13 +207,21 @@ class ReportSpec(StrictModel):
 
     paper: str
     headline: str
-    datasets: dict[str, str] = {}
+    headline_columns: list[Literal["setting", "metric"]] = []
+    datasets: dict[str, list[str]] = {}
     tables: list[TableSpec] = Field(min_length=1)
     figures: list[FigureSpec] = []
     claims: list[ClaimSpec] = []
     min_seeds: int = Field(default=1, ge=1)
     audit: AuditSpec = AuditSpec()
     ledger: LedgerSpec = LedgerSpec()
+
+    @field_validator("datasets", mode="before")
+    @classmethod
+    def _one_or_several(cls, datasets: Any) -> Any:
+        if not isinstance(datasets, dict):
+            return datasets
+        return {name: [ours] if isinstance(ours, str) else ours for name, ours in datasets.items()}
 
     @field_validator("tables", "figures", "claims")
     @classmethod
@@ -307,6 +230,30 @@ class ReportSpec(StrictModel):
         if len(names) != len(set(names)):
             raise ValueError(f"identifiers stand twice: {sorted({n for n in names if names.count(n) > 1})}")
         return entries
+
+    @model_validator(mode="after")
+    def _complete_parts(self) -> ReportSpec:
+        """Give every part of a claim the headline's data set, protocol and metric where it names none."""
+        return self.model_copy(update={"claims": [self._completed(claim) for claim in self.claims]})
+
+    def _completed(self, claim: ClaimSpec) -> ClaimSpec:
+        parts = []
+        for part in claim.parts:
+            chosen = {key: getattr(part, key) or value for key, value in self.default_measure._asdict().items()}
+            chosen |= {"dataset": ""} if part.over else {}
+            missing = [key for key, value in chosen.items() if not value and not (key == "dataset" and part.over)]
+            if missing:
+                raise ValueError(f"{claim.id}, '{part.name}' names no {missing[0]}, and the headline has none either")
+            parts.append(part.model_copy(update=chosen))
+        return claim.model_copy(update={"parts": parts})
+
+    @property
+    def default_measure(self) -> Measure:
+        """What claims and figures measure where they do not say otherwise; empty where the headline says nothing."""
+        headline = next((table for table in self.tables if table.id == self.headline), None)
+        first = headline.metrics[0] if headline is not None and headline.metrics else None
+        dataset = next(iter(self.datasets.values()), [""])[0]
+        return Measure(dataset, first.protocol if first else "", first.metric if first else "")
 
     def table(self, identifier: str) -> TableSpec:
         """Return a table by identifier."""

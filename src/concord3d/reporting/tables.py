@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from concord3d.evaluation.statistics import Interval
 from concord3d.reporting.inputs import ReportInputs
 from concord3d.reporting.published import PublishedCell
-from concord3d.reporting.results import Address, Estimate, Results
+from concord3d.reporting.results import Address, Estimate, Evaluation, Results
 from concord3d.reporting.spec import MetricMap, ReportSpec, RowMatch, TableSpec
 
 Status = Literal["measured", "not_run", "quoted"]
@@ -99,7 +100,9 @@ def describe_run(experiment: str, inputs: ReportInputs) -> str:
     if not pretrain:
         return f"{words}, untrained"
     epochs = f", {objective['epochs']} epochs" if "epochs" in objective else ""
-    return f"{words}, trained on {pretrain['dataset']} ({pretrain['data_kind']}){epochs}"
+    teachers = inputs.lineage(experiment)[1:]
+    taught = f", taught by {' and '.join(teachers)}" if teachers else ""
+    return f"{words}, trained on {pretrain['dataset']} ({pretrain['data_kind']}){epochs}{taught}"
 
 
 def build_cells(spec: ReportSpec, table: TableSpec, published: Sequence[PublishedCell], results: Results,
@@ -120,6 +123,7 @@ def build_cells(spec: ReportSpec, table: TableSpec, published: Sequence[Publishe
         cells += [_published_cell(cell, spec, table, results, inputs) for cell in rows]
     shown = {cell.key for cell in cells if cell.status != "quoted"}
     cells += [cell for cell in _own_cells(table, results, inputs, labels) if cell.key not in shown]
+    cells += _chance_cells(table, results)
     kinds = {cell.data_kind for cell in cells if cell.status == "measured"}
     return Table(table, results.scale, tuple(sorted(kinds)), tuple(cells))
 
@@ -146,8 +150,9 @@ def _published_cell(
     experiment, estimates = "", dict[str, Estimate]()
     matches = [m for m in table.match if m.method == cell.method and m.setting in (None, cell.setting)]
     metrics = [m for m in table.metrics if m.published == cell.metric and m.setting in (None, cell.setting)]
-    dataset = spec.datasets.get(cell.dataset)
-    if matches and metrics and dataset is not None:
+    datasets = spec.datasets.get(cell.dataset, [])
+    dataset = _dataset(datasets, metrics[0].protocol, results) if metrics else next(iter(datasets), "")
+    if matches and metrics and dataset:
         status = "not_run"
         experiment = matches[0].experiments[0]
         for match in matches:
@@ -158,9 +163,15 @@ def _published_cell(
                     status = "measured" if estimates else "not_run"
     kind = next((estimate.data_kind for estimate in estimates.values()), "")
     run = describe_run(experiment, inputs) if experiment else ""
-    key = (experiment, dataset or "", metrics[0].metric if metrics else "")
+    key = (experiment, dataset, metrics[0].metric if metrics else "")
     named = (cell.method, cell.dataset, cell.setting, cell.metric, cell.unit)
     return Cell(*named, cell, status, experiment, run, kind, estimates, key)
+
+
+def _dataset(candidates: Sequence[str], protocol: str, results: Results) -> str:
+    """Return the first data set that this scale evaluates the protocol on, else the first."""
+    evaluated = {job.dataset for job in (*results.expected, *results.by_job) if job.protocol == protocol}
+    return next((name for name in candidates if name in evaluated), next(iter(candidates), ""))
 
 
 def _own_cells(table: TableSpec, results: Results, inputs: ReportInputs, labels: Mapping[str, str]) -> Iterator[Cell]:
@@ -187,6 +198,44 @@ def _own_cells(table: TableSpec, results: Results, inputs: ReportInputs, labels:
                 )
 
 
+def _chance_cells(table: TableSpec, results: Results) -> Iterator[Cell]:
+    """Yield what guessing gives for every metric that says so, once per data set that was evaluated on."""
+    for metric in table.metrics:
+        found: dict[str, tuple[float, Evaluation]] = {}
+        for evaluation in results.evaluations:
+            value = _chance(metric, evaluation) if evaluation.job.protocol == metric.protocol else None
+            if value is not None:
+                found.setdefault(evaluation.job.dataset, (value, evaluation))
+        for dataset, (value, evaluation) in sorted(found.items()):
+            sizes = [row.n_items for row in evaluation.measurements if row.metric == metric.metric]
+            exact = Interval(value, value, value, sizes[0] if sizes else 0, 0, "exact")
+            yield Cell(
+                method="chance",
+                dataset=dataset,
+                setting=metric.setting or "",
+                metric=metric.label or metric.metric,
+                unit="%",
+                published=None,
+                status="measured",
+                experiment="",
+                our_run="",
+                data_kind=evaluation.data_kind,
+                estimates={table.selections[0]: Estimate(exact, "%", evaluation.data_kind, ())},
+                key=("", dataset, metric.metric),
+            )
+
+
+def _chance(metric: MetricMap, evaluation: Evaluation) -> float | None:
+    if metric.chance is None:
+        return None
+    value: Any = evaluation.details
+    for key in metric.chance.details:
+        value = value.get(key) if isinstance(value, Mapping) else None
+    if not isinstance(value, int | float):
+        return None
+    return min(100 * metric.chance.k / value, 100.0) if metric.chance.k is not None else float(value)
+
+
 def coverage(tables: Sequence[Table]) -> dict[str, int]:
     """Count published cells by status, and our measured cells without a published counterpart."""
     cells = [cell for table in tables for cell in table.cells]
@@ -194,5 +243,5 @@ def coverage(tables: Sequence[Table]) -> dict[str, int]:
     for cell in cells:
         if cell.published is not None:
             counts[cell.status] += 1
-    own = sum(cell.published is None and cell.status == "measured" for cell in cells)
+    own = sum(cell.published is None and cell.status == "measured" and cell.experiment != "" for cell in cells)
     return {**counts, "published": sum(counts.values()), NO_COUNTERPART: own}

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from concord3d.methods.interface import Batch
+from concord3d.methods.interface import Batch, Targets
 from concord3d.training.run import TrainRun
 from concord3d.training.seeding import derived_generator
 
@@ -52,13 +52,13 @@ def make_plan(run: TrainRun) -> Plan:
 
 
 def assemble(run: TrainRun, objects: NDArray[np.int64], num_views: int, view_generator: torch.Generator) -> Batch:
-    """Read the clouds, labels and randomly chosen views of some objects.
+    """Read the clouds, labels, colours, randomly chosen views and tower features of some objects.
 
     Args:
         run: The data.
         objects: (B,) shape indices.
         num_views: Views per object, drawn without replacement in random order.
-        view_generator: Source of the choice of views.
+        view_generator: Source of the choice of views, pictures and texts.
 
     Returns:
         The batch, in CPU memory, with ``view_generator`` as its generator.
@@ -70,7 +70,11 @@ def assemble(run: TrainRun, objects: NDArray[np.int64], num_views: int, view_gen
         draw = torch.rand((len(objects), run.views.num_views), generator=view_generator)
         chosen = draw.argsort(dim=1)[:, :num_views].numpy()
         views = torch.from_numpy(np.ascontiguousarray(run.views.read(objects, chosen)))
-    return Batch(points, views, labels, view_generator)
+    colors = None if run.colors is None else torch.from_numpy(np.ascontiguousarray(run.colors[objects]))
+    targets = None
+    if run.targets is not None:
+        targets = Targets(*(torch.from_numpy(part) for part in run.targets.read(objects, view_generator)))
+    return Batch(points, views, labels, view_generator, colors, targets)
 
 
 def iterate_batches(
@@ -109,4 +113,6 @@ def to_device(batch: Batch, device: torch.device) -> Batch:
         None if batch.views is None else move(batch.views),
         None if batch.labels is None else move(batch.labels),
         batch.generator,
+        None if batch.colors is None else move(batch.colors),
+        None if batch.targets is None else Targets(*(move(part) for part in batch.targets)),
     )

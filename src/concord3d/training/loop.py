@@ -177,6 +177,7 @@ class Loop:
             step,
             self.plan.steps_per_epoch,
             self.settings.epochs,
+            self.settings.warmup_epochs,
         )
 
     def _reduce(self, figures: Tensor) -> Tensor:

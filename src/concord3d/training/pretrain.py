@@ -92,6 +92,8 @@ def build_method(run: TrainRun) -> Method:
         num_points=int(run.run_config["data"]["num_points"]),
         num_views=0 if run.views is None else run.views.num_views,
         num_classes=0 if run.labels is None else int(run.labels.max()) + 1,
+        target_dim=0 if run.targets is None else run.targets.dim,
+        teacher=run.teacher,
     )
     return load_method(str(run.run_config["method"]), run.run_config["objective"], encoder, facts)
 

@@ -13,8 +13,10 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt
+from torch import nn
 
 from concord3d.errors import BadCloud, ConfigError, DatasetMissing
 from concord3d.files import canonical_json, content_hash
@@ -36,6 +38,25 @@ class ViewReader(Protocol):
         ...
 
 
+class TargetReader(Protocol):
+    """What the loop needs of frozen towers' features (:class:`concord3d.features.targets.FrozenTargets` is one)."""
+
+    @property
+    def num_objects(self) -> int: ...
+
+    @property
+    def dim(self) -> int: ...
+
+    @property
+    def identity(self) -> str: ...
+
+    def read(
+        self, objects: NDArray[np.int64], generator: torch.Generator
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
+        """Return image features (B, D), text features (B, D) and has_text (B,) of a drawn picture and text each."""
+        ...
+
+
 class TrainingSettings(Settings):
     """The ``training`` section of a run configuration.
 
@@ -46,6 +67,7 @@ class TrainingSettings(Settings):
         learning_rate: Initial rate.
         weight_decay: As the optimiser defines it.
         schedule: See :func:`concord3d.training.schedule.learning_rate`.
+        warmup_epochs: Epochs in which the rate rises, under ``warmup_cosine``.
         drop_last: Leave out the last, smaller batch of an epoch.
         precision: Lightning Fabric precision; losses are float32 in every case.
         threads: CPU threads of the job (set by the caller).
@@ -60,6 +82,7 @@ class TrainingSettings(Settings):
     learning_rate: PositiveFloat = 1e-3
     weight_decay: float = Field(default=1e-6, ge=0)
     schedule: Schedule = "cosine"
+    warmup_epochs: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     drop_last: bool = True
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     threads: PositiveInt = 1
@@ -100,6 +123,9 @@ class TrainRun:
         device: ``auto``, ``cpu`` or ``cuda``.
         num_devices: Processes, one per device.
         progress: Show progress on standard error.
+        colors: (S, P, 3) uint8 RGB per point, or None.
+        targets: Features of frozen towers whose object i is shape i, or None.
+        teacher: Encoder of an earlier run for methods that learn from one, or None.
     """
 
     run_config: Mapping[str, Any]
@@ -112,6 +138,9 @@ class TrainRun:
     device: str = "auto"
     progress: bool = True
     num_devices: int = 1
+    colors: NDArray[np.uint8] | None = None
+    targets: TargetReader | None = None
+    teacher: nn.Module | None = None
 
     @property
     def config_hash(self) -> str:
@@ -159,6 +188,12 @@ class TrainRun:
         if self.labels is not None:
             digest.update(np.ascontiguousarray(self.labels).data)
         digest.update(np.ascontiguousarray(self.held_out_index(), dtype=np.int64).data)
+        if self.colors is not None:
+            digest.update(np.ascontiguousarray(self.colors).data)
+        for tensor in () if self.teacher is None else self.teacher.state_dict().values():
+            digest.update(tensor.detach().cpu().contiguous().numpy().data)
+        if self.targets is not None:
+            digest.update(self.targets.identity.encode())
         identity = {
             "config": dict(self.run_config),
             "data_sha256": digest.hexdigest(),
@@ -173,7 +208,8 @@ class TrainRun:
 
         Raises:
             BadCloud: Points of a wrong shape or not finite.
-            ConfigError: Labels, views or held-out indices do not fit the points, or there are too few shapes.
+            ConfigError: Labels, views, colours, tower features or held-out indices do not fit the points, or there are
+                too few shapes.
         """
         points, held_out = self.clouds, self.held_out_index()
         if points.ndim != 3 or points.shape[2] != 3 or not np.isfinite(points).all():
@@ -181,6 +217,8 @@ class TrainRun:
         counts = {
             "labels": None if self.labels is None else len(self.labels),
             "views": None if self.views is None else self.views.num_objects,
+            "colours": None if self.colors is None else len(self.colors),
+            "tower features": None if self.targets is None else self.targets.num_objects,
         }
         for name, count in counts.items():
             if count is not None and count != len(points):

@@ -9,24 +9,36 @@ from typing import Literal
 import torch
 from torch import nn
 
-Schedule = Literal["constant", "cosine", "cosine_end_of_epoch", "cosine_start_of_epoch"]
+from concord3d.errors import ConfigError
+
+Schedule = Literal["constant", "cosine", "cosine_end_of_epoch", "cosine_start_of_epoch", "warmup_cosine"]
 OptimizerName = Literal["adam", "adamw", "sgd"]
 
 
-def learning_rate(schedule: Schedule, base: float, step: int, steps_per_epoch: int, num_epochs: int) -> float:
+def learning_rate(
+    schedule: Schedule, base: float, step: int, steps_per_epoch: int, num_epochs: int, warmup_epochs: float = 0.0
+) -> float:
     """Return the learning rate of one step; a function of the step alone, so there is no scheduler state.
 
     Args:
         schedule: ``cosine`` falls at every step; ``cosine_end_of_epoch`` once after each epoch (spec 5, MM-Point's
-            default); ``cosine_start_of_epoch`` once before each epoch, so that the last epoch has rate 0 (CrossPoint).
-        base: Learning rate at the start.
+            default); ``cosine_start_of_epoch`` once before each epoch, so that the last epoch has rate 0 (CrossPoint);
+            ``warmup_cosine`` rises in equal steps to ``base``, which the last step of the warm-up has, and then falls
+            at every step like ``cosine`` (MM-Mixing spec 4).
+        base: Learning rate at the start, or after the warm-up.
         step: 0-based step over the whole run.
         steps_per_epoch: Steps of one epoch.
         num_epochs: Epochs of the run.
+        warmup_epochs: Length of the warm-up, less than the run; read by ``warmup_cosine`` only.
 
     Returns:
         Learning rate, from ``base`` down to 0.
+
+    Raises:
+        ConfigError: The warm-up is negative or leaves no step of the run.
     """
+    if schedule == "warmup_cosine":
+        return _warmup_cosine(base, step, round(warmup_epochs * steps_per_epoch), steps_per_epoch * num_epochs)
     epoch = step // steps_per_epoch
     progress = {
         "constant": 0.0,
@@ -35,6 +47,20 @@ def learning_rate(schedule: Schedule, base: float, step: int, steps_per_epoch: i
         "cosine_start_of_epoch": (epoch + 1) / num_epochs,
     }[schedule]
     return base * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def _warmup_cosine(base: float, step: int, warmup: int, num_steps: int) -> float:
+    if not 0 <= warmup < num_steps:
+        raise ConfigError(
+            "The warm-up does not fit into the run",
+            where="training.warmup_epochs",
+            expected=f"0 to {num_steps - 1} steps",
+            found=f"{warmup} steps",
+            next_step="shorten the warm-up or train for more epochs",
+        )
+    if step < warmup:
+        return base * (step + 1) / warmup
+    return base * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (num_steps - warmup)))
 
 
 def make_optimizer(

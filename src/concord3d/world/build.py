@@ -27,6 +27,7 @@ from concord3d.geometry.mesh import Mesh, sample_surface
 from concord3d.world import part_taxonomy, writers
 from concord3d.world.objects import CATEGORIES, WorldObject, generate
 from concord3d.world.scan import object_in_box, object_only, perturbed_box, scan_scene
+from concord3d.world.text_sets import ensembled_shape, long_tail, long_tail_shape
 
 SCANOBJECTNN_CLASSES = (
     "bag", "bin", "box", "cabinet", "chair", "desk", "display", "door", "shelf", "table", "bed", "pillow", "sink",
@@ -43,6 +44,7 @@ MODELNET40_CLASSES = (
 )  # fmt: skip
 
 _SCANNED = tuple(writers.SCANOBJECTNN_FILES)
+_WITH_TEXTS = ("ensembled", "objaverse_lvis")
 _PERTURBATIONS_PER_OBJECT = 5
 _SPLIT_OFFSET = {"train": 0, "val": 1_000_000, "test": 2_000_000}
 _FAMILY_OFFSET = 10_000_000
@@ -63,6 +65,8 @@ _LAYOUTS: dict[str, _Layout] = {
     **{name: _Layout(1, ("train", "test"), SCANOBJECTNN_CLASSES) for name in _SCANNED},
     "shapenetpart": _Layout(2, ("train", "val", "test"), part_taxonomy.WORLD_CATEGORIES),
     "shapenet": _Layout(3, ("train",), CATEGORIES),
+    "ensembled": _Layout(4, ("train", "test"), CATEGORIES),
+    "objaverse_lvis": _Layout(5, ("test",), CATEGORIES),
 }
 WORLD_DATASETS: tuple[str, ...] = tuple(_LAYOUTS)
 
@@ -73,9 +77,9 @@ class WorldRecipe:
 
     Attributes:
         dataset: One of ``WORLD_DATASETS``.
-        splits: Shapes per split; they are spread evenly over the categories.
+        splits: Shapes per split; they are spread evenly over the categories (over a long tail in objaverse_lvis).
         categories: Restriction to these, or None for all that the real set has. Labels keep the official numbers.
-        num_points: Points per cloud.
+        num_points: Points per cloud; sets of meshes leave it to their reader.
         seed: The world's seed.
     """
 
@@ -126,12 +130,16 @@ class WorldRecipe:
 
 @dataclass(frozen=True)
 class _Task:
-    """One world object and how many clouds are made of it (more than one for perturbed scans)."""
+    """One world object and how many clouds are made of it (more than one for perturbed scans).
+
+    ``paint`` is the colour of its class in a long tail.
+    """
 
     split: str
     category: str
     index: int
     copies: int = 1
+    paint: str | None = None
 
     @property
     def name(self) -> str:
@@ -140,11 +148,15 @@ class _Task:
 
 @dataclass(frozen=True)
 class _Made:
-    """Clouds of one object: (copies, P, 3) points, perhaps (copies, P) labels of points, perhaps a row of captions."""
+    """Clouds of one object: (copies, P, 3) points, perhaps (copies, P) labels of points, perhaps its texts."""
 
     points: NDArray[np.float32]
     point_labels: NDArray[np.int64] | None = None
     caption: dict[str, str] | None = None
+    row: dict[str, object] | None = None
+
+
+_NO_CLOUDS = np.empty((0, 0, 3), np.float32)
 
 
 def build_dataset(recipe: WorldRecipe, out: Path, workers: int = 1) -> None:
@@ -204,6 +216,8 @@ def _tasks(recipe: WorldRecipe, split: str) -> list[_Task]:
     """Spread the split's shapes evenly over the categories; which get one more is drawn by the seed."""
     layout = _LAYOUTS[recipe.dataset]
     categories = tuple(name for name in layout.categories if name in (recipe.categories or layout.categories))
+    if recipe.dataset == "objaverse_lvis":
+        return _long_tail_tasks(recipe, split, categories)
     order = np.random.default_rng([recipe.seed, _SPLIT_OFFSET[split], 1]).permutation(len(categories))
     share, rest = divmod(recipe.splits[split], len(categories))
     per_object = _PERTURBATIONS_PER_OBJECT if recipe.dataset == "scanobjectnn_pb_t50_rs" else 1
@@ -216,19 +230,33 @@ def _tasks(recipe: WorldRecipe, split: str) -> list[_Task]:
     return tasks
 
 
+def _long_tail_tasks(recipe: WorldRecipe, split: str, categories: tuple[str, ...]) -> list[_Task]:
+    """Shapes of colour and category by Zipf's law; those of one category are numbered through."""
+    first = _LAYOUTS[recipe.dataset].family * _FAMILY_OFFSET + _SPLIT_OFFSET[split]
+    taken = dict.fromkeys(categories, first)
+    tasks = []
+    for entry in long_tail(categories, recipe.splits[split], recipe.seed):
+        numbers = range(taken[entry.category], taken[entry.category] + entry.count)
+        tasks += [_Task(split, entry.category, number, paint=entry.paint) for number in numbers]
+        taken[entry.category] += entry.count
+    return tasks
+
+
 def _rng(recipe: WorldRecipe, task: _Task, purpose: int) -> np.random.Generator:
     return np.random.default_rng([recipe.seed, zlib.crc32(task.category.encode()), task.index, purpose])
 
 
 def _make(recipe: WorldRecipe, out: Path, task: _Task) -> _Made:
     """Generate one object and what the data set keeps of it; mesh files are written here."""
-    obj = generate(task.category, task.index, recipe.seed)
     rng = _rng(recipe, task, 0)
+    if recipe.dataset in _WITH_TEXTS:
+        return _with_texts(recipe, out, task, rng)
+    obj = generate(task.category, task.index, recipe.seed)
     if recipe.dataset in _SCANNED:
         return _scanned(recipe, task, obj, rng)
     if recipe.dataset == "modelnet40_off":
         writers.write_modelnet_off(out, task.category, task.split, task.name, obj.mesh)
-        return _Made(np.empty((0, 0, 3), np.float32))
+        return _Made(_NO_CLOUDS)
     if recipe.dataset == "shapenetpart":
         _, numbers = part_taxonomy.official_parts(task.category, obj.part_names)
         mesh, face_numbers = _annotated(obj, numbers)
@@ -236,11 +264,28 @@ def _make(recipe: WorldRecipe, out: Path, task: _Task) -> _Made:
         return _Made(_unit_sphere(sample.points)[None], face_numbers[sample.face_index][None])
     if recipe.dataset == "shapenet":
         mesh = obj.mesh.normalized()
-        points = sample_surface(mesh, recipe.num_points, rng).points
-        writers.write_shapenet_model(out, task.category, task.name, points, mesh)
+        sample = sample_surface(mesh, recipe.num_points, rng)
+        colors = _face_colors(mesh, task)[sample.face_index]
+        writers.write_shapenet_model(out, task.category, task.name, sample.points, colors, mesh)
         texts = {kind: getattr(obj.captions, kind) for kind in ("name", "descriptive", "noisy")}
-        return _Made(points[:0][None], caption={"category": task.category, "model": task.name, **texts})
+        return _Made(_NO_CLOUDS, caption={"category": task.category, "model": task.name, **texts})
     return _Made(_unit_sphere(sample_surface(obj.mesh, recipe.num_points, rng).points)[None])
+
+
+def _with_texts(recipe: WorldRecipe, out: Path, task: _Task, rng: np.random.Generator) -> _Made:
+    """Write one mesh and return its row of the index."""
+    if task.paint is None:
+        obj, row = ensembled_shape(task.category, task.index, recipe.seed, rng)
+    else:
+        obj, row = long_tail_shape(task.category, task.paint, task.index, recipe.seed, rng)
+    file = writers.write_text_mesh(out / recipe.dataset, task.name, obj.mesh.normalized())
+    return _Made(_NO_CLOUDS, row={"uid": task.name, "file": file, "split": task.split, **row})
+
+
+def _face_colors(mesh: Mesh, task: _Task) -> NDArray[np.uint8]:
+    if mesh.face_colors is None:
+        raise BadMesh("A world object has no colours", where=task.name)
+    return mesh.face_colors
 
 
 def _scanned(recipe: WorldRecipe, task: _Task, obj: WorldObject, rng: np.random.Generator) -> _Made:
@@ -298,6 +343,12 @@ def _collect(recipe: WorldRecipe, split: str, tasks: list[_Task], made: list[_Ma
 
 def _write_collected(recipe: WorldRecipe, out: Path, tasks: list[_Task], made: list[_Made]) -> None:
     """Write the files that hold more than one shape."""
+    if recipe.dataset in _WITH_TEXTS:
+        rows = [item.row for item in made if item.row is not None]
+        order = np.random.default_rng([recipe.seed, 2]).permutation(len(rows))
+        class_names = sorted({str(row["category"]) for row in rows if "category" in row})
+        writers.write_text_index(out / recipe.dataset, [rows[i] for i in order], class_names)
+        return
     if recipe.dataset == "shapenet":
         writers.write_captions(out, [item.caption for item in made if item.caption is not None])
         return

@@ -50,7 +50,7 @@ def write_captions(
     """
     name = category.replace("_", " ")
     descriptive = _descriptive(name, style, part_names, extent, rng)
-    return Captions(name, descriptive, _noisy(name, descriptive, rng))
+    return Captions(name, descriptive, noisy_text(name, descriptive, rng))
 
 
 def _word_for(ratio: float, table: tuple[tuple[float, str], ...]) -> str:
@@ -94,7 +94,14 @@ def _details(style: Mapping[str, float | int | str], colors: list[tuple[str, str
     return details
 
 
-def _noisy(name: str, descriptive: str, rng: np.random.Generator) -> str:
+def noisy_text(name: str, descriptive: str, rng: np.random.Generator) -> str:
+    """Return a text about an object as retrieval from the web would give it.
+
+    Args:
+        name: The category in words.
+        descriptive: The description whose crumbs are used.
+        rng: Source of randomness.
+    """
     number = int(rng.integers(10, 99999))
     crumb = str(rng.choice(_FILES)).format(n=number, name=name.replace(" ", ""))
     kind = float(rng.random())

@@ -125,6 +125,21 @@ _MIN_FACES = 200
 
 
 @dataclass(frozen=True)
+class Variation:
+    """How far objects leave the shelf of a shop: the default is clean, aligned CAD.
+
+    Attributes:
+        spread: Factor on stretch, taper, bend and twist.
+        any_heading: Turned by any angle about y instead of to the heading of its category.
+        paint: Colour of ``palette.BASIC`` that takes the place of every colour drawn, or None.
+    """
+
+    spread: float = 1.0
+    any_heading: bool = False
+    paint: str | None = None
+
+
+@dataclass(frozen=True)
 class WorldObject:
     """One object.
 
@@ -147,13 +162,14 @@ class WorldObject:
     captions: Captions
 
 
-def generate(category: str, index: int, seed: int) -> WorldObject:
+def generate(category: str, index: int, seed: int, variation: Variation = Variation()) -> WorldObject:
     """Make one object; equal arguments give equal bytes in every process.
 
     Args:
         category: One of ``CATEGORIES``.
         index: Number of the object within its category, at least 0.
         seed: Seed of the world, at least 0.
+        variation: How far it may differ from clean, aligned CAD.
 
     Raises:
         ConfigError: The category is unknown, or a number is negative.
@@ -166,9 +182,9 @@ def generate(category: str, index: int, seed: int) -> WorldObject:
     shape_rng, pose_rng, text_rng = (
         np.random.default_rng(sequence) for sequence in np.random.SeedSequence(entropy).spawn(3)
     )
-    style = Style(shape_rng)
+    style = Style(shape_rng, paint=variation.paint)
     mesh, part_names = _mesh(GENERATORS[category](style))
-    mesh = _posed(category, mesh, Style(pose_rng, style.values))
+    mesh = _posed(category, mesh, Style(pose_rng, style.values), variation)
     extent = np.ptp(mesh.vertices, axis=0).astype(float)
     captions = write_captions(
         category, style.values, part_names, (float(extent[0]), float(extent[1]), float(extent[2])), text_rng
@@ -190,14 +206,16 @@ def _mesh(assembly: Assembly) -> tuple[Mesh, tuple[str, ...]]:
     return mesh, part_names
 
 
-def _posed(category: str, mesh: Mesh, style: Style) -> Mesh:
+def _posed(category: str, mesh: Mesh, style: Style, variation: Variation) -> Mesh:
     """Deform a little, turn to the category's heading and put on the floor."""
-    rng = style.rng
-    stretch = np.exp(rng.normal(0, 0.09, 3)).clip(0.75, 1.33).tolist()
-    taper, bend, twist = np.array([0.03, 0.02, 1.5]) * rng.normal(0, 1, 3).clip(-2.5, 2.5)
+    rng, spread = style.rng, variation.spread
+    stretch = np.exp(spread * rng.normal(0, 0.09, 3)).clip(0.75**spread, 1.33**spread).tolist()
+    taper, bend, twist = spread * np.array([0.03, 0.02, 1.5]) * rng.normal(0, 1, 3).clip(-2.5, 2.5)
     vertices = deformed(mesh.vertices.astype(float), stretch=stretch, taper=taper, bend=bend, twist=twist)
     headings = HEADINGS.get(category, {0: 1.0})
     heading = int(style.choice("heading_deg", {str(angle): weight for angle, weight in headings.items()}))
+    if variation.any_heading:
+        heading = int(rng.integers(360))
     style.values["heading_deg"] = heading
     vertices = vertices @ rotation("y", heading).T
     vertices[:, 1] -= vertices[:, 1].min()

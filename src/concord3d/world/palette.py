@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+# The basic colour terms of English.
+BASIC = {
+    "red": (200, 34, 40),
+    "orange": (236, 128, 32),
+    "yellow": (238, 204, 48),
+    "green": (46, 140, 66),
+    "blue": (40, 84, 184),
+    "purple": (118, 56, 152),
+    "pink": (238, 150, 182),
+    "brown": (112, 70, 40),
+    "black": (34, 34, 36),
+    "grey": (132, 134, 138),
+    "white": (240, 240, 238),
+}
 WOOD = {
     "oak": (181, 137, 84),
     "walnut": (96, 62, 40),

@@ -7,13 +7,15 @@ Layouts below a root folder:
 * ModelNet40: ``modelnet40_ply_hdf5_2048/ply_data_{train,test}<k>.h5`` (``data`` (n, P, 3) float32, ``label`` (n, 1)
   uint8, ``name`` (n,) bytes), ``{train,test}_files.txt``, ``shape_names.txt``; ModelNet10 likewise with
   ``modelnet10_hdf5_2048/{train,test}<k>.h5``.
-* ModelNet40 meshes: ``ModelNet40/<class>/{train,test}/<name>.off``.
+* ModelNet40 meshes: ``ModelNet40/<class>/{train,test}/<name>.off``, z up as the real ones.
 * ScanObjectNN: ``h5_files/{main_split,main_split_nobg}/{training,test}_objectdataset[_augmentedrot_scale75].h5``
   (``data`` (n, P, 3) float32, ``label`` (n,) int32, ``mask`` (n, P) int32, -1 on background).
 * ShapeNetPart: ``shapenet_part_seg_hdf5_data/ply_data_{train,val,test}<k>.h5`` (``data``, ``label`` (n, 1) uint8,
   ``pid`` (n, P) uint8, 0 to 49), ``{split}_hdf5_file_list.txt``, ``all_object_categories.txt``.
-* ShapeNet: ``ShapeNet/<category>/<model>.ply`` (cloud) and ``.glb`` (mesh with vertex colours, same frame),
+* ShapeNet: ``ShapeNet/<category>/<model>.ply`` (coloured cloud) and ``.glb`` (mesh with vertex colours, same frame),
   ``captions.jsonl`` with keys category, model, name, descriptive, noisy.
+* Meshes with texts: ``<folder>/glb/<uid>.glb``, ``<folder>/index.jsonl`` with keys uid, file, name and, where known,
+  captions, retrieved, category, source, split, and ``<folder>/class_names.txt`` where there are classes.
 
 Shape legend: S shapes, P points per shape, F faces.
 """
@@ -124,9 +126,17 @@ def _write_modelnet(
 
 
 def write_modelnet_off(root: Path, category: str, split: str, name: str, mesh: Mesh) -> None:
-    """Write one mesh as ``ModelNet40/<category>/<split>/<name>.off``; not synced, as :func:`write_shapenet_model`."""
+    """Write one mesh as ``ModelNet40/<category>/<split>/<name>.off``; not synced, as :func:`write_shapenet_model`.
+
+    Args:
+        root: Folder that gets ``ModelNet40``.
+        category: Class.
+        split: ``train`` or ``test``.
+        name: File stem.
+        mesh: The mesh, y up; the file is z up, as the real ones are.
+    """
     rows = [f"OFF\n{len(mesh.vertices)} {len(mesh.faces)} 0\n"]
-    rows += [f"{x:.6g} {y:.6g} {z:.6g}\n" for x, y, z in mesh.vertices.tolist()]
+    rows += [f"{x:.6g} {-z:.6g} {y:.6g}\n" for x, y, z in mesh.vertices.tolist()]
     rows += [f"3 {a} {b} {c}\n" for a, b, c in mesh.faces.tolist()]
     folder = root / "ModelNet40" / category / split
     folder.mkdir(parents=True, exist_ok=True)
@@ -185,8 +195,10 @@ def write_shapenetpart_h5(
     write_text(folder / "all_object_categories.txt", listing)
 
 
-def write_shapenet_model(root: Path, category: str, model: str, points: NDArray[np.float32], mesh: Mesh) -> None:
-    """Write one model's cloud and coloured mesh below ``ShapeNet/<category>``.
+def write_shapenet_model(
+    root: Path, category: str, model: str, points: NDArray[np.float32], colors: NDArray[np.uint8], mesh: Mesh
+) -> None:
+    """Write one model's coloured cloud and mesh below ``ShapeNet/<category>``.
 
     The files are not synced one by one: the caller builds the whole layout aside and renames it.
 
@@ -195,21 +207,39 @@ def write_shapenet_model(root: Path, category: str, model: str, points: NDArray[
         category: Stands in the place of the real set's synset.
         model: File stem.
         points: (P, 3) float32 in the mesh's frame.
+        colors: (P, 3) uint8 RGB.
         mesh: Face colours become vertex colours; vertices are shared between faces of one colour only.
     """
     folder = root / "ShapeNet" / category
     header = (
         "ply\nformat binary_little_endian 1.0\n"
-        f"element vertex {len(points)}\nproperty float x\nproperty float y\nproperty float z\nend_header\n"
+        f"element vertex {len(points)}\nproperty float x\nproperty float y\nproperty float z\n"
+        "property uchar red\nproperty uchar green\nproperty uchar blue\nend_header\n"
     )
+    table = np.empty(len(points), dtype=[("point", "<f4", 3), ("color", "u1", 3)])
+    table["point"], table["color"] = points, colors
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{model}.ply").write_bytes(header.encode() + np.ascontiguousarray(points, "<f4").tobytes())
+    (folder / f"{model}.ply").write_bytes(header.encode() + table.tobytes())
     (folder / f"{model}.glb").write_bytes(glb_bytes(mesh))
 
 
 def write_captions(root: Path, rows: Iterable[Mapping[str, str]]) -> None:
     """Write ``captions.jsonl``: one object per model with keys category, model, name, descriptive, noisy."""
     write_text(root / "captions.jsonl", "".join(canonical_json(dict(row)) + "\n" for row in rows))
+
+
+def write_text_mesh(folder: Path, uid: str, mesh: Mesh) -> str:
+    """Write one mesh as ``<folder>/glb/<uid>.glb`` (not synced) and return its path below ``folder``."""
+    (folder / "glb").mkdir(parents=True, exist_ok=True)
+    (folder / "glb" / f"{uid}.glb").write_bytes(glb_bytes(mesh))
+    return f"glb/{uid}.glb"
+
+
+def write_text_index(folder: Path, rows: Iterable[Mapping[str, object]], class_names: Sequence[str]) -> None:
+    """Write ``index.jsonl`` and, where there are classes, ``class_names.txt`` in label order."""
+    write_text(folder / "index.jsonl", "".join(canonical_json(dict(row)) + "\n" for row in rows))
+    if class_names:
+        write_text(folder / "class_names.txt", "".join(f"{name}\n" for name in class_names))
 
 
 def glb_bytes(mesh: Mesh) -> bytes:

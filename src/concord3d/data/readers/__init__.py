@@ -1,7 +1,16 @@
 """Readers of the real on-disk formats, which the synthetic world writes too."""
 
-from concord3d.data.readers.dispatch import match_release, read_meshes, read_split, take_points
+from concord3d.data.readers.dispatch import SAMPLING_READERS, match_release, read_meshes, read_split, take_points
 from concord3d.data.readers.raw import NamedMesh
 from concord3d.data.readers.s3dis_h5 import RoomBlocks, read_blocks
 
-__all__ = ["NamedMesh", "RoomBlocks", "match_release", "read_blocks", "read_meshes", "read_split", "take_points"]
+__all__ = [
+    "SAMPLING_READERS",
+    "NamedMesh",
+    "RoomBlocks",
+    "match_release",
+    "read_blocks",
+    "read_meshes",
+    "read_split",
+    "take_points",
+]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from concord3d.data.catalog import DatasetSpec, Release
-from concord3d.data.readers.dispatch import match_release
+from concord3d.data.readers.dispatch import count_shapes, match_release
 from concord3d.data.readers.layout import NEXT_STEP, layout_folder, split_files
 from concord3d.errors import UnreadableFile
 
@@ -27,13 +27,13 @@ def recognise(spec: DatasetSpec, root: Path) -> Release:
     points: set[int] = set()
     dtypes: set[str] = set()
     for split in spec.splits:
-        files = split_files(spec, root, split)
-        counts[split] = len(files)
-        if in_h5:
-            headers = [_header(path) for path in files]
-            counts[split] = sum(count for count, _, _ in headers)
-            points |= {num_points for _, num_points, _ in headers}
-            dtypes |= {dtype for _, _, dtype in headers}
+        if not in_h5:
+            counts[split] = count_shapes(spec, root, split)
+            continue
+        headers = [_header(path) for path in split_files(spec, root, split)]
+        counts[split] = sum(count for count, _, _ in headers)
+        points |= {num_points for _, num_points, _ in headers}
+        dtypes |= {dtype for _, _, dtype in headers}
     where = layout_folder(spec, root)
     if len(points) > 1 or len(dtypes) > 1:
         raise UnreadableFile("Files of one data set differ", where=where, found=(sorted(points), sorted(dtypes)))

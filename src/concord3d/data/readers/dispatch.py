@@ -9,27 +9,51 @@ import numpy as np
 
 from concord3d.data.catalog import DatasetSpec, Release
 from concord3d.data.manifest import MANIFEST, verify_files
-from concord3d.data.readers import modelnet_h5, off_tree, s3dis_h5, scanobjectnn_h5, shapenet, shapenetpart_h5
-from concord3d.data.readers.layout import layout_folder
+from concord3d.data.readers import (
+    mesh_text,
+    modelnet_h5,
+    off_tree,
+    openshape_eval,
+    openshape_npy,
+    s3dis_h5,
+    scanobjectnn_h5,
+    shapenet,
+    shapenetpart_h5,
+)
+from concord3d.data.readers.layout import layout_folder, split_files
 from concord3d.data.readers.raw import NamedMesh, RawClouds
 from concord3d.data.records import DATA_KINDS, CloudSplit
 from concord3d.errors import BadCloud, ConfigError, WrongRelease
 
-CLOUD_READERS: dict[str, Callable[[DatasetSpec, Path, str], RawClouds]] = {
+CLOUD_READERS: dict[str, Callable[..., RawClouds]] = {
     "modelnet_h5": modelnet_h5.read,
     "off_tree": off_tree.read,
     "scanobjectnn_h5": scanobjectnn_h5.read,
     "shapenetpart_h5": shapenetpart_h5.read,
     "s3dis_h5": s3dis_h5.read,
     "shapenet": shapenet.read,
+    "mesh_text": mesh_text.read,
+    "openshape_npy": openshape_npy.read,
+    "openshape_modelnet40": openshape_eval.read_modelnet40,
+    "openshape_scanobjectnn": openshape_eval.read_scanobjectnn,
 }
-MESH_READERS: dict[str, Callable[[DatasetSpec, Path], Iterator[NamedMesh]]] = {
+# Readers whose clouds are sampled from meshes, with as many points as asked.
+SAMPLING_READERS = ("off_tree", "mesh_text")
+MESH_READERS: dict[str, Callable[[DatasetSpec, Path, str], Iterator[NamedMesh]]] = {
     "off_tree": off_tree.read_meshes,
     "shapenet": shapenet.read_meshes,
+    "mesh_text": mesh_text.read_meshes,
 }
+COUNTERS: dict[str, Callable[[DatasetSpec, Path, str], int]] = {
+    "mesh_text": mesh_text.count_shapes,
+    "openshape_npy": openshape_npy.count_shapes,
+    "openshape_modelnet40": openshape_eval.count_modelnet40,
+    "openshape_scanobjectnn": openshape_eval.count_scanobjectnn,
+}
+UNLABELLED_READERS = ("s3dis_h5", "mesh_text", "openshape_npy")
 
 
-def read_split(spec: DatasetSpec, root: Path, split: str, data_kind: str) -> CloudSplit:
+def read_split(spec: DatasetSpec, root: Path, split: str, data_kind: str, num_points: int | None = None) -> CloudSplit:
     """Read one split of any data set.
 
     Args:
@@ -37,6 +61,8 @@ def read_split(spec: DatasetSpec, root: Path, split: str, data_kind: str) -> Clo
         root: Folder that holds the layout (the layout folder itself or its parent).
         split: Name of the split.
         data_kind: ``real`` demands the counts of a known release, ``synthetic`` leaves counts free.
+        num_points: Points per cloud: so many are sampled from meshes, and the first so many are kept of stored clouds.
+            None leaves the reader's default, or all points stored.
 
     Returns:
         The clouds as stored, in float32.
@@ -46,13 +72,17 @@ def read_split(spec: DatasetSpec, root: Path, split: str, data_kind: str) -> Clo
         DatasetCorrupt: Files differ from the manifest (where there is one).
         UnreadableFile: A file is truncated, of another format, or lacks a key.
         WrongRelease: Counts, classes, points, dtype or units are not those of an accepted release.
-        BadCloud: Empty, not finite, or collapsed clouds.
+        BadCloud: Empty, not finite, or collapsed clouds, or fewer points than asked.
+        BadMesh: A mesh that clouds are sampled from has no faces, no area or broken indices.
     """
     if data_kind not in DATA_KINDS:
         raise ConfigError(f"Unknown data_kind '{data_kind}'", expected=" or ".join(DATA_KINDS))
+    if num_points is not None and num_points < 1:
+        raise BadCloud("At least one point must be asked", where=f"{spec.id}/{split}", found=num_points)
     if data_kind == "real" and (root / MANIFEST).is_file():
         verify_files(root)
-    raw = CLOUD_READERS[spec.reader](spec, root, split)
+    sampled = spec.reader in SAMPLING_READERS
+    raw = CLOUD_READERS[spec.reader](spec, root, split, *((num_points,) if sampled else ()))
     where = layout_folder(spec, root)
     class_names = spec.class_names or raw.class_names or ()
     if data_kind == "synthetic" and raw.class_names:
@@ -67,30 +97,44 @@ def read_split(spec: DatasetSpec, root: Path, split: str, data_kind: str) -> Clo
         raw.names,
         raw.part_labels,
         raw.foreground,
+        raw.colors,
+        raw.texts,
     ).validated(f"{where} ({split})")
     _check_classes(spec, raw, clouds, where)
     _check_extent(spec, clouds, where)
     if data_kind == "real":
-        match_release(spec, {split: len(clouds)}, raw.points.shape[1], raw.dtype, where)
-    return clouds
+        match_release(spec, {split: len(clouds)}, None if sampled else raw.points.shape[1], raw.dtype, where)
+    return clouds if sampled or num_points is None else take_points(clouds, num_points)
 
 
-def read_meshes(spec: DatasetSpec, root: Path) -> Iterator[NamedMesh]:
-    """Yield the meshes of a data set, in the order of the clouds of its training split.
+def read_meshes(spec: DatasetSpec, root: Path, split: str = "train") -> Iterator[NamedMesh]:
+    """Yield the meshes of one split of a data set, in the order of its clouds.
 
     Args:
         spec: The data set.
         root: Folder that holds the layout.
+        split: Name of the split.
 
     Raises:
-        ConfigError: The data set has no meshes.
+        ConfigError: The data set has no meshes, or no such split.
         DatasetMissing: The folder holds none.
         UnreadableFile: A file is truncated or of another format.
         BadMesh: A mesh has no faces, broken indices or values that are not finite.
     """
     if spec.reader not in MESH_READERS:
         raise ConfigError(f"'{spec.id}' has no meshes", expected=f"a data set read by {' or '.join(MESH_READERS)}")
-    return MESH_READERS[spec.reader](spec, root)
+    return MESH_READERS[spec.reader](spec, root, split)
+
+
+def count_shapes(spec: DatasetSpec, root: Path, split: str) -> int:
+    """Return the number of shapes of a split that is not stored in HDF5, without reading clouds or meshes.
+
+    Raises:
+        DatasetMissing: The split has no files.
+        UnreadableFile: A list of shapes is damaged.
+    """
+    counter = COUNTERS.get(spec.reader)
+    return len(split_files(spec, root, split)) if counter is None else counter(spec, root, split)
 
 
 def take_points(clouds: CloudSplit, num_points: int) -> CloudSplit:
@@ -118,6 +162,8 @@ def take_points(clouds: CloudSplit, num_points: int) -> CloudSplit:
         clouds.names,
         None if clouds.part_labels is None else clouds.part_labels[:, :num_points],
         None if clouds.foreground is None else clouds.foreground[:, :num_points],
+        None if clouds.colors is None else clouds.colors[:, :num_points],
+        clouds.texts,
     )
 
 
@@ -169,12 +215,12 @@ def _check_classes(spec: DatasetSpec, raw: RawClouds, clouds: CloudSplit, where:
                 found=", ".join(raw.class_names),
             )
     labels = clouds.labels
-    lowest = -1 if spec.reader == "s3dis_h5" else 0
+    lowest = -1 if spec.reader in UNLABELLED_READERS else 0
     if labels.min() < lowest or labels.max() >= len(known):
         raise WrongRelease(
             f"Labels of '{spec.id}' are out of range",
             where=where,
-            expected=f"0 to {len(known) - 1}",
+            expected=f"{lowest} to {len(known) - 1}",
             found=f"{labels.min()} to {labels.max()}",
         )
     for name, label in zip(clouds.names, labels, strict=True):

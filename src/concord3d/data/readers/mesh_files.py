@@ -10,9 +10,11 @@ from numpy.typing import NDArray
 
 from concord3d.data.readers.layout import NEXT_STEP
 from concord3d.errors import UnreadableFile
-from concord3d.geometry.mesh import Mesh
+from concord3d.geometry.mesh import Mesh, SurfaceColors
 
 GREY = 200
+WHITE = np.full(3, 255, np.uint8)
+PLY_COLORS = ("red", "green", "blue")
 PLY_TYPES = {
     **dict.fromkeys(("char", "int8"), "i1"),
     **dict.fromkeys(("uchar", "uint8"), "u1"),
@@ -76,25 +78,40 @@ def read_ply_points(path: Path) -> NDArray[np.float32]:
     Raises:
         UnreadableFile: Truncated, not PLY, or without x, y, z.
     """
+    return read_ply_cloud(path)[0]
+
+
+def read_ply_cloud(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
+    """Read the vertices of a PLY file (ASCII or binary) and their colours.
+
+    Returns:
+        (P, 3) float32 points, and (P, 3) uint8 RGB from ``red``, ``green``, ``blue`` of type uchar, or None.
+
+    Raises:
+        UnreadableFile: Truncated, not PLY, or without x, y, z.
+    """
     try:
         content = path.read_bytes()
         end = content.index(b"end_header")
         body = content[content.index(b"\n", end) + 1 :]
         header = content[:end].decode("ascii").splitlines()
         form, count, fields = _ply_header(header)
+        names = [name for name, _ in fields]
+        colored = all((channel, "u1") in [(name, PLY_TYPES[kind]) for name, kind in fields] for channel in PLY_COLORS)
         if form == "ascii":
             rows = body.decode("ascii").split("\n", count)[:count]
             table = np.array([row.split()[: len(fields)] for row in rows], dtype=np.float64)
-            columns = [table[:, [name for name, _ in fields].index(axis)] for axis in "xyz"]
+            columns = {name: table[:, index] for index, name in enumerate(names)}
         else:
             order = "<" if form == "binary_little_endian" else ">"
             dtype = np.dtype([(name, order + PLY_TYPES[kind]) for name, kind in fields])
             records = np.frombuffer(body, dtype, count)
-            columns = [records[axis] for axis in "xyz"]
-        points = np.stack(columns, axis=1).astype(np.float32)
+            columns = {name: records[name] for name in names}
+        points = np.stack([columns[axis] for axis in "xyz"], axis=1).astype(np.float32)
         if len(points) != count:
             raise ValueError(f"{len(points)} vertices where {count} are announced")
-        return points
+        colors = np.stack([columns[name] for name in PLY_COLORS], axis=1).astype(np.uint8) if colored else None
+        return points, colors
     except (OSError, ValueError, KeyError, IndexError) as error:
         raise UnreadableFile("Cannot read a PLY cloud", where=path, found=error, next_step=NEXT_STEP) from error
 
@@ -124,15 +141,30 @@ def read_mesh(path: Path) -> Mesh:
     """Read a mesh by the suffix of its file: .off here, others (.glb, .gltf, .obj, .ply) through trimesh.
 
     Returns:
-        The mesh; several parts are joined with their transforms, material or vertex colours become face colours. Where
+        The mesh; several parts are joined with their transforms, and the colour of a face is the mean over it. Where
         only some parts have colours the others are light grey.
 
     Raises:
         UnreadableFile: Truncated or of another format.
         BadMesh: No faces, broken indices or values that are not finite.
     """
+    return read_colored_mesh(path)[0]
+
+
+def read_colored_mesh(path: Path) -> tuple[Mesh, SurfaceColors | None]:
+    """Read a mesh with the colour of every point of its surface.
+
+    A material's picture that is absent, or is no picture, leaves the material's own colour (in glTF white by default).
+
+    Returns:
+        The mesh as from :func:`read_mesh`, and its colours, or None where no part has any.
+
+    Raises:
+        UnreadableFile: Truncated or of another format, or a picture breaks off.
+        BadMesh: No faces, broken indices or values that are not finite.
+    """
     if path.suffix == ".off":
-        return read_off(path)
+        return read_off(path), None
     import trimesh
 
     try:
@@ -141,29 +173,66 @@ def read_mesh(path: Path) -> Mesh:
         offsets = np.cumsum([0] + [len(part.vertices) for part in parts])
         vertices = [np.zeros((0, 3))] + [np.asarray(part.vertices) for part in parts]
         faces = [np.zeros((0, 3), int)] + [part.faces + offset for part, offset in zip(parts, offsets, strict=False)]
-        colors = [_face_colors(part) for part in parts]
+        colors = _joined([_part_colors(part) for part in parts], [len(part.faces) for part in parts])
     except Exception as error:  # trimesh and its parsers raise many unrelated types on damaged files
         raise UnreadableFile("Cannot read a mesh", where=path, found=error, next_step=NEXT_STEP) from error
-    joined = None
-    if any(color is not None for color in colors):
-        grey = [np.full((len(part.faces), 3), GREY, np.uint8) for part in parts]
-        joined = np.concatenate([plain if own is None else own for plain, own in zip(grey, colors, strict=True)])
-    return Mesh(np.concatenate(vertices).astype(np.float32), np.concatenate(faces).astype(np.int32), joined).validated(
-        path
-    )
+    face_colors = None if colors is None else colors.of_faces()
+    mesh = Mesh(np.concatenate(vertices).astype(np.float32), np.concatenate(faces).astype(np.int32), face_colors)
+    return mesh.validated(path), colors
 
 
-def _face_colors(part: Any) -> NDArray[np.uint8] | None:
-    visual = part.visual
-    if visual.kind == "texture":
-        rgba = np.asarray(visual.material.to_color(visual.uv))
-        # A material without a picture gives one colour for all.
-        rgba = np.broadcast_to(np.atleast_2d(rgba)[:, :3], (len(part.vertices), 3))
-    elif visual.kind == "vertex":
-        rgba = np.asarray(visual.vertex_colors)
-    elif visual.kind == "face":
-        return np.ascontiguousarray(np.asarray(visual.face_colors)[:, :3], dtype=np.uint8)
-    else:
+def _part_colors(part: Any) -> SurfaceColors | None:
+    """Colours of one part: vertex or face colours, or a material with or without a picture."""
+    visual, faces = part.visual, np.asarray(part.faces)
+    if visual.kind == "vertex":
+        return SurfaceColors(np.ascontiguousarray(np.asarray(visual.vertex_colors)[faces][:, :, :3], dtype=np.uint8))
+    if visual.kind == "face":
+        return SurfaceColors(_everywhere(np.asarray(visual.face_colors)[:, None, :3], len(faces)))
+    if visual.kind != "texture":
         return None
-    corners = rgba[np.asarray(part.faces)][:, :, :3]
-    return corners.astype(np.float32).mean(axis=1).round().astype(np.uint8)
+    material = visual.material
+    if hasattr(material, "baseColorFactor"):
+        picture, own = material.baseColorTexture, _display_color(material.baseColorFactor)
+    else:
+        picture, own = getattr(material, "image", None), np.asarray(material.main_color)[:3]
+        # Exporters write any colour beside a picture; viewers show the picture alone.
+        own = own if picture is None or visual.uv is None else WHITE
+    corners = _everywhere(own, len(faces))
+    if picture is None or visual.uv is None:
+        return SurfaceColors(corners)
+    uv = np.nan_to_num(np.asarray(visual.uv, dtype=np.float32)[:, :2], posinf=0, neginf=0)[faces]
+    pixels = np.asarray(picture.convert("RGB"))
+    return SurfaceColors(corners, np.zeros(len(faces), np.int32), uv, (pixels,))
+
+
+def _display_color(factor: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    """The colour a screen shows for a glTF factor, which is linear in light (glTF 2.0, section 3.9.2)."""
+    if factor is None:
+        return WHITE
+    linear = np.asarray(factor)[:3].astype(np.float64) / 255
+    encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    return (255 * encoded).round().astype(np.uint8)
+
+
+def _everywhere(color: NDArray[np.uint8], num_faces: int) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(np.broadcast_to(color, (num_faces, 3, 3)), dtype=np.uint8)
+
+
+def _joined(colors: list[SurfaceColors | None], num_faces: list[int]) -> SurfaceColors | None:
+    if all(own is None for own in colors):
+        return None
+    grey = np.full(3, GREY, np.uint8)
+    whole = [
+        SurfaceColors(_everywhere(grey, count)) if own is None else own
+        for own, count in zip(colors, num_faces, strict=True)
+    ]
+    corners = np.concatenate([own.corners for own in whole])
+    pictures = tuple(picture for own in whole for picture in own.pictures)
+    if not pictures:
+        return SurfaceColors(corners)
+    firsts = np.cumsum([0] + [len(own.pictures) for own in whole])
+    index, uv = [], []
+    for own, first, count in zip(whole, firsts, num_faces, strict=False):
+        index.append(np.full(count, -1, np.int32) if own.picture_index is None else own.picture_index + np.int32(first))
+        uv.append(np.zeros((count, 3, 2), np.float32) if own.uv is None else own.uv)
+    return SurfaceColors(corners, np.concatenate(index), np.concatenate(uv), pictures)

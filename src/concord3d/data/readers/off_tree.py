@@ -18,15 +18,17 @@ from concord3d.geometry.mesh import Mesh, sample_surface
 NUM_POINTS = 2048
 
 
-def read(spec: DatasetSpec, root: Path, split: str) -> RawClouds:
-    """Sample 2,048 points on each mesh of a split, uniformly by area, in the unit sphere.
+def read(spec: DatasetSpec, root: Path, split: str, num_points: int | None = None) -> RawClouds:
+    """Sample points on each mesh of a split, uniformly by area, in the unit sphere.
 
-    The points of a shape depend on its name and geometry alone, so reading twice gives the same clouds.
+    The points of a shape depend on its name, its geometry and their number alone, so reading twice gives the same
+    clouds.
 
     Args:
         spec: The data set.
         root: Folder that holds the layout.
         split: ``train`` or ``test``.
+        num_points: P; None for 2,048.
 
     Raises:
         DatasetMissing: No files.
@@ -43,7 +45,7 @@ def read(spec: DatasetSpec, root: Path, split: str) -> RawClouds:
             )
         name = f"{category}/{path.stem}"
         rng = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little"))
-        cloud = sample_surface(_upright(read_off(path), spec), NUM_POINTS, rng).points
+        cloud = sample_surface(_upright(read_off(path), spec), num_points or NUM_POINTS, rng, path).points
         cloud -= cloud.mean(axis=0)
         points.append(cloud / max(float(np.linalg.norm(cloud, axis=1).max()), 1e-12))
         labels.append(spec.class_names.index(category))
@@ -51,9 +53,9 @@ def read(spec: DatasetSpec, root: Path, split: str) -> RawClouds:
     return RawClouds(np.stack(points).astype(np.float32), np.array(labels, dtype=np.int64), tuple(names), None)
 
 
-def read_meshes(spec: DatasetSpec, root: Path) -> Iterator[NamedMesh]:
-    """Yield the meshes of the training split, turned y up."""
-    for path in split_files(spec, root, "train"):
+def read_meshes(spec: DatasetSpec, root: Path, split: str) -> Iterator[NamedMesh]:
+    """Yield the meshes of a split, turned y up."""
+    for path in split_files(spec, root, split):
         category = path.parent.parent.name
         mesh = _upright(read_off(path), spec)
         yield NamedMesh(f"{category}/{path.stem}", category, mesh, category.replace("_", " "))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.data.records import ShapeTexts
 from concord3d.geometry.mesh import Mesh
 
 
@@ -22,6 +23,8 @@ class RawClouds:
         class_names: Class names that the files themselves state, or None.
         part_labels: (S, P) int64, or None.
         foreground: (S, P) bool, or None.
+        colors: (S, P, 3) uint8 RGB, or None.
+        texts: Texts of each shape, or None.
     """
 
     points: NDArray[np.float32]
@@ -31,6 +34,8 @@ class RawClouds:
     class_names: tuple[str, ...] | None = None
     part_labels: NDArray[np.int64] | None = None
     foreground: NDArray[np.bool_] | None = None
+    colors: NDArray[np.uint8] | None = None
+    texts: tuple[ShapeTexts, ...] | None = None
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,8 @@ class NamedMesh:
     """A mesh with its place in the data set.
 
     Attributes:
-        name: ``<category>/<model>``, equal to the name of the cloud of the same object.
-        category: Category folder.
+        name: Equal to the name of the cloud of the same object, such as ``<category>/<model>``.
+        category: Category, empty where the data set has none.
         mesh: The mesh, y up.
         text: A caption, or the category in words where there is none.
     """

@@ -1,7 +1,7 @@
 """ShapeNet for pre-training: PLY clouds, meshes where present, captions where present, and 3D-R2N2 renders.
 
 Layout (spec 1.1): ``ShapeNet/<category>/<model>.ply`` and ``ShapeNetRendering/<category>/<model>/rendering/*.png``.
-The synthetic world adds ``ShapeNet/<category>/<model>.glb`` and ``captions.jsonl``.
+The synthetic world adds colours to the clouds, ``ShapeNet/<category>/<model>.glb`` and ``captions.jsonl``.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from PIL import Image
 
 from concord3d.data.catalog import DatasetSpec
 from concord3d.data.readers.layout import NEXT_STEP, layout_folder, split_files
-from concord3d.data.readers.mesh_files import read_mesh, read_ply_points
+from concord3d.data.readers.mesh_files import read_mesh, read_ply_cloud
 from concord3d.data.readers.raw import NamedMesh, RawClouds
+from concord3d.data.readers.texts import shape_texts
+from concord3d.data.records import ShapeTexts
 from concord3d.errors import BadCloud, DatasetMissing, UnreadableFile
 
 MESH_SUFFIXES = (".glb", ".obj", ".off")
@@ -26,7 +28,9 @@ MESH_SUFFIXES = (".glb", ".obj", ".off")
 def read(spec: DatasetSpec, root: Path, split: str) -> RawClouds:
     """Read the PLY clouds; the class is the folder, in sorted order.
 
-    Clouds with more points than the smallest keep their first ones, so that they stack.
+    Clouds with more points than the smallest keep their first ones, so that they stack. There are colours where every
+    cloud has them, and texts where there are captions: the bare name is the raw text, the description the caption, the
+    noisy text the retrieved one.
 
     Args:
         spec: The data set.
@@ -35,11 +39,11 @@ def read(spec: DatasetSpec, root: Path, split: str) -> RawClouds:
 
     Raises:
         DatasetMissing: No files.
-        UnreadableFile: A file is truncated or not PLY.
+        UnreadableFile: A file is truncated or not PLY, or a line of the captions is no such row.
         BadCloud: A cloud has fewer points than the releases of the catalogue have.
     """
     files = split_files(spec, root, split)
-    clouds = [read_ply_points(path) for path in files]
+    clouds, shades = zip(*(read_ply_cloud(path) for path in files), strict=True)
     counts = np.array([len(cloud) for cloud in clouds])
     smallest = int(counts.min())
     if smallest < counts.max() / 2 or smallest == 0:
@@ -51,23 +55,31 @@ def read(spec: DatasetSpec, root: Path, split: str) -> RawClouds:
             next_step=NEXT_STEP,
         )
     categories = tuple(sorted({path.parent.name for path in files}))
+    colors = [shade[:smallest] for shade in shades if shade is not None]
+    captions = read_captions(layout_folder(spec, root) / "captions.jsonl")
     return RawClouds(
         points=np.stack([cloud[:smallest] for cloud in clouds]),
         labels=np.array([categories.index(path.parent.name) for path in files], dtype=np.int64),
         names=tuple(_name(path) for path in files),
         dtype=None,
         class_names=categories,
+        colors=np.stack(colors) if len(colors) == len(files) else None,
+        texts=tuple(_texts(captions.get(_name(path), {})) for path in files) if captions else None,
     )
 
 
-def read_meshes(spec: DatasetSpec, root: Path) -> Iterator[NamedMesh]:
+def _texts(captions: dict[str, str]) -> ShapeTexts:
+    return shape_texts(captions.get("name", ""), (captions.get("descriptive", ""),), (captions.get("noisy", ""),))
+
+
+def read_meshes(spec: DatasetSpec, root: Path, split: str) -> Iterator[NamedMesh]:
     """Yield the mesh beside each cloud, in the order of the clouds, with its descriptive caption.
 
     Raises:
         DatasetMissing: A cloud has no mesh beside it (the real archive has none: use its renders).
     """
     captions = read_captions(layout_folder(spec, root) / "captions.jsonl")
-    for cloud in split_files(spec, root, next(iter(spec.splits))):
+    for cloud in split_files(spec, root, split):
         found = [cloud.with_suffix(suffix) for suffix in MESH_SUFFIXES if cloud.with_suffix(suffix).is_file()]
         if not found:
             raise DatasetMissing(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from concord3d.world import palette
 from concord3d.world.grammar import Shape
 
 Color = tuple[int, int, int]
@@ -20,10 +21,12 @@ class Style:
     Attributes:
         rng: Source of randomness.
         values: Name to value of every choice so far.
+        paint: Name of a colour of ``palette.BASIC`` that takes the place of every colour drawn, or None.
     """
 
     rng: np.random.Generator
     values: dict[str, StyleValue] = field(default_factory=dict)
+    paint: str | None = None
 
     def real(self, name: str, low: float, high: float) -> float:
         """Draw a number in [low, high)."""
@@ -55,8 +58,11 @@ class Style:
         """Draw a named colour from the families, and shade it a little; the name is recorded."""
         family = families[int(self.rng.integers(len(families)))]
         label = self.choice(name, tuple(family))
+        base = family[label]
+        if self.paint is not None:
+            self.values[name], base = self.paint, palette.BASIC[self.paint]
         shade = self.rng.normal(0, 6, 3) + self.rng.normal(0, 8)
-        red, green, blue = (np.array(family[label]) + shade).clip(0, 255).astype(int).tolist()
+        red, green, blue = (np.array(base) + shade).clip(0, 255).astype(int).tolist()
         return red, green, blue
 
     def jitter(self, scale: float) -> float:

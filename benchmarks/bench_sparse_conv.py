@@ -1,0 +1,139 @@
+"""Sparse convolution: our path beside the dense grid and spconv on a CPU; the shares of MinkResNet34.
+
+Four clouds of 2,048 points on a sphere, voxels of 0.04. Peak memory is above what the inputs take.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+from torch import Tensor
+
+from concord3d.errors import DependencyMissing
+from concord3d.geometry.voxel import Voxels, voxelise
+from concord3d.models.mink_resnet import MinkResNet34
+from concord3d.models.sparse_conv import ConvolutionPath, TorchPath, sparse_convolve
+from concord3d.models.sparse_rulebook import submanifold_rules
+from concord3d.models.spconv_adapter import SpconvPath
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "parity"))
+from literal_sparse_conv import literal_convolve
+
+NUM_CLOUDS, NUM_POINTS, VOXEL_SIZE = 4, 2048, 0.04
+WIDTHS = [(6, 32, 5), (32, 32, 3), (128, 128, 3)]
+
+
+def _clouds() -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    points = torch.randn(NUM_CLOUDS, NUM_POINTS, 3, generator=generator)
+    colors = torch.rand(NUM_CLOUDS, NUM_POINTS, 3, generator=generator)
+    return torch.cat([points / points.norm(dim=2, keepdim=True), colors], 2)
+
+
+def _layer(in_channels: int, out_channels: int, kernel_size: int) -> tuple[Voxels, Tensor, Tensor]:
+    voxels = voxelise(_clouds(), VOXEL_SIZE)
+    generator = torch.Generator().manual_seed(1)
+    features = torch.randn(len(voxels.coordinates), in_channels, generator=generator)
+    weight = torch.randn(kernel_size**3, in_channels, out_channels, generator=generator)
+    return voxels, features, weight
+
+
+def _spconv() -> ConvolutionPath:
+    try:
+        return SpconvPath()
+    except DependencyMissing as error:
+        pytest.skip(f"spconv cannot be imported: {error.__cause__}")
+
+
+def _peak_mb(function: Callable[[], object]) -> float:
+    """Return by how many MiB the process grew at most during a call, watched from a thread."""
+    process, done = psutil.Process(), threading.Event()
+    start = process.memory_info().rss
+    seen = [start]
+
+    def watch() -> None:
+        while not done.wait(0.001):
+            seen.append(process.memory_info().rss)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    function()
+    done.set()
+    watcher.join()
+    return round((max(seen) - start) / 2**20, 1)
+
+
+def _forward(name: str, size: tuple[int, int, int]) -> Callable[[], Tensor]:
+    """Return a call that finds the pairs and convolves, as the first layer on these voxels does."""
+    voxels, features, weight = _layer(*size)
+    coordinates = voxels.coordinates
+    if name == "dense":
+        return lambda: literal_convolve(coordinates, features, weight, size[2], 1)
+    path = TorchPath() if name == "ours" else _spconv()
+    return lambda: path.submanifold(coordinates, size[2]).convolve(features, weight)
+
+
+@pytest.mark.benchmark(group="sparse_conv_forward")
+@pytest.mark.parametrize("name", ["ours", "spconv", "dense"])
+@pytest.mark.parametrize("size", WIDTHS, ids=str)
+def test_forward(benchmark, name, size):
+    call = _forward(name, size)
+    with torch.no_grad():
+        benchmark.extra_info["peak_mb"] = _peak_mb(call)
+        benchmark.pedantic(call, rounds=5, warmup_rounds=1)
+
+
+def _step(convolve: Callable[[Tensor, Tensor], Tensor], features: Tensor, weight: Tensor) -> None:
+    convolve(features.clone().requires_grad_(), weight.clone().requires_grad_()).square().mean().backward()
+
+
+@pytest.mark.benchmark(group="sparse_conv_step")
+@pytest.mark.parametrize("name", ["ours", "dense"])
+@pytest.mark.parametrize("size", WIDTHS[1:], ids=str)
+def test_step(benchmark, name, size):
+    voxels, features, weight = _layer(*size)
+    coordinates = voxels.coordinates
+    if name == "ours":
+        book = submanifold_rules(coordinates, size[2])
+        call = lambda: _step(lambda f, w: sparse_convolve(f, w, book), features, weight)  # noqa: E731
+    else:
+        call = lambda: _step(  # noqa: E731
+            lambda f, w: literal_convolve(coordinates, f, w, size[2], 1), features, weight
+        )
+    benchmark.extra_info["peak_mb"] = _peak_mb(call)
+    benchmark.pedantic(call, rounds=3, warmup_rounds=1)
+
+
+@pytest.mark.benchmark(group="sparse_conv_shares")
+@pytest.mark.parametrize("part", ["voxels", "rulebook 3^3", "rulebook 5^3"])
+def test_preparation(benchmark, part):
+    clouds = _clouds()
+    coordinates = voxelise(clouds, VOXEL_SIZE).coordinates
+    calls: dict[str, Callable[[], object]] = {
+        "voxels": lambda: voxelise(clouds, VOXEL_SIZE),
+        "rulebook 3^3": lambda: submanifold_rules(coordinates, 3),
+        "rulebook 5^3": lambda: submanifold_rules(coordinates, 5),
+    }
+    benchmark.pedantic(calls[part], rounds=5, warmup_rounds=1)
+
+
+@pytest.mark.benchmark(group="mink_resnet34")
+@pytest.mark.parametrize("width", [8, 32])
+@pytest.mark.parametrize("what", ["forward ours", "forward spconv", "step ours"])
+def test_network(benchmark, what, width):
+    encoder, clouds = MinkResNet34(voxel_mm=40, width=width), _clouds()
+    encoder.path = "spconv" if what == "forward spconv" else "torch"
+    if encoder.path == "spconv":
+        _spconv()
+    if what == "step ours":
+        benchmark.pedantic(lambda: encoder(clouds).square().mean().backward(), rounds=3, warmup_rounds=1)
+        return
+    encoder.eval()
+    with torch.no_grad():
+        benchmark.pedantic(lambda: encoder(clouds), rounds=3, warmup_rounds=1)

@@ -1,0 +1,75 @@
+"""What the operators have in common: results, counts, random orders and the choice of points.
+
+Shape legend: B pairs of clouds, N points, C channels.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Mixed(NamedTuple):
+    """Clouds mixed from two.
+
+    Attributes:
+        points: (B, N, C) of the type and on the device of the clouds mixed.
+        ratio: (B,) float32 weight of the first cloud as realised: its share of the points, counted by index, or the
+            mean weight where points are interpolated.
+        from_first: (B, N) bool, whether a point comes from the first cloud; None where points are interpolated.
+    """
+
+    points: Tensor
+    ratio: Tensor
+    from_first: Tensor | None
+
+
+def share_of(count: int, weight: Tensor) -> Tensor:
+    """Return the whole numbers nearest to ``weight * count``, halves upwards, (B,) int64."""
+    return (weight.double() * count + 0.5).floor().long()
+
+
+def random_order(num_clouds: int, num_points: int, generator: torch.Generator, device: torch.device) -> Tensor:
+    """Draw an independent permutation of the points of each cloud, (B, N) int64."""
+    draw = torch.rand((num_clouds, num_points), generator=generator, device=generator.device)
+    return draw.argsort(dim=1).to(device)
+
+
+def random_point(num_clouds: int, num_points: int, generator: torch.Generator, device: torch.device) -> Tensor:
+    """Draw a point of each cloud, (B,) int64."""
+    return torch.randint(num_points, (num_clouds,), generator=generator, device=generator.device).to(device)
+
+
+def ranks_of(order: Tensor) -> Tensor:
+    """Return the place of each point in an order, (B, N) int64: the inverse permutation."""
+    places = torch.arange(order.shape[1], device=order.device).expand_as(order)
+    return torch.empty_like(order).scatter_(1, order, places)
+
+
+def by_distance(clouds: Tensor, anchor: Tensor) -> Tensor:
+    """Return the points of each cloud (B, N, C) from the nearest to the farthest from its point ``anchor`` (B,)."""
+    centre = clouds[torch.arange(len(clouds), device=clouds.device), anchor, :3]
+    return (clouds[..., :3] - centre[:, None]).square().sum(2).argsort(dim=1, stable=True)
+
+
+def rows_of(clouds: Tensor, index: Tensor) -> Tensor:
+    """Return the points (B, K, C) at ``index`` (B, K), all channels of a point together."""
+    return clouds.gather(1, index[:, :, None].expand(-1, -1, clouds.shape[2]))
+
+
+def compose(first: Tensor, second: Tensor, from_first: Tensor, second_index: Tensor) -> Mixed:
+    """Keep points of the first cloud in place and fill the other places with points of the second.
+
+    Args:
+        first: (B, N, C).
+        second: (B, N, C).
+        from_first: (B, N) bool, places that keep their point.
+        second_index: (B, N) point of the second cloud for each place; read only where a place is not kept.
+
+    Returns:
+        The mixed clouds, with the share of kept places as ratio.
+    """
+    points = torch.where(from_first[:, :, None], first, rows_of(second, second_index))
+    return Mixed(points, from_first.float().mean(dim=1), from_first)

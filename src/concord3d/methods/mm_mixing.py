@@ -1,0 +1,399 @@
+"""MM-Mixing: a point encoder aligned with frozen towers, with features and clouds of two objects mixed (spec 3).
+
+Shape legend: B objects, P stored points, N points, C channels, n mixed pairs, D width of tower features. z is a
+feature, u a mixture of two features, Q a cloud mixed from two, lambda the weight of a pair's first object.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Literal, NamedTuple
+
+import torch
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator
+from torch import Tensor, nn
+
+from concord3d.errors import ConfigError, DatasetError
+from concord3d.geometry.augment import ColouredAugmentation, augment_coloured, coloured_clouds, paint_grey
+from concord3d.geometry.mixing import OPERATORS, Mixed, MixingSettings, mix_clouds
+from concord3d.geometry.mixing.pairing import Pairs, draw_weights, paired_in_circle
+from concord3d.losses.info_nce import LogitScale, agreement, info_nce
+from concord3d.losses.mixed_info_nce import mixed_info_nce, mixture
+from concord3d.methods.interface import (
+    Batch,
+    DataFacts,
+    LossTerms,
+    Method,
+    Settings,
+    Targets,
+    feature_width,
+    parse_settings,
+)
+from concord3d.models.projected import in_tower_space, input_channels, require_same_form
+
+HELD_OUT_CHUNK = 32
+
+Terms = dict[str, Tensor]
+
+
+class MMMixingSettings(Settings):
+    """The objective's switches; see spec 3 for their meaning and origin.
+
+    Attributes:
+        stage: ``align``: no mixing, the loss L0; ``feature``: stage 1, features of two clouds and of their targets are
+            mixed; ``dual``: stage 2, clouds are mixed and meet mixed targets, with the frozen encoder of stage 1 as
+            teacher where ``w_teacher`` is not 0; ``joint``: both at once in one stage, without a teacher.
+        w_clean: Weight of the terms on clean clouds (w_c), 0 switches them off.
+        w_mix: Weight of the mixed terms on images and texts (w_m), 0 switches them off.
+        w_teacher: Weight of the mixed term on the teacher's features (w_p); ``dual`` only.
+        beta: lambda is drawn from Beta(beta, beta).
+        lambda_per: One lambda per ``sample``, or one per ``batch`` of each process.
+        lambda_fixed: Takes the place of the draw; 1 is the control without mixing.
+        mix_probability: Share of a batch whose clouds are mixed; the others feed the terms on clean clouds, so that
+            one forward pass serves both. At least one object is on either side unless the share is 0 or 1. ``dual``
+            and ``joint`` only.
+        targets: ``mixed``: a mixture meets the mixture of the two targets; ``soft_label``: it meets both targets
+            unmixed, with weights lambda and 1 - lambda (the second reading of spec 3.2; in ``dual`` without a teacher
+            it is input-level mixing alone).
+        modalities: Which towers the mixed terms use.
+        operator: How clouds are mixed, one of ``concord3d.geometry.mixing.OPERATORS``.
+        mixing: Constants of the operators.
+        chunk_size: Rows of logits held at once; null holds all.
+        grey_probability: Probability that a cloud, or both clouds of a pair, lose their colour.
+        grey_value: r, g and b of clouds without colour.
+        max_dropout: See :class:`ColouredAugmentation`, like the following.
+        scale: Range of the scale factor.
+        shift: Largest shift per axis.
+        rotation_sigma: Standard deviation of the small rotation.
+        rotation_clip: Largest angle of the small rotation.
+        spin: Upper end of the angle about the upright axis.
+    """
+
+    stage: Literal["align", "feature", "dual", "joint"] = "align"
+    w_clean: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    w_mix: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    w_teacher: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    beta: PositiveFloat = 1.0
+    lambda_per: Literal["sample", "batch"] = "sample"
+    lambda_fixed: float | None = Field(default=None, ge=0, le=1)
+    mix_probability: float = Field(default=0.5, ge=0, le=1)
+    targets: Literal["mixed", "soft_label"] = "mixed"
+    modalities: Literal["both", "text", "image"] = "both"
+    operator: str = "point_cut_mix_r"
+    mixing: MixingSettings = MixingSettings()
+    chunk_size: PositiveInt | None = None
+    grey_probability: float = Field(default=0.5, ge=0, le=1)
+    grey_value: float = Field(default=0.4, ge=0, le=1)
+    max_dropout: float = Field(default=0.875, ge=0, lt=1)
+    scale: tuple[PositiveFloat, PositiveFloat] = (0.8, 1.25)
+    shift: float = Field(default=0.1, ge=0, allow_inf_nan=False)
+    rotation_sigma: float = Field(default=0.06, ge=0, allow_inf_nan=False)
+    rotation_clip: float = Field(default=0.18, ge=0, allow_inf_nan=False)
+    spin: float = Field(default=2 * math.pi, ge=0, allow_inf_nan=False)
+
+    @field_validator("operator")
+    @classmethod
+    def _known_operator(cls, name: str) -> str:
+        if name not in OPERATORS:
+            raise ValueError(f"one of {', '.join(OPERATORS)}")
+        return name
+
+    @field_validator("scale")
+    @classmethod
+    def _ascending(cls, ends: tuple[float, float]) -> tuple[float, float]:
+        if ends[0] > ends[1]:
+            raise ValueError("the lower end first")
+        return ends
+
+    @property
+    def augmentation(self) -> ColouredAugmentation:
+        """The ranges of the 3D transform."""
+        return ColouredAugmentation(
+            self.max_dropout, self.scale, self.shift, self.rotation_sigma, self.rotation_clip, self.spin
+        )
+
+    @property
+    def mixed_modalities(self) -> tuple[str, ...]:
+        """The towers that the mixed terms use."""
+        return ("image", "text") if self.modalities == "both" else (self.modalities,)
+
+    @property
+    def uses_teacher(self) -> bool:
+        """Whether the loss has a term on a teacher's features."""
+        return self.stage == "dual" and self.w_teacher > 0
+
+    def weight_of(self, term: str) -> float:
+        """Return the weight of a named term."""
+        if term == "input_teacher":
+            return self.w_teacher
+        return self.w_clean if term.startswith("clean") else self.w_mix
+
+
+class Clouds(NamedTuple):
+    """Augmented clouds of a batch.
+
+    Attributes:
+        coloured: (B, N, C), each as its own augmentation left it.
+        grey: (B,) bool, drawn once per object: decides about its clean cloud and about the pair it is the first of.
+    """
+
+    coloured: Tensor
+    grey: Tensor
+
+
+class MMMixing(Method):
+    """The MM-Mixing objective around a point encoder.
+
+    The loss is the weighted sum of the terms ``clean_image`` and ``clean_text`` (L0), ``feature_image`` and
+    ``feature_text`` (mixtures of features), ``input_image``, ``input_text`` and ``input_teacher`` (features of mixed
+    clouds), as far as the settings have them. The record has ``logit_scale`` besides.
+
+    Args:
+        settings: The switches.
+        encoder: Point encoder with ``in_channels`` 3 or 6, (B, N, in_channels) -> (B, D).
+        num_points: Points per cloud drawn at each step.
+        teacher: Frozen encoder of the same form; kept in evaluation mode, and outside of parameters and state. None
+            where the settings have no term on it.
+    """
+
+    uses_targets = True
+
+    def __init__(
+        self, settings: MMMixingSettings, encoder: nn.Module, num_points: int, teacher: nn.Module | None = None
+    ) -> None:
+        super().__init__()
+        _require_something_to_train(settings)
+        self.settings = settings
+        self.num_points = num_points
+        self.point_encoder = encoder
+        self.in_channels = input_channels(encoder)
+        self.logit_scale = LogitScale()
+        # In a tuple a module is no child: it is neither trained nor saved, nor put into training mode.
+        self._teacher: tuple[nn.Module, ...] = () if teacher is None else (teacher.requires_grad_(False).eval(),)
+        self.teacher_scale = LogitScale() if self._teacher else None
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> MMMixing:
+        super()._apply(fn, recurse)
+        for teacher in self._teacher:
+            teacher._apply(fn)
+        return self
+
+    def transform(self, batch: Batch) -> Clouds:
+        """Load and augment the clouds of a batch, each on its own (spec 1.3)."""
+        settings, generator = self.settings, batch.generator
+        clouds = self._load(batch, generator)
+        draw = torch.rand(len(clouds), generator=generator, device=generator.device)
+        grey = (draw < settings.grey_probability).to(clouds.device)
+        return Clouds(augment_coloured(clouds, settings.augmentation, generator), grey)
+
+    def _load(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
+        grey_value = self.settings.grey_value
+        return coloured_clouds(batch.points, batch.colors, self.num_points, self.in_channels, grey_value, generator)
+
+    def training_loss(self, batch: Batch) -> LossTerms:
+        """Return the loss of one batch under fresh augmentations.
+
+        Raises:
+            DatasetError: The batch has no tower features.
+            ConfigError: The batch holds a single object and mixing is asked for.
+        """
+        targets = _targets(batch)
+        # Coordinates keep float32 where the networks run in half precision.
+        with torch.autocast(device_type=batch.points.device.type, enabled=False):
+            clouds = self.transform(batch)
+        scale = self.logit_scale()
+        if self.settings.stage in ("dual", "joint"):
+            terms = self._input_level(clouds, targets, scale, batch.generator)
+        else:
+            terms = self._feature_level(clouds, targets, scale, batch.generator)
+        total = torch.stack([self.settings.weight_of(name) * term for name, term in terms.items()]).sum()
+        record = {name: term.detach() for name, term in terms.items()}
+        return LossTerms(total, {**record, "logit_scale": scale.detach()})
+
+    def _feature_level(self, clouds: Clouds, targets: Targets, scale: Tensor, generator: torch.Generator) -> Terms:
+        # L0 and, in stage 1, L_FM of the same features.
+        settings = self.settings
+        features = self.point_encoder(paint_grey(clouds.coloured, clouds.grey, settings.grey_value))
+        terms = self._clean_terms(features, targets, scale) if settings.w_clean > 0 else {}
+        if settings.stage == "feature" and settings.w_mix > 0:
+            pairs = paired_in_circle(_random_order(features, generator), len(features))
+            terms |= self._mixed_feature_terms(features, targets, pairs, scale, generator)
+        return terms
+
+    def _input_level(self, clouds: Clouds, targets: Targets, scale: Tensor, generator: torch.Generator) -> Terms:
+        # Stage 2, or both levels at once: one forward pass of some mixed clouds and of the other clouds unmixed.
+        settings, device = self.settings, clouds.coloured.device
+        num_pairs = self._num_pairs(len(clouds.coloured))
+        order = _random_order(clouds.coloured, generator)
+        pairs = paired_in_circle(order, num_pairs)
+        clean = order[num_pairs:] if settings.w_clean > 0 or settings.stage == "joint" else order[:0]
+        with torch.autocast(device_type=device.type, enabled=False):
+            mixed = self._mixed_clouds(clouds, pairs, generator)
+            unmixed = paint_grey(clouds.coloured, clouds.grey, settings.grey_value)
+        features = self.point_encoder(torch.cat([mixed.points, unmixed[clean]]))
+        mixed_features, clean_features = features[:num_pairs], features[num_pairs:]
+        clean_targets = Targets(*(part[clean] for part in targets))
+        terms = self._clean_terms(clean_features, clean_targets, scale) if settings.w_clean > 0 else {}
+        if settings.stage == "joint" and settings.w_mix > 0:
+            # A single clean object has no partner, and no pair.
+            own_pairs = paired_in_circle(torch.arange(len(clean), device=device), len(clean) * (len(clean) > 1))
+            terms |= self._mixed_feature_terms(clean_features, clean_targets, own_pairs, scale, generator)
+        if settings.w_mix > 0:
+            terms |= self._mixed_terms("input", mixed_features, targets, pairs, mixed.ratio, scale)
+        if self.teacher_scale is not None:
+            first, second = self._teacher_features(unmixed, order, num_pairs)
+            terms["input_teacher"] = self._contrast_mixed(
+                mixed_features, first, second, mixed.ratio, self.teacher_scale()
+            )
+        return terms
+
+    def _num_pairs(self, num_objects: int) -> int:
+        share = self.settings.mix_probability
+        if share in (0, 1) or num_objects < 2:
+            return math.ceil(share * num_objects)
+        return min(max(round(share * num_objects), 1), num_objects - 1)
+
+    def _draw_weights(self, num_pairs: int, generator: torch.Generator, device: torch.device) -> Tensor:
+        settings = self.settings
+        weights = draw_weights(num_pairs, settings.beta, settings.lambda_per, settings.lambda_fixed, generator)
+        return weights.to(device)
+
+    def _mixed_clouds(self, clouds: Clouds, pairs: Pairs, generator: torch.Generator) -> Mixed:
+        settings, coloured = self.settings, clouds.coloured
+        weights = self._draw_weights(len(pairs.first), generator, coloured.device)
+        # One decision about colour for both clouds of a pair: else colour would tell which point is whose.
+        grey = clouds.grey[pairs.first]
+        first, second = (paint_grey(coloured[index], grey, settings.grey_value) for index in pairs)
+        if len(first) == 0:
+            return Mixed(first, weights, None)
+        return mix_clouds(settings.operator, first, second, weights, generator, settings.mixing)
+
+    def _teacher_features(self, unmixed: Tensor, order: Tensor, num_pairs: int) -> tuple[Tensor, Tensor]:
+        # The pairs are neighbours in the order, so the first num_pairs + 1 objects are all that the teacher must see.
+        seen = order[: num_pairs + 1]
+        if num_pairs == 0:
+            nothing = unmixed.new_zeros(0, feature_width(self.point_encoder))
+            return nothing, nothing
+        with torch.no_grad():
+            features = self._teacher[0](unmixed[seen])
+        return features[:num_pairs], features.roll(-1, 0)[:num_pairs]
+
+    def _clean_terms(self, features: Tensor, targets: Targets, scale: Tensor) -> Terms:
+        gather, chunk_size = self.gather, self.settings.chunk_size
+        return {
+            "clean_image": info_nce(features, targets.image, scale, gather, None, chunk_size),
+            "clean_text": info_nce(features, targets.text, scale, gather, targets.has_text, chunk_size),
+        }
+
+    def _mixed_feature_terms(
+        self, features: Tensor, targets: Targets, pairs: Pairs, scale: Tensor, generator: torch.Generator
+    ) -> Terms:
+        ratio = self._draw_weights(len(pairs.first), generator, features.device)
+        mixtures = mixture(features[pairs.first], features[pairs.second], ratio)
+        return self._mixed_terms("feature", mixtures, targets, pairs, ratio, scale)
+
+    def _mixed_terms(
+        self, level: str, mixtures: Tensor, targets: Targets, pairs: Pairs, ratio: Tensor, scale: Tensor
+    ) -> Terms:
+        terms = {}
+        for modality in self.settings.mixed_modalities:
+            features = targets.image if modality == "image" else targets.text
+            has = (targets.has_text[pairs.first], targets.has_text[pairs.second]) if modality == "text" else None
+            first, second = features[pairs.first], features[pairs.second]
+            terms[f"{level}_{modality}"] = self._contrast_mixed(mixtures, first, second, ratio, scale, has)
+        return terms
+
+    def _contrast_mixed(
+        self,
+        mixtures: Tensor,
+        first: Tensor,
+        second: Tensor,
+        ratio: Tensor,
+        scale: Tensor,
+        has: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
+        soft = self.settings.targets == "soft_label"
+        return mixed_info_nce(mixtures, first, second, ratio, scale, has, soft, self.gather, self.settings.chunk_size)
+
+    def held_out_metrics(self, batch: Batch) -> dict[str, float]:
+        """Return how well clean, unaugmented clouds meet their targets.
+
+        Keys: ``cosine_image`` and ``cosine_text`` (mean cosine of a cloud and its own target),
+        ``r1_image_to_point``, ``r1_point_to_image``, ``r1_text_to_point``, ``r1_point_to_text`` (recall at 1 in
+        percent; among n equally near candidates a hit counts 1/n) and ``r1_chance_image``, ``r1_chance_text``. Figures
+        of texts cover the objects that have one, and are absent if none has.
+        """
+        image, text, has_text = _targets(batch)
+        clouds = self._load(batch, None)
+        features = torch.cat([self.point_encoder(chunk) for chunk in clouds.split(HELD_OUT_CHUNK)])
+        sides = {"image": (features, image), "text": (features[has_text], text[has_text])}
+        metrics: dict[str, float] = {}
+        for name, (points, others) in sides.items():
+            if len(points):
+                found = agreement(points, others)
+                metrics[f"cosine_{name}"] = found.cosine
+                metrics[f"r1_point_to_{name}"], metrics[f"r1_{name}_to_point"] = found.recall_ab, found.recall_ba
+                metrics[f"r1_chance_{name}"] = 100 / len(points)
+        return metrics
+
+
+def _targets(batch: Batch) -> Targets:
+    if batch.targets is None:
+        raise DatasetError(
+            "MM-Mixing needs features of frozen towers", expected="image and text features per shape", found="none"
+        )
+    image, text, has_text = batch.targets
+    return Targets(image.detach(), text.detach(), has_text)
+
+
+def _random_order(rows: Tensor, generator: torch.Generator) -> Tensor:
+    return torch.randperm(len(rows), generator=generator, device=generator.device).to(rows.device)
+
+
+def _require_something_to_train(settings: MMMixingSettings) -> None:
+    mixes = settings.stage != "align"
+    by_input = settings.stage in ("dual", "joint")
+    has_clean = settings.w_clean > 0 and not (by_input and settings.mix_probability == 1)
+    has_mixed = mixes and settings.w_mix > 0 and not (settings.stage == "dual" and settings.mix_probability == 0)
+    if not (has_clean or has_mixed):
+        raise ConfigError(
+            "No term on images or texts is left: nothing to train",
+            where="objective",
+            found={key: getattr(settings, key) for key in ("stage", "w_clean", "w_mix", "mix_probability")},
+        )
+
+
+def build(settings: Mapping[str, Any], encoder: nn.Module, facts: DataFacts) -> MMMixing:
+    """Build MM-Mixing from the run's ``objective`` section.
+
+    An encoder that does not project into a tower's space gets a linear projection (:class:`ProjectedEncoder`) and the
+    whole is what is saved and evaluated, unless its output happens to have the tower's width.
+
+    Raises:
+        ConfigError: A setting is unknown or impossible, there are no tower features or no teacher where they are
+            needed, or widths differ.
+    """
+    operators = parse_settings(MixingSettings, settings.get("mixing") or {}, "objective.mixing")
+    parsed = parse_settings(MMMixingSettings, {**settings, "mixing": operators}, "objective")
+    if facts.target_dim < 1:
+        raise ConfigError(
+            "MM-Mixing needs features of frozen towers",
+            where="data.tower",
+            expected="a tower",
+            found="none",
+            next_step="name a tower of this scale in data.tower",
+        )
+    encoder = in_tower_space(encoder, facts.target_dim)
+    teacher = None
+    if parsed.uses_teacher:
+        if facts.teacher is None:
+            raise ConfigError(
+                "Stage 'dual' with w_teacher > 0 learns from the encoder of an earlier run, and none is given",
+                where="objective.w_teacher",
+                expected="a teacher",
+                found="none",
+                next_step="name the experiment's teacher, or set objective.w_teacher: 0",
+            )
+        teacher = require_same_form(facts.teacher, encoder)
+    return MMMixing(parsed, encoder, facts.num_points, teacher)

@@ -1,0 +1,247 @@
+"""Sparse convolution in plain torch: gather the pairs of a rulebook, multiply, scatter.
+
+Under one kernel offset every output voxel receives at most one product, so scattering adds in a fixed order on any
+device: equal input gives equal bytes.
+
+Shapes: M input voxels, L output voxels, K kernel offsets, C channels in, O channels out.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
+
+from concord3d.errors import BadCloud, ConfigError
+from concord3d.models.sparse_rulebook import Rulebook, strided_rules, submanifold_rules
+
+
+@dataclass(frozen=True)
+class SparseTensor:
+    """Features of the occupied voxels of a batch of clouds.
+
+    Args:
+        coordinates: (M, 4) int32 (cloud, x, y, z) in voxels of this tensor's own grid, sorted, all different.
+        features: (M, C).
+        stride: Voxels of the finest grid per voxel of this grid along each axis.
+    """
+
+    coordinates: Tensor
+    features: Tensor
+    stride: int = 1
+
+    def with_features(self, features: Tensor) -> SparseTensor:
+        """Return the same voxels with other features."""
+        return SparseTensor(self.coordinates, features, self.stride)
+
+
+class ConvolutionRules(Protocol):
+    """Where the voxels of one convolution meet, and how to compute with it."""
+
+    @property
+    def out_coordinates(self) -> Tensor:
+        """(L, 4) int32, sorted."""
+
+    @property
+    def stride(self) -> int:
+        """Input voxels per output voxel along each axis."""
+
+    def convolve(self, features: Tensor, weight: Tensor) -> Tensor:
+        """Return (L, O) of (M, C) features and (K, C, O) weights, with gradients for both."""
+
+
+class ConvolutionPath(Protocol):
+    """One implementation of sparse convolution."""
+
+    def submanifold(self, coordinates: Tensor, kernel_size: int) -> ConvolutionRules:
+        """Prepare a convolution whose output voxels are its input voxels."""
+
+    def strided(self, coordinates: Tensor, kernel_size: int, stride: int) -> ConvolutionRules:
+        """Prepare a convolution that coarsens the grid."""
+
+
+@dataclass(frozen=True)
+class TorchRules:
+    """A rulebook that is applied with torch.
+
+    Args:
+        book: The pairs.
+    """
+
+    book: Rulebook
+
+    @property
+    def out_coordinates(self) -> Tensor:
+        """(L, 4) int32, sorted."""
+        return self.book.out_coordinates
+
+    @property
+    def stride(self) -> int:
+        """Input voxels per output voxel along each axis."""
+        return self.book.stride
+
+    def convolve(self, features: Tensor, weight: Tensor) -> Tensor:
+        """Return (L, O) of (M, C) features and (K, C, O) weights, with gradients for both."""
+        return sparse_convolve(features, weight, self.book)
+
+
+class TorchPath:
+    """Sparse convolution with our own torch code, on any device."""
+
+    def submanifold(self, coordinates: Tensor, kernel_size: int) -> TorchRules:
+        """Prepare a convolution whose output voxels are its input voxels."""
+        return TorchRules(submanifold_rules(coordinates, kernel_size))
+
+    def strided(self, coordinates: Tensor, kernel_size: int, stride: int) -> TorchRules:
+        """Prepare a convolution that coarsens the grid."""
+        return TorchRules(strided_rules(coordinates, kernel_size, stride))
+
+
+def sparse_convolve(features: Tensor, weight: Tensor, book: Rulebook) -> Tensor:
+    """Apply a convolution to the pairs of a rulebook: ``out[l] = sum over pairs (m, l) of features[m] @ weight[k]``.
+
+    Sums run in float32 for 16-bit input; under autocast the products have the autocast type.
+
+    Args:
+        features: (M, C).
+        weight: (K, C, O).
+        book: The rulebook for these voxels and this kernel.
+
+    Returns:
+        (L, O) of the type of the products, with gradients for features and weight.
+
+    Raises:
+        BadCloud: The features do not fit the rulebook or the weight.
+    """
+    fits = features.ndim == 2 and features.shape == (book.num_inputs, weight.shape[1])
+    if not fits or weight.shape[0] != len(book.counts):
+        raise BadCloud(
+            "Features, weight and rulebook do not fit",
+            expected=f"({book.num_inputs}, {weight.shape[1]}) features and {len(book.counts)} kernel offsets",
+            found=f"{tuple(features.shape)} and {weight.shape[0]}",
+        )
+    device = features.device.type
+    if torch.is_autocast_enabled(device):
+        dtype = torch.get_autocast_dtype(device)
+        features, weight = features.to(dtype), weight.to(dtype)
+    with torch.autocast(device, enabled=False):
+        output: Tensor = _Convolve.apply(features, weight, book)
+    return output
+
+
+class SparseConv(nn.Module):
+    """Sparse convolution without bias; the rules say which voxels it joins.
+
+    Weights start as in He et al. (2015) for the full kernel: normal with variance 2 / (K C).
+
+    Args:
+        in_channels: C.
+        out_channels: O.
+        kernel_size: Voxels of the kernel along each axis.
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+        super().__init__()
+        if min(in_channels, out_channels, kernel_size) < 1:
+            raise ConfigError(
+                "A sparse convolution needs channels and a kernel",
+                found=f"{in_channels} -> {out_channels}, kernel {kernel_size}",
+            )
+        self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
+        self.weight = nn.Parameter(torch.empty(kernel_size**3, in_channels, out_channels))
+        nn.init.normal_(self.weight, std=math.sqrt(2.0 / (kernel_size**3 * in_channels)))
+
+    def forward(self, voxels: SparseTensor, rules: ConvolutionRules) -> SparseTensor:
+        """Convolve.
+
+        Args:
+            voxels: M voxels with C channels.
+            rules: Rules made for these voxels and this kernel size.
+
+        Returns:
+            L voxels with O channels.
+
+        Raises:
+            BadCloud: The features do not fit.
+        """
+        features = rules.convolve(voxels.features, self.weight)
+        return SparseTensor(rules.out_coordinates, features, voxels.stride * rules.stride)
+
+    def extra_repr(self) -> str:
+        """Describe the layer."""
+        return f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"
+
+
+class _Convolve(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: Tensor, book: Rulebook) -> Tensor:
+        ctx.save_for_backward(features, weight)
+        ctx.book = book
+        total = _zero_sums(len(book.out_coordinates), weight.shape[2], weight)
+        for offset, in_rows, out_rows in _offsets(book):
+            products = _take(features, in_rows) @ weight[offset]
+            _add_to_rows(total, out_rows, products)
+        return total.to(weight.dtype)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
+        features, weight = ctx.saved_tensors
+        wants_features, wants_weight, _ = ctx.needs_input_grad
+        features_gradient = _zero_sums(len(features), weight.shape[1], weight) if wants_features else None
+        weight_gradient = torch.zeros_like(weight) if wants_weight else None
+        for offset, in_rows, out_rows in _offsets(ctx.book):
+            flow = _take(gradient, out_rows)
+            if features_gradient is not None:
+                _add_to_rows(features_gradient, in_rows, flow @ weight[offset].t())
+            if weight_gradient is not None:
+                torch.mm(_take(features, in_rows).t(), flow, out=weight_gradient[offset])
+        return None if features_gradient is None else features_gradient.to(weight.dtype), weight_gradient, None
+
+
+def _offsets(book: Rulebook) -> Iterator[tuple[int, Tensor | None, Tensor | None]]:
+    """Yield (offset, input rows, output rows) of the offsets that have pairs; None stands for all rows in order."""
+    in_rows, out_rows = book.in_rows.split(book.counts), book.out_rows.split(book.counts)
+    for offset, count in enumerate(book.counts):
+        if offset == book.identity:
+            yield offset, None, None
+        elif count:
+            yield offset, in_rows[offset], out_rows[offset]
+
+
+def _take(values: Tensor, rows: Tensor | None) -> Tensor:
+    return values if rows is None else values.index_select(0, rows)
+
+
+def _zero_sums(num_rows: int, num_channels: int, like: Tensor) -> Tensor:
+    dtype = torch.float32 if like.dtype in (torch.float16, torch.bfloat16) else like.dtype
+    return torch.zeros(num_rows, num_channels, dtype=dtype, device=like.device)
+
+
+def _add_to_rows(total: Tensor, rows: Tensor | None, values: Tensor) -> None:
+    """Add values to rows that are all different, which no order of execution can change."""
+    if rows is None:
+        total.add_(values)
+        return
+    with _fast_kernels():
+        total.index_add_(0, rows, values.to(total.dtype))
+
+
+@contextmanager
+def _fast_kernels() -> Iterator[None]:
+    """Let torch use the kernel that it calls not deterministic because rows might repeat; the other one sorts first."""
+    enabled = torch.are_deterministic_algorithms_enabled()
+    warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
+    if enabled:
+        torch.use_deterministic_algorithms(False)
+    try:
+        yield
+    finally:
+        if enabled:
+            torch.use_deterministic_algorithms(True, warn_only=warn_only)

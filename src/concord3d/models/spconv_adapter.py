@@ -1,0 +1,181 @@
+"""spconv adapter: the same sparse convolutions and weights through spconv, which is the faster path on a GPU.
+
+Its CPU build computes the forward pass only.
+
+Shapes: M input voxels, L output voxels, K kernel offsets, C channels in, O channels out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from concord3d.errors import ConfigError, DependencyMissing
+from concord3d.geometry.voxel import voxel_keys
+from concord3d.models.sparse_rulebook import check_kernel, strided_sites
+
+_SHARED_PAIRS = "pairs"
+
+
+def import_spconv() -> Any:
+    """Import ``spconv.pytorch``.
+
+    Raises:
+        DependencyMissing: It is not installed, or was built for another machine.
+    """
+    try:
+        import spconv.pytorch as library
+    except (ImportError, OSError, AttributeError, RuntimeError) as error:
+        raise DependencyMissing(
+            "spconv cannot be imported",
+            expected="spconv 2.3, built for this machine",
+            found=error,
+            next_step="pip install spconv (a CPU) or spconv-cu126 (a GPU), or use our own path: path = 'torch'",
+        ) from error
+    return library
+
+
+@cache
+def _has_gpu_build() -> bool:
+    try:
+        import_spconv()
+        from spconv.cppconstants import CPU_ONLY_BUILD
+    except (DependencyMissing, ImportError):
+        return False
+    return not CPU_ONLY_BUILD
+
+
+def spconv_serves(device: torch.device) -> bool:
+    """Say whether spconv computes forward and backward on a device: a GPU, and a build for GPUs is installed."""
+    return device.type == "cuda" and _has_gpu_build()
+
+
+def to_spconv_weight(weight: Tensor, kernel_size: int) -> Tensor:
+    """Rearrange one of our weights for spconv.
+
+    Args:
+        weight: (K, C, O) with K = kernel_size^3 and x the slowest axis of the offsets.
+        kernel_size: Voxels of the kernel along each axis.
+
+    Returns:
+        (O, k, k, k, C) contiguous, the layout of spconv 2; gradients flow back.
+    """
+    cube = weight.view(kernel_size, kernel_size, kernel_size, *weight.shape[1:])
+    return cube.permute(4, 0, 1, 2, 3).contiguous()
+
+
+def from_spconv_weight(weight: Tensor) -> Tensor:
+    """Rearrange spconv's weight (O, k, k, k, C) for our layers: (K, C, O) contiguous."""
+    return weight.permute(1, 2, 3, 4, 0).flatten(0, 2).contiguous()
+
+
+class SpconvPath:
+    """Sparse convolution with spconv, to the same voxels and with the same weights as our own.
+
+    Raises:
+        DependencyMissing: spconv cannot be imported.
+    """
+
+    def __init__(self) -> None:
+        self._library = import_spconv()
+
+    def submanifold(self, coordinates: Tensor, kernel_size: int) -> SpconvRules:
+        """Prepare a convolution whose output voxels are its input voxels; spconv finds the pairs once for all layers.
+
+        Raises:
+            ConfigError: The kernel size is even.
+        """
+        check_kernel(kernel_size, 1)
+        return SpconvRules(self._library, coordinates, coordinates, kernel_size, 1)
+
+    def strided(self, coordinates: Tensor, kernel_size: int, stride: int) -> SpconvRules:
+        """Prepare a convolution that coarsens the grid.
+
+        Raises:
+            ConfigError: Stride or kernel size does not fit.
+        """
+        check_kernel(kernel_size, stride)
+        return SpconvRules(self._library, coordinates, strided_sites(coordinates, stride), kernel_size, stride)
+
+
+@dataclass(frozen=True)
+class SpconvRules:
+    """Voxels of one convolution, prepared for spconv.
+
+    Args:
+        library: ``spconv.pytorch``.
+        in_coordinates: (M, 4) int32, sorted.
+        out_coordinates: (L, 4) int32, sorted.
+        kernel_size: Voxels of the kernel along each axis.
+        stride: Input voxels per output voxel along each axis.
+        shared: What spconv keeps of the pairs from one layer to the next.
+    """
+
+    library: Any
+    in_coordinates: Tensor
+    out_coordinates: Tensor
+    kernel_size: int
+    stride: int
+    shared: dict[str, Any] = field(default_factory=dict)
+
+    def convolve(self, features: Tensor, weight: Tensor) -> Tensor:
+        """Return (L, O) of (M, C) features and (K, C, O) weights.
+
+        spconv has float32 and float16 kernels: under bfloat16 autocast it works in float32.
+
+        Raises:
+            ConfigError: Gradients are wanted on a CPU, where spconv has none.
+        """
+        device = features.device.type
+        if device == "cpu" and torch.is_grad_enabled() and (features.requires_grad or weight.requires_grad):
+            raise ConfigError(
+                "spconv computes no gradients on a CPU",
+                next_step="set path = 'torch', or compute under torch.no_grad()",
+            )
+        half = torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.float16
+        dtype = torch.float16 if half else torch.float32
+        with torch.autocast(device, enabled=False):
+            if self.kernel_size == 1:
+                return features.to(dtype) @ weight[0].to(dtype)
+            kernel = to_spconv_weight(weight.to(dtype), self.kernel_size)
+            layer = self._layer(weight.shape[1], weight.shape[2])
+            output = functional_call(layer, {"weight": kernel}, (self._input(features.to(dtype)),))
+        if self.stride == 1:
+            self.shared.update(output.indice_dict)
+        return output.features if self.stride == 1 else output.features.index_select(0, self._own_rows(output.indices))
+
+    def _layer(self, in_channels: int, out_channels: int) -> torch.nn.Module:
+        shape = (in_channels, out_channels, self.kernel_size)
+        layer: torch.nn.Module
+        # On the meta device the layer's own weight takes no memory and no random numbers.
+        with torch.device("meta"):
+            if self.stride == 1:
+                layer = self.library.SubMConv3d(*shape, bias=False, indice_key=_SHARED_PAIRS)
+            else:
+                padding = self.kernel_size // 2 if self.kernel_size % 2 else 0
+                layer = self.library.SparseConv3d(*shape, stride=self.stride, padding=padding, bias=False)
+        return layer
+
+    def _input(self, features: Tensor) -> Any:
+        """Return spconv's tensor: indices from zero, in a grid that ends beyond every output voxel."""
+        indices = self.in_coordinates - self._origin() * self.stride
+        room = self.stride + self.kernel_size
+        highest = indices.amax(0).tolist()
+        shape = [(cell // self.stride) * self.stride + room for cell in highest[1:]]
+        return self.library.SparseConvTensor(features, indices, shape, highest[0] + 1, indice_dict=dict(self.shared))
+
+    def _origin(self) -> Tensor:
+        """Return (4,) int32: the lowest output coordinate of each axis, and cloud 0."""
+        origin = self.out_coordinates.amin(0)
+        origin[0] = 0
+        return origin
+
+    def _own_rows(self, indices: Tensor) -> Tensor:
+        """Return (L,) int64: where spconv, which orders voxels its own way and finds more, put our output voxels."""
+        theirs, order = voxel_keys(indices).sort()
+        return order[torch.searchsorted(theirs, voxel_keys(self.out_coordinates - self._origin()))]

@@ -1,0 +1,160 @@
+"""What a claim may say in ``papers/<paper>.report.yaml``: inequalities between measured and published numbers."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from concord3d.config.validation import StrictModel
+
+Relation = Literal[">", ">="]
+SelectionName = Literal["last", "best_val", "best_test"]
+
+
+class Selector(StrictModel):
+    """Published cells with these values; null means any."""
+
+    table: str | None = None
+    method: str | None = None
+    dataset: str | None = None
+    setting: str | None = None
+    metric: str | None = None
+
+
+class Term(StrictModel):
+    """A number in a claim: a measurement, a published value, a constant, a training figure, or a combination of such.
+
+    Exactly one kind is set. In YAML a bare string is an experiment and a bare number a constant.
+
+    Attributes:
+        experiment: Measurement of this experiment (``*`` inside ``for_each``).
+        dataset: Of the measurement; null takes the part's.
+        protocol: Of the measurement; null takes the part's.
+        metric: Of the measurement; null takes the part's.
+        selection: Of the measurement; null takes the part's.
+        constant: A published value, in the metric's unit.
+        published: The one published cell with these values.
+        history: Key of ``held_out`` in the training history of ``experiment``.
+        at: Which snapshot of the history.
+        max: Largest of these.
+        mean: Mean of these.
+        minus: First minus second.
+    """
+
+    experiment: str | None = None
+    dataset: str | None = None
+    protocol: str | None = None
+    metric: str | None = None
+    selection: SelectionName | None = None
+    constant: float | None = None
+    published: Selector | None = None
+    history: str | None = None
+    at: Literal["first", "last"] = "last"
+    max: list[Term] | None = None
+    mean: list[Term] | None = None
+    minus: list[Term] | None = Field(default=None, min_length=2, max_length=2)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short_forms(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return {"experiment": value}
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return {"constant": value}
+        return value
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Term:
+        kinds = (self.experiment, self.constant, self.published, self.max, self.mean, self.minus)
+        if sum(kind is not None for kind in kinds) != 1:
+            raise ValueError("a term is exactly one of experiment, constant, published, max, mean, minus")
+        return self
+
+
+class Trend(StrictModel):
+    """Spearman's rank correlation between a setting and the measurements at it.
+
+    Attributes:
+        x: The setting's values.
+        terms: One experiment per value.
+    """
+
+    x: list[float] = Field(min_length=3)
+    terms: list[Term] = Field(min_length=3)
+
+    @model_validator(mode="after")
+    def _as_many(self) -> Trend:
+        if len(self.x) != len(self.terms):
+            raise ValueError("as many terms as values of x")
+        return self
+
+
+class ClaimPart(StrictModel):
+    """One inequality.
+
+    Attributes:
+        name: What distinguishes the part, e.g. the data set; may be empty with ``over``.
+        lhs: Left side; or ``trend``, whose rank correlation is compared with 0.
+        trend: See :class:`Trend`.
+        relation: ``>`` or ``>=``.
+        rhs: Right side.
+        margin: Added to the left side (``within 1 point`` is a margin of 1).
+        dataset: Default of the terms; empty takes the first data set of the report.
+        protocol: Default of the terms; empty takes that of the headline's first metric.
+        metric: Default of the terms; empty takes the headline's first metric.
+        selection: Default of the terms.
+        optional: Left out where the scale does not ask for its experiments, instead of ``not_run``.
+        for_each: One part per experiment of the scale that has the data set and protocol, but for these.
+        over: One part per data set in place of ``dataset``, named after it; label to identifier. Data sets on which a
+            scale does not evaluate the protocol at all are left out, unless that leaves none.
+    """
+
+    name: str = ""
+    lhs: Term | None = None
+    trend: Trend | None = None
+    relation: Relation = ">"
+    rhs: Term = Term(constant=0.0)
+    margin: float = 0.0
+    dataset: str = ""
+    protocol: str = ""
+    metric: str = ""
+    selection: SelectionName = "last"
+    optional: bool = False
+    for_each: list[str] | None = None
+    over: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _one_side(self) -> ClaimPart:
+        if (self.lhs is None) == (self.trend is None):
+            raise ValueError("a part has either lhs or trend")
+        if self.dataset and self.over:
+            raise ValueError("a part has either dataset or over")
+        if not self.name and not self.over:
+            raise ValueError("a part needs a name")
+        return self
+
+    def per_dataset(self) -> list[ClaimPart]:
+        """Return the part, or one part per data set of ``over``."""
+        if not self.over:
+            return [self]
+        return [
+            self.model_copy(update={"name": f"{self.name}, {label}" if self.name else label, "dataset": d, "over": {}})
+            for label, d in self.over.items()
+        ]
+
+
+class ClaimSpec(StrictModel):
+    """A claim of the paper: all its parts must hold.
+
+    Attributes:
+        id: E.g. ``C1``.
+        text: The claim in words.
+        origin: Where the claim was seen.
+        parts: Its inequalities.
+    """
+
+    id: str
+    text: str
+    origin: str
+    parts: list[ClaimPart] = Field(min_length=1)

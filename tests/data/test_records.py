@@ -1,0 +1,101 @@
+"""The canonical form of a split: what is written is read, and what is left out is left out everywhere."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from concord3d.data.readers import take_points
+from concord3d.data.records import CloudSplit, ShapeTexts
+from concord3d.errors import BadCloud, UnreadableFile
+
+TEXTS = (
+    ShapeTexts("chair", ("a red chair", "ein Stuhl\nmit Lehne"), ("SKU 12",)),
+    ShapeTexts(),
+    ShapeTexts("", ("x" * 10_000,), ()),
+    ShapeTexts("椅子 كرسي 🪑 \u2028", (), ('"quoted" \\ back', "\x00")),
+)
+
+
+def split(num_points: int = 5, colored: bool = True, texts: tuple[ShapeTexts, ...] | None = TEXTS) -> CloudSplit:
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(4, num_points, 3)).astype(np.float32)
+    colors = rng.integers(0, 256, points.shape, dtype=np.uint8) if colored else None
+    names = ("a", "b", "c", "d")
+    return CloudSplit(
+        "s", "train", "synthetic", points, np.array([0, -1, 1, 0]), ("x", "y"), names, None, None, colors, texts
+    )
+
+
+@pytest.mark.parametrize("colored", [True, False])
+@pytest.mark.parametrize("texts", [TEXTS, None, (ShapeTexts(),) * 4])
+def test_colours_and_texts_come_back(tmp_path: Path, colored: bool, texts: tuple[ShapeTexts, ...] | None) -> None:
+    given_split = split(colored=colored, texts=texts)
+    given_split.save(tmp_path / "a.npz")
+    read = CloudSplit.load(tmp_path / "a.npz")
+    assert read.texts == texts and read.names == given_split.names and read.class_names == given_split.class_names
+    np.testing.assert_array_equal(read.points, given_split.points)
+    if colored:
+        assert read.colors is not None and read.colors.dtype == np.uint8
+        np.testing.assert_array_equal(read.colors, given_split.colors)
+    else:
+        assert read.colors is None
+    given_split.save(tmp_path / "b.npz")
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
+
+
+def test_one_long_text_does_not_make_all_of_them_long(tmp_path: Path) -> None:
+    texts = (ShapeTexts("y" * 10_000), *(ShapeTexts("z"),) * 3)
+    split(texts=texts).save(tmp_path / "long.npz")
+    split(texts=(ShapeTexts("z"),) * 4).save(tmp_path / "short.npz")
+    assert (tmp_path / "long.npz").stat().st_size - (tmp_path / "short.npz").stat().st_size < 11_000
+
+
+word = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.builds(ShapeTexts, word, st.tuples(word, word), st.tuples(word)), min_size=4, max_size=4))
+def test_any_text_survives(texts: list[ShapeTexts]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        split(texts=tuple(texts)).save(Path(folder) / "a.npz")
+        assert CloudSplit.load(Path(folder) / "a.npz").texts == tuple(texts)
+
+
+def test_shapes_and_points_are_chosen_together() -> None:
+    whole = split()
+    assert whole.colors is not None
+    part = whole.subset(np.array([2, 0]))
+    assert part.texts == (TEXTS[2], TEXTS[0]) and part.names == ("c", "a")
+    np.testing.assert_array_equal(part.colors, whole.colors[[2, 0]])
+    fewer = take_points(whole, 2)
+    assert fewer.texts == TEXTS
+    np.testing.assert_array_equal(fewer.colors, whole.colors[:, :2])
+
+
+def test_what_does_not_fit_is_named() -> None:
+    whole = split()
+    assert whole.validated() is whole and whole.colors is not None
+    with pytest.raises(BadCloud, match="Colours do not fit"):
+        replace(whole, colors=whole.colors[:, :3]).validated()
+    with pytest.raises(BadCloud, match="differ in number"):
+        replace(whole, texts=TEXTS[:3]).validated("here")
+
+
+def test_a_truncated_store_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.npz"
+    split().save(path)
+    path.write_bytes(path.read_bytes()[:-300])
+    with pytest.raises(UnreadableFile, match=r"a\.npz"):
+        CloudSplit.load(path)
+
+
+def test_every_text_in_its_order() -> None:
+    assert TEXTS[0].all == ("chair", "a red chair", "ein Stuhl\nmit Lehne", "SKU 12")
+    assert TEXTS[1].all == () and TEXTS[3].all[0].startswith("椅子")

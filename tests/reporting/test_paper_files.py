@@ -1,0 +1,330 @@
+"""Every report file: what it names exists in the paper's file, in the protocols and among the published values."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from concord3d.config.models import Paper
+from concord3d.config.strict_yaml import load_yaml
+from concord3d.config.validation import StrictModel, validate
+from concord3d.evaluation.protocols import PROTOCOLS
+from concord3d.methods.mm_mixing import MMMixingSettings
+from concord3d.models.dgcnn import DGCNN
+from concord3d.models.mink_resnet import MinkResNet34
+from concord3d.models.point_bert import PointBERT
+from concord3d.reporting.audit import audit
+from concord3d.reporting.claim_spec import ClaimPart, Selector, Term
+from concord3d.reporting.expressions import leaves
+from concord3d.reporting.figure_clouds import MixedCloudOptions
+from concord3d.reporting.figure_curves import BarOptions, CurveOptions, HistoryOptions, SeedOptions
+from concord3d.reporting.figure_maps import EmbeddingOptions, PartOptions, ScatterOptions
+from concord3d.reporting.figure_retrieval import DIRECTION_WORDS, RetrievalGridOptions
+from concord3d.reporting.figure_sweeps import BudgetOptions, MetricCurveOptions, SweepOptions
+from concord3d.reporting.figures import DRAWINGS
+from concord3d.reporting.published import PublishedCell, chosen_cells, read_published
+from concord3d.reporting.results import Address
+from concord3d.reporting.spec import FigureSpec, ReportSpec, load_report_spec
+from concord3d.training.run import TrainingSettings
+
+ROOT = Path(__file__).resolve().parents[2]
+PAPERS = sorted(path.name.removesuffix(".report.yaml") for path in (ROOT / "papers").glob("*.report.yaml"))
+OPTIONS: dict[str, type[StrictModel]] = {
+    "bars": BarOptions,
+    "embedding": EmbeddingOptions,
+    "metric_curves": MetricCurveOptions,
+    "mixed_clouds": MixedCloudOptions,
+    "mutual_information": HistoryOptions,
+    "part_renders": PartOptions,
+    "rerun_scatter": ScatterOptions,
+    "retrieval_grid": RetrievalGridOptions,
+    "seeds": SeedOptions,
+    "sweeps": SweepOptions,
+    "training_budget": BudgetOptions,
+    "views_curve": CurveOptions,
+}
+# The metrics of every protocol with default settings, in the names that tables, figures and claims use.
+METRICS = {
+    "linear_svm": {"overall_accuracy", "mean_class_accuracy"},
+    "few_shot": {f"accuracy_{ways}way_{shots}shot" for ways in (5, 10) for shots in (10, 20)},
+    "knn": {"overall_accuracy", "mean_class_accuracy", "knn_purity", "silhouette"},
+    "occupancy_knn": {"overall_accuracy", "mean_class_accuracy"},
+    "tsne": {"silhouette", "knn_purity"},
+    "finetune": {"overall_accuracy", "mean_class_accuracy"},
+    "part_segmentation": {"instance_miou", "class_miou"},
+    "semantic_segmentation": {"overall_accuracy", "miou"},
+    "zero_shot": {"top1", "top3", "top5", "class_mean_top1"},
+    "linear_probe": {"overall_accuracy", "mean_class_accuracy"},
+    "few_shot_probe": {f"accuracy_{shots}shot" for shots in (1, 2, 4, 8, 16)},
+    "alignment": {"cos_image", "margin_image", "cos_text", "margin_text"},
+    "consistency": {f"{name}_0.{tenth}" for name in ("consistency", "consistency_margin") for tenth in (1, 3, 5, 7, 9)},
+    "retrieval": {"shape_to_shape_p10", "shape_to_shape_map"}
+    | {
+        f"{direction}_{measure}"
+        for direction in ("text_to_shape", "shape_to_text", "image_to_shape")
+        for measure in ("r1", "r5", "r10", "mean_rank", "median_rank", "class_p10")
+    },
+}
+
+
+class Files:
+    """One paper's files."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.report: ReportSpec = load_report_spec(ROOT / "papers" / f"{name}.report.yaml")
+        self.paper = validate(Paper, load_yaml(ROOT / "papers" / f"{name}.yaml"), name)
+        self.published: tuple[PublishedCell, ...] = read_published(ROOT / "papers" / "published" / f"{name}.csv")
+
+    def options(self, figure: FigureSpec) -> dict[str, Any]:
+        """The options of a figure, with defaults."""
+        return validate(OPTIONS[figure.kind], figure.options, figure.id).model_dump()
+
+    def parts(self) -> Iterator[tuple[str, ClaimPart]]:
+        for claim in self.report.claims:
+            for given in claim.parts:
+                yield from ((f"{claim.id}, {part.name}", part) for part in given.per_dataset())
+
+
+@pytest.fixture(scope="module", params=PAPERS)
+def files(request: pytest.FixtureRequest) -> Files:
+    return Files(request.param)
+
+
+def terms_of(part: ClaimPart) -> list[Term]:
+    given = [part.lhs, part.rhs] if part.trend is None else part.trend.terms
+    return [term for term in given if term is not None]
+
+
+def below(term: Term) -> Iterator[Term]:
+    yield term
+    for child in (*(term.max or ()), *(term.mean or ()), *(term.minus or ())):
+        yield from below(child)
+
+
+def known_datasets() -> set[str]:
+    catalogue = set(load_yaml(ROOT / "datasets" / "datasets.yaml"))
+    scales = [load_yaml(path) for path in (ROOT / "config" / "scales").glob("*.yaml")]
+    return catalogue.union(*(scale["datasets"] for scale in scales))
+
+
+def test_there_are_papers() -> None:
+    assert {"mm_point", "mm_mixing"} <= set(PAPERS)
+    assert set(OPTIONS) == set(DRAWINGS)
+
+
+def test_files_name_each_other(files: Files) -> None:
+    assert files.report.paper == files.paper.paper == files.name
+    for name, experiment in files.paper.experiments.items():
+        assert set(experiment.protocols or ()) <= set(files.paper.protocols), name
+        assert experiment.teacher is None or experiment.teacher in files.paper.experiments, name
+    for name, protocol in files.paper.protocols.items():
+        assert name in PROTOCOLS
+        assert set(protocol.experiments or ()) <= set(files.paper.experiments), name
+
+
+def test_every_experiment_exists(files: Files) -> None:
+    known = set(files.paper.experiments)
+    for table in files.report.tables:
+        named = {name for match in table.match for name in match.experiments}
+        named |= set() if table.own == "all" else set(table.own)
+        assert named <= known, (table.id, named - known)
+    for name, part in files.parts():
+        found = {leaf.experiment for term in terms_of(part) for leaf in leaves(term, part)} - {"*"}
+        assert found | set(part.for_each or ()) <= known, (name, found - known)
+    for figure in files.report.figures:
+        options = files.options(figure)
+        found = set(options.get("experiments", ())) | set(options.get("references", ()))
+        found |= {name for curve in options.get("curves", {}).values() for name in curve.values()}
+        found |= {name for path in options.get("paths", {}).values() for name in path}
+        found |= {name for sweep in options.get("sweeps", ()) for name in sweep["experiments"].values()}
+        assert found <= known, (figure.id, found - known)
+
+
+def test_every_protocol_and_metric_exists(files: Files) -> None:
+    def check(where: str, protocol: str, metric: str) -> None:
+        assert protocol in files.paper.protocols, (where, protocol)
+        assert metric in METRICS[protocol], (where, protocol, metric)
+
+    for table in files.report.tables:
+        for entry in table.metrics:
+            check(table.id, entry.protocol, entry.metric)
+    for name, part in files.parts():
+        for term in terms_of(part):
+            for leaf in leaves(term, part):
+                if isinstance(leaf, Address):
+                    check(name, leaf.protocol, leaf.metric)
+    default = files.report.default_measure
+    for figure in files.report.figures:
+        options = files.options(figure)
+        if "metric" in options:
+            check(figure.id, options["protocol"] or default.protocol, options["metric"] or default.metric)
+        elif "metrics" in options:
+            for metric in options["metrics"].values():
+                check(figure.id, options["protocol"], metric)
+        elif "protocol" in options:
+            assert options["protocol"] in files.paper.protocols, figure.id
+
+
+def test_every_data_set_exists(files: Files) -> None:
+    known = known_datasets()
+    assert {name for names in files.report.datasets.values() for name in names} <= known
+    assert set(files.report.ledger.datasets) <= known
+    for name, protocol in files.paper.protocols.items():
+        assert set(protocol.datasets) <= known, name
+    for name, experiment in files.paper.experiments.items():
+        chosen = experiment.set.get("data.dataset", files.paper.defaults["data"]["dataset"].value)
+        assert set(str(chosen).split("+")) <= known, name
+    for name, part in files.parts():
+        for term in terms_of(part):
+            for leaf in leaves(term, part):
+                assert not isinstance(leaf, Address) or leaf.dataset in known, (name, leaf)
+    for figure in files.report.figures:
+        options = files.options(figure)
+        found = {*options.get("datasets", ()), *([options["dataset"]] if "dataset" in options else [])}
+        assert found <= known, (figure.id, found - known)
+
+
+def test_every_published_row_exists(files: Files) -> None:
+    tables = {cell.table for cell in files.published}
+    names = {cell.dataset for cell in files.published}
+    assert set(files.report.datasets) <= names
+    for table in files.report.tables:
+        assert set(table.published) <= tables, table.id
+        rows = [cell for cell in files.published if cell.table in table.published]
+        for match in table.match:
+            assert any(c.method == match.method and match.setting in (None, c.setting) for c in rows), (table.id, match)
+        for metric in table.metrics:
+            if metric.published is not None:
+                found = [c for c in rows if c.metric == metric.published and metric.setting in (None, c.setting)]
+                assert found, (table.id, metric)
+
+
+def test_every_published_cell_is_shown_in_some_table(files: Files) -> None:
+    shown = {name for table in files.report.tables for name in table.published}
+    assert {cell.table for cell in files.published} == shown
+
+
+def selectors(files: Files) -> Iterator[tuple[str, Selector]]:
+    for identity in files.report.audit.identities:
+        for selector in (identity.left, identity.right, identity.minus):
+            if selector is not None:
+                yield identity.why, selector
+    for name, part in files.parts():
+        for term in terms_of(part):
+            yield from ((name, child.published) for child in below(term) if child.published is not None)
+    for figure in files.report.figures:
+        options = validate(OPTIONS[figure.kind], figure.options, figure.id)
+        if isinstance(options, SeedOptions) and options.reference is not None:
+            yield figure.id, options.reference
+        for pair in options.pairs if isinstance(options, ScatterOptions) else ():
+            yield from ((figure.id, selector) for selector in (pair.printed, pair.rerun))
+
+
+def test_every_selector_finds_published_values(files: Files) -> None:
+    for where, selector in selectors(files):
+        found = chosen_cells(files.published, selector.model_dump(exclude_none=True))
+        assert any(cell.value is not None for cell in found), (where, selector)
+
+
+def test_every_figure_has_options_that_its_kind_understands(files: Files) -> None:
+    for figure in files.report.figures:
+        options = files.options(figure)
+        if figure.kind == "retrieval_grid":
+            assert set(options["directions"]) <= set(DIRECTION_WORDS)
+        if figure.kind == "rerun_scatter":
+            assert set(options["tables"]) <= {table.id for table in files.report.tables}
+
+
+def test_the_audit_knows_its_tables_data_sets_metrics_and_settings(files: Files) -> None:
+    spec, cells = files.report.audit, files.published
+    places = {cell.dataset for cell in cells} | {f"{cell.table}/{cell.dataset}" for cell in cells}
+    assert set(spec.test_sizes) <= places
+    assert {metric for pair in spec.bounded_by for metric in pair} <= {cell.metric for cell in cells}
+    assert set(spec.proportion_metrics) <= {cell.metric for cell in cells}
+    assert {setting for row in spec.growing for setting in row} <= {cell.setting for cell in cells}
+
+
+def test_every_hyper_parameter_says_where_it_comes_from(files: Files) -> None:
+    for section, values in files.paper.defaults.items():
+        for key, sourced in values.items():
+            assert len(sourced.source) > 5, (section, key)
+
+
+def test_mm_mixing_shows_what_its_abstract_leaves_open() -> None:
+    """The two numbers that are assigned to cells by inference are never shown without saying so."""
+    files = Files("mm_mixing")
+    for claim in files.report.claims[:2]:
+        assert "inferred" in claim.text and "inferred" in claim.origin, claim.id
+    for table in files.report.tables:
+        cells = [cell for cell in files.published if cell.table in table.published]
+        if any(cell.text in ("61.9", "51.4") and cell.evidence == "abstract" for cell in cells):
+            assert "inference" in table.note, table.id
+    assert [claim.id for claim in files.report.claims] == [f"C{n}" for n in range(1, 15)] + ["K1", "K2", "K3"]
+
+
+def test_the_audit_of_mm_mixing() -> None:
+    """The abstract's numbers agree with each other and with OpenShape's table; 61.9 is no k of 581, rounded."""
+    files = Files("mm_mixing")
+    found = audit(files.published, files.report.audit)
+    assert not [f for f in found if f.check in ("range", "duplicate", "bound") or f.severity == "contradiction"]
+    [headline] = [f for f in found if f.cell.table == "mm_mixing_zero_shot_grid"]
+    assert (headline.severity, headline.cell.text) == ("suspicious", "61.9") and "360/581" in headline.reason
+    earlier = ("PointCLIP", "PointCLIP v2", "ReCon", "CG3D", "CLIP2Point", "ULIP-PointBERT (official)")
+    assert not [f for f in found if f.check == "proportion" and f.cell.method in earlier]
+    [falling] = [f for f in found if f.check == "falls with more data"]
+    assert falling.cell.dataset == "OmniObject3D"
+    assert all(re.search(r"on line \d+", f.reason) for f in found if f.check == "identity")
+
+
+def settings_of(files: Files, name: str) -> dict[str, dict[str, Any]]:
+    """The sections of an experiment at paper settings: the paper's defaults with the experiment's changes."""
+    changes = files.paper.experiments[name].set
+    defaults = {s: {k: v.value for k, v in values.items()} for s, values in files.paper.defaults.items()}
+    sections: dict[str, dict[str, Any]] = {section: {} for section in defaults}
+    own_encoder = changes.get("encoder.name", defaults["encoder"]["name"]) != defaults["encoder"]["name"]
+    for section, values in defaults.items():
+        sections[section] = {} if section == "encoder" and own_encoder else dict(values)
+    for dotted, value in changes.items():
+        section, _, key = dotted.partition(".")
+        assert section == "encoder" or key in defaults[section], (name, dotted)
+        sections[section][key] = value
+    return sections
+
+
+def test_every_experiment_of_mm_mixing_is_one_that_can_be_trained() -> None:
+    files = Files("mm_mixing")
+    builders = {"point_bert": PointBERT, "mink_resnet34": MinkResNet34, "dgcnn": DGCNN}
+    defaults = set(files.paper.defaults["objective"])
+    assert defaults == set(MMMixingSettings.model_fields), "every switch of the objective says where it comes from"
+    for name, experiment in files.paper.experiments.items():
+        sections = settings_of(files, name)
+        TrainingSettings.model_validate(sections["training"])
+        encoder = dict(sections["encoder"])
+        assert set(encoder) - {"name"} <= set(signature(builders[encoder["name"]]).parameters), name
+        objective = MMMixingSettings.model_validate(sections["objective"])
+        if experiment.method is None:
+            assert objective.uses_teacher == (experiment.teacher is not None), f"{name}: a teacher where one is used"
+        if experiment.teacher is not None:
+            taught = settings_of(files, experiment.teacher)
+            assert (taught["encoder"], taught["data"]) == (sections["encoder"], sections["data"]), name
+
+
+def test_the_defaults_of_mm_mixing_are_the_encoder_at_full_size() -> None:
+    encoder = {key: sourced.value for key, sourced in Files("mm_mixing").paper.defaults["encoder"].items()}
+    assert encoder.pop("name") == "point_bert"
+    assert encoder == {name: entry.default for name, entry in signature(PointBERT).parameters.items()}
+
+
+def test_a_control_of_mm_mixing_has_the_budget_of_both_stages() -> None:
+    files = Files("mm_mixing")
+    both = sum(settings_of(files, name)["training"]["epochs"] for name in ("stage1", "full"))
+    assert settings_of(files, "k1")["training"]["epochs"] == both
+    assert settings_of(files, "k1")["objective"] == settings_of(files, "baseline")["objective"]
+    for name in ("k2_stage1", "k2"):
+        assert settings_of(files, name)["objective"]["lambda_fixed"] == 1.0

@@ -1,0 +1,23 @@
+"""Rule image_features: the features of a view set's pictures; what is stored already is not encoded again."""
+
+from pathlib import Path
+
+from job import logged
+
+with logged(snakemake.log[0]):
+    from concord3d.features.cache import image_features
+    from concord3d.features.tower import TowerSpec, open_tower
+    from concord3d.files import read_json, write_json
+    from concord3d.render.shards import open_view_set
+    from concord3d.training.seeding import set_threads
+
+    set_threads(snakemake.threads)
+    tower = open_tower(
+        TowerSpec(**snakemake.params.tower), snakemake.params.device, Path(snakemake.params.weights_folder)
+    )
+    index = Path(snakemake.input.views)
+    hashes = [shard["sha256"] for shard in read_json(index)["shards"]]
+    count = image_features(
+        open_view_set(index).images, hashes, tower, Path(snakemake.params.store), Path(snakemake.output.index)
+    )
+    write_json(Path(snakemake.output.record), count.record())

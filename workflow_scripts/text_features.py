@@ -1,0 +1,31 @@
+"""Rules text_features and class_features: the texts of the shapes, or the sentences about a data set's classes."""
+
+from pathlib import Path
+
+from job import logged
+
+with logged(snakemake.log[0]):
+    from concord3d.data.records import CloudSplit
+    from concord3d.features.cache import text_features
+    from concord3d.features.prompts import all_class_prompts, class_features, save_class_features
+    from concord3d.features.stored import open_features
+    from concord3d.features.tower import TowerSpec, open_tower
+    from concord3d.files import write_json
+    from concord3d.training.seeding import set_threads
+
+    set_threads(snakemake.threads)
+    clouds = CloudSplit.load(Path(snakemake.input.clouds))
+    classes = snakemake.output.get("classes")
+    if classes:
+        texts = all_class_prompts(clouds.class_names)
+    else:
+        texts = [text for shape in clouds.texts or () for text in shape.all]
+    tower = open_tower(
+        TowerSpec(**snakemake.params.tower), snakemake.params.device, Path(snakemake.params.weights_folder)
+    )
+    index = Path(snakemake.output.index)
+    count = text_features(texts, tower, Path(snakemake.params.store), index)
+    write_json(Path(snakemake.output.record), count.record())
+    if classes:
+        names = clouds.class_names
+        save_class_features(Path(classes), names, class_features(open_features(index, tower.identity), names))
