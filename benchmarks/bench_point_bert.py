@@ -1,6 +1,6 @@
 """Point-BERT: sampling, grouping, the groups' network and the transformer, each beside the whole; literal references.
 
-Eight clouds of 2,048 points on a sphere; a small preset and the full size.
+Two clouds of 2,048 points on a sphere; a small preset and the full size.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from concord3d.models.point_bert import PointBERT
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "parity"))
 from literal_point_bert import literal_ball_query, literal_farthest_points
 
-NUM_CLOUDS, NUM_POINTS = 8, 2048
+NUM_CLOUDS, NUM_POINTS = 2, 2048
 SMALL = {
     "depth": 4,
     "width": 128,
@@ -34,10 +34,10 @@ SMALL = {
 PRESETS = {"small": SMALL, "full": {}}
 
 
-def _clouds(num_clouds: int = NUM_CLOUDS) -> Tensor:
+def _clouds() -> Tensor:
     generator = torch.Generator().manual_seed(0)
-    points = torch.randn(num_clouds, NUM_POINTS, 3, generator=generator)
-    colors = torch.rand(num_clouds, NUM_POINTS, 3, generator=generator)
+    points = torch.randn(NUM_CLOUDS, NUM_POINTS, 3, generator=generator)
+    colors = torch.rand(NUM_CLOUDS, NUM_POINTS, 3, generator=generator)
     return torch.cat([points / points.norm(dim=2, keepdim=True), colors], 2)
 
 
@@ -87,13 +87,13 @@ def test_step(benchmark, preset):
 @pytest.mark.benchmark(group="point_bert_sampling")
 @pytest.mark.parametrize("sample", [farthest_point_sample, literal_farthest_points], ids=["fast", "literal"])
 def test_sampling(benchmark, sample):
-    positions = _clouds(2)[..., :3].contiguous()
+    positions = _clouds()[..., :3].contiguous()
     benchmark.pedantic(sample, (positions, 32), rounds=3, warmup_rounds=1)
 
 
 @pytest.mark.benchmark(group="point_bert_balls")
 @pytest.mark.parametrize("search", [ball_query, literal_ball_query], ids=["fast", "literal"])
 def test_balls(benchmark, search):
-    positions = _clouds(2)[..., :3].contiguous()
+    positions = _clouds()[..., :3].contiguous()
     centres = positions[:, :32].contiguous()
     benchmark.pedantic(search, (positions, centres, 0.3, 32), rounds=3, warmup_rounds=1)

@@ -73,8 +73,8 @@ def test_the_grid_shows_queries_and_what_each_encoder_found(tmp_path: Path) -> N
     text = svg(made, "f")
     assert "a small round thing" in text and "three legs" in text and "by shape" in text
     assert text.count(">plain<") == text.count(">mixed<") == 3
-    # Each encoder finds each text's shape once; three of the shape's class are found, by both encoders. A frame has four
-    # sides, and the legend has one frame of each colour.
+    # Each encoder finds each text's shape once; three of the shape's class are found, by both encoders.
+    # A frame has four sides, and the legend has one frame of each colour.
     assert text.count(f"stroke: {RIGHT.lower()}") == 4 * (2 * 2 + 2 * 3) + 1
     assert text.count(f"stroke: {WRONG.lower()}") == 4 * (2 * 2 * 4 + 2 * 2) + 1
     assert text.count("<image") == 2 * 2 * 5 + 2 * 5 + 1, "the query by shape is a picture, drawn once"

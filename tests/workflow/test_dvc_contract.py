@@ -71,7 +71,8 @@ def test_a_sixth_paper_is_files_alone(repository: Path, tmp_path: Path) -> None:
     (folder / "papers/published/toy_paper.csv").write_bytes(published)
     scale = folder / "config/scales/smoke.yaml"
     text = scale.read_text()
-    scale.write_text(text + "  toy_paper:\n" + text.split("  mm_point:\n", 1)[1])
+    entry = text.split("  mm_point:\n", 1)[1].split("  mm_mixing:\n", 1)[0]
+    scale.write_text(text + "  toy_paper:\n" + entry)
     dry = call(folder, "snakemake", "--cores", "1", "--dry-run", "--config", "scale=smoke", "papers=[toy_paper]")
     assert dry.returncode == 0, dry.stdout + dry.stderr
     assert "artifacts/smoke/toy_paper/train/mm_point__s1/model.safetensors" in dry.stdout + dry.stderr
