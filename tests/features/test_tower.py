@@ -187,7 +187,7 @@ def test_our_configurations_can_be_built(repository: Path) -> None:
         parts = build_clip(str(path))
         size = parts.preprocess.size
         with torch.no_grad():
-            image = parts.module.encode_image(torch.zeros(1, 3, size, size))
+            image = parts.module.eval().encode_image(torch.zeros(1, 3, size, size))
             text = parts.module.encode_text(parts.tokenize(["a chair"]))
         assert image.shape == text.shape == (1, parts.config["model_cfg"]["embed_dim"])
 
