@@ -156,6 +156,9 @@ def save(drawing: Drawing, folder: Path, name: str) -> None:
     # The layout is worked out once and then kept, since each format would work it out again.
     drawing.figure.draw_without_rendering()
     drawing.figure.set_layout_engine("none")
+    # The solver of the layout orders its variables by memory address: the last bits differ from call to call.
+    for axes in drawing.figure.axes:
+        axes.set_position(tuple(round(value, 6) for value in axes.get_position().bounds))
     with atomic_path(folder / f"{name}.png") as temporary:
         drawing.figure.savefig(temporary, format="png", metadata={"Software": None})
     with atomic_path(folder / f"{name}.svg") as temporary:
