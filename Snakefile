@@ -17,6 +17,7 @@ include: "rules/render.smk"
 include: "rules/towers.smk"
 include: "rules/train.smk"
 include: "rules/evaluate.smk"
+include: "rules/examples.smk"
 include: "rules/report.smk"
 
 
@@ -24,6 +25,7 @@ rule all:
     default_target: True
     input:
         [result_files(paper) for paper in PARAMS.papers],
+        cross_files(),
 
 
 onsuccess:

@@ -15,7 +15,7 @@ from concord3d.config.resolve import joined_datasets, load_params, load_study
 from concord3d.data.catalog import load_catalog
 from concord3d.errors import ConcordError
 from concord3d.files import content_hash
-from concord3d.reporting.outputs import report_outputs
+from concord3d.reporting.outputs import CROSS_FILES, report_outputs
 
 try:
     PARAMS = load_params(config)
@@ -275,10 +275,20 @@ def histories_of(wildcards):
     ]
 
 
-def report_identity(wildcards):
+def gates_of(wildcards):
+    """What the towers that this pipeline trains for a paper are worth."""
+    trained = [name for name in STUDIES[wildcards.paper].towers() if SCALE.towers[name].training]
+    return [ARTIFACTS / "towers" / name / "gate.json" for name in trained]
+
+
+def report_identity_of(paper):
     """Everything of the configuration that a report depends on; a change of it makes the report anew."""
-    study = STUDIES[wildcards.paper]
+    study = STUDIES[paper]
     return content_hash([study.run_config(name, seed) for name in study.experiments for seed in study.seeds])
+
+
+def report_identity(wildcards):
+    return report_identity_of(wildcards.paper)
 
 
 def per_item_files(paper):
@@ -298,3 +308,8 @@ def result_files(paper):
     shown = [name for part in ("tables", "figures") for name in report_outputs(Path(report_yaml(paper)), part)]
     pages = ["README.md", "ledger.md", "metrics.csv", "claims.json", "audit.csv"]
     return [RESULTS / paper / name for name in (*pages, *shown, *per_item_files(paper), *record_files(paper))]
+
+
+def cross_files():
+    """The table over the encoders of several papers, below results/<scale>/cross/."""
+    return [RESULTS / "cross" / name for name in CROSS_FILES] if len(PARAMS.papers) > 1 else []

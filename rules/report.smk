@@ -57,6 +57,7 @@ for paper in STUDIES:
         input:
             evaluations=evaluations_of,
             histories=histories_of,
+            examples=figure_examples(paper),
             spec=report_yaml(paper),
             published=f"papers/published/{paper}.csv",
         output:
@@ -134,6 +135,7 @@ for paper in STUDIES:
         input:
             evaluations=evaluations_of,
             histories=histories_of,
+            gates=gates_of,
             metrics=RESULTS / "{paper}" / "metrics.csv",
             verdicts=RESULTS / "{paper}" / "claims.json",
             shown=lambda wildcards: [
@@ -209,6 +211,37 @@ rule verdicts:
         "Report: claims of {wildcards.paper} and audit of its published numbers"
     script:
         "../workflow_scripts/report.py"
+
+
+rule cross:
+    input:
+        [
+            RESULTS / paper / name
+            for paper in PARAMS.papers
+            for name in ("metrics.csv", *per_item_files(paper))
+        ],
+    output:
+        [RESULTS / "cross" / name for name in CROSS_FILES],
+    log:
+        "logs/report/cross.log",
+    benchmark:
+        "benchmarks-out/report/cross.tsv"
+    conda:
+        "../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+        gpu=0,
+    params:
+        papers=PARAMS.papers,
+        identity=[report_identity_of(paper) for paper in PARAMS.papers],
+        seeds=PARAMS.seeds,
+        scale=PARAMS.scale,
+    message:
+        "Report: the encoders of all papers in one table"
+    script:
+        "../workflow_scripts/cross.py"
 
 
 # One named target per stage of dvc.yaml.

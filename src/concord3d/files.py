@@ -11,12 +11,15 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from concord3d.errors import DiskFull, UnreadableFile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 TEMPORARY_PREFIX = ".partial-"
 
@@ -76,6 +79,15 @@ def canonical_json(value: Any) -> str:
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON with sorted keys, complete or not at all."""
     write_text(path, json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], compressed: bool = False) -> None:
+    """Write arrays as ``.npz``, complete or not at all; the bytes depend on the arrays and their order alone."""
+    import numpy as np  # what starts the workflow reads this module, and needs no arrays
+
+    save = np.savez_compressed if compressed else np.savez
+    with atomic_path(path) as temporary, temporary.open("wb") as stream:
+        save(stream, **arrays)
 
 
 def read_json(path: Path) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 from concord3d.commands.workflow import params_of
 from concord3d.config.resolve import load_study
 from concord3d.errors import ReportingError
+from concord3d.reporting.cross import build_cross
 from concord3d.reporting.inputs import report_inputs
 from concord3d.reporting.report import build_report
 
@@ -22,8 +23,8 @@ def report_now(root: Path, scale: str | None) -> None:
         ReportingError: Nothing has been evaluated here, and results of an earlier run would be overwritten by nothing.
     """
     params = params_of(root, scale)
-    for paper in params.papers:
-        inputs = report_inputs(root, load_study(root, paper, params.scale, params.seeds))
+    papers = [report_inputs(root, load_study(root, paper, params.scale, params.seeds)) for paper in params.papers]
+    for inputs in papers:
         if not any((inputs.artifacts / "eval").glob("*.json")) and (inputs.out / "metrics.csv").exists():
             raise ReportingError(
                 "There are results but no evaluations that they could be made from again",
@@ -34,3 +35,5 @@ def report_now(root: Path, scale: str | None) -> None:
             )
         build_report(inputs)
         print(f"Read {inputs.out / 'README.md'}")
+    if len(papers) > 1:
+        build_cross(papers, papers[0].out.parent / "cross")

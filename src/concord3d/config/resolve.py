@@ -53,13 +53,9 @@ class Study:
         settings: dict[str, Any] = {section: {} for section in SECTIONS}
         for section, defaults in self.paper.defaults.items():
             settings[section] = {key: deepcopy(sourced.value) for key, sourced in defaults.items()}
-        default_encoder = settings["encoder"]["name"]
-        changes = {**overlay.set, **entry.set, **overlay.experiment_set.get(experiment, {})}
-        _apply(settings, changes, where=f"{self.paper.paper}, experiment '{experiment}'")
-        if settings["encoder"]["name"] != default_encoder:
-            # The paper's encoder settings belong to the paper's encoder; another one has its own.
-            own = {"name"} | {key.removeprefix("encoder.") for key in changes}
-            settings["encoder"] = {key: value for key, value in settings["encoder"].items() if key in own}
+        paper_encoder = deepcopy(settings["encoder"])
+        for changes in (overlay.set, {**entry.set, **overlay.experiment_set.get(experiment, {})}):
+            _apply(settings, changes, paper_encoder, where=f"{self.paper.paper}, experiment '{experiment}'")
         dataset = settings["data"].pop("dataset")
         method = entry.method or self.paper.method
         pretrain = None
@@ -137,8 +133,12 @@ class Study:
         return sorted(name for name in names if name is not None)
 
 
-def _apply(settings: dict[str, Any], changes: dict[str, Any], where: str) -> None:
-    own_encoder = changes.get("encoder.name", settings["encoder"]["name"]) != settings["encoder"]["name"]
+def _apply(settings: dict[str, Any], changes: dict[str, Any], paper_encoder: dict[str, Any], where: str) -> None:
+    name = changes.get("encoder.name", settings["encoder"]["name"])
+    own_encoder = name != paper_encoder["name"]
+    if name != settings["encoder"]["name"]:
+        # Settings of one encoder mean nothing to another, be they the paper's or the scale's.
+        settings["encoder"] = {"name": name} if own_encoder else deepcopy(paper_encoder)
     for dotted, value in changes.items():
         section, _, key = dotted.partition(".")
         # Another encoder than the paper's has arguments of its own, which its builder checks.

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.errors import BadCloud, UnreadableFile
-from concord3d.files import atomic_path
+from concord3d.files import write_arrays
 
 DATA_KINDS = ("synthetic", "real")
 # What stands for a colour where there is none: 0.4 of full (MM-Mixing spec 1.3).
@@ -137,18 +137,14 @@ class CloudSplit:
 
     def save(self, path: Path) -> None:
         """Write the split as one uncompressed ``.npz`` (bytes depend on the content alone)."""
-        arrays: dict[str, Any] = {"points": self.points, "labels": self.labels}
+        arrays: dict[str, Any] = {"identity": np.array([self.dataset, self.split, self.data_kind])}
+        arrays |= {"points": self.points, "labels": self.labels}
         arrays |= {"class_names": np.array(self.class_names), "names": np.array(self.names)}
         arrays |= {"part_labels": self.part_labels} if self.part_labels is not None else {}
         arrays |= {"foreground": self.foreground} if self.foreground is not None else {}
         arrays |= {"colors": self.colors} if self.colors is not None else {}
         arrays |= {"texts": _packed(self.texts)} if self.texts is not None else {}
-        with atomic_path(path) as temporary, temporary.open("wb") as stream:
-            np.savez(
-                stream,
-                identity=np.array([self.dataset, self.split, self.data_kind]),
-                **arrays,
-            )
+        write_arrays(path, arrays)
 
     @classmethod
     def load(cls, path: Path) -> CloudSplit:

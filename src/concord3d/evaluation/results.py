@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from concord3d.errors import EvaluationError
 from concord3d.evaluation.statistics import Interval, binomial_interval, bootstrap_mean_interval, class_mean_interval
-from concord3d.files import atomic_path, write_json
+from concord3d.files import write_arrays, write_json
 
 SELECTIONS = ("last", "best_val", "best_test")
 
@@ -123,7 +123,6 @@ def write_result(result: ProtocolResult, identity: Mapping[str, Any], out: Path)
             )
     arrays: dict[str, Any] = {"item_names": np.array(result.item_names, dtype=np.str_), **result.arrays}
     arrays |= {key: np.asarray(values, dtype=np.float64) for key, values in result.items.items()}
-    with atomic_path(Path(f"{out}.npz")) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, **arrays)
+    write_arrays(Path(f"{out}.npz"), arrays)
     body = {**identity, "records": [asdict(record) for record in result.records], "details": dict(result.details)}
     write_json(Path(f"{out}.json"), body)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from concord3d.data.storage import disk_full_named
 from concord3d.errors import ConfigError, UnreadableFile
 from concord3d.features.tower import TextEncoder, TowerMismatch
-from concord3d.files import atomic_path
+from concord3d.files import write_arrays
 
 TEMPLATES = (
     "{}.",
@@ -131,8 +131,8 @@ def save_class_features(path: Path, class_names: Sequence[str], features: NDArra
         class_names: C names.
         features: (C, D).
     """
-    with disk_full_named(path), atomic_path(path) as temporary, temporary.open("wb") as stream:
-        np.savez(stream, class_names=np.array(class_names), features=features)
+    with disk_full_named(path):
+        write_arrays(path, {"class_names": np.array(class_names), "features": features})
 
 
 def load_class_features(path: Path, class_names: Sequence[str]) -> NDArray[np.float32]:

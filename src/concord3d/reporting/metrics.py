@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from concord3d.files import atomic_path, write_text
+from concord3d.files import write_arrays, write_text
 from concord3d.reporting.results import Evaluation, Measurement, Results
 
 COLUMNS = tuple(field.name for field in fields(Measurement))
@@ -57,5 +57,4 @@ def write_per_item(results: Results, folder: Path) -> None:
             dataset = evaluation.job.dataset
             arrays[f"{dataset}__item_names"] = np.array(evaluation.item_names, dtype=np.str_)
             arrays |= {f"{dataset}__{key}": value for key, value in evaluation.items.items()}
-        with atomic_path(folder / name) as temporary, temporary.open("wb") as stream:
-            np.savez_compressed(stream, **{key: arrays[key] for key in sorted(arrays)})
+        write_arrays(folder / name, {key: arrays[key] for key in sorted(arrays)}, compressed=True)

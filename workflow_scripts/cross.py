@@ -1,0 +1,14 @@
+"""Rule cross: one table of what the encoders of all papers score under the same protocols."""
+
+from pathlib import Path
+
+from job import logged
+
+with logged(snakemake.log[0]):
+    from concord3d.config.resolve import load_study
+    from concord3d.reporting.cross import build_cross
+    from concord3d.reporting.inputs import report_inputs
+
+    root, scale, seeds = Path(), snakemake.params.scale, snakemake.params.seeds
+    papers = [report_inputs(root, load_study(root, paper, scale, seeds)) for paper in snakemake.params.papers]
+    build_cross(papers, Path(snakemake.output[0]).parent)
