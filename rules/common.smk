@@ -63,6 +63,16 @@ def datasets_from(source):
     return "|".join(name for name, use in SCALE.datasets.items() if use.source == source) or "none"
 
 
+def brings_features(dataset):
+    """Whether a data set is a release that holds tower features of its shapes, in place of meshes to be rendered."""
+    return SCALE.datasets[dataset].source == "real" and SPECS[dataset].reader == "openshape_npy"
+
+
+def datasets_with_features(brought):
+    """Data sets whose tower features are brought along, or the others, as a wildcard pattern."""
+    return "|".join(name for name in SCALE.datasets if brings_features(name) == brought) or "none"
+
+
 def raw_marker(dataset):
     """The small file that stands for a raw data set being complete."""
     if SCALE.datasets[dataset].source == "world":
@@ -96,8 +106,9 @@ def views_index(dataset, split, view_set, pixels):
 
 
 def image_features(tower, dataset, split, view_set, pixels):
-    """The index of a tower's features of the views of one split."""
-    return ARTIFACTS / "features" / tower / f"{dataset}__{split}__{view_set}__{pixels}__images.json"
+    """The index of a tower's features of the views of one split; a release that brings them has its own pictures."""
+    pictures = "" if brings_features(dataset) else f"__{view_set}__{pixels}"
+    return ARTIFACTS / "features" / tower / f"{dataset}__{split}{pictures}__images.json"
 
 
 def text_features(tower, dataset, split):
@@ -130,6 +141,25 @@ def pretraining_views(wildcards):
         return []
     data = run["data"]
     return [views_index(name, "train", data["view_set"], data["image_size"]) for name in training_sets(run)]
+
+
+def view_files(study):
+    """All pictures that a paper's trainings, towers and comparisons with towers look at."""
+    files = []
+    for name in study.towers():
+        training = SCALE.towers[name].training
+        for dataset in training.datasets if training else []:
+            files += [views_index(dataset, "train", view_set, training.image_size) for view_set in training.view_sets]
+    for experiment in study.experiments:
+        run = study.run_config(experiment, study.seeds[0])
+        pictures = (run["data"]["view_set"], run["data"]["image_size"])
+        if run["method"] != "supervised":
+            files += [views_index(dataset, "train", *pictures) for dataset in training_sets(run)]
+        compared = {
+            key.dataset for key in frozen_keys(study, experiment) if "images" in study.protocol(key.protocol).needs
+        }
+        files += [views_index(dataset, "test", *pictures) for dataset in compared]
+    return sorted({path for path in files if not brings_features(path.name.split("__")[0])})
 
 
 def pretraining_image_features(wildcards):
@@ -244,6 +274,22 @@ def tower_needs(study, keys):
             }[need]
             needs.setdefault(key.dataset, {})[need] = str(index)
     return needs
+
+
+def tower_files(study):
+    """The towers that this pipeline trains for a paper, and everything that its towers are asked."""
+    files = [ARTIFACTS / "towers" / name / "gate.json" for name in study.towers() if SCALE.towers[name].training]
+    for experiment in study.experiments:
+        run = study.run_config(experiment, study.seeds[0])
+        data = run["data"]
+        for name in training_sets(run) if "tower" in run else []:
+            files += [
+                image_features(data["tower"], name, "train", data["view_set"], data["image_size"]),
+                text_features(data["tower"], name, "train"),
+            ]
+        needs = tower_needs(study, frozen_keys(study, experiment))
+        files += [index for indices in needs.values() for index in indices.values()]
+    return sorted({str(path) for path in files})
 
 
 def frozen_keys(study, experiment):

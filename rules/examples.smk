@@ -23,7 +23,8 @@ def retrieval_views(wildcards):
 def figure_examples(paper):
     """The examples that the figures of a paper show at this scale."""
     mixed = ["mixed_clouds.npz"] if protocol_datasets(paper, "consistency") else []
-    pictures = [f"pictures__{dataset}.npz" for dataset in protocol_datasets(paper, "retrieval")]
+    shown = [dataset for dataset in protocol_datasets(paper, "retrieval") if not brings_features(dataset)]
+    pictures = [f"pictures__{dataset}.npz" for dataset in shown]
     return [ARTIFACTS / paper / "figures" / name for name in mixed + pictures]
 
 

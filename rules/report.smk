@@ -215,11 +215,7 @@ rule verdicts:
 
 rule cross:
     input:
-        [
-            RESULTS / paper / name
-            for paper in PARAMS.papers
-            for name in ("metrics.csv", *per_item_files(paper))
-        ],
+        [RESULTS / paper / name for paper in PARAMS.papers for name in ("metrics.csv", *per_item_files(paper))],
     output:
         [RESULTS / "cross" / name for name in CROSS_FILES],
     log:
@@ -249,7 +245,12 @@ rule cross:
 
 rule data_all:
     input:
-        [path for study in STUDIES.values() for path in stores_of(study.datasets())],
+        [path for study in STUDIES.values() for path in stores_of(study.datasets()) + view_files(study)],
+
+
+rule towers_all:
+    input:
+        [path for study in STUDIES.values() for path in tower_files(study)],
 
 
 for paper in STUDIES:

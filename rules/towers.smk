@@ -51,6 +51,8 @@ rule image_features:
         "logs/image_features/{tower}/{dataset}__{split}__{view_set}__{pixels}.log",
     benchmark:
         "benchmarks-out/image_features/{tower}/{dataset}__{split}__{view_set}__{pixels}.tsv"
+    wildcard_constraints:
+        dataset=datasets_with_features(False),
     conda:
         "../envs/cuda.yaml"
     threads: 2
@@ -80,6 +82,8 @@ rule text_features:
         "logs/text_features/{tower}/{dataset}__{split}__texts.log",
     benchmark:
         "benchmarks-out/text_features/{tower}/{dataset}__{split}__texts.tsv"
+    wildcard_constraints:
+        dataset=datasets_with_features(False),
     conda:
         "../envs/cuda.yaml"
     threads: 1
@@ -96,6 +100,36 @@ rule text_features:
         "Features: {wildcards.tower} on the texts of {wildcards.dataset}/{wildcards.split}"
     script:
         "../workflow_scripts/text_features.py"
+
+
+rule shipped_features:
+    input:
+        marker=lambda wildcards: raw_marker(wildcards.dataset),
+        catalog=CATALOG,
+    output:
+        images=ARTIFACTS / "features" / "{tower}" / "{dataset}__{split}__images.json",
+        texts=ARTIFACTS / "features" / "{tower}" / "{dataset}__{split}__texts.json",
+        record=ARTIFACTS / "features" / "{tower}" / "{dataset}__{split}__shipped.run.json",
+    log:
+        "logs/shipped_features/{tower}/{dataset}__{split}.log",
+    benchmark:
+        "benchmarks-out/shipped_features/{tower}/{dataset}__{split}.tsv"
+    wildcard_constraints:
+        dataset=datasets_with_features(True),
+    conda:
+        "../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=1440,
+        gpu=0,
+    params:
+        tower=tower_spec,
+        store=str(ARTIFACTS / "features" / "store"),
+    message:
+        "Features: those that {wildcards.dataset}/{wildcards.split} brings along"
+    script:
+        "../workflow_scripts/shipped_features.py"
 
 
 rule class_features:

@@ -85,7 +85,7 @@ def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], compressed: boo
     """Write arrays as ``.npz``, complete or not at all; the bytes depend on the arrays and their order alone."""
     import numpy as np  # what starts the workflow reads this module, and needs no arrays
 
-    save = np.savez_compressed if compressed else np.savez
+    save: Any = np.savez_compressed if compressed else np.savez
     with atomic_path(path) as temporary, temporary.open("wb") as stream:
         save(stream, **arrays)
 

@@ -89,7 +89,7 @@ def image_features(
             expected=len(images) or "at least one shard",
             found=len(hashes),
         )
-    builder = _Builder("images", tower, store)
+    writer = ShardWriter("images", tower.identity, tower.dim, store)
     for shard, digest in zip(images, hashes, strict=True):
         rows, views = shard.shape[:2]
 
@@ -99,8 +99,8 @@ def image_features(
             features = np.concatenate([tower.encode_images(np.asarray(block)) for block in blocks])
             return features.reshape(*shard.shape[:2], -1)
 
-        builder.add([digest, rows, views], rows, rows * views, encode)
-    return builder.finish(index_path, {"num_views": int(images[0].shape[1])})
+        writer.add([digest, rows, views], rows, rows * views, encode)
+    return writer.finish(index_path, {"num_views": int(images[0].shape[1])})
 
 
 def text_features(texts: Iterable[str], tower: Tower, store: Path, index_path: Path) -> FeatureCount:
@@ -121,7 +121,7 @@ def text_features(texts: Iterable[str], tower: Tower, store: Path, index_path: P
         DiskFull: There is no room; earlier shards are untouched.
     """
     distinct = set(texts)
-    usable = {_text_hash(text): text for text in distinct if not is_unusable(text)}
+    usable = [text for text in distinct if not is_unusable(text)]
     if not usable:
         raise ConfigError(
             "There are no texts to encode",
@@ -129,33 +129,58 @@ def text_features(texts: Iterable[str], tower: Tower, store: Path, index_path: P
             expected="at least one text",
             found=f"{len(distinct)} empty",
         )
+    writer = ShardWriter("texts", tower.identity, tower.dim, store)
+    for shard in text_shards(usable):
+        writer.add(shard, len(shard), len(shard), lambda shard=shard: tower.encode_texts(shard))  # type: ignore[misc]
+    writer.count.left_out = len(distinct) - len(usable)
+    return writer.finish(index_path, {})
+
+
+def text_shards(texts: Iterable[str]) -> list[list[str]]:
+    """Spread distinct texts over shards by their hashes."""
+    by_hash = {_text_hash(text): text for text in texts}
     num_shards = 1
-    while len(usable) > num_shards * SHARD_TEXTS:
+    while len(by_hash) > num_shards * SHARD_TEXTS:
         num_shards *= 2
     shards: list[list[str]] = [[] for _ in range(num_shards)]
-    for digest in sorted(usable):
-        shards[int(digest[:8], 16) % num_shards].append(usable[digest])
-    builder = _Builder("texts", tower, store)
-    for shard in filter(None, shards):
-        builder.add(shard, len(shard), len(shard), lambda shard=shard: tower.encode_texts(shard))  # type: ignore[misc]
-    builder.count.left_out = len(distinct) - len(usable)
-    return builder.finish(index_path, {})
+    for digest in sorted(by_hash):
+        shards[int(digest[:8], 16) % num_shards].append(by_hash[digest])
+    return [shard for shard in shards if shard]
 
 
 def _text_hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-class _Builder:
-    """Keeps or encodes one shard after the other and collects the index."""
+class ShardWriter:
+    """Keeps or encodes one shard after the other and collects the index.
 
-    def __init__(self, kind: Literal["images", "texts"], tower: Tower, store: Path) -> None:
-        self._kind, self._tower, self._store = kind, tower, store
+    Args:
+        kind: What was encoded.
+        tower: Identity of the tower.
+        dim: D.
+        store: Folder of feature shards.
+    """
+
+    def __init__(self, kind: Literal["images", "texts"], tower: dict[str, Any], dim: int, store: Path) -> None:
+        self._kind, self._tower, self._dim, self._store = kind, tower, dim, store
         self._entries: list[dict[str, Any]] = []
         self.count = FeatureCount()
 
-    def add(self, content: list[Any], rows: int, items: int, encode: Callable[[], NDArray[np.float32]]) -> None:
-        key = shard_key(self._kind, self._tower.identity, content)
+    def add(self, content: list[Any], rows: int, items: int, encode: Callable[[], NDArray[np.floating]]) -> None:
+        """Add a shard, and make it if it is not stored intact.
+
+        Args:
+            content: What is encoded, by checksum or as texts; names the shard.
+            rows: Objects or texts.
+            items: Pictures or texts.
+            encode: Returns the features, rows first.
+
+        Raises:
+            TowerError: Features that are not finite.
+            DiskFull: There is no room.
+        """
+        key = shard_key(self._kind, self._tower, content)
         path = self._store / key[:2] / f"{key}.npy"
         record = _intact_record(path, content if self._kind == "texts" else None)
         if record is None:
@@ -168,7 +193,7 @@ class _Builder:
         self._entries.append({"file": relative, "rows": rows, "bytes": record["bytes"], "sha256": record["sha256"]})
 
     def _encode(
-        self, path: Path, content: list[Any], items: int, encode: Callable[[], NDArray[np.float32]]
+        self, path: Path, content: list[Any], items: int, encode: Callable[[], NDArray[np.floating]]
     ) -> dict[str, Any]:
         started = time.perf_counter()
         features = encode()
@@ -198,6 +223,7 @@ class _Builder:
         return record
 
     def finish(self, index_path: Path, extra: dict[str, Any]) -> FeatureCount:
+        """Write the index of all shards added, with more entries, and return what was done."""
         count = self.count
         _log.info("%s: %d encoded, %d found, %d left out", self._kind, count.encoded, count.kept, count.left_out)
         with disk_full_named(index_path):
@@ -207,8 +233,8 @@ class _Builder:
                 {
                     "format": FORMAT,
                     "kind": self._kind,
-                    "tower": self._tower.identity,
-                    "dim": self._tower.dim,
+                    "tower": self._tower,
+                    "dim": self._dim,
                     "store": Path(os.path.relpath(self._store, index_path.parent)).as_posix(),
                     "shards": self._entries,
                     **extra,

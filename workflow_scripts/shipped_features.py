@@ -1,0 +1,23 @@
+"""Rule shipped_features: tower features of pictures and texts that a release brings along."""
+
+from pathlib import Path
+
+from job import logged
+
+with logged(snakemake.log[0]):
+    from concord3d.data.catalog import load_catalog
+    from concord3d.data.readers.openshape_npy import iterate_records
+    from concord3d.features.shipped import shipped_features
+    from concord3d.features.tower import TowerSpec
+    from concord3d.files import write_json
+
+    spec = load_catalog(Path(snakemake.input.catalog))[snakemake.wildcards.dataset]
+    records = iterate_records(spec, Path(snakemake.input.marker).parent, snakemake.wildcards.split)
+    count = shipped_features(
+        records,
+        TowerSpec(**snakemake.params.tower),
+        Path(snakemake.params.store),
+        Path(snakemake.output.images),
+        Path(snakemake.output.texts),
+    )
+    write_json(Path(snakemake.output.record), count.record())
