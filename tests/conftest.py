@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No test asserts a time: machines are shared, and imports happen at first use.
+settings.register_profile("concord3d")
+settings.load_profile("concord3d")
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -27,9 +27,10 @@ def test_the_committed_params_are_valid(repository: Path) -> None:
     assert load_params(load_yaml(repository / "params.yaml")).scale in SCALES
 
 
+@pytest.mark.parametrize("paper", ["mm_point", "mm_mixing"])
 @pytest.mark.parametrize("scale", SCALES)
-def test_every_scale_resolves(repository: Path, scale: str) -> None:
-    study = load_study(repository, "mm_point", scale)
+def test_every_scale_resolves(repository: Path, paper: str, scale: str) -> None:
+    study = load_study(repository, paper, scale)
     runs = [study.run_config(experiment, seed) for experiment in study.experiments for seed in study.seeds]
     assert len(runs) == len(study.experiments) * len(study.seeds)
     assert len(set(study.evaluations())) == len(study.evaluations()) > 0
@@ -48,6 +49,23 @@ def test_crosspoint_is_a_configuration_of_the_method(repository: Path) -> None:
     objective = load_study(repository, "mm_point", "paper").run_config("crosspoint", 1)["objective"]
     expected = {"views": 1, "heads": "single", "pairing": "mean", "w_inter": 0.5, "inter_reduction": "sum"}
     assert expected.items() <= objective.items()
+
+
+def test_a_scales_encoder_settings_do_not_reach_another_encoder(copy: Path) -> None:
+    scale = copy / "config/scales/smoke.yaml"
+    _edit(scale, "experiments: [random_init, baseline,", "experiments: [random_init, baseline_sparse, baseline,")
+    _edit(scale, "  mm_mixing:\n", "  mm_mixing:\n    experiment_set: {baseline_sparse: {encoder.width: 8}}\n")
+    study = load_study(copy, "mm_mixing", "smoke")
+    assert study.run_config("baseline", 1)["encoder"]["num_groups"] == 16
+    encoder = study.run_config("baseline_sparse", 1)["encoder"]
+    assert encoder == {"name": "mink_resnet34", "in_channels": 6, "out_dim": 1280, "width": 8}
+
+
+def test_an_experiment_returns_to_the_papers_encoder_and_its_settings(repository: Path) -> None:
+    study = load_study(repository, "mm_point", "small")
+    defaults = {key: entry.value for key, entry in study.paper.defaults["encoder"].items()}
+    assert study.run_config("mm_point", 1)["encoder"] == {"name": "pointnet"}
+    assert study.run_config("mm_point_dgcnn", 1)["encoder"]["emb_dims"] == defaults["emb_dims"]
 
 
 def test_resolving_leaves_the_defaults_alone(repository: Path) -> None:

@@ -115,7 +115,7 @@ def test_classes_come_from_categories_or_their_list(tmp_path: Path, repository: 
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(name=words, uids=st.lists(words.filter(bool), min_size=2, max_size=4, unique=True))
 def test_all_meshes_of_a_name_are_on_one_side(name: str, uids: list[str]) -> None:
     rows = [IndexRow(uid=uid, file="a.glb", name=spelling) for uid in uids for spelling in (name, f"  {name.upper()} ")]

@@ -109,7 +109,7 @@ plain = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=plain, protocol=st.sampled_from([2, 3, 4, 5]))
 def test_any_plain_data(tmp_path: Path, content: Any, protocol: int) -> None:
     assert same(content, read_objects(saved(tmp_path / "a.npy", content, protocol)))
@@ -274,7 +274,7 @@ def test_files_cut_anywhere_are_named(tmp_path: Path) -> None:
         read_objects(tmp_path / "absent.npy")
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(position=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255))
 def test_a_flipped_byte_gives_data_or_a_named_error(tmp_path: Path, position: float, byte: int) -> None:
     content = bytearray(saved(tmp_path / "a.npy", SHAPE).read_bytes())

@@ -38,7 +38,7 @@ def unit_clouds(rng: np.random.Generator, num_shapes: int, num_points: int, dtyp
     return (points / np.linalg.norm(points, axis=2).max(axis=1)[:, None, None] * 0.99).astype(dtype)
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     counts=st.lists(st.integers(1, 4), min_size=1, max_size=12),
     num_points=st.integers(2, 9),
@@ -246,7 +246,7 @@ def test_s3dis_room_list_must_fit_the_blocks(tmp_path: Path, catalog) -> None:
         read_split(catalog["s3dis"], tmp_path, "test", "synthetic")
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cut=st.floats(0, 0.97))
 def test_a_truncated_file_is_named(tmp_path_factory, catalog, cut: float) -> None:
     root = tmp_path_factory.mktemp("cut")

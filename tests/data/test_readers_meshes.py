@@ -36,7 +36,7 @@ def off_text(vertices: np.ndarray, faces: list[list[int]], head: str = "OFF\n") 
     return "\n".join(rows) + "\n"
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     seed=st.integers(0, 999),
     num_vertices=st.integers(3, 12),
@@ -131,7 +131,7 @@ def ply_bytes(points: np.ndarray, form: str, extra: bool) -> bytes:
     return head.encode() + table.tobytes()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     count=st.integers(1, 40),
     form=st.sampled_from(["ascii", "binary_little_endian", "binary_big_endian"]),

@@ -60,7 +60,7 @@ def test_one_long_text_does_not_make_all_of_them_long(tmp_path: Path) -> None:
 word = st.text(st.characters(exclude_categories=["Cs"]), max_size=30)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.builds(ShapeTexts, word, st.tuples(word, word), st.tuples(word)), min_size=4, max_size=4))
 def test_any_text_survives(texts: list[ShapeTexts]) -> None:
     with tempfile.TemporaryDirectory() as folder:

@@ -26,7 +26,7 @@ class MeanPoint(nn.Module):
 
 
 @given(st.integers(2, 30), st.integers(0, 10_000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_partners_are_a_derangement_without_swaps(num_shapes: int, seed: int) -> None:
     partner = partners(num_shapes, torch.Generator().manual_seed(seed))
     everyone = np.arange(num_shapes)

@@ -26,7 +26,7 @@ def features(num_items: int, seed: int) -> NDArray[np.float32]:
 
 
 @given(st.integers(1, 7), st.integers(0, 1000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_weights_sum_to_k_and_equal_the_mean_over_orders(k: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     distances = rng.integers(0, 4, size=(3, 8)).astype(float)

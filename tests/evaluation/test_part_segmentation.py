@@ -33,7 +33,7 @@ def literal_shape_iou(predicted: list[int], truth: list[int], parts: tuple[int, 
 
 
 @given(st.integers(0, 10_000), st.integers(1, 12))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_ious_equal_the_literal_version(seed: int, num_shapes: int) -> None:
     rng = np.random.default_rng(seed)
     categories = rng.integers(3, size=num_shapes)

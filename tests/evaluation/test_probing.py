@@ -49,7 +49,7 @@ def test_iterations_that_do_not_suffice_are_told() -> None:
 
 
 @given(st.lists(st.integers(1, 30), min_size=1, max_size=6), st.floats(0.01, 0.99), st.integers(0, 100))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_every_class_is_held_out_and_fitted_on(sizes: list[int], share: float, seed: int) -> None:
     labels = np.random.default_rng(seed).permutation(np.repeat(np.arange(len(sizes)), sizes))
     held_out = held_out_part(labels, share, seed)

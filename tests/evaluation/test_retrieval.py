@@ -39,7 +39,7 @@ def whole(count: int, seed: int, width: int = 3) -> NDArray[np.float32]:
 
 
 @given(st.integers(2, 5), st.integers(0, 10_000))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_measures_are_means_over_the_orders_of_tied_candidates(num_candidates: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     scores = rng.integers(0, 3, size=(1, num_candidates)).astype(float)
@@ -120,7 +120,7 @@ def test_constant_embeddings_score_chance_between_shapes() -> None:
 
 
 @given(st.integers(0, 10_000), st.booleans())
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_order_of_the_gallery_does_not_matter(seed: int, with_ties: bool) -> None:
     make = whole if with_ties else rows
     queries, gallery, answers = make(12, seed), make(20, seed + 1), np.arange(12)
@@ -237,7 +237,7 @@ def test_first_candidates() -> None:
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=40))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_median_lies_inside_its_interval(ranks: list[int]) -> None:
     found = median_interval(np.array(ranks, dtype=float))
     assert found.value == np.median(ranks) and found.low <= found.value <= found.high

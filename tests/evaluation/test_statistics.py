@@ -40,7 +40,7 @@ def test_exact_interval_is_wider_than_wilson_and_reaches_the_ends() -> None:
 
 
 @given(st.integers(1, 400), st.floats(0, 1))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_binomial_interval_holds_its_estimate(trials: int, share: float) -> None:
     interval = binomial_interval(round(share * trials), trials)
     assert 0 <= interval.low <= interval.value + 1e-12 and interval.value - 1e-12 <= interval.high <= 1
@@ -175,7 +175,7 @@ def test_spearman_of_a_rising_and_a_falling_series() -> None:
 
 
 @given(st.lists(st.floats(0, 1), min_size=4, max_size=6, unique=True))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_spearman_point_estimate_is_scipys(levels: list[float]) -> None:
     outcomes = np.repeat(np.array(levels)[:, None, None], 3, axis=2)
     x = np.arange(len(levels))

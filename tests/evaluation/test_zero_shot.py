@@ -24,7 +24,7 @@ def rows(count: int, seed: int, width: int = 6) -> NDArray[np.float32]:
 
 
 @given(st.integers(1, 12), st.integers(0, 10_000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_equals_a_literal_ranking(num_classes: int, seed: int) -> None:
     embeddings, classes = rows(9, seed), rows(num_classes, seed + 1)
     labels = np.random.default_rng(seed).integers(num_classes, size=9)

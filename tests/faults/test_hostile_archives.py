@@ -183,7 +183,7 @@ NAMES = st.lists(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(names=NAMES, kind=st.sampled_from(["zip", "tar"]), data=st.binary(max_size=300))
 def test_honest_archives_come_out_as_they_went_in(tmp_path_factory, names: list[str], kind: str, data: bytes) -> None:
     folder = tmp_path_factory.mktemp("honest")

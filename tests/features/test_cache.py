@@ -159,7 +159,7 @@ def test_texts_that_hold_nothing_are_absent(tmp_path: Path, counting_tower: Make
         encode_texts(tmp_path, tower, [])
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.text(max_size=12), min_size=1, max_size=30))
 def test_any_texts_come_back(tmp_path_factory: pytest.TempPathFactory, texts: list[str]) -> None:
     from concord3d.features.tower import is_unusable

@@ -33,7 +33,7 @@ def changed(**ranges: object) -> PointAugmentation:
     return PointAugmentation(**{**STILL.__dict__, **ranges})
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(1, 5), st.integers(1, 40), st.integers(0, 1000))
 def test_shape_type_and_finiteness_for_any_batch(count: int, num_points: int, seed: int) -> None:
     out = augment_points(clouds(count, num_points, seed), PointAugmentation(), generator(seed))
@@ -110,7 +110,7 @@ def test_fine_tuning_scales_and_shifts_each_axis_within_its_range() -> None:
     assert (scale.std(dim=1) > 0).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 60), st.integers(0, 50), st.integers(0, 99))
 def test_sampled_points_are_distinct_members(num_points: int, more: int, seed: int) -> None:
     stored = torch.arange(num_points + more, dtype=torch.float32)[None, :, None].expand(3, -1, 3)

@@ -22,7 +22,7 @@ def _literal(points: np.ndarray, num_samples: int, start: int) -> list[int]:
 
 
 @given(num_points=st.integers(1, 30), data=st.data(), seed=st.integers(0, 2**16))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_equals_literal(num_points, data, seed):
     num_samples = data.draw(st.integers(1, num_points))
     generator = np.random.default_rng(seed)

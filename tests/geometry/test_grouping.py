@@ -21,7 +21,7 @@ def _points(*shape: int, seed: int = 0) -> torch.Tensor:
     radius=st.floats(0.01, 2.0),
     seed=st.integers(0, 2**16),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_balls_hold_what_they_say(num_points, num_neighbours, radius, seed):
     points = _points(2, num_points, 3, seed=seed)
     indices = ball_query(points, points, radius, num_neighbours)

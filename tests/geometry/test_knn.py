@@ -76,7 +76,7 @@ def test_float64_and_half_precision():
     seed=st.integers(0, 2**16),
     distinct=st.booleans(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_selection_of_the_smallest(rows, size, data, seed, distinct):
     count = data.draw(st.integers(1, size))
     values = torch.randn(rows, size, generator=torch.Generator().manual_seed(seed))

@@ -14,7 +14,7 @@ TETRAHEDRON = Mesh(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), num_points=st.integers(1, 300))
 def test_samples_lie_on_their_face(seed: int, num_points: int) -> None:
     sample = sample_surface(TETRAHEDRON, num_points, np.random.default_rng(seed))
@@ -98,7 +98,7 @@ def literal_color(picture: np.ndarray, u: float, v: float) -> np.ndarray:
     return total
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 10**6), size=st.tuples(st.integers(1, 7), st.integers(1, 7)), stretch=st.floats(0.2, 3))
 def test_pictures_are_sampled_like_their_literal_form(seed: int, size: tuple[int, int], stretch: float) -> None:
     rng = np.random.default_rng(seed)

@@ -43,7 +43,7 @@ def as_sets(batch: Tensor) -> list[list[tuple[float, ...]]]:
     return [sorted(tuple(point) for point in cloud.tolist()) for cloud in batch]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(OPERATORS), st.integers(1, 4), st.integers(1, 40), st.sampled_from([3, 6]), st.integers(0, 99))
 def test_every_operator_keeps_shape_and_range_for_any_batch(
     operator: str, num_clouds: int, num_points: int, channels: int, seed: int
@@ -78,7 +78,7 @@ def test_no_weight_on_the_first_cloud_gives_the_second_as_a_set(operator: str, n
     assert torch.equal(mixed.ratio, torch.zeros(3))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(COPYING), st.integers(1, 40), st.integers(0, 99))
 def test_the_ratio_is_the_share_of_the_points_of_the_first_cloud(operator: str, num_points: int, seed: int) -> None:
     pair = clouds(3, num_points, seed=seed)
@@ -197,7 +197,7 @@ def test_point_mixup_lies_between_matched_points_and_one_assignment_is_the_best(
         np.testing.assert_allclose(mixed.points[cloud, :, :3].double().numpy(), expected, atol=1e-5)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 50), st.integers(1, 60), st.integers(0, 99))
 def test_a_match_is_a_permutation_also_in_blocks(num_points: int, max_points: int, seed: int) -> None:
     first, second = clouds(2, num_points, seed=seed)
@@ -254,7 +254,7 @@ def test_a_saliency_must_fit_and_belongs_to_sage_mix() -> None:
         mix("rsmix", pair, half, saliency=good)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(1, 40), st.integers(1, 10), st.integers(0, 99))
 def test_patches_are_a_partition_into_equal_parts(num_points: int, num_patches: int, seed: int) -> None:
     num_patches = min(num_patches, num_points)
@@ -289,7 +289,7 @@ def test_bad_input_is_refused_by_name() -> None:
             mix("rsmix", shapes, half)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 30), st.integers(0, 99), st.data())
 def test_partners_form_a_circle(num_objects: int, seed: int, data: st.DataObject) -> None:
     num_pairs = data.draw(st.integers(0, num_objects))

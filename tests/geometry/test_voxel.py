@@ -18,7 +18,7 @@ def _points(*shape: int, seed: int = 0) -> torch.Tensor:
 @given(
     num_clouds=st.integers(1, 4), num_points=st.integers(1, 50), size=st.floats(0.05, 5.0), seed=st.integers(0, 2**16)
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_equals_a_dictionary_of_cells(num_clouds, num_points, size, seed):
     points = _points(num_clouds, num_points, 5, seed=seed)
     cells: dict[tuple[int, ...], list[tuple[int, int]]] = {}

@@ -24,7 +24,7 @@ def _graph(num_points: int, k: int, seed: int) -> NeighbourGraph:
     coarse=st.booleans(),
     double=st.booleans(),
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_maximum_equals_gathering(num_points, k, channels, seed, coarse, double):
     graph = _graph(num_points, k, seed)
     dtype = torch.float64 if double else torch.float32
@@ -54,7 +54,7 @@ def test_values_that_are_not_finite_stay_visible(poison):
 
 
 @given(num_points=st.integers(1, 40), k=st.integers(1, 8), channels=st.integers(1, 20), seed=st.integers(0, 2**16))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_sum_and_its_transpose_equal_gathering_and_scattering(num_points, k, channels, seed):
     graph = _graph(num_points, k, seed)
     features = torch.randn(num_points, channels, dtype=torch.float64, generator=torch.Generator().manual_seed(seed + 1))

@@ -21,7 +21,7 @@ def _voxels(num_points: int = 80, num_channels: int = 4, seed: int = 0) -> Spars
 
 
 @given(num_points=st.integers(1, 60), kernel_size=st.sampled_from([1, 3, 5]), seed=st.integers(0, 2**16))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_rulebook_pairs_are_the_steps_of_the_kernel(num_points, kernel_size, seed):
     coordinates = _voxels(num_points, seed=seed).coordinates
     book = submanifold_rules(coordinates, kernel_size)

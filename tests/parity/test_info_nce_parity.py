@@ -36,7 +36,7 @@ def gradients(loss: Tensor, of: list[Tensor]) -> list[Tensor]:
     return [torch.zeros_like(leaf) if grad is None else grad for grad, leaf in zip(found, of, strict=True)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.integers(1, 9),
     st.integers(2, 12),

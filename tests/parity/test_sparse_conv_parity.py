@@ -156,7 +156,15 @@ def test_spconv_computes_the_same(spconv_path, kernel_size, stride):
     assert torch.equal(torch.get_rng_state(), state)
 
 
-def test_spconv_runs_the_network_with_our_weights(spconv_path):
+@pytest.fixture
+def two_threads():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+def test_spconv_runs_the_network_with_our_weights(spconv_path, two_threads):
     encoder = _network(1).float()
     points = torch.rand(3, 200, 6, generator=torch.Generator().manual_seed(5)) * 2 - 1
     with torch.no_grad():
@@ -164,6 +172,7 @@ def test_spconv_runs_the_network_with_our_weights(spconv_path):
         ours = encoder(points)
         encoder.path = "spconv"
         torch.testing.assert_close(encoder(points), ours, rtol=1e-4, atol=1e-5)
+    assert torch.get_num_threads() == 2, "spconv has one thread, everything else keeps its own"
 
 
 def test_weights_load_into_spconv_and_back(spconv_path):

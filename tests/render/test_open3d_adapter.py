@@ -93,7 +93,7 @@ def test_normals_turn_to_the_viewer_on_both_sides() -> None:
     assert views.color[1][8, 8] == pytest.approx([180] * 3, abs=1)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.floats(0, 360), st.floats(-80, 80), st.floats(1.5, 5.0))
 def test_every_pixel_lies_on_the_surface(azimuth: float, elevation: float, distance: float) -> None:
     cameras = orbit_cameras([azimuth], elevation, image_size=40, distance=distance)
@@ -106,7 +106,7 @@ def test_every_pixel_lies_on_the_surface(azimuth: float, elevation: float, dista
     assert ((views.normal[0][views.mask[0]] * world).sum(axis=1) > 0.95).all()
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(0, 10**6))
 def test_pictures_do_not_depend_on_company_or_threads(seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -19,7 +19,7 @@ def views(num_views: int, height: int, width: int) -> tuple[np.ndarray, np.ndarr
     return color, mask, normal
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(seed=st.integers(0, 10**6), num_views=st.integers(1, 3), height=st.integers(4, 50), width=st.integers(4, 50))
 def test_shape_and_type_are_kept(seed, num_views, height, width):
     color, mask, normal = views(num_views, height, width)

@@ -91,7 +91,7 @@ def test_original_window_at_original_size() -> None:
     assert [pooling_window(cells) for cells in (8, 32, 64, 224)] == [3, 3, 5, 15]
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.integers(0, 10**6), st.integers(1, 60), st.sampled_from([0.25, 1.0, 64.0]))
 def test_a_picture_depends_on_its_cloud_alone(seed: int, num_points: int, scale: float) -> None:
     rng = np.random.default_rng(seed)

@@ -150,7 +150,7 @@ def test_an_interrupted_build_leaves_whole_shards_and_goes_on(tmp_path: Path) ->
     assert renderer.calls == 5
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10**6), st.integers(0, 12), st.integers(1, 5))
 def test_read_equals_direct_indexing(tmp_path_factory: pytest.TempPathFactory, seed: int, batch: int, m: int) -> None:
     folder = tmp_path_factory.getbasetemp() / "shared_views"

@@ -57,6 +57,16 @@ def test_rows_keep_the_order_of_the_paper_and_ours_follow(tmp_path: Path) -> Non
     assert methods == ["Other", "Ours", "Deep", "Ours", "Unread", "MM-Point, one view"]
 
 
+def test_a_row_that_waits_for_another_encoder_does_not_hide_ours(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.accuracy("crosspoint", outcomes(200, 120))
+    rows = [row for row in rows_of(made) if row["experiment"] == "crosspoint"]
+    assert [(row["method"], row["status"]) for row in rows] == [
+        ("Deep", "not_run"),
+        ("CrossPoint (our rerun)", "measured"),
+    ]
+
+
 def test_missing_is_shown_as_missing_and_never_as_zero(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     made.accuracy("mm_point", outcomes(200, 152))

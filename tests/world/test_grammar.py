@@ -27,7 +27,7 @@ def boundary_edges(shape: Shape) -> int:
 
 
 @given(width=SIZE, height=SIZE, depth=SIZE)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_box_has_its_size_and_volume(width: float, height: float, depth: float) -> None:
     plain = grammar.box(width, height, depth)
     assert volume(plain) == pytest.approx(width * height * depth)
@@ -40,7 +40,7 @@ def test_box_has_its_size_and_volume(width: float, height: float, depth: float) 
 
 
 @given(radius=SIZE, height=SIZE)
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_round_solids_approach_their_volumes(radius: float, height: float) -> None:
     disc = np.pi * radius**2
     cases = [
@@ -72,7 +72,7 @@ def test_ring_shapes_are_closed_and_outward() -> None:
     angles=st.lists(st.floats(0, 2 * np.pi), min_size=5, max_size=20, unique_by=lambda angle: round(angle, 1)),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_extrusion_of_any_star_polygon_has_area_times_depth(angles: list[float], seed: int) -> None:
     ordered = np.sort(np.array([*angles, 0.05, 2.1, 4.2]))
     radius = np.random.default_rng(seed).uniform(0.3, 1.0, len(ordered))
@@ -86,7 +86,7 @@ def test_extrusion_of_any_star_polygon_has_area_times_depth(angles: list[float],
 
 
 @given(x=st.floats(-3, 3), y=st.floats(-3, 3), degrees=st.floats(-360, 360), axis=st.sampled_from("xyz"))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_rigid_motions_keep_volume(x: float, y: float, degrees: float, axis: str) -> None:
     shape = grammar.box(1, 2, 3, 0.1)
     moved = shape.turned(axis, degrees).moved(x, y, 1.0)

@@ -81,7 +81,7 @@ def test_every_category_is_valid_and_varied(category: str) -> None:
 
 
 @given(category=st.sampled_from(CATEGORIES), index=st.integers(0, 10**6), seed=st.integers(0, 2**40))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 def test_any_index_and_seed(category: str, index: int, seed: int) -> None:
     check(generate(category, index, seed))
 

@@ -26,7 +26,7 @@ def box_mesh(extent: tuple[float, float, float]) -> Mesh:
     return Mesh(corners.astype(np.float32), np.array(faces, dtype=np.int32))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 10**6),
     num_points=st.integers(1, 700),

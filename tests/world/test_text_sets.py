@@ -17,7 +17,7 @@ from concord3d.world.palette import BASIC
 from concord3d.world.text_sets import ensembled_shape, long_tail, long_tail_shape
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(1, 3000), st.integers(1, 47), st.integers(0, 99))
 def test_a_long_tail_follows_zipf(total: int, num_categories: int, seed: int) -> None:
     categories = CATEGORIES[:num_categories]

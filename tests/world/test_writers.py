@@ -35,7 +35,7 @@ def tree(folder: Path) -> dict[str, str]:
     return {str(path.relative_to(folder)): sha256_file(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(size=st.integers(1, 9), num_points=st.integers(1, 40), per_file=st.integers(1, 10), seed=st.integers(0, 99))
 def test_modelnet_h5_round_trip(size, num_points, per_file, seed):
     train, test = clouds(size, num_points, seed), clouds(2, num_points, seed + 1)
@@ -161,7 +161,7 @@ def test_captions(tmp_path):
     assert [json.loads(line) for line in (tmp_path / "captions.jsonl").read_text().splitlines()] == rows
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     vertices=st.lists(st.tuples(*[st.floats(-1e3, 1e3, width=32)] * 3), min_size=3, max_size=12),
     data=st.data(),

@@ -7,6 +7,8 @@ Shapes: M input voxels, L output voxels, K kernel offsets, C channels in, O chan
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -73,6 +75,19 @@ def to_spconv_weight(weight: Tensor, kernel_size: int) -> Tensor:
 def from_spconv_weight(weight: Tensor) -> Tensor:
     """Rearrange spconv's weight (O, k, k, k, C) for our layers: (K, C, O) contiguous."""
     return weight.flatten(1).t().contiguous().view(-1, weight.shape[4], weight.shape[0])
+
+
+@contextmanager
+def _exact_on_a_cpu(device: str) -> Iterator[None]:
+    """Let one thread compute on a CPU: several add to the same rows of spconv's result and lose terms."""
+    threads = torch.get_num_threads()
+    if device == "cpu":
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        if device == "cpu":
+            torch.set_num_threads(threads)
 
 
 class SpconvPath:
@@ -145,7 +160,8 @@ class SpconvRules:
                 return features.to(dtype) @ weight[0].to(dtype)
             kernel = to_spconv_weight(weight.to(dtype), self.kernel_size)
             layer = self._layer(weight.shape[1], weight.shape[2])
-            output = functional_call(layer, {"weight": kernel}, (self._input(features.to(dtype)),))
+            with _exact_on_a_cpu(device):
+                output = functional_call(layer, {"weight": kernel}, (self._input(features.to(dtype)),))
         if self.stride == 1:
             self.shared.update(output.indice_dict)
         return output.features if self.stride == 1 else output.features.index_select(0, self._own_rows(output.indices))

@@ -121,8 +121,9 @@ def build_cells(spec: ReportSpec, table: TableSpec, published: Sequence[Publishe
     for name in table.published:
         rows = [cell for cell in published if cell.table == name]
         cells += [_published_cell(cell, spec, table, results, inputs) for cell in rows]
-    shown = {cell.key for cell in cells if cell.status != "quoted"}
-    cells += [cell for cell in _own_cells(table, results, inputs, labels) if cell.key not in shown]
+    # A published row that waits for another encoder than ours does not hide what ours gave.
+    shown = {(cell.key, cell.status) for cell in cells if cell.status != "quoted"}
+    cells += [cell for cell in _own_cells(table, results, inputs, labels) if (cell.key, cell.status) not in shown]
     cells += _chance_cells(table, results)
     kinds = {cell.data_kind for cell in cells if cell.status == "measured"}
     return Table(table, results.scale, tuple(sorted(kinds)), tuple(cells))
