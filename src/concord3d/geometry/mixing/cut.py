@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from concord3d.geometry.fps import farthest_point_sample
+from concord3d.geometry.grouping import gather_points
 from concord3d.geometry.mixing.assignment import match_clouds
 from concord3d.geometry.mixing.parts import (
     Mixed,
@@ -17,7 +18,6 @@ from concord3d.geometry.mixing.parts import (
     random_order,
     random_point,
     ranks_of,
-    rows_of,
     share_of,
 )
 from concord3d.geometry.mixing.settings import MixingSettings
@@ -62,7 +62,7 @@ def fps_mix(
     from_first = places < kept[:, None]
     chosen_second = samples[1].gather(1, (places - kept[:, None]).clamp_min(0))
     order = random_order(num_clouds, num_points, generator, first.device)
-    shuffled = rows_of(first, samples[0].gather(1, order))
+    shuffled = gather_points(first, samples[0].gather(1, order))
     return compose(shuffled, second, from_first.gather(1, order), chosen_second.gather(1, order))
 
 

@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from concord3d.errors import ConfigError
+from concord3d.geometry.grouping import gather_points
 from concord3d.geometry.mixing.assignment import match_clouds
-from concord3d.geometry.mixing.parts import Mixed, rows_of
+from concord3d.geometry.mixing.parts import Mixed
 from concord3d.geometry.mixing.settings import MixingSettings
 
 Saliency = tuple[Tensor, Tensor]
@@ -20,7 +21,7 @@ def point_mixup(
     first: Tensor, second: Tensor, weight: Tensor, generator: torch.Generator, settings: MixingSettings
 ) -> Mixed:
     """Interpolate linearly between matched points, in every channel."""
-    matched = rows_of(second, match_clouds(first, second, settings.match_points, generator))
+    matched = gather_points(second, match_clouds(first, second, settings.match_points, generator))
     return Mixed(_between(first, matched, weight[:, None]), weight.float(), None)
 
 
@@ -50,7 +51,7 @@ def sage_mix(
     """
     own, other = _checked(saliency, first)
     matches = match_clouds(first, second, settings.match_points, generator)
-    matched, other = rows_of(second, matches), other.gather(1, matches)
+    matched, other = gather_points(second, matches), other.gather(1, matches)
     clouds = torch.arange(len(first), device=first.device)
     anchor = first[clouds, _draw(own, generator), :3]
     apart = (matched[..., :3] - anchor[:, None]).norm(dim=2)

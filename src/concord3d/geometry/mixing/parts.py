@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from concord3d.geometry.grouping import gather_points
+
 
 class Mixed(NamedTuple):
     """Clouds mixed from two.
@@ -54,11 +56,6 @@ def by_distance(clouds: Tensor, anchor: Tensor) -> Tensor:
     return (clouds[..., :3] - centre[:, None]).square().sum(2).argsort(dim=1, stable=True)
 
 
-def rows_of(clouds: Tensor, index: Tensor) -> Tensor:
-    """Return the points (B, K, C) at ``index`` (B, K), all channels of a point together."""
-    return clouds.gather(1, index[:, :, None].expand(-1, -1, clouds.shape[2]))
-
-
 def compose(first: Tensor, second: Tensor, from_first: Tensor, second_index: Tensor) -> Mixed:
     """Keep points of the first cloud in place and fill the other places with points of the second.
 
@@ -71,5 +68,5 @@ def compose(first: Tensor, second: Tensor, from_first: Tensor, second_index: Ten
     Returns:
         The mixed clouds, with the share of kept places as ratio.
     """
-    points = torch.where(from_first[:, :, None], first, rows_of(second, second_index))
+    points = torch.where(from_first[:, :, None], first, gather_points(second, second_index))
     return Mixed(points, from_first.float().mean(dim=1), from_first)

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from concord3d.geometry.fps import farthest_point_sample
+from concord3d.geometry.grouping import gather_points
 from concord3d.geometry.mixing.assignment import match_clouds
-from concord3d.geometry.mixing.parts import Mixed, compose, random_order, random_point, rows_of, share_of
+from concord3d.geometry.mixing.parts import Mixed, compose, random_order, random_point, share_of
 from concord3d.geometry.mixing.settings import MixingSettings
 
 
@@ -39,7 +40,7 @@ def point_patch_mix(
 
 
 def _centres(clouds: Tensor, patches: Tensor) -> Tensor:
-    return rows_of(clouds, patches.flatten(1))[..., :3].unflatten(1, patches.shape[1:]).mean(dim=2)
+    return gather_points(clouds, patches.flatten(1))[..., :3].unflatten(1, patches.shape[1:]).mean(dim=2)
 
 
 def _random_subset(members: Tensor, counts: Tensor, generator: torch.Generator) -> Tensor:
@@ -63,7 +64,7 @@ def partition(clouds: Tensor, num_patches: int, generator: torch.Generator) -> t
     num_clouds, num_points, _ = clouds.shape
     coordinates = clouds[..., :3]
     start = random_point(num_clouds, num_points, generator, clouds.device)
-    centres = rows_of(coordinates, farthest_point_sample(coordinates, num_patches, start))
+    centres = gather_points(coordinates, farthest_point_sample(coordinates, num_patches, start))
     taken = torch.zeros(num_clouds, num_points, dtype=torch.bool, device=clouds.device)
     patches = []
     for patch in range(num_patches):
