@@ -9,7 +9,7 @@ import pytest
 from hypothesis import settings
 
 # No test asserts a time: machines are shared, and imports happen at first use.
-settings.register_profile("concord3d")
+settings.register_profile("concord3d", deadline=None)
 settings.load_profile("concord3d")
 
 ROOT = Path(__file__).resolve().parents[1]
