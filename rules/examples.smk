@@ -4,30 +4,6 @@ Inputs: stores of clouds, views and retrieval evaluations. Outputs: artifacts/<s
 """
 
 
-def protocol_datasets(paper, protocol):
-    """The data sets on which a protocol runs at this scale; none where it does not run."""
-    return sorted({key.dataset for key in STUDIES[paper].evaluations() if key.protocol == protocol})
-
-
-def retrieval_keys(paper, dataset):
-    return [key for key in STUDIES[paper].evaluations() if (key.protocol, key.dataset) == ("retrieval", dataset)]
-
-
-def retrieval_views(wildcards):
-    """The pictures that the retrieval evaluations on a data set compare with."""
-    key = retrieval_keys(wildcards.paper, wildcards.dataset)[0]
-    data = STUDIES[wildcards.paper].run_config(key.experiment, key.seed)["data"]
-    return views_index(wildcards.dataset, "test", data["view_set"], data["image_size"])
-
-
-def figure_examples(paper):
-    """The examples that the figures of a paper show at this scale."""
-    mixed = ["mixed_clouds.npz"] if protocol_datasets(paper, "consistency") else []
-    shown = [dataset for dataset in protocol_datasets(paper, "retrieval") if not brings_features(dataset)]
-    pictures = [f"pictures__{dataset}.npz" for dataset in shown]
-    return [ARTIFACTS / paper / "figures" / name for name in mixed + pictures]
-
-
 rule mixed_clouds:
     input:
         lambda wildcards: store(protocol_datasets(wildcards.paper, "consistency")[0], "test"),

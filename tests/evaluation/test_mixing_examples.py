@@ -31,7 +31,8 @@ def test_what_is_written_is_what_the_figure_reads(tmp_path: Path) -> None:
     arrays = read_mixed_clouds(tmp_path / "mixed.npz")
     assert tuple(arrays["operators"]) == OPERATORS
     assert arrays["points"].shape == (len(OPERATORS), len(WEIGHTS), 64, 3)
-    assert np.linalg.norm(arrays["points"], axis=-1)[:, [0, 2]].max() <= 1 + 1e-5, "clouds in the unit sphere"
+    kept = [operator != "rsmix" for operator in OPERATORS]  # RSMix moves what it cuts out
+    assert np.linalg.norm(arrays["points"][kept], axis=-1)[:, [0, 2]].max() <= 1 + 1e-5, "clouds in the unit sphere"
     assert list(arrays["shape_names"]) == ["chair", "lamp"], "the first shape, and the first of another class"
 
 

@@ -88,8 +88,8 @@ def test_the_slurm_profile_builds_the_paper_graph(smoke_run: Path) -> None:
         smoke_run, "snakemake", "--profile", "profiles/slurm", "--config", "scale=paper", "device=cuda", "--dry-run"
     )
     assert completed.returncode == 0, completed.stderr[-3000:]
-    study = load_study(smoke_run, "mm_point", "paper")
-    trainings = len(study.experiments) * len(study.seeds)
+    studies = [load_study(smoke_run, paper, "paper") for paper in ("mm_point", "mm_mixing")]
+    trainings = sum(len(study.experiments) * len(study.seeds) for study in studies)
     assert re.search(rf"pretrain +{trainings}\b", completed.stdout + completed.stderr)
 
 
