@@ -250,5 +250,5 @@ def _reference_line(
     for cell in chosen_cells(context.published, options.reference.model_dump(exclude_none=True)):
         if cell.value is not None and dataset in context.report.datasets.get(cell.dataset, ()):
             axis.axvline(cell.value, color=GREY, linestyle="--", linewidth=1.2)
-            axis.set_title(f"{dataset} (dashed: published {cell.method}, {cell.text})", fontsize=9.5)
+            axis.set_title(f"{dataset}\n(dashed: published {cell.method}, {cell.text})", fontsize=9.5)
             return
