@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
+from tests.parity.literal_dgcnn import LiteralDGCNN, LiteralEdgeConv
 from torch import nn
 
 from concord3d.geometry.knn import knn_indices
 from concord3d.models.dgcnn import DGCNN
 from concord3d.models.edge_conv import EdgeConv
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "parity"))
-from literal_dgcnn import LiteralDGCNN, LiteralEdgeConv
 
 NUM_CLOUDS, NUM_POINTS, NUM_NEIGHBOURS = 8, 1024, 20
 

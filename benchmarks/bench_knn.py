@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
+from tests.parity.literal_dgcnn import literal_knn
 
 from concord3d.geometry.fps import farthest_point_sample
 from concord3d.geometry.knn import knn_indices
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "parity"))
-from literal_dgcnn import literal_knn
 
 
 @pytest.mark.benchmark(group="knn")

@@ -5,20 +5,16 @@ Two clouds of 2,048 points on a sphere; a small preset and the full size.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
+from tests.parity.literal_point_bert import literal_ball_query, literal_farthest_points
 from torch import Tensor
 
 from concord3d.geometry.fps import farthest_point_sample
 from concord3d.geometry.grouping import ball_query, gather_points
 from concord3d.models.point_bert import PointBERT
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "parity"))
-from literal_point_bert import literal_ball_query, literal_farthest_points
 
 NUM_CLOUDS, NUM_POINTS = 2, 2048
 SMALL = {

@@ -7,12 +7,13 @@ is what a call adds to the process.
 from __future__ import annotations
 
 import ctypes
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
+from tests.parity.literal_sparse_conv import literal_convolve
 from torch import Tensor
 
 from concord3d.errors import DependencyMissing
@@ -21,9 +22,6 @@ from concord3d.models.mink_resnet import MinkResNet34
 from concord3d.models.sparse_conv import ConvolutionPath, TorchPath, sparse_convolve
 from concord3d.models.sparse_rulebook import submanifold_rules
 from concord3d.models.spconv_adapter import SpconvPath
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "parity"))
-from literal_sparse_conv import literal_convolve
 
 NUM_CLOUDS, NUM_POINTS, VOXEL_SIZE = 2, 1024, 0.08
 WIDTHS = [(6, 32, 5), (32, 32, 3), (64, 64, 3)]
@@ -97,13 +95,9 @@ def _step(convolve: Callable[[Tensor, Tensor], Tensor], features: Tensor, weight
 def test_step(benchmark, name, size):
     voxels, features, weight = _layer(*size)
     coordinates = voxels.coordinates
-    if name == "ours":
-        book = submanifold_rules(coordinates, size[2])
-        call = lambda: _step(lambda f, w: sparse_convolve(f, w, book), features, weight)  # noqa: E731
-    else:
-        call = lambda: _step(  # noqa: E731
-            lambda f, w: literal_convolve(coordinates, f, w, size[2], 1), features, weight
-        )
+    ours = partial(sparse_convolve, book=submanifold_rules(coordinates, size[2]))
+    dense = partial(literal_convolve, coordinates, kernel_size=size[2], stride=1)
+    call = partial(_step, ours if name == "ours" else dense, features, weight)
     call()
     benchmark.extra_info["peak_mb"] = _peak_mb(call)
     benchmark.pedantic(call, rounds=3, warmup_rounds=1)

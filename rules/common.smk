@@ -86,6 +86,11 @@ def points_asked(dataset):
     return entry.num_points if "num_points" in entry.model_fields_set else None
 
 
+def memory_with_clouds(base):
+    """Megabytes that a job asks for: its own, and its input files twice, for stores of clouds are held in memory."""
+    return lambda wildcards, input: base + int(2 * input.size_mb)
+
+
 def store(dataset, split):
     """The canonical clouds of one split."""
     return ARTIFACTS / "stores" / dataset / f"{split}.npz"

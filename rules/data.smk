@@ -68,7 +68,8 @@ rule store:
         "../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=3000,
+        # A release with tower features has 10,000 coloured points per shape; not measured at that size.
+        mem_mb=lambda wildcards: 24000 if brings_features(wildcards.dataset) else 3000,
         runtime=30,
         gpu=0,
     params:

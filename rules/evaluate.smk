@@ -29,7 +29,7 @@ for paper, study in STUDIES.items():
                 "../envs/cuda.yaml"
             threads: study.run_config(experiment, study.seeds[0])["training"]["threads"]
             resources:
-                mem_mb=4000,
+                mem_mb=memory_with_clouds(4000),
                 runtime=240,
                 gpu=GPU,
             params:
@@ -63,7 +63,7 @@ rule evaluate_trained:
         "../envs/cuda.yaml"
     threads: training_threads
     resources:
-        mem_mb=6000,
+        mem_mb=memory_with_clouds(6000),
         runtime=1440,
         gpu=GPU,
     params:

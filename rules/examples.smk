@@ -17,7 +17,7 @@ rule mixed_clouds:
         "../envs/core.yaml"
     threads: 1
     resources:
-        mem_mb=2000,
+        mem_mb=memory_with_clouds(2000),
         runtime=30,
         gpu=0,
     params:

@@ -88,7 +88,7 @@ rule text_features:
         "../envs/cuda.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_with_clouds(4000),
         runtime=240,
         gpu=GPU,
     params:
@@ -148,7 +148,7 @@ rule class_features:
         "../envs/cuda.yaml"
     threads: 1
     resources:
-        mem_mb=4000,
+        mem_mb=memory_with_clouds(4000),
         runtime=240,
         gpu=GPU,
     params:

@@ -27,7 +27,7 @@ rule pretrain:
         "../envs/cuda.yaml"
     threads: training_threads
     resources:
-        mem_mb=6000,
+        mem_mb=memory_with_clouds(6000),
         runtime=2880,
         gpu=GPU,
     params:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.models.encoder_checks import bfloat16_error, losses_of_training
 from torch import nn
 
 from concord3d.errors import BadCloud, ConfigError
@@ -91,28 +92,13 @@ def test_colour_and_gradient_reach_the_points():
 
 def test_training_lowers_a_loss():
     torch.manual_seed(0)
-    encoder = nn.Sequential(MinkResNet34(in_channels=3, out_dim=16, voxel_mm=200, width=2), nn.Linear(16, 2))
-    points, labels = _points(6, 40, 3), torch.tensor([0, 1] * 3)
-    points[1::2, :, 1] *= 0.1
-    optimiser = torch.optim.Adam(encoder.parameters(), lr=1e-2)
-    losses = []
-    for _ in range(10):
-        optimiser.zero_grad()
-        loss = nn.functional.cross_entropy(encoder(points), labels)
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
+    encoder = MinkResNet34(in_channels=3, out_dim=16, voxel_mm=200, width=2)
+    losses = losses_of_training(encoder, 16, num_clouds=6, num_points=40, num_steps=10)
     assert losses[-1] < 0.3 * losses[0]
 
 
 def test_bfloat16_autocast():
-    encoder = build_point_encoder(SMALL).eval()
-    points = _points(2, 80, 6)
-    with torch.no_grad():
-        exact = encoder(points)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            rounded = encoder(points)
-    assert (rounded.float() - exact).norm() < 0.1 * exact.norm()
+    assert bfloat16_error(build_point_encoder(SMALL), _points(2, 80, 6)) < 0.1
 
 
 def test_one_cloud_in_training_and_in_evaluation():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.models.encoder_checks import bfloat16_error, losses_of_training
 from torch import nn
 
 from concord3d.errors import BadCloud, ConfigError
@@ -117,28 +118,13 @@ def test_colour_and_gradient_reach_the_points():
 
 def test_training_lowers_a_loss():
     torch.manual_seed(0)
-    encoder = nn.Sequential(build_point_encoder({**SMALL, "in_channels": 3}), nn.Linear(24, 2))
-    points, labels = _points(8, 40, 3), torch.tensor([0, 1] * 4)
-    points[1::2, :, 1] *= 0.1
-    optimiser = torch.optim.Adam(encoder.parameters(), lr=1e-2)
-    losses = []
-    for _ in range(15):
-        optimiser.zero_grad()
-        loss = nn.functional.cross_entropy(encoder(points), labels)
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
+    encoder = build_point_encoder({**SMALL, "in_channels": 3})
+    losses = losses_of_training(encoder, 24, num_clouds=8, num_points=40, num_steps=15)
     assert losses[-1] < 0.3 * losses[0]
 
 
 def test_bfloat16_autocast():
-    encoder = build_point_encoder(SMALL).eval()
-    points = _points(2, 40, 6)
-    with torch.no_grad():
-        exact = encoder(points)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            rounded = encoder(points)
-    assert (rounded.float() - exact).norm() < 0.1 * exact.norm()
+    assert bfloat16_error(build_point_encoder(SMALL), _points(2, 40, 6)) < 0.1
 
 
 def test_duplicated_and_collapsed_clouds_stay_finite():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from tests.models.encoder_checks import losses_of_training
 from torch import nn
 
 from concord3d.errors import BadCloud, ConfigError
@@ -66,17 +67,7 @@ def test_two_passes_give_the_same_bits(settings):
 
 def test_training_on_points_lowers_a_loss():
     torch.manual_seed(0)
-    encoder = nn.Sequential(DGCNN(k=4, emb_dims=16), nn.Linear(32, 2))
-    points, labels = _points(8, 24, 3), torch.tensor([0, 1] * 4)
-    points[1::2, :, 1] *= 0.1
-    optimiser = torch.optim.Adam(encoder.parameters(), lr=1e-2)
-    losses = []
-    for _ in range(12):
-        optimiser.zero_grad()
-        loss = nn.functional.cross_entropy(encoder(points), labels)
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
+    losses = losses_of_training(DGCNN(k=4, emb_dims=16), 32, num_clouds=8, num_points=24, num_steps=12)
     assert losses[-1] < 0.3 * losses[0]
 
 

@@ -3,30 +3,16 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
+from tests.parity import literal_dgcnn as literal
 from torch import Tensor, nn
 
 from concord3d.geometry.knn import knn_indices
 from concord3d.models.dgcnn import DGCNN
 from concord3d.models.edge_conv import EdgeConv, edge_moments
 from concord3d.models.neighbour_ops import NeighbourGraph
-
-
-def _literal() -> ModuleType:
-    path = Path(__file__).with_name("literal_dgcnn.py")
-    spec = importlib.util.spec_from_file_location("literal_dgcnn", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-literal = _literal()
 
 
 def _generator(seed: int) -> torch.Generator:

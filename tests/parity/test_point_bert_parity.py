@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
 import h5py
 import pytest
 import torch
+from tests.parity import literal_point_bert as literal
 from torch import Tensor, nn
 
 from concord3d.geometry import grouping
 from concord3d.geometry.fps import farthest_point_sample
 from concord3d.geometry.grouping import ball_query, gather_points
 from concord3d.models.point_bert import PointBERT
-
-
-def _literal() -> ModuleType:
-    path = Path(__file__).with_name("literal_point_bert.py")
-    spec = importlib.util.spec_from_file_location("literal_point_bert", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-literal = _literal()
 
 
 def _generator(seed: int) -> torch.Generator:

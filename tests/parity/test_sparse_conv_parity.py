@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import copy
-import importlib.util
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
+from tests.parity import literal_sparse_conv as literal
 from torch import Tensor, nn
 
 from concord3d.errors import ConfigError, DependencyMissing
@@ -16,19 +14,14 @@ from concord3d.geometry.voxel import voxelise
 from concord3d.models.mink_resnet import MinkResNet34
 from concord3d.models.sparse_conv import ConvolutionRules, TorchPath, TorchRules, sparse_convolve
 from concord3d.models.sparse_rulebook import parent_rows, strided_rules, submanifold_rules
-from concord3d.models.spconv_adapter import SpconvPath, from_spconv_weight, import_spconv, to_spconv_weight
+from concord3d.models.spconv_adapter import (
+    SpconvPath,
+    exact_on_a_cpu,
+    from_spconv_weight,
+    import_spconv,
+    to_spconv_weight,
+)
 
-
-def _literal() -> ModuleType:
-    path = Path(__file__).with_name("literal_sparse_conv.py")
-    spec = importlib.util.spec_from_file_location("literal_sparse_conv", path)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-literal = _literal()
 SHAPES = [(1, 1, 1, 1, 0.5), (1, 40, 3, 2, 0.4), (3, 60, 2, 5, 0.6), (2, 120, 4, 3, 0.4)]
 KERNELS = [(1, 1), (3, 1), (5, 1), (2, 2), (3, 2), (4, 2), (5, 2), (4, 3), (5, 3)]
 
@@ -183,7 +176,7 @@ def test_weights_load_into_spconv_and_back(spconv_path):
     weight = from_spconv_weight(theirs.weight.detach())
     assert torch.equal(to_spconv_weight(weight, 3), theirs.weight)
     shape = (coordinates[:, 1:].amax(0) + 1).tolist()
-    with torch.no_grad():
+    with torch.no_grad(), exact_on_a_cpu("cpu"):
         expected = theirs(library.SparseConvTensor(features.float(), coordinates, shape, 2)).features
     ours = sparse_convolve(features.float(), weight, submanifold_rules(coordinates, 3))
     torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4)

@@ -25,9 +25,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from concord3d.config.validation import StrictModel
-from concord3d.errors import CheckpointCorrupt, EvaluationError, NonFiniteLoss
+from concord3d.errors import EvaluationError, NonFiniteLoss
 from concord3d.files import content_hash
-from concord3d.training.checkpoint import latest_checkpoint, save_checkpoint
+from concord3d.training.checkpoint import latest_checkpoint, misfit_named, save_checkpoint
 from concord3d.training.seeding import derived_generator, derived_seed
 
 CHECKPOINT_EVERY_S = 60.0
@@ -234,19 +234,12 @@ class EpochCheckpoints:
         state, _ = latest_checkpoint(self.folder, self._identity)
         if state is None:
             return []
-        try:
+        with misfit_named(self.folder):
             self._model.load_state_dict(state["model"])
             optimizer.load_state_dict(state["optimizer"])
             if selection is not None:
                 selection.restore(state["selection"])
             losses: list[float] = state["losses"]
-        except (RuntimeError, ValueError, KeyError, TypeError) as error:
-            raise CheckpointCorrupt(
-                "A checkpoint does not fit the model",
-                where=self.folder,
-                found=error,
-                next_step=f"it was written by another version of the code; remove {self.folder} to start afresh",
-            ) from error
         logger.info("fine-tuning goes on after epoch %d", len(losses))
         return losses
 

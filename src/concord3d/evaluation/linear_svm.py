@@ -66,6 +66,19 @@ def check_training_labels(labels: NDArray[np.int64], num_rows: int) -> None:
         )
 
 
+def check_classifier_inputs(
+    train_features: NDArray[np.float32], train_labels: NDArray[np.int64], test_features: NDArray[np.float32]
+) -> None:
+    """Raise EvaluationError unless a classifier can be fitted on the training features and asked about the others."""
+    check_features(train_features, "training features")
+    check_features(test_features, "test features")
+    check_training_labels(train_labels, len(train_features))
+    if train_features.shape[1] != test_features.shape[1]:
+        raise EvaluationError(
+            "Training and test features differ in width", expected=train_features.shape[1], found=test_features.shape[1]
+        )
+
+
 def fit_predict(
     train_gram: NDArray[np.float64], labels: NDArray[np.int64], test_gram: NDArray[np.float64], cost: float
 ) -> NDArray[np.int64]:
@@ -187,12 +200,6 @@ def linear_svm(
     Raises:
         EvaluationError: A single class, features that are not finite, or widths that differ.
     """
-    check_features(train_features, "training features")
-    check_features(test_features, "test features")
-    check_training_labels(train_labels, len(train_features))
-    if train_features.shape[1] != test_features.shape[1]:
-        raise EvaluationError(
-            "Training and test features differ in width", expected=train_features.shape[1], found=test_features.shape[1]
-        )
+    check_classifier_inputs(train_features, train_labels, test_features)
     train_gram = gram_matrix(train_features, train_features)
     return fit_predict(train_gram, train_labels, gram_matrix(test_features, train_features), cost)

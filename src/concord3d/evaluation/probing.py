@@ -15,8 +15,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from concord3d.errors import EvaluationError
-from concord3d.evaluation.features import check_features
-from concord3d.evaluation.linear_svm import check_training_labels
+from concord3d.evaluation.linear_svm import check_classifier_inputs
 from concord3d.evaluation.ranking import places_of
 
 COSTS = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)
@@ -117,7 +116,7 @@ def linear_probe(
     Raises:
         EvaluationError: A single class, features that are not finite or of different widths, or nothing to hold out.
     """
-    _check(train_features, train_labels, test_features)
+    check_classifier_inputs(train_features, train_labels, test_features)
     held_out = held_out_part(train_labels, held_out_share, seed)
     fit = ~held_out
     if len(costs) > 1 and not held_out.any():
@@ -183,7 +182,7 @@ def few_shot_probe(
     Raises:
         EvaluationError: A single class, or features that are not finite or of different widths.
     """
-    _check(train_features, train_labels, test_features)
+    check_classifier_inputs(train_features, train_labels, test_features)
     outcomes = []
     for draw in range(num_draws):
         shots = draw_shots(train_labels, num_shots, seed, draw)
@@ -192,15 +191,3 @@ def few_shot_probe(
         )
         outcomes.append(correct)
     return np.stack(outcomes)
-
-
-def _check(
-    train_features: NDArray[np.float32], train_labels: NDArray[np.int64], test_features: NDArray[np.float32]
-) -> None:
-    check_features(train_features, "training features")
-    check_features(test_features, "test features")
-    check_training_labels(train_labels, len(train_features))
-    if train_features.shape[1] != test_features.shape[1]:
-        raise EvaluationError(
-            "Training and test features differ in width", expected=train_features.shape[1], found=test_features.shape[1]
-        )

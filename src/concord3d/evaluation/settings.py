@@ -12,7 +12,7 @@ from concord3d.evaluation.fine_tuning_loop import FineTuning
 from concord3d.evaluation.linear_svm import C_GRID
 from concord3d.evaluation.probing import COSTS
 from concord3d.evaluation.retrieval import FAISS_ABOVE
-from concord3d.geometry.mixing import OPERATORS, MixingSettings
+from concord3d.geometry.mixing import MixingSettings, OperatorName
 
 Direction = Literal["text_to_shape", "shape_to_text", "image_to_shape", "shape_to_shape"]
 Weight = Annotated[float, Field(ge=0, le=1)]
@@ -279,17 +279,10 @@ class ConsistencySettings(AlignedSettings):
     """
 
     weights: tuple[Weight, ...] = Field(default=(0.1, 0.3, 0.5, 0.7, 0.9), min_length=1)
-    operator: str = "point_cut_mix_r"
+    operator: OperatorName = "point_cut_mix_r"
     mixing: MixingSettings = MixingSettings()
     pair_seed: int = Field(default=0, ge=0)
     max_items: int | None = Field(default=None, ge=2)
-
-    @field_validator("operator")
-    @classmethod
-    def _known_operator(cls, name: str) -> str:
-        if name not in OPERATORS:
-            raise ValueError(f"one of {', '.join(OPERATORS)}")
-        return name
 
     @field_validator("weights")
     @classmethod

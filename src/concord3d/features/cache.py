@@ -17,7 +17,8 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -55,6 +56,10 @@ class FeatureCount:
     seconds: float = 0.0
     shards_encoded: int = 0
     shards_kept: int = 0
+
+    def __add__(self, other: FeatureCount) -> FeatureCount:
+        """Return what two calls did together."""
+        return FeatureCount(*(mine + its for mine, its in zip(astuple(self), astuple(other), strict=True)))
 
     def record(self) -> dict[str, Any]:
         """Return the numbers with the throughput (None where nothing was encoded), for a run's record."""
@@ -131,7 +136,7 @@ def text_features(texts: Iterable[str], tower: Tower, store: Path, index_path: P
         )
     writer = ShardWriter("texts", tower.identity, tower.dim, store)
     for shard in text_shards(usable):
-        writer.add(shard, len(shard), len(shard), lambda shard=shard: tower.encode_texts(shard))  # type: ignore[misc]
+        writer.add(shard, len(shard), len(shard), partial(tower.encode_texts, shard))
     writer.count.left_out = len(distinct) - len(usable)
     return writer.finish(index_path, {})
 

@@ -6,7 +6,8 @@ Shape legend: S shapes, V pictures per shape, T distinct texts, D feature width.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,12 @@ def shipped_features(
         raise DatasetError("The shapes of the release have no texts", where=text_index, expected="at least one text")
     writer = ShardWriter("texts", _identity(), pictures.dim, store)
     for shard in text_shards(texts):
-        writer.add(shard, len(shard), len(shard), lambda shard=shard: np.stack([texts[t] for t in shard]))  # type: ignore[misc]
-    text_count = writer.finish(text_index, {})
-    return FeatureCount(*(getattr(image_count, key) + getattr(text_count, key) for key in vars(image_count)))
+        writer.add(shard, len(shard), len(shard), partial(_rows_of, texts, shard))
+    return image_count + writer.finish(text_index, {})
+
+
+def _rows_of(features: Mapping[str, NDArray[np.float16]], texts: Sequence[str]) -> NDArray[np.float16]:
+    return np.stack([features[text] for text in texts])
 
 
 class _PictureShards:

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from concord3d.errors import ConfigError, DatasetError
 from concord3d.geometry.augment import ColouredAugmentation, augment_coloured, coloured_clouds, paint_grey
-from concord3d.geometry.mixing import OPERATORS, Mixed, MixingSettings, mix_clouds
+from concord3d.geometry.mixing import Mixed, MixingSettings, OperatorName, mix_clouds
 from concord3d.geometry.mixing.pairing import Pairs, draw_weights, paired_in_circle
 from concord3d.losses.info_nce import LogitScale, agreement, info_nce
 from concord3d.losses.mixed_info_nce import mixed_info_nce, mixture
@@ -80,7 +80,7 @@ class MMMixingSettings(Settings):
     mix_probability: float = Field(default=0.5, ge=0, le=1)
     targets: Literal["mixed", "soft_label"] = "mixed"
     modalities: Literal["both", "text", "image"] = "both"
-    operator: str = "point_cut_mix_r"
+    operator: OperatorName = "point_cut_mix_r"
     mixing: MixingSettings = MixingSettings()
     chunk_size: PositiveInt | None = None
     grey_probability: float = Field(default=0.5, ge=0, le=1)
@@ -91,13 +91,6 @@ class MMMixingSettings(Settings):
     rotation_sigma: float = Field(default=0.06, ge=0, allow_inf_nan=False)
     rotation_clip: float = Field(default=0.18, ge=0, allow_inf_nan=False)
     spin: float = Field(default=2 * math.pi, ge=0, allow_inf_nan=False)
-
-    @field_validator("operator")
-    @classmethod
-    def _known_operator(cls, name: str) -> str:
-        if name not in OPERATORS:
-            raise ValueError(f"one of {', '.join(OPERATORS)}")
-        return name
 
     @field_validator("scale")
     @classmethod

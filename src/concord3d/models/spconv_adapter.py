@@ -78,7 +78,7 @@ def from_spconv_weight(weight: Tensor) -> Tensor:
 
 
 @contextmanager
-def _exact_on_a_cpu(device: str) -> Iterator[None]:
+def exact_on_a_cpu(device: str) -> Iterator[None]:
     """Let one thread compute on a CPU: several add to the same rows of spconv's result and lose terms."""
     threads = torch.get_num_threads()
     if device == "cpu":
@@ -160,7 +160,7 @@ class SpconvRules:
                 return features.to(dtype) @ weight[0].to(dtype)
             kernel = to_spconv_weight(weight.to(dtype), self.kernel_size)
             layer = self._layer(weight.shape[1], weight.shape[2])
-            with _exact_on_a_cpu(device):
+            with exact_on_a_cpu(device):
                 output = functional_call(layer, {"weight": kernel}, (self._input(features.to(dtype)),))
         if self.stride == 1:
             self.shared.update(output.indice_dict)

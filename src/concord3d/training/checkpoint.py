@@ -10,7 +10,8 @@ import errno
 import hashlib
 import io
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -157,3 +158,24 @@ def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str =
         elif before != after:
             differing[f"{prefix}{key}"] = (before, after)
     return differing
+
+
+@contextmanager
+def misfit_named(folder: Path) -> Iterator[None]:
+    """Name the error where the state of a checkpoint is taken up.
+
+    Args:
+        folder: Holds the checkpoints.
+
+    Raises:
+        CheckpointCorrupt: The state does not fit what takes it up.
+    """
+    try:
+        yield
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointCorrupt(
+            "A checkpoint does not fit the model",
+            where=folder,
+            found=error,
+            next_step=f"it was written by another version of the code; remove {folder} to start afresh",
+        ) from error

@@ -18,12 +18,12 @@ from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor
 
-from concord3d.errors import CheckpointCorrupt, NonFiniteLoss, TrainingError
+from concord3d.errors import NonFiniteLoss, TrainingError
 from concord3d.losses.nt_xent import Gather
 from concord3d.methods.interface import Batch, Method
 from concord3d.models.weights import save_weights
 from concord3d.training.batches import assemble, iterate_batches, make_plan, to_device
-from concord3d.training.checkpoint import TrainingInterrupted, latest_checkpoint, save_checkpoint
+from concord3d.training.checkpoint import TrainingInterrupted, latest_checkpoint, misfit_named, save_checkpoint
 from concord3d.training.progress import TrainingProgress
 from concord3d.training.run import HELD_OUT_OBJECTS, TrainRun
 from concord3d.training.schedule import learning_rate, make_optimizer
@@ -263,16 +263,9 @@ class Loop:
         if state is None:
             self.warnings = warnings
             return
-        try:
+        with misfit_named(self.folder):
             self.method.load_state_dict(state["method"])
             self._optimizer.load_state_dict(state["optimizer"])
-        except (RuntimeError, ValueError, KeyError) as error:
-            raise CheckpointCorrupt(
-                "A checkpoint does not fit the model",
-                where=self.folder,
-                found=error,
-                next_step=f"it was written by another version of the code; remove {self.folder} to start afresh",
-            ) from error
         self._steps_done = int(state["step"])
         self.history, self._sums = state["history"], state["sums"]
         self.resumed_from = [*state["resumed_from"], self._steps_done]

@@ -6,8 +6,10 @@ Shape legend: B pairs of clouds, N points, C channels with x, y, z first.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Annotated
 
 import torch
+from pydantic import AfterValidator
 from torch import Tensor
 
 from concord3d.errors import BadCloud, ConfigError, nearest
@@ -17,7 +19,7 @@ from concord3d.geometry.mixing.parts import Mixed
 from concord3d.geometry.mixing.patches import point_patch_mix
 from concord3d.geometry.mixing.settings import MixingSettings
 
-__all__ = ["OPERATORS", "Mixed", "MixingSettings", "Saliency", "mix_clouds"]
+__all__ = ["OPERATORS", "Mixed", "MixingSettings", "OperatorName", "Saliency", "mix_clouds"]
 
 _OPERATORS: dict[str, Callable[[Tensor, Tensor, Tensor, torch.Generator, MixingSettings], Mixed]] = {
     "point_cut_mix_r": point_cut_mix_r,
@@ -29,6 +31,16 @@ _OPERATORS: dict[str, Callable[[Tensor, Tensor, Tensor, torch.Generator, MixingS
     "point_patch_mix": point_patch_mix,
 }
 OPERATORS = tuple(_OPERATORS)
+
+
+def _known_operator(name: str) -> str:
+    if name not in OPERATORS:
+        raise ValueError(f"one of {', '.join(OPERATORS)}")
+    return name
+
+
+# Of settings that name an operator.
+OperatorName = Annotated[str, AfterValidator(_known_operator)]
 
 
 def mix_clouds(
