@@ -259,7 +259,7 @@ def test_the_readers_of_real_data_read_the_world(tmp_path, repository, dataset):
         if dataset == "objaverse_lvis":
             assert all(name.split()[-1] in ("chair", "table") for name in names) and names
         else:
-            assert names == (set() if dataset == "ensembled" else {"chair", "table"})
+            assert names == {"chair", "table"}
         with_texts = dataset in ("shapenet", "ensembled", "objaverse_lvis")
         assert (clouds.colors is not None) == (clouds.texts is not None) == with_texts
         assert (clouds.foreground is not None) == dataset.startswith("scanobjectnn")

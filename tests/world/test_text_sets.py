@@ -93,7 +93,7 @@ def test_texts_of_the_mixed_set_are_as_mixed_as_announced() -> None:
     catalogue = [row for row in rows if row["source"] == "catalogue" and row not in silent]
     assert all(row["name"] == "stool" and len(row["captions"]) == 1 for row in catalogue)
     assert all(len(row["retrieved"]) == 2 for row in (*web, *catalogue))
-    assert all("category" not in row for row in rows)
+    assert all(row["category"] == "stool" for row in rows)
 
 
 def test_sets_and_splits_share_no_shape(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from itertools import pairwise
 from torch import Tensor, nn
 
 from concord3d.errors import BadCloud
+from concord3d.models.max_embedding import max_embedding
 
 _CHANNELS = (64, 64, 64, 128, 1024)
 
@@ -43,7 +44,8 @@ class PointNet(nn.Module):
             raise BadCloud(
                 "PointNet needs clouds", expected=f"(B, N >= 1, {self.in_channels})", found=tuple(points.shape)
             )
+        *layers, (last_linear, last_norm) = zip(self.linears, self.norms, strict=True)
         features = points.flatten(0, 1)
-        for linear, norm in zip(self.linears, self.norms, strict=True):
+        for linear, norm in layers:
             features = norm(linear(features)).relu()
-        return features.view(points.shape[0], points.shape[1], -1).amax(1)
+        return max_embedding(features.view(*points.shape[:2], -1), last_linear, last_norm)

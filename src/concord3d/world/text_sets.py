@@ -2,8 +2,8 @@
 
 ``ensembled`` stands for the four sources of OpenShape (MM-Mixing spec 1.1): clean shapes with bare names beside shapes
 from the web that are deformed, painted and turned as they come, with useless or missing names, retrieved crumbs, and
-some without any text. It has no classes. ``objaverse_lvis`` stands for Objaverse-LVIS: classes are a colour and a
-category, such as "red chair", and few of them hold most of the shapes.
+some without any text. Their classes are known, for the gate of a tower alone. ``objaverse_lvis`` stands for
+Objaverse-LVIS: classes are a colour and a category, such as "red chair", and few of them hold most of the shapes.
 """
 
 from __future__ import annotations
@@ -79,7 +79,13 @@ def ensembled_shape(category: str, index: int, seed: int, rng: np.random.Generat
     variation = Variation() if from_catalogue else _web_variation(rng)
     obj = generate(category, index, seed, variation)
     own = obj.captions
-    row: Row = {"source": "catalogue" if from_catalogue else "web", "name": "", "captions": [], "retrieved": []}
+    row: Row = {
+        "source": "catalogue" if from_catalogue else "web",
+        "name": "",
+        "captions": [],
+        "retrieved": [],
+        "category": category.replace("_", " "),
+    }
     if rng.random() < _SHARE_WITHOUT_TEXT:
         return obj, row
     captions = [own.descriptive] if from_catalogue or rng.random() < _SHARE_OF_CAPTIONED else []
