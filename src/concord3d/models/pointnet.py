@@ -48,4 +48,5 @@ class PointNet(nn.Module):
         features = points.flatten(0, 1)
         for linear, norm in layers:
             features = norm(linear(features)).relu()
+        assert isinstance(last_linear, nn.Linear) and isinstance(last_norm, nn.BatchNorm1d)
         return max_embedding(features.view(*points.shape[:2], -1), last_linear, last_norm)
