@@ -109,5 +109,5 @@ def test_sets_and_splits_share_no_shape(tmp_path: Path) -> None:
     assert [row["split"] for row in mixed] != sorted(row["split"] for row in mixed), "rows are shuffled"
     listed = (tmp_path / "l/objaverse_lvis/class_names.txt").read_text().splitlines()
     assert listed == sorted({row["category"] for row in tail})
-    assert not (tmp_path / "e/ensembled/class_names.txt").exists()
+    assert (tmp_path / "e/ensembled/class_names.txt").read_text().splitlines() == ["chair", "lamp"]
     assert len({path.read_bytes() for path in tmp_path.rglob("*.glb")}) == 30

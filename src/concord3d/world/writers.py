@@ -236,10 +236,9 @@ def write_text_mesh(folder: Path, uid: str, mesh: Mesh) -> str:
 
 
 def write_text_index(folder: Path, rows: Iterable[Mapping[str, object]], class_names: Sequence[str]) -> None:
-    """Write ``index.jsonl`` and, where there are classes, ``class_names.txt`` in label order."""
+    """Write ``index.jsonl``, and ``class_names.txt`` in label order."""
     write_text(folder / "index.jsonl", "".join(canonical_json(dict(row)) + "\n" for row in rows))
-    if class_names:
-        write_text(folder / "class_names.txt", "".join(f"{name}\n" for name in class_names))
+    write_text(folder / "class_names.txt", "".join(f"{name}\n" for name in class_names))
 
 
 def glb_bytes(mesh: Mesh) -> bytes:
