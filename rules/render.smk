@@ -18,7 +18,7 @@ rule views:
         "benchmarks-out/views/{dataset}__{split}__{view_set}__{pixels}.tsv"
     conda:
         "../envs/core.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=4000,
         runtime=240,

@@ -55,7 +55,7 @@ rule image_features:
         dataset=datasets_with_features(False),
     conda:
         "../envs/cuda.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=6000,
         runtime=1440,
