@@ -151,8 +151,6 @@ def test_meshes_with_texts(tmp_path):
     assert [json.loads(line) for line in (tmp_path / "set/index.jsonl").read_text().split("\n")[:-1]] == rows
     assert (tmp_path / "set/class_names.txt").read_text().splitlines() == ["red cup", "blue cup"]
     assert trimesh.load(tmp_path / "set" / file, force="mesh", process=False).faces.shape == (4, 3)
-    writers.write_text_index(tmp_path / "plain", rows, [])
-    assert not (tmp_path / "plain/class_names.txt").exists()
 
 
 def test_captions(tmp_path):

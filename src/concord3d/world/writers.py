@@ -15,7 +15,7 @@ Layouts below a root folder:
 * ShapeNet: ``ShapeNet/<category>/<model>.ply`` (coloured cloud) and ``.glb`` (mesh with vertex colours, same frame),
   ``captions.jsonl`` with keys category, model, name, descriptive, noisy.
 * Meshes with texts: ``<folder>/glb/<uid>.glb``, ``<folder>/index.jsonl`` with keys uid, file, name and, where known,
-  captions, retrieved, category, source, split, and ``<folder>/class_names.txt`` where there are classes.
+  captions, retrieved, category, source, split, and ``<folder>/class_names.txt``.
 
 Shape legend: S shapes, P points per shape, F faces.
 """
