@@ -1,4 +1,4 @@
-"""What every point encoder is asked: does it learn, and does it stand a lower precision?"""
+"""What every point encoder is asked: does it learn, repeat itself, and stand a lower precision?"""
 
 from __future__ import annotations
 
@@ -29,6 +29,17 @@ def losses_of_training(encoder: nn.Module, width: int, num_clouds: int, num_poin
         optimizer.step()
         losses.append(loss.item())
     return losses
+
+
+def same_bits_twice(encoder: nn.Module, points: Tensor) -> bool:
+    """Tell whether features and gradients of two passes over ``points`` are the same bit for bit."""
+    results = []
+    for _ in range(2):
+        encoder.zero_grad()
+        output = encoder(points)
+        output.square().sum().backward()
+        results.append([output.detach(), *(parameter.grad.clone() for parameter in encoder.parameters())])
+    return all(torch.equal(once, again) for once, again in zip(*results, strict=True))
 
 
 def bfloat16_error(encoder: nn.Module, points: Tensor) -> float:

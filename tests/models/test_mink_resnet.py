@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.models.encoder_checks import bfloat16_error, losses_of_training
+from tests.models.encoder_checks import bfloat16_error, losses_of_training, same_bits_twice
 from torch import nn
 
 from concord3d.errors import BadCloud, ConfigError
@@ -71,13 +71,7 @@ def test_the_order_of_the_points_does_not_matter():
 def test_two_passes_give_the_same_bits():
     encoder = build_point_encoder(SMALL)
     encoder.head[3].p = 0.0
-    points, results = _points(2, 200, 6), []
-    for _ in range(2):
-        encoder.zero_grad()
-        output = encoder(points)
-        output.square().sum().backward()
-        results.append([output.detach(), *(parameter.grad.clone() for parameter in encoder.parameters())])
-    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+    assert same_bits_twice(encoder, _points(2, 200, 6))
 
 
 def test_colour_and_gradient_reach_the_points():

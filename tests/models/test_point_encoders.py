@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tests.models.encoder_checks import losses_of_training
+from tests.models.encoder_checks import losses_of_training, same_bits_twice
 from torch import nn
 
 from concord3d.errors import BadCloud, ConfigError
@@ -54,15 +54,7 @@ def test_shape_permutation_and_training(settings):
 
 @pytest.mark.parametrize("settings", SETTINGS)
 def test_two_passes_give_the_same_bits(settings):
-    encoder = build_point_encoder(settings)
-    points = _points(2, 33, 3)
-    results = []
-    for _ in range(2):
-        encoder.zero_grad()
-        output = encoder(points)
-        output.square().sum().backward()
-        results.append([output.detach(), *(parameter.grad.clone() for parameter in encoder.parameters())])
-    assert all(torch.equal(a, b) for a, b in zip(*results, strict=True))
+    assert same_bits_twice(build_point_encoder(settings), _points(2, 33, 3))
 
 
 def test_training_on_points_lowers_a_loss():

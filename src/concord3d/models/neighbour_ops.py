@@ -1,4 +1,4 @@
-"""Reductions over graph neighbours that never build the (points, neighbours, channels) tensor.
+"""Reductions over points, and over graph neighbours without building the (points, neighbours, channels) tensor.
 
 These are plain computations without gradient; the layers built on them write their own backward.
 
@@ -37,6 +37,23 @@ def cloud_pieces(num_clouds: int, elements_per_cloud: int, device: str) -> list[
     budget = _CPU_PIECE_ELEMENTS if device == "cpu" else _GPU_PIECE_ELEMENTS
     step = max(1, budget // max(1, elements_per_cloud))
     return [slice(start, min(start + step, num_clouds)) for start in range(0, num_clouds, step)]
+
+
+def places_of_maxima(values: Tensor, maxima: Tensor, work: Tensor) -> Tensor:
+    """Return where along the points the maxima stand; of equal ones the last.
+
+    It is an arg-max by arithmetic, several times faster on a CPU than the built-in one along a strided axis.
+
+    Args:
+        values: (B, N, C) floating point, N below 2^24.
+        maxima: (B, C), the largest of ``values`` over the points.
+        work: As ``values``, is overwritten; may be ``values`` itself.
+
+    Returns:
+        (B, C) int64, from 0 to N - 1.
+    """
+    places = torch.arange(values.shape[1], dtype=values.dtype, device=values.device).unsqueeze(1)
+    return torch.eq(values, maxima.unsqueeze(1), out=work).mul_(places).amax(1).long()
 
 
 @dataclass(frozen=True)

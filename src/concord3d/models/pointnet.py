@@ -38,12 +38,15 @@ class PointNet(nn.Module):
         """Encode (B, N, in_channels) clouds into (B, 1024) features.
 
         Raises:
-            BadCloud: The clouds have another shape.
+            BadCloud: The clouds have another shape, or training on a single point.
         """
         if points.ndim != 3 or points.shape[-1] != self.in_channels or points.shape[1] == 0:
             raise BadCloud(
                 "PointNet needs clouds", expected=f"(B, N >= 1, {self.in_channels})", found=tuple(points.shape)
             )
+        num_values = points.shape[0] * points.shape[1]
+        if self.training and num_values < 2:
+            raise BadCloud("Batch statistics need more than one point", expected="at least 2", found=num_values)
         *layers, (last_linear, last_norm) = zip(self.linears, self.norms, strict=True)
         features = points.flatten(0, 1)
         for linear, norm in layers:

@@ -130,6 +130,11 @@ def shared_legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[st
     legend.set_in_layout(False)
 
 
+def legend_entries(axes: Sequence[Axes]) -> dict[str, Artist]:
+    """Return what the panels name in a legend, each name once, in the order of drawing."""
+    return {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+
+
 def placard(context: FigureContext, needs: str) -> Drawing:
     """Return a figure that says that there is nothing to show, and what it would need."""
     figure, (axes,) = panels(1, width=6.4, height=2.6)

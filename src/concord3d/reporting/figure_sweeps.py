@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from pydantic import Field
 
 from concord3d.config.validation import StrictModel
@@ -23,6 +24,7 @@ from concord3d.reporting.figure_style import (
     MARKERS,
     Drawing,
     FigureContext,
+    legend_entries,
     options_of,
     panels,
     placard,
@@ -80,12 +82,15 @@ def draw_sweeps(context: FigureContext) -> Drawing:
     if not datasets:
         return placard(context, f"{options.protocol} of {', '.join(dict.fromkeys(experiments))}")
     columns = len(options.sweeps)
-    figure, axes = panels(len(datasets) * columns, columns=columns)
+    figure, axes = panels(len(datasets) * columns, columns=columns, legend_rows=1 if options.references else 0)
     kinds: list[str] = []
     for index, axis in enumerate(axes):
         dataset, sweep = datasets[index // columns], options.sweeps[index % columns]
         kinds += _sweep_panel(context, axis, options, sweep, dataset)
         axis.set(title=dataset, xlabel=sweep.x_label, ylabel=measure_label(options.label, options.metric))
+    if options.references:
+        entries = legend_entries(axes)
+        shared_legend(figure, list(entries.values()), list(entries), columns=len(entries))
     return Drawing(figure, sorted_kinds(kinds))
 
 
@@ -111,8 +116,6 @@ def _sweep_panel(context: FigureContext, axis: Axes, options: SweepOptions, swee
     for x in absent:
         axis.text(x, 0.02, "not run", rotation=90, ha="center", va="bottom", color=GREY, fontsize=8,
                   transform=axis.get_xaxis_transform())  # fmt: skip
-    if levels:
-        axis.legend(loc="best")
     return [estimate.data_kind for estimate in (*found.values(), *levels.values())]
 
 
@@ -127,7 +130,8 @@ def draw_metric_curves(context: FigureContext) -> Drawing:
     ]
     if not datasets:
         return placard(context, f"{options.protocol} of {', '.join(names)}")
-    figure, axes = panels(len(datasets))
+    columns = 2 * len(datasets)
+    figure, axes = panels(len(datasets), legend_rows=-(-len(names) // columns))
     kinds: list[str] = []
     for axis, dataset in zip(axes, datasets, strict=True):
         for number, experiment in enumerate(names):
@@ -137,7 +141,10 @@ def draw_metric_curves(context: FigureContext) -> Drawing:
         axis.set_xticks(sorted(options.metrics), [f"{x:g}" for x in sorted(options.metrics)], minor=False)
         axis.minorticks_off()
         axis.set(title=dataset, xlabel=options.x_label, ylabel=options.y_label)
-        axis.legend(loc="best")
+    drawn = legend_entries(axes)
+    nothing = Line2D([], [], linestyle="")
+    entries = {n if n in drawn else f"{n} (not run)": drawn.get(n, nothing) for n in options.experiments.values()}
+    shared_legend(figure, list(entries.values()), list(entries), columns=columns)
     return Drawing(figure, sorted_kinds(kinds))
 
 
@@ -150,7 +157,6 @@ def _metric_curve(
         points += [(x, estimate)] if estimate is not None else []
     label, color = options.experiments[experiment], COLORS[number % len(COLORS)]
     if not points:
-        axis.plot([], [], color=color, label=f"{label} (not run)")
         return []
     draw_curve(axis, points, color, MARKERS[number % len(MARKERS)], label)
     for x, _ in points:
