@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 import numpy as np
 import torch
-from scipy.spatial import cKDTree
 from torch import Tensor
 
 from concord3d.errors import BadCloud, ConfigError
@@ -104,6 +103,8 @@ def _members_by_tree(points: Tensor, centres: Tensor, radius: float) -> Iterator
 
     A tree proposes pairs, a few more than there are; the differences of the coordinates, as above, decide.
     """
+    from scipy.spatial import cKDTree  # Two seconds, which encoders without balls need not wait for.
+
     for cloud, own_centres in zip(points.numpy(), centres.numpy(), strict=True):
         tree = cKDTree(cloud, balanced_tree=False, compact_nodes=False)
         pairs = cKDTree(own_centres).sparse_distance_matrix(tree, radius * _REACH, output_type="ndarray")
