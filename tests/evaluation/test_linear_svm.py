@@ -75,6 +75,21 @@ def test_search_goes_on_beyond_the_grid_for_features_that_are_small() -> None:
     assert set(without.table) == set(C_GRID) and max(without.table.values()) < 75
 
 
+def test_search_leaves_a_plateau_above_chance() -> None:
+    # Where all multipliers are at C, every C gives the same poor classifier, which still beats chance.
+    rng, labels = np.random.default_rng(0), np.arange(160) % 4
+    own = np.eye(4)[labels] + 0.1 * rng.normal(size=(160, 4))
+    train = np.concatenate([own, 4 * rng.normal(size=(160, 4))], 1).astype(np.float32)
+    small = search_cost(train * np.float32(1e-3), labels)
+    assert 30 < small.table[0.001] == small.table[1000.0] < 50
+    assert small.table[small.cost] > 99
+
+
+def test_search_stops_at_hard_margins() -> None:
+    train, labels = gaussian_classes(80, 4, 0, noise=0.01)
+    assert max(search_cost(train * 100, labels).table) == max(C_GRID)
+
+
 def test_search_beyond_the_grid_ends() -> None:
     # Constant features never get better than the majority class, whatever C.
     result = search_cost(np.ones((40, 3), dtype=np.float32), np.arange(40) % 4, grid=(1.0,))

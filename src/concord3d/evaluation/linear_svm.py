@@ -93,8 +93,11 @@ def fit_predict(
     Returns:
         (T,) predicted classes.
     """
-    classifier = SVC(kernel="precomputed", C=cost, cache_size=_CACHE_MB)
-    return np.asarray(classifier.fit(train_gram, labels).predict(test_gram), dtype=np.int64)
+    return np.asarray(_fit(train_gram, labels, cost).predict(test_gram), dtype=np.int64)
+
+
+def _fit(train_gram: NDArray[np.float64], labels: NDArray[np.int64], cost: float) -> SVC:
+    return SVC(kernel="precomputed", C=cost, cache_size=_CACHE_MB).fit(train_gram, labels)
 
 
 def _search_subset(labels: NDArray[np.int64], max_items: int | None, seed: int) -> NDArray[np.int64]:
@@ -114,20 +117,24 @@ def _search_subset(labels: NDArray[np.int64], max_items: int | None, seed: int) 
 
 def _fold_scores(
     gram: NDArray[np.float64], labels: NDArray[np.int64], num_folds: int, seed: int
-) -> Callable[[float], float]:
-    """Return a function from C to the mean accuracy over fixed stratified folds."""
+) -> Callable[[float], tuple[float, bool]]:
+    """Return a function from C to the mean accuracy over fixed stratified folds, and whether every margin is hard.
+
+    A margin is hard where no multiplier reaches C: a larger C gives the same classifier.
+    """
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
         splits = list(StratifiedKFold(num_folds, shuffle=True, random_state=seed).split(labels, labels))
     for fit, _ in splits:
         check_training_labels(labels[fit], len(fit))
 
-    def score(cost: float) -> float:
-        accuracies = [
-            (fit_predict(gram[np.ix_(fit, fit)], labels[fit], gram[np.ix_(out, fit)], cost) == labels[out]).mean()
-            for fit, out in splits
-        ]
-        return float(np.mean(accuracies))
+    def score(cost: float) -> tuple[float, bool]:
+        accuracies, hard = [], True
+        for fit, out in splits:
+            classifier = _fit(gram[np.ix_(fit, fit)], labels[fit], cost)
+            accuracies.append((classifier.predict(gram[np.ix_(out, fit)]) == labels[out]).mean())
+            hard = hard and bool(np.abs(classifier.dual_coef_).max() < cost)
+        return float(np.mean(accuracies)), hard
 
     return score
 
@@ -144,8 +151,9 @@ def search_cost(
     """Choose C by stratified cross-validation on training features only (the ``clean`` protocol, spec 5 and 6.1).
 
     Features are not scaled (spec 6.1), so the C that suits them depends on their size: an untrained PointNet's are so
-    small that every C of the published range gives the majority class. Where the largest C of the grid is the best,
-    the grid is therefore continued in steps of ten.
+    small that every C of the published range gives one and the same poor classifier, its multipliers all at C. Where
+    the largest C of the grid is the best, or as good as the best, the grid is therefore continued in steps of ten, up
+    to the first that falls behind or whose margins are hard.
 
     Args:
         features: (S, d) training features.
@@ -168,14 +176,11 @@ def search_cost(
     if folds < 2 or len(np.unique(y)) < 2:
         raise EvaluationError("Too few items per class for cross-validation", expected=">= 2 in a class", found=folds)
     score = _fold_scores(gram_matrix(chosen, chosen), y, folds, seed)
-    table = {float(cost): score(cost) for cost in sorted(grid)}
-    guessing = counts.max() / len(y)
-    while extend and (largest := max(table)) < _LARGEST_COST and table[largest] >= max(table.values()):
-        best = table[largest]
-        table[10 * largest] = score(10 * largest)
-        # Equal accuracy means that the margin is hard already, unless nothing has been learned yet.
-        if table[10 * largest] <= best and best > guessing + 0.01:
-            break
+    table, hard = {}, False
+    for candidate in sorted(grid):
+        table[float(candidate)], hard = score(candidate)
+    while extend and not hard and (largest := max(table)) < _LARGEST_COST and table[largest] >= max(table.values()):
+        table[10 * largest], hard = score(10 * largest)
     cost = max(table, key=lambda c: (table[c], -c))
     return CostSearch(cost, {c: 100 * accuracy for c, accuracy in table.items()}, len(index), folds)
 
