@@ -18,7 +18,7 @@ from concord3d.files import content_hash
 from concord3d.reporting.outputs import CROSS_FILES, report_outputs
 
 try:
-    PARAMS = load_params(config)
+    PARAMS = load_params(config, "params.yaml or --config")
     STUDIES = {paper: load_study(Path(workflow.basedir), paper, PARAMS.scale, PARAMS.seeds) for paper in PARAMS.papers}
 except ConcordError as error:
     raise WorkflowError(str(error))

@@ -72,14 +72,14 @@ def test_bootstrap_means_equal_a_literal_resampling() -> None:
     seed_rng, item_rng = (np.random.default_rng(child) for child in np.random.SeedSequence(5).spawn(2))
     # All outcomes differ, so a pattern is an item; patterns are sorted by the first seed of the first arm.
     order = np.argsort(outcomes[0, 0])
-    seeds = seed_rng.integers(3, size=(40, 3))
+    normal, chi_square = seed_rng.standard_normal((40, 3)), seed_rng.chisquare(2, 40)
     items = [np.repeat(order, row) for row in item_rng.multinomial(17, np.full(17, 1 / 17), size=40)]
     for b in range(40):
         for arm in range(2):
             per_seed = [np.mean([outcomes[arm, r, s] for s in items[b]]) for r in range(3)]
             centre = np.mean(per_seed)
-            literal = centre + np.sqrt(3 / 2) * (np.mean([per_seed[r] for r in seeds[b]]) - centre)
-            assert fast[b, arm] == pytest.approx(literal)
+            deviation = sum(normal[b, r] * (per_seed[r] - centre) for r in range(3)) / np.sqrt(3 * 2)
+            assert fast[b, arm] == pytest.approx(centre + deviation * np.sqrt(2 / chi_square[b]))
 
 
 def test_resampled_items_have_the_variance_of_drawing_with_replacement() -> None:
@@ -91,12 +91,28 @@ def test_resampled_items_have_the_variance_of_drawing_with_replacement() -> None
     assert patterns.std() == pytest.approx(literal.std(), rel=0.03)
 
 
-def test_hierarchical_variance_is_that_of_the_model() -> None:
-    # Seed effects alone: the variance of the mean of R seeds is the sample variance over R.
-    effects = np.array([0.50, 0.56, 0.71])
-    outcomes = np.repeat(effects[None, :, None], 50, axis=2)
-    draws = bootstrap_means(outcomes, num_resamples=40_000)
-    assert draws.var() == pytest.approx(effects.var(ddof=1) / 3, rel=0.03)
+@pytest.mark.parametrize("effects", [[0.50, 0.56], [0.50, 0.56, 0.71], [0.5, 0.6, 0.55, 0.62, 0.7]])
+def test_seed_effects_alone_give_students_interval(effects: list[float]) -> None:
+    outcomes = np.repeat(np.array(effects)[:, None], 50, axis=1)
+    found, student = bootstrap_mean_interval(outcomes, num_resamples=200_000), seed_interval(effects)
+    assert found.high - found.value == pytest.approx(student.high - student.value, rel=0.05)
+    assert found.value - found.low == pytest.approx(student.value - student.low, rel=0.05)
+
+
+@pytest.mark.parametrize("num_seeds", [2, 3, 5])
+def test_interval_over_few_seeds_covers_the_truth(num_seeds: int) -> None:
+    rng, hits = np.random.default_rng(num_seeds), 0
+    for trial in range(200):
+        outcomes = 0.5 + 0.05 * rng.normal(size=(num_seeds, 1)) + 0.3 * rng.normal(size=(num_seeds, 60))
+        interval = bootstrap_mean_interval(outcomes, num_resamples=1000, seed=trial)
+        hits += interval.low <= 0.5 <= interval.high
+    assert hits / 200 >= 0.9
+
+
+def test_outcomes_all_alike_get_wilsons_interval() -> None:
+    interval = bootstrap_mean_interval(np.ones((2, 48)))
+    assert (interval.value, interval.high) == (1, 1) and interval.low == binomial_interval(48, 48).low
+    assert bootstrap_mean_interval(np.full(48, 0.5)).low == 0.5
 
 
 def test_bootstrap_agrees_with_wilson_on_one_seed() -> None:
@@ -167,7 +183,7 @@ def test_statistic_interval_takes_the_maximum_of_arms() -> None:
 def test_spearman_of_a_rising_and_a_falling_series() -> None:
     rng = np.random.default_rng(2)
     levels = np.array([0.2, 0.4, 0.6, 0.8])
-    outcomes = (rng.random((4, 2, 400)) < levels[:, None, None]).astype(float)
+    outcomes = (rng.random((4, 5, 400)) < levels[:, None, None]).astype(float)
     rising = spearman_interval([1, 2, 3, 4], outcomes)
     falling = spearman_interval([4, 3, 2, 1], outcomes)
     assert rising.value == pytest.approx(1) and rising.low > 0.9
@@ -192,6 +208,22 @@ def test_class_mean_weighs_classes_equally() -> None:
     outcomes = np.array([1.0] * 90 + [0.0] * 10)
     classes = np.array([0] * 90 + [1] * 10)
     assert class_mean_interval(outcomes, classes).value == pytest.approx(0.5)
+
+
+def test_class_mean_covers_the_truth_where_classes_have_one_item() -> None:
+    rng, hits = np.random.default_rng(0), 0
+    classes = np.repeat(np.arange(60), [1] * 40 + [2] * 10 + [20] * 10)
+    shares = rng.random(60)
+    for _ in range(300):
+        interval = class_mean_interval((rng.random(len(classes)) < shares[classes]).astype(float), classes)
+        hits += interval.low <= shares.mean() <= interval.high
+    assert hits / 300 >= 0.93
+
+
+def test_class_mean_of_large_classes_agrees_with_the_binomial() -> None:
+    correct, classes = np.tile([1.0, 1.0, 1.0, 0.0], 500), np.arange(2000) // 4 % 2
+    found, wilson = class_mean_interval(correct, classes), binomial_interval(1500, 2000)
+    assert (found.low, found.high) == pytest.approx((wilson.low, wilson.high), abs=2e-3)
 
 
 @pytest.mark.parametrize(

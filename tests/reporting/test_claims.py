@@ -110,9 +110,10 @@ def test_a_margin_widens_at_least(tmp_path: Path) -> None:
     assert claims_of(made, "{name: it, lhs: left, rhs: right, relation: '>='}")["verdict"] != "holds"
 
 
-def test_equal_outcomes_are_at_least_but_not_more(tmp_path: Path) -> None:
+def test_equal_outcomes_decide_nothing_without_a_margin(tmp_path: Path) -> None:
     made = two_arms(tmp_path, 150, 150)
-    assert claims_of(made, "{name: it, lhs: left, rhs: right, relation: '>='}")["verdict"] == "holds"
+    assert claims_of(made, "{name: it, lhs: left, rhs: right, relation: '>='}")["verdict"] == "undecided"
+    assert claims_of(made, "{name: it, lhs: left, rhs: right, relation: '>=', margin: 1.0}")["verdict"] == "holds"
     assert claims_of(made, PART)["verdict"] == "undecided"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import random
 from dataclasses import replace
 from pathlib import Path
@@ -80,7 +81,7 @@ def test_the_front_page_says_what_is_missing(reported: Fabricated) -> None:
     page = (reported.inputs.out / "README.md").read_text()
     assert "1 evaluations asked for have no result" in page and "**One seed**" in page
     assert "not the paper's numbers" in page and "not run" in page
-    assert "of 319 published cells" in page and "0 of them on real data" in page
+    assert "of 319 cells of the paper's tables" in page and "0 of them tested on real data" in page
     ledger = (reported.inputs.out / "ledger.md").read_text()
     assert ledger.index("## Not reproduced") < ledger.index("## Deviations") < ledger.index("## Hyper-parameters")
     assert "random_init, occupancy_knn on modelnet40, seed 1" in ledger
@@ -193,14 +194,23 @@ def test_a_training_without_a_record_says_so(tmp_path: Path) -> None:
     assert "no record" in read_json(made.inputs.out / "provenance" / "mm_point__s1.json")["missing"]
 
 
-def test_metrics_without_items_get_an_interval_over_seeds(tmp_path: Path) -> None:
+def test_metrics_without_items_add_the_spread_of_seeds_to_that_of_items(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     for seed, value in ((1, 60.0), (2, 62.0)):
         record = Record("miou", value, 10, value - 1, value + 1)
         made.write(ProtocolResult((record,)), "mm_point", seed, "s3dis", "semantic_segmentation")
     estimate = load_results(made.inputs).estimate(Address("mm_point", "s3dis", "semantic_segmentation", "miou"))
-    assert estimate is not None and estimate.interval.basis == "seeds"
-    assert estimate.interval.value == 61.0 and estimate.interval.low < 60
+    assert estimate is not None and estimate.interval.basis == "items and seeds"
+    half = math.hypot(12.706, 1.0)  # Student's quantile for two seeds that lie 1 from their mean, and the items'
+    assert (estimate.interval.low, estimate.interval.high) == pytest.approx((61 - half, 61 + half), abs=1e-3)
+
+
+def test_intervals_of_percentages_end_at_100(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    for seed, right in ((1, 200), (2, 180)):
+        made.accuracy("mm_point", outcomes(200, right), seed)
+    estimate = load_results(made.inputs).estimate(Address("mm_point", "modelnet40", "linear_svm", "overall_accuracy"))
+    assert estimate is not None and estimate.interval.high == 100.0 and 0.0 <= estimate.interval.low < 90
 
 
 def damaged(made: Fabricated, **changes: object) -> None:

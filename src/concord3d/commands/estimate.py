@@ -133,24 +133,29 @@ def print_estimate(root: Path, scale: str | None) -> None:
             run = study.run_config(experiment, study.seeds[0])
             if run["pretrain"] is None:
                 continue
-            trained_on = joined_datasets(run["pretrain"]["dataset"])
-            flops = training_flops(run, sum(sizes[name].get("train", 0) for name in trained_on))
+            counts = [sizes[name].get("train") for name in joined_datasets(run["pretrain"]["dataset"])]
+            known_counts = [count for count in counts if count is not None]
+            flops = training_flops(run, sum(known_counts)) if len(known_counts) == len(counts) else None
             speed = speeds.get((run["encoder"]["name"], CPU))
-            hours = flops / speed.flops_per_s / 3600 if speed else None
+            hours = flops / speed.flops_per_s / 3600 if speed and flops is not None else None
             total_hours += (hours or 0.0) * len(study.seeds)
             unknown += hours is None
             table.add_row(
                 experiment,
                 run["encoder"]["name"],
                 str(len(study.seeds)),
-                f"{flops / 1e15:.3g}",
-                "no record of this encoder" if hours is None else f"{hours:.2f}",
+                "number of shapes not known" if flops is None else f"{flops / 1e15:.3g}",
+                ("no record of this encoder" if speed is None else "-") if hours is None else f"{hours:.2f}",
                 "-" if speed is None else f"{speed.memory_mb / 1000:.1f}",
             )
         console.print(table)
         protocols = Counter(key.protocol for key in study.evaluations())
         console.print(f"Evaluations: {', '.join(f'{count} {protocol}' for protocol, count in protocols.items())}")
         known = f"{total_hours:.1f} h on this kind of CPU, one training after another"
-        console.print(f"Training: {known}" + (f"; {unknown} experiments have no record" if unknown else ""))
-        console.print(f"Disk: {disk_gb(root, study):.2f} GB for stores, views and weights, raw data apart")
+        console.print(f"Training: {known}" + (f"; {unknown} experiments cannot be told" if unknown else ""))
+        console.print(
+            f"Disk: {disk_gb(root, study):.2f} GB for stores, views and weights, without raw data, data sets of "
+            "unknown size and towers' features"
+        )
+        console.print("Towers and evaluations are not in these hours.")
     console.print(f"Speeds: {sum(speed.num_records for speed in speeds.values())} recorded trainings on {CPU}")

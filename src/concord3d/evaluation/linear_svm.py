@@ -151,9 +151,9 @@ def search_cost(
     """Choose C by stratified cross-validation on training features only (the ``clean`` protocol, spec 5 and 6.1).
 
     Features are not scaled (spec 6.1), so the C that suits them depends on their size: an untrained PointNet's are so
-    small that every C of the published range gives one and the same poor classifier, its multipliers all at C. Where
-    the largest C of the grid is the best, or as good as the best, the grid is therefore continued in steps of ten, up
-    to the first that falls behind or whose margins are hard.
+    small that every C of the published range gives one and the same poor classifier, its multipliers all at C. While
+    the largest C is as good as any, or none is better than the smallest, the grid is therefore continued in steps of
+    ten, up to hard margins.
 
     Args:
         features: (S, d) training features.
@@ -179,7 +179,9 @@ def search_cost(
     table, hard = {}, False
     for candidate in sorted(grid):
         table[float(candidate)], hard = score(candidate)
-    while extend and not hard and (largest := max(table)) < _LARGEST_COST and table[largest] >= max(table.values()):
+    while extend and not hard and (largest := max(table)) < _LARGEST_COST:
+        if max(table[largest], table[min(table)]) < max(table.values()):
+            break
         table[10 * largest], hard = score(10 * largest)
     cost = max(table, key=lambda c: (table[c], -c))
     return CostSearch(cost, {c: 100 * accuracy for c, accuracy in table.items()}, len(index), folds)

@@ -7,7 +7,7 @@ Outcomes are fractions (a correct answer is 1.0, an IoU is in [0, 1]); callers s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -127,9 +127,10 @@ def bootstrap_means(
 ) -> FloatArray:
     """Draw the joint hierarchical bootstrap of the mean outcome of several arms.
 
-    Every resample draws one set of test items and one set of seeds and applies both to all arms, so differences between
-    arms are paired. Deviations between seeds are widened by sqrt(R / (R - 1)): resampling R seeds alone would
-    understate their variance by that factor, which matters at R = 2 or 3. With one seed only the items vary.
+    Every resample draws one set of test items and one deviation of the seeds' mean and applies both to all arms, so
+    differences between arms are paired. The deviation of seeds is parametric: drawing R seeds again would cover the
+    truth in 60 % of cases at R = 2 and in 72 % at R = 3. It is a random combination of the seeds' own deviations
+    which, over the resamples, follows Student's t with R - 1 degrees of freedom. With one seed only the items vary.
     The draw of seeds depends on ``seed`` and R alone, so arms on two data sets, drawn in two calls with the same
     ``seed``, share it.
 
@@ -150,14 +151,13 @@ def bootstrap_means(
     num_arms, num_seeds, num_items = array.shape
     children = np.random.SeedSequence(seed).spawn(2 + item_stream)
     seed_rng, item_rng = np.random.default_rng(children[0]), np.random.default_rng(children[1 + item_stream])
-    chosen = seed_rng.integers(num_seeds, size=(num_resamples, num_seeds))
-    widening = np.sqrt(num_seeds / (num_seeds - 1)) if num_seeds > 1 else 1.0
+    combinations = _seed_combinations(num_seeds, num_resamples, seed_rng)
     # Items with the same outcomes everywhere are interchangeable: right-or-wrong outcomes have few such patterns, and
     # drawing how often each pattern occurs is the same as drawing items, many times faster.
     patterns, counts = np.unique(array.reshape(num_arms * num_seeds, num_items).T, axis=0, return_counts=True)
     means = np.empty((num_resamples, num_arms))
     for start in range(0, num_resamples, _CHUNK):
-        rows = chosen[start : start + _CHUNK]
+        rows = combinations[start : start + _CHUNK]
         if resample_items:
             drawn_counts = item_rng.multinomial(num_items, counts / num_items, size=len(rows))
         else:
@@ -165,9 +165,22 @@ def bootstrap_means(
         per_seed = drawn_counts @ patterns / num_items
         per_seed = per_seed.reshape(len(rows), num_arms, num_seeds)
         centre = per_seed.mean(axis=2)
-        drawn = np.take_along_axis(per_seed, np.repeat(rows[:, None, :], num_arms, axis=1), axis=2).mean(axis=2)
-        means[start : start + _CHUNK] = centre + widening * (drawn - centre)
+        deviation = ((per_seed - centre[:, :, None]) * rows[:, None, :]).sum(axis=2)
+        means[start : start + _CHUNK] = centre + deviation
     return means
+
+
+def _seed_combinations(num_seeds: int, num_resamples: int, rng: np.random.Generator) -> FloatArray:
+    """Return (B, R) factors: the seeds' deviations from their mean, times these and summed, are t times its error.
+
+    With normal factors the sum is normal with the variance of the R deviations, R - 1 times that of one seed; the
+    square root of a chi-square makes it Student's t.
+    """
+    if num_seeds == 1:
+        return np.zeros((num_resamples, 1))
+    normal = rng.standard_normal((num_resamples, num_seeds))
+    stretch = np.sqrt((num_seeds - 1) / rng.chisquare(num_seeds - 1, num_resamples))
+    return np.asarray(normal * stretch[:, None] / np.sqrt(num_seeds * (num_seeds - 1)))
 
 
 def _percentiles(samples: FloatArray, confidence: float) -> tuple[float, float]:
@@ -204,6 +217,8 @@ def bootstrap_mean_interval(
 ) -> Interval:
     """Return the mean outcome of one arm with its percentile bootstrap interval.
 
+    Where every item came out 0 for every seed, or 1, no resample differs; the interval is then Wilson's.
+
     Args:
         outcomes: (S,) for one seed, or (R, S).
         confidence: Level in (0, 1).
@@ -211,7 +226,11 @@ def bootstrap_mean_interval(
         seed: Seed of the resampling.
     """
     array = np.atleast_2d(np.asarray(outcomes, dtype=np.float64))
-    return statistic_interval(lambda means: means[:, 0], array[None], confidence, num_resamples, seed)
+    found = statistic_interval(lambda means: means[:, 0], array[None], confidence, num_resamples, seed)
+    if found.value in (0.0, 1.0) and np.ptp(array) == 0:
+        wilson = binomial_interval(int(found.value) * found.num_items, found.num_items, confidence)
+        return replace(found, low=wilson.low, high=wilson.high)
+    return found
 
 
 def paired_difference(
@@ -276,31 +295,25 @@ def spearman_interval(
     return statistic_interval(lambda means: _rank_correlation(settings, means), array, confidence, num_resamples, seed)
 
 
-def class_mean_interval(
-    outcomes: ArrayLike,
-    classes: ArrayLike,
-    confidence: float = 0.95,
-    num_resamples: int = NUM_RESAMPLES,
-    seed: int = 0,
-) -> Interval:
-    """Return the mean over classes of the mean outcome in each class, with items resampled inside each class.
+def class_mean_interval(outcomes: ArrayLike, classes: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Return the mean over classes of the mean outcome in each class, with a normal interval over the items.
+
+    The variance of a class is that of a proportion to which one success and one failure were added, which bounds that
+    of any outcomes in [0, 1]. Resampling inside the classes would take a class of a single item for certain.
 
     Args:
-        outcomes: (S,) outcomes.
+        outcomes: (S,) outcomes in [0, 1].
         classes: (S,) class of each item; classes without items do not count.
         confidence: Level in (0, 1).
-        num_resamples: B.
-        seed: Seed of the resampling.
     """
+    _check_confidence(confidence)
     values = _finite(outcomes, "mean over classes", 1)
     groups = np.asarray(classes)
     if groups.shape != values.shape:
         raise EvaluationError("Outcomes and classes differ in number", expected=values.shape, found=groups.shape)
-    rng = np.random.default_rng(seed)
-    members = [values[groups == group] for group in np.unique(groups)]
-    samples = np.mean(
-        [member[rng.integers(len(member), size=(num_resamples, len(member)))].mean(axis=1) for member in members],
-        axis=0,
-    )
-    low, high = _percentiles(samples, confidence)
-    return Interval(float(np.mean([m.mean() for m in members])), low, high, len(values), 1, "items")
+    _, index, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    sums = np.bincount(index, weights=values)
+    value, bounded = float((sums / counts).mean()), (sums + 1) / (counts + 2)
+    error = float(np.sqrt((bounded * (1 - bounded) / counts).sum())) / len(counts)
+    half = float(stats.norm.ppf(0.5 + confidence / 2)) * error
+    return Interval(value, max(value - half, 0.0), min(value + half, 1.0), len(values), 1, "items")

@@ -36,7 +36,7 @@ class Row:
         paper: Whose objective trained it.
         experiment: Identifier in the paper's file.
         variant: The experiment's label.
-        trained_on: Data set, empty where nothing was trained.
+        trained_on: Data sets with the kind of their data, empty where nothing was trained.
         address: Data set, protocol, metric, selection.
         estimate: Mean over seeds with its interval.
         test_items: Digest of the names of the test items; numbers of equal digests can be compared. Empty where a
@@ -151,13 +151,14 @@ def _rows(inputs: ReportInputs) -> Iterator[Row]:
         assert estimate is not None
         place = (address.experiment, address.dataset, address.protocol)
         run = inputs.runs.get(address.experiment, {})
+        pretrain = run.get("pretrain")
         outcomes, _ = results.outcomes(address)
         yield Row(
             encoder=str(run.get("encoder", {}).get("name", "unknown")),
             paper=paper,
             experiment=address.experiment,
             variant=variants[place],
-            trained_on=str((run.get("pretrain") or {}).get("dataset", "")),
+            trained_on=f"{pretrain['dataset']} ({pretrain['data_kind']})" if pretrain else "",
             address=address,
             estimate=estimate,
             test_items=digests[place] if outcomes else "",
@@ -183,7 +184,12 @@ def _table(rows: Sequence[Row], sharing: dict[tuple[str, ...], set[str]], scale:
 
 def _page(rows: Sequence[Row], sharing: dict[tuple[str, ...], set[str]], scale: str) -> str:
     """Return the numbers that encoders of several papers have in common, one column per measure."""
-    shared = sorted(measure for measure, papers in sharing.items() if len(papers) > 1 and measure[3] == "last")
+    # The maps come with the numbers of knn once more.
+    shared = sorted(
+        measure
+        for measure, papers in sharing.items()
+        if len(papers) > 1 and measure[3] == "last" and measure[0] != "tsne"
+    )
     kinds = sorted({row.estimate.data_kind for row in rows if row.measure in shared})
     lines = [
         "# The encoders of all papers, under the same protocols",
@@ -191,8 +197,9 @@ def _page(rows: Sequence[Row], sharing: dict[tuple[str, ...], set[str]], scale: 
         f"**scale: {scale}; data_kind: {', '.join(kinds) or 'none (nothing in common was run)'}**",
         "",
         "Last checkpoint, mean over seeds with its 95 % interval (one seed: over test items only). Only numbers on the "
-        "same test items stand in one column. Objectives differ in data, labels and budget, which `trained on` and the "
-        "papers' ledgers say. Every number: [`encoders.csv`](encoders.csv).",
+        "same test items stand in one column; a protocol's settings, such as the number of points, are those of each "
+        "paper at this scale (`config/scales`). Objectives differ in data, labels and budget, which `trained on` and "
+        "the papers' ledgers say. Every number: [`encoders.csv`](encoders.csv).",
         "",
     ]
     if not shared:

@@ -10,6 +10,7 @@ from concord3d.config.models import Paper
 from concord3d.files import write_text
 from concord3d.reporting.audit import SEVERITIES, Finding
 from concord3d.reporting.claims import SCOPE_WORDS, VERDICT_WORDS
+from concord3d.reporting.expressions import PRINTED
 from concord3d.reporting.inputs import ReportInputs
 from concord3d.reporting.results import Results
 from concord3d.reporting.spec import ReportSpec
@@ -70,9 +71,10 @@ def write_readme(text: str, path: Path) -> None:
 
 
 def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
-    runs = [run for run in inputs.runs.values() if run.get("pretrain")]
+    evaluated = {evaluation.job.experiment for evaluation in results.evaluations}
+    runs = [run for experiment, run in inputs.runs.items() if run.get("pretrain") and experiment in evaluated]
     sources = sorted({f"{run['pretrain']['dataset']} ({run['pretrain']['data_kind']})" for run in runs})
-    encoders = sorted({str(run.get("encoder", {}).get("name")) for run in inputs.runs.values()})
+    encoders = sorted({str(inputs.runs[name].get("encoder", {}).get("name")) for name in evaluated & set(inputs.runs)})
     epochs = sorted({int(run["training"]["epochs"]) for run in runs if "epochs" in run.get("training", {})})
     seeds = sorted({evaluation.job.seed for evaluation in results.evaluations})
     tested = sorted({f"{e.job.dataset} ({e.data_kind})" for e in results.evaluations})
@@ -80,7 +82,7 @@ def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
     if runs:
         length = f", {' or '.join(str(e) for e in epochs)} epochs" if epochs else ""
         trained = f"encoder {' and '.join(encoders)}, trained on {' and '.join(sources)}{length}"
-        lines.append(f"- {len(inputs.runs)} experiments, {trained}.")
+        lines.append(f"- {len(evaluated)} of {len(inputs.runs)} experiments, {trained}.")
     lines += [
         f"- {len(results.evaluations)} evaluations on {', '.join(tested) or 'no data set'}; "
         f"seeds: {', '.join(str(seed) for seed in seeds) or 'none'}.",
@@ -113,11 +115,15 @@ def _headline(table: Table, extra: Sequence[str]) -> list[str]:
 
 
 def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
-    counts = {verdict: sum(claim["verdict"] == verdict for claim in claims) for verdict in WORDS}
+    measured = [claim for claim in claims if not _is_about_print(claim)]
+    counts = {verdict: sum(claim["verdict"] == verdict for claim in measured) for verdict in WORDS}
     counted = ", ".join(f"{number} {WORDS[verdict]}" for verdict, number in counts.items())
+    if len(measured) < len(claims):
+        counted += f"; {len(claims) - len(measured)} about printed values alone"
     rows = []
     for claim in claims:
         scope = str(claim["scope"]).replace("_", " ") if claim["verdict"] != "not_run" else "-"
+        scope = PRINTED if _is_about_print(claim) else scope
         verdict = WORDS[claim["verdict"]]
         head = f"{VERDICT_WORDS[claim['verdict']]} {SCOPE_WORDS[claim['scope']]}. "
         found = str(claim["summary"]).removeprefix(head)
@@ -125,17 +131,28 @@ def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
         rows.append([str(claim["id"]), str(claim["text"]), f"**{verdict}**{alone}", scope, found])
     intro = (
         "A claim holds where the whole 95 % interval of the difference lies on its side, fails where it lies on the "
-        "other, and is undecided between. Intervals come from a paired bootstrap over test items and seeds."
+        "other, and is undecided between. Intervals come from a paired bootstrap over test items and, where there are "
+        "several, seeds; between printed values they are what rounding leaves open. Scopes: *synthetic*, tested on "
+        "generated data; *real reduced*, tested on real data after training below the paper's setting; *paper*, the "
+        "paper's setting."
     )
     grid = markdown_grid(["id", "claim", "verdict", "scope", "what was found"], rows)
     return ["## Claims", "", f"{counted}.", "", intro, "", *grid, ""]
+
+
+def _is_about_print(claim: Mapping[str, Any]) -> bool:
+    return bool(claim["parts"]) and all(part["basis"] == PRINTED for part in claim["parts"])
 
 
 def _coverage(tables: Sequence[Table]) -> list[str]:
     counts = coverage(tables)
     share = 100 * counts["measured"] / counts["published"] if counts["published"] else 0.0
     cells = [cell for table in tables for cell in table.cells if cell.published is not None]
-    real = sum(cell.status == "measured" and cell.data_kind == "real" for cell in cells)
+    real = sum(
+        cell.status == "measured" and cell.data_kind == "real" and cell.published.value is not None
+        for cell in cells
+        if cell.published is not None
+    )
     rows = []
     for table in tables:
         each = coverage([table])
@@ -144,9 +161,9 @@ def _coverage(tables: Sequence[Table]) -> list[str]:
         rows.append([link, table.spec.title, *(str(number) for number in numbers)])
     columns = ["table", "", "published cells", "run here", "not run", "quoted or not attempted", "ours alone"]
     text = (
-        f"{counts['measured']} of {counts['published']} published cells have a run of ours beside them "
-        f"({share:.1f} %), "
-        f"{real} of them on real data, so that only those {real} can be compared; "
+        f"{counts['measured']} of {counts['published']} cells of the paper's tables have a run of ours beside them "
+        f"({share:.1f} %), {real} of them tested on real data and with a published value that could be read: only "
+        "those have a difference, and training data and budget differ (ledger); "
         f"{counts['not_run']} have an experiment that this scale does not run, {counts['quoted']} are quoted. "
         "What is missing and why: [`ledger.md`](ledger.md)."
     )
@@ -186,7 +203,7 @@ def _files(report: ReportSpec, inputs: ReportInputs) -> list[str]:
         "One cell is one evaluation; delete its file and ask for it, and everything above it is made again:",
         "",
         "```sh",
-        f"rm {target}",
+        f"rm -f {target}",
         f"snakemake --cores all --config scale={inputs.scale} -- {target}",
         "snakemake --cores all --config scale=" + inputs.scale,
         "```",

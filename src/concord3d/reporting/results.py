@@ -5,8 +5,8 @@ Shape legend: R training seeds, S test items.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -198,7 +198,8 @@ class Results:
         """Return the mean over seeds with its interval, or None where nothing was measured.
 
         One seed keeps the interval of its record (items only). Several seeds with per-item outcomes get the
-        hierarchical bootstrap over items and seeds, without them Student's interval over seeds.
+        hierarchical bootstrap over items and seeds; without them Student's interval over seeds and the mean interval
+        over items are added in squares. Percentages stay between 0 and 100.
         """
         if address not in self._cache:
             self._cache[address] = self._estimate(address)
@@ -214,14 +215,29 @@ class Results:
             raise ReportingError("Seeds of one experiment mix real and synthetic data", found=address)
         first = rows[seeds[0]]
         outcomes, _ = self.outcomes(address)
+        scale = 100.0 if first.unit == "%" else 1.0
         if len(seeds) == 1:
             interval = Interval(first.value, first.ci_low, first.ci_high, first.n_items, 1, "items")
         elif set(outcomes) == set(seeds):
-            interval = bootstrap_mean_interval(np.stack([outcomes[s] for s in seeds]), num_resamples=NUM_RESAMPLES)
+            stacked = np.stack([outcomes[s] for s in seeds]) / scale
+            interval = bootstrap_mean_interval(stacked, num_resamples=NUM_RESAMPLES).scaled(scale)
         else:
-            spread = seed_interval([rows[s].value for s in seeds])
-            interval = Interval(spread.value, spread.low, spread.high, first.n_items, len(seeds), "seeds")
+            interval = _over_items_and_seeds([rows[s] for s in seeds])
+        if first.unit == "%":
+            interval = replace(interval, low=max(interval.low, 0.0), high=min(interval.high, 100.0))
         return Estimate(interval, first.unit, first.data_kind, seeds)
+
+
+def _over_items_and_seeds(rows: Sequence[Measurement]) -> Interval:
+    """Return the mean over seeds of records without per-item outcomes; the items are the same for all seeds."""
+    over_seeds = seed_interval([row.value for row in rows])
+    half = over_seeds.high - over_seeds.value
+    below, above = (
+        float(np.hypot(half, np.mean([abs(end - row.value) for end, row in zip(ends, rows, strict=True)])))
+        for ends in ([row.ci_low for row in rows], [row.ci_high for row in rows])
+    )
+    value = over_seeds.value
+    return Interval(value, value - below, value + above, rows[0].n_items, len(rows), "items and seeds")
 
 
 def read_evaluation(path: Path, scale: str) -> Evaluation:
