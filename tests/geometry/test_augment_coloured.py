@@ -8,12 +8,13 @@ from concord3d.geometry.augment import (
     ColouredAugmentation,
     augment_coloured,
     coloured_clouds,
+    drop_points,
     normalise_unit_sphere,
     paint_grey,
     rotate_y,
 )
 
-STILL = ColouredAugmentation(max_dropout=0.0, scale=(1.0, 1.0), shift=0.0, rotation_sigma=0.0, spin=0.0)
+STILL = ColouredAugmentation(scale=(1.0, 1.0), shift=0.0, rotation_sigma=0.0, spin=0.0)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -73,7 +74,8 @@ def test_neutral_ranges_change_nothing() -> None:
 
 def test_a_dropped_point_takes_place_and_colour_of_the_first() -> None:
     clouds = coloured_clouds(*stored(1, 200), 200, 6, 0.4, None).expand(300, -1, -1)
-    out = augment_coloured(clouds, changed(max_dropout=0.875), generator())
+    out, source = drop_points(clouds, 0.875, generator())
+    assert torch.equal(out, clouds.gather(1, source[:, :, None].expand(-1, -1, 6)))
     replaced, kept = (out == clouds[:, :1]).all(2), (out == clouds).all(2)
     assert (replaced | kept).all()
     share = replaced[:, 1:].float().mean(1)
@@ -83,10 +85,10 @@ def test_a_dropped_point_takes_place_and_colour_of_the_first() -> None:
 
 def test_colour_stays_whatever_happens_to_the_place() -> None:
     clouds = coloured_clouds(*stored(), 40, 6, 0.4, None)
-    out = augment_coloured(clouds, ColouredAugmentation(max_dropout=0.0), generator())
+    out = augment_coloured(clouds, ColouredAugmentation(), generator())
     assert torch.equal(out[..., 3:], clouds[..., 3:])
     assert (out[..., :3] != clouds[..., :3]).any(2).all()
-    alone = augment_coloured(clouds[..., :3], ColouredAugmentation(max_dropout=0.0), generator())
+    alone = augment_coloured(clouds[..., :3], ColouredAugmentation(), generator())
     assert torch.equal(alone, out[..., :3])
 
 

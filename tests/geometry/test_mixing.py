@@ -56,6 +56,29 @@ def test_every_operator_keeps_shape_and_range_for_any_batch(
     assert (mixed.from_first is None) == (operator in INTERPOLATING)
 
 
+@pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("operator", OPERATORS)
+def test_the_ratio_counts_copies_of_a_point_once(operator: str, weight: float) -> None:
+    first, second = clouds(3, 24)
+    source = torch.arange(24).expand(3, -1).masked_fill(torch.rand(3, 24, generator=generator(5)) < 0.6, 0)
+    first = first.gather(1, source[:, :, None].expand(-1, -1, 6))
+    weights = torch.full((3,), weight)
+    own = torch.arange(24).expand(3, -1)
+    mixed = mix(operator, (first, second), weights, sources=(source, own))
+    plain = mix(operator, (first, second), weights)
+    assert torch.equal(mixed.points, plain.points)
+    if mixed.from_first is None:
+        assert torch.equal(mixed.ratio, plain.ratio)
+        return
+    expected = []
+    for cloud, from_first in zip(mixed.points, mixed.from_first, strict=True):
+        counts = [
+            len({tuple(point) for point in cloud[own_points].tolist()}) for own_points in (from_first, ~from_first)
+        ]
+        expected.append(counts[0] / sum(counts))
+    assert mixed.ratio.tolist() == pytest.approx(expected)
+
+
 @pytest.mark.parametrize("num_points", [1, 2, 37, 64])
 @pytest.mark.parametrize("operator", OPERATORS)
 def test_all_weight_on_the_first_cloud_gives_it_as_a_set(operator: str, num_points: int) -> None:

@@ -144,8 +144,18 @@ def test_the_realised_ratio_mixes_the_targets(monkeypatch: pytest.MonkeyPatch, o
     assert name == operator and len(first) == len(second) == NUM_OBJECTS // 2
     used = [arguments[3] for arguments, _ in contrasts.calls][-2:]
     assert all(torch.equal(ratio, mixed.ratio) for ratio in used)
-    if mixed.from_first is not None:
-        assert torch.equal(mixed.ratio, mixed.from_first.sum(1) / NUM_POINTS)
+
+
+def test_a_dropped_point_does_not_count_in_the_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
+    mixing = Spy(monkeypatch, "mix_clouds")
+    method(stage="dual").training_loss(batch())
+    arguments, mixed = mixing.calls[0]
+    assert (arguments[-1][0] == 0).sum() > NUM_OBJECTS // 2, "points are dropped"
+    for pair, (cloud, from_first) in enumerate(zip(mixed.points, mixed.from_first, strict=True)):
+        of_first, of_second = (
+            len({tuple(point) for point in cloud[own].tolist()}) for own in (from_first, ~from_first)
+        )
+        assert mixed.ratio[pair] == pytest.approx(of_first / (of_first + of_second))
 
 
 @pytest.mark.parametrize("stage", ["feature", "dual", "joint"])
@@ -182,12 +192,12 @@ def test_one_lambda_may_serve_the_whole_batch(monkeypatch: pytest.MonkeyPatch) -
     assert len(contrasts.calls[0][0][3].unique()) == 1
 
 
-def test_one_forward_pass_serves_mixed_and_clean_clouds_and_the_teacher_sees_no_more_than_it_must() -> None:
+def test_one_forward_pass_serves_mixed_and_clean_clouds_and_another_the_teacher() -> None:
     teacher = TinyEncoder()
     model = method(stage="dual", teacher=teacher, mix_probability=0.5)
     model.training_loss(batch())
     assert [len(seen) for seen in model.point_encoder.seen] == [NUM_OBJECTS]
-    assert [len(seen) for seen in teacher.seen] == [NUM_OBJECTS // 2 + 1]
+    assert [len(seen) for seen in teacher.seen] == [NUM_OBJECTS]
     model = method(stage="dual", w_clean=0.0)
     model.training_loss(batch())
     assert [len(seen) for seen in model.point_encoder.seen] == [NUM_OBJECTS // 2]
@@ -199,7 +209,7 @@ def test_the_teacher_term_meets_mixtures_of_the_teachers_features_of_the_clean_c
 ) -> None:
     contrasts, mixing = Spy(monkeypatch, "mixed_info_nce"), Spy(monkeypatch, "mix_clouds")
     teacher = TinyEncoder()
-    model = method(stage="dual", teacher=teacher, mix_probability=share, grey_probability=0.0)
+    model = method(stage="dual", teacher=teacher, mix_probability=share)
     model.training_loss(batch())
     (_, first, second, *_), mixed = mixing.calls[0]
     _, left, right, ratio, *_ = contrasts.calls[-1][0]

@@ -57,10 +57,11 @@ class FineTuneAugmentation:
 
 @dataclass(frozen=True)
 class ColouredAugmentation:
-    """Ranges of the transform of clouds with colour (MM-Mixing spec 1.3, step 4); the defaults are those of the spec.
+    """Ranges of the transform of clouds with colour (MM-Mixing spec 1.3, step 4) after the dropout of points.
+
+    The defaults are those of the spec.
 
     Attributes:
-        max_dropout: Upper end of the dropout ratio, which is uniform in [0, max_dropout).
         scale: Isotropic scale factor, uniform.
         shift: Per axis, uniform in +- this, in units of the cloud.
         rotation_sigma: Standard deviation in radians of a small rotation about each axis.
@@ -68,7 +69,6 @@ class ColouredAugmentation:
         spin: Angle about the y axis (up) in radians, uniform in [0, spin).
     """
 
-    max_dropout: float = 0.875
     scale: Range = (0.8, 1.25)
     shift: float = 0.1
     rotation_sigma: float = 0.06
@@ -231,22 +231,36 @@ def coloured_clouds(
     return torch.cat([coordinates, grey if chosen_colors is None else chosen_colors.float() / 255], dim=2)
 
 
-def augment_coloured(clouds: Tensor, settings: ColouredAugmentation, generator: torch.Generator) -> Tensor:
-    """Drop points, scale, shift and turn, one independent draw per cloud (MM-Mixing spec 1.3, step 4, in its order).
+def drop_points(clouds: Tensor, max_dropout: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Replace points by point 0, each cloud with a ratio of its own (MM-Mixing spec 1.3, step 4).
 
     Args:
-        clouds: (B, N, C) float32 on any device; a dropped point takes place and colour of point 0.
+        clouds: (B, N, C) on any device.
+        max_dropout: Upper end of the dropout ratio, which is uniform in [0, max_dropout).
+        generator: Source of all randomness.
+
+    Returns:
+        (B, N, C) clouds of as many points, and (B, N) int64, which point stands at each place: its own or point 0.
+    """
+    num_clouds, num_points, _ = clouds.shape
+    ratio = _uniform((num_clouds, 1), 0.0, max_dropout, generator, clouds.device)
+    dropped = _uniform((num_clouds, num_points), 0.0, 1.0, generator, clouds.device) < ratio
+    source = torch.arange(num_points, device=clouds.device).expand(num_clouds, -1).masked_fill(dropped, 0)
+    return torch.where(dropped[:, :, None], clouds[:, :1], clouds), source
+
+
+def augment_coloured(clouds: Tensor, settings: ColouredAugmentation, generator: torch.Generator) -> Tensor:
+    """Scale, shift and turn, one independent draw per cloud (MM-Mixing spec 1.3, step 4, in its order).
+
+    Args:
+        clouds: (B, N, C) float32 on any device.
         settings: Ranges.
         generator: Source of all randomness.
 
     Returns:
         (B, N, C) float32 on the device of ``clouds``; the number of points does not change.
     """
-    num_clouds, num_points, _ = clouds.shape
-    device = clouds.device
-    ratio = _uniform((num_clouds, 1), 0.0, settings.max_dropout, generator, device)
-    dropped = _uniform((num_clouds, num_points), 0.0, 1.0, generator, device) < ratio
-    clouds = torch.where(dropped[:, :, None], clouds[:, :1], clouds)
+    num_clouds, device = len(clouds), clouds.device
     points = clouds[..., :3] * _uniform((num_clouds, 1, 1), *settings.scale, generator, device)
     points = points + _uniform((num_clouds, 1, 3), -settings.shift, settings.shift, generator, device)
     tilt = torch.randn((num_clouds, 3), generator=generator, device=generator.device) * settings.rotation_sigma

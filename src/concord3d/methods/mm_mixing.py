@@ -15,7 +15,13 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 from torch import Tensor, nn
 
 from concord3d.errors import ConfigError, DatasetError
-from concord3d.geometry.augment import ColouredAugmentation, augment_coloured, coloured_clouds, paint_grey
+from concord3d.geometry.augment import (
+    ColouredAugmentation,
+    augment_coloured,
+    coloured_clouds,
+    drop_points,
+    paint_grey,
+)
 from concord3d.geometry.mixing import Mixed, MixingSettings, OperatorName, mix_clouds
 from concord3d.geometry.mixing.pairing import Pairs, draw_weights, paired_in_circle
 from concord3d.losses.info_nce import LogitScale, agreement, info_nce
@@ -62,8 +68,8 @@ class MMMixingSettings(Settings):
         chunk_size: Rows of logits held at once; null holds all.
         grey_probability: Probability that a cloud, or both clouds of a pair, lose their colour.
         grey_value: r, g and b of clouds without colour.
-        max_dropout: See :class:`ColouredAugmentation`, like the following.
-        scale: Range of the scale factor.
+        max_dropout: Upper end of the share of points that are dropped.
+        scale: Range of the scale factor, see :class:`ColouredAugmentation`, like the following.
         shift: Largest shift per axis.
         rotation_sigma: Standard deviation of the small rotation.
         rotation_clip: Largest angle of the small rotation.
@@ -102,9 +108,7 @@ class MMMixingSettings(Settings):
     @property
     def augmentation(self) -> ColouredAugmentation:
         """The ranges of the 3D transform."""
-        return ColouredAugmentation(
-            self.max_dropout, self.scale, self.shift, self.rotation_sigma, self.rotation_clip, self.spin
-        )
+        return ColouredAugmentation(self.scale, self.shift, self.rotation_sigma, self.rotation_clip, self.spin)
 
     @property
     def mixed_modalities(self) -> tuple[str, ...]:
@@ -128,10 +132,12 @@ class Clouds(NamedTuple):
 
     Attributes:
         coloured: (B, N, C), each as its own augmentation left it.
+        source: (B, N) int64, which point stands at each place: a dropped one is a copy of point 0.
         grey: (B,) bool, drawn once per object: decides about its clean cloud and about the pair it is the first of.
     """
 
     coloured: Tensor
+    source: Tensor
     grey: Tensor
 
 
@@ -178,7 +184,8 @@ class MMMixing(Method):
         clouds = self._load(batch, generator)
         draw = torch.rand(len(clouds), generator=generator, device=generator.device)
         grey = (draw < settings.grey_probability).to(clouds.device)
-        return Clouds(augment_coloured(clouds, settings.augmentation, generator), grey)
+        kept, source = drop_points(clouds, settings.max_dropout, generator)
+        return Clouds(augment_coloured(kept, settings.augmentation, generator), source, grey)
 
     def _load(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
         grey_value = self.settings.grey_value
@@ -222,9 +229,11 @@ class MMMixing(Method):
         pairs = paired_in_circle(order, num_pairs)
         clean = order[num_pairs:] if settings.w_clean > 0 or settings.stage == "joint" else order[:0]
         with torch.autocast(device_type=device.type, enabled=False):
-            mixed = self._mixed_clouds(clouds, pairs, generator)
-            unmixed = paint_grey(clouds.coloured, clouds.grey, settings.grey_value)
-        features = self.point_encoder(torch.cat([mixed.points, unmixed[clean]]))
+            first, second = self._pairs_in_one_colour(clouds, pairs)
+            sources = clouds.source[pairs.first], clouds.source[pairs.second]
+            mixed = self._mixed_clouds(first, second, sources, generator)
+            unmixed = paint_grey(clouds.coloured[clean], clouds.grey[clean], settings.grey_value)
+        features = self.point_encoder(torch.cat([mixed.points, unmixed]))
         mixed_features, clean_features = features[:num_pairs], features[num_pairs:]
         clean_targets = Targets(*(part[clean] for part in targets))
         terms = self._clean_terms(clean_features, clean_targets, scale) if settings.w_clean > 0 else {}
@@ -235,9 +244,9 @@ class MMMixing(Method):
         if settings.w_mix > 0:
             terms |= self._mixed_terms("input", mixed_features, targets, pairs, mixed.ratio, scale)
         if self.teacher_scale is not None:
-            first, second = self._teacher_features(unmixed, order, num_pairs)
+            of_first, of_second = self._teacher_features(first, second)
             terms["input_teacher"] = self._contrast_mixed(
-                mixed_features, first, second, mixed.ratio, self.teacher_scale()
+                mixed_features, of_first, of_second, mixed.ratio, self.teacher_scale()
             )
         return terms
 
@@ -252,25 +261,29 @@ class MMMixing(Method):
         weights = draw_weights(num_pairs, settings.beta, settings.lambda_per, settings.lambda_fixed, generator)
         return weights.to(device)
 
-    def _mixed_clouds(self, clouds: Clouds, pairs: Pairs, generator: torch.Generator) -> Mixed:
-        settings, coloured = self.settings, clouds.coloured
-        weights = self._draw_weights(len(pairs.first), generator, coloured.device)
+    def _pairs_in_one_colour(self, clouds: Clouds, pairs: Pairs) -> tuple[Tensor, Tensor]:
         # One decision about colour for both clouds of a pair: else colour would tell which point is whose.
-        grey = clouds.grey[pairs.first]
-        first, second = (paint_grey(coloured[index], grey, settings.grey_value) for index in pairs)
+        grey, value = clouds.grey[pairs.first], self.settings.grey_value
+        first, second = (paint_grey(clouds.coloured[index], grey, value) for index in pairs)
+        return first, second
+
+    def _mixed_clouds(
+        self, first: Tensor, second: Tensor, sources: tuple[Tensor, Tensor], generator: torch.Generator
+    ) -> Mixed:
+        settings = self.settings
+        weights = self._draw_weights(len(first), generator, first.device)
         if len(first) == 0:
             return Mixed(first, weights, None)
-        return mix_clouds(settings.operator, first, second, weights, generator, settings.mixing)
+        return mix_clouds(settings.operator, first, second, weights, generator, settings.mixing, None, sources)
 
-    def _teacher_features(self, unmixed: Tensor, order: Tensor, num_pairs: int) -> tuple[Tensor, Tensor]:
-        # The pairs are neighbours in the order, so the first num_pairs + 1 objects are all that the teacher must see.
-        seen = order[: num_pairs + 1]
-        if num_pairs == 0:
-            nothing = unmixed.new_zeros(0, feature_width(self.point_encoder))
+    def _teacher_features(self, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:
+        # In the colours of the pair, as the encoder sees their mixture.
+        if len(first) == 0:
+            nothing = first.new_zeros(0, feature_width(self.point_encoder))
             return nothing, nothing
         with torch.no_grad():
-            features = self._teacher[0](unmixed[seen])
-        return features[:num_pairs], features.roll(-1, 0)[:num_pairs]
+            of_first, of_second = self._teacher[0](torch.cat([first, second])).chunk(2)
+        return of_first, of_second
 
     def _clean_terms(self, features: Tensor, targets: Targets, scale: Tensor) -> Terms:
         gather, chunk_size = self.gather, self.settings.chunk_size

@@ -15,7 +15,7 @@ from torch import Tensor
 from concord3d.errors import BadCloud, ConfigError, nearest
 from concord3d.geometry.mixing.cut import fps_mix, point_cut_mix_k, point_cut_mix_r, rsmix
 from concord3d.geometry.mixing.interpolation import Saliency, point_mixup, sage_mix
-from concord3d.geometry.mixing.parts import Mixed
+from concord3d.geometry.mixing.parts import Mixed, distinct_share
 from concord3d.geometry.mixing.patches import point_patch_mix
 from concord3d.geometry.mixing.settings import MixingSettings
 
@@ -51,6 +51,7 @@ def mix_clouds(
     generator: torch.Generator,
     settings: MixingSettings,
     saliency: Saliency | None = None,
+    sources: tuple[Tensor, Tensor] | None = None,
 ) -> Mixed:
     """Mix pairs of clouds.
 
@@ -62,6 +63,8 @@ def mix_clouds(
         generator: Source of all randomness.
         settings: Constants of the operators.
         saliency: For ``sage_mix`` only: two (B, N) of non-negative importances of the points.
+        sources: Two (B, N) int64 from 0 to N - 1, which point stands at each place of a cloud, where some are copies
+            of others; None where all differ. The ratio counts distinct points.
 
     Returns:
         Clouds of N points with the ratio realised, to be used in place of ``weight`` from here on. It differs from
@@ -92,4 +95,12 @@ def mix_clouds(
         if operator != "sage_mix":
             raise ConfigError("Only sage_mix reads a saliency", expected="sage_mix", found=operator)
         return sage_mix(first, second, weight, generator, settings, saliency)
-    return _OPERATORS[operator](first, second, weight, generator, settings)
+    if sources is None:
+        return _OPERATORS[operator](first, second, weight, generator, settings)
+    # The sources go with their points as one channel more.
+    first, second = (torch.cat([c, own[:, :, None].to(c)], 2) for c, own in zip((first, second), sources, strict=True))
+    mixed = _OPERATORS[operator](first, second, weight, generator, settings)
+    points, source = mixed.points[..., :-1], mixed.points[..., -1].long()
+    if mixed.from_first is None:
+        return mixed._replace(points=points)
+    return Mixed(points, distinct_share(source, mixed.from_first), mixed.from_first)

@@ -18,8 +18,8 @@ class Mixed(NamedTuple):
 
     Attributes:
         points: (B, N, C) of the type and on the device of the clouds mixed.
-        ratio: (B,) float32 weight of the first cloud as realised: its share of the points, counted by index, or the
-            mean weight where points are interpolated.
+        ratio: (B,) float32 weight of the first cloud as realised: its share of the points, counted by index and each
+            point once, or the mean weight where points are interpolated.
         from_first: (B, N) bool, whether a point comes from the first cloud; None where points are interpolated.
     """
 
@@ -54,6 +54,22 @@ def by_distance(clouds: Tensor, anchor: Tensor) -> Tensor:
     """Return the points of each cloud (B, N, C) from the nearest to the farthest from its point ``anchor`` (B,)."""
     centre = clouds[torch.arange(len(clouds), device=clouds.device), anchor, :3]
     return (clouds[..., :3] - centre[:, None]).square().sum(2).argsort(dim=1, stable=True)
+
+
+def distinct_share(source: Tensor, from_first: Tensor) -> Tensor:
+    """Return the share of the first clouds among the distinct points of mixed clouds.
+
+    Args:
+        source: (B, N) int64, from 0 to N - 1, which point of its own cloud stands at each place; copies share theirs.
+        from_first: (B, N) bool, whether it is a point of the first cloud.
+
+    Returns:
+        (B,) float32.
+    """
+    num_points = source.shape[1]
+    point = torch.where(from_first, source, source + num_points)
+    present = torch.zeros(len(source), 2 * num_points, device=source.device).scatter_(1, point, 1.0)
+    return present[:, :num_points].sum(1) / present.sum(1)
 
 
 def compose(first: Tensor, second: Tensor, from_first: Tensor, second_index: Tensor) -> Mixed:
