@@ -13,7 +13,7 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev
     fi
 fi
 
-[ -x .venv/bin/python ] || "$python" -m venv .venv
+[ -x .venv/bin/pip ] || "$python" -m venv .venv
 echo "Installing hash-locked packages into .venv ..."
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/bootstrap.lock
 # A lock file pinned by hash is one source of truth; uv installs it several times faster than pip.
