@@ -88,6 +88,8 @@ def test_only_what_changed_is_drawn(tmp_path: Path) -> None:
         renderer = CountingRenderer()
         render_mesh_views(variant, SPEC, store, tmp_path / "other.json", renderer=renderer)
         assert renderer.calls == expected
+        same = open_view_set(tmp_path / "other.json").identity == open_view_set(index).identity
+        assert not same, "other objects are other pictures"
     renderer = CountingRenderer()
     render_mesh_views(meshes, ViewSpec("ring12", 24), store, tmp_path / "other.json", renderer=renderer)
     assert renderer.calls == 8

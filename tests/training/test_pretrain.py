@@ -9,7 +9,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from concord3d.errors import BadCloud, ConfigError, DatasetMissing
+from concord3d.errors import BadCloud, ConfigError, DatasetMissing, ResumeMismatch
 from concord3d.methods import mm_point
 from concord3d.training import loop as loop_module
 from concord3d.training.checkpoint import TrainingInterrupted
@@ -180,6 +180,16 @@ def test_a_signal_checkpoints_and_the_same_call_goes_on(tiny: ModuleType, tmp_pa
     pretrain(tiny.tiny_run(tmp_path / "stopped", changes))
     stopped, whole = (tmp_path / name / "out/model.safetensors" for name in ("stopped", "whole"))
     assert stopped.read_bytes() == whole.read_bytes()
+
+
+def test_other_pictures_do_not_go_on_from_a_checkpoint(tiny: ModuleType, tmp_path: Path) -> None:
+    changes = {"training.checkpoint_every_s": 1000}
+    with pytest.raises(TrainingInterrupted):
+        pretrain(tiny.tiny_run(tmp_path, changes, views=tiny.ArrayViews(die_at_read=4, die_with=signal.SIGTERM)))
+    drawn_again = tiny.ArrayViews()
+    drawn_again.identity = "other pictures"
+    with pytest.raises(ResumeMismatch, match="views"):
+        pretrain(tiny.tiny_run(tmp_path, changes, views=drawn_again))
 
 
 def test_it_runs_outside_the_main_thread(tiny: ModuleType, tmp_path: Path) -> None:

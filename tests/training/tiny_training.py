@@ -28,7 +28,7 @@ NUM_SHAPES, NUM_POINTS, NUM_VIEWS, SIZE = 44, 24, 5, 8
 class ArrayViews:
     """Views in memory; can end the process when a given read comes, as a crash would."""
 
-    num_objects, num_views = NUM_SHAPES, NUM_VIEWS
+    num_objects, num_views, identity = NUM_SHAPES, NUM_VIEWS, "pictures"
 
     def __init__(self, die_at_read: int | None = None, die_with: int = signal.SIGKILL) -> None:
         shape = (NUM_SHAPES, NUM_VIEWS, SIZE, SIZE, 1)

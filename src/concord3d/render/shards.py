@@ -62,6 +62,7 @@ class ViewSet:
         num_views: V.
         image_size: H = W.
         channels: C, 3 for colour or 1 for depth.
+        identity: Hash of which pictures these are: of the objects, the specification and the renderer's version.
         images: One memory-mapped (n, V, H, W, C) uint8 array per shard, in order.
     """
 
@@ -74,6 +75,7 @@ class ViewSet:
         self.image_size: int = spec["image_size"]
         self.channels: int = index["channels"]
         self.spec: dict[str, Any] = spec
+        self.identity = content_hash([shard["file"] for shard in index["shards"]])
         store = index_path.parent / index["store"]
         self._first = np.cumsum([0, *(shard["rows"] for shard in index["shards"])])
         self.images: list[NDArray[np.uint8]] = [self._map(store, shard) for shard in index["shards"]]

@@ -33,6 +33,9 @@ class ViewReader(Protocol):
     @property
     def num_views(self) -> int: ...
 
+    @property
+    def identity(self) -> str: ...
+
     def read(self, object_index: NDArray[np.int64], view_index: NDArray[np.int64]) -> NDArray[np.uint8]:
         """Return (B, m, H, W, C) for objects (B,) and views (B, m)."""
         ...
@@ -197,7 +200,7 @@ class TrainRun:
         identity = {
             "config": dict(self.run_config),
             "data_sha256": digest.hexdigest(),
-            "num_views": 0 if self.views is None else self.views.num_views,
+            "views": None if self.views is None else self.views.identity,
             "num_devices": self.num_devices,
         }
         plain: dict[str, Any] = json.loads(canonical_json(identity))
