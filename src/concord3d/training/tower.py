@@ -67,9 +67,9 @@ class TowerSettings(TrainingSettings):
     schedule: Schedule = "warmup_cosine"
     weight_decay: float = Field(default=0.05, ge=0)
     warmup_epochs: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    raw_share: float = Field(default=0.8, gt=0, allow_inf_nan=False)
-    caption_share: float = Field(default=0.2, gt=0, allow_inf_nan=False)
-    retrieved_share: float = Field(default=0.05, gt=0, allow_inf_nan=False)
+    raw_share: float = Field(default=0.5, gt=0, allow_inf_nan=False)
+    caption_share: float = Field(default=0.4, gt=0, allow_inf_nan=False)
+    retrieved_share: float = Field(default=0.1, gt=0, allow_inf_nan=False)
     sentence_share: float = Field(default=0.8, ge=0, le=1)
     crop_scale_low: float = Field(default=0.6, gt=0, le=1)
     flip: float = Field(default=0.5, ge=0, le=1)

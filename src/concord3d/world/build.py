@@ -346,7 +346,7 @@ def _write_collected(recipe: WorldRecipe, out: Path, tasks: list[_Task], made: l
     if recipe.dataset in _WITH_TEXTS:
         rows = [item.row for item in made if item.row is not None]
         order = np.random.default_rng([recipe.seed, 2]).permutation(len(rows))
-        class_names = sorted({str(row["category"]) for row in rows})
+        class_names = sorted({str(row["category"]) for row in rows if "category" in row})
         writers.write_text_index(out / recipe.dataset, [rows[i] for i in order], class_names)
         return
     if recipe.dataset == "shapenet":

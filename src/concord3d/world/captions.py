@@ -13,7 +13,7 @@ _FILES = ("IMG_{n}.jpg", "untitled{n}.obj", "model_{n}_final", "scan-{n}", "{nam
           "export({n}).glb")  # fmt: skip
 _OTHER = ("furniture", "object", "thing", "interior", "product", "misc", "component", "asset", "kitchen", "office")
 _DESCRIPTIVE_OPENINGS = ("a {adjectives} {name}", "a 3D model of a {adjectives} {name}", "this {name} is {adjectives}")
-_SHAPE_WORDS = ((1.6, "tall"), (1.0, "standing"), (0.55, "compact"), (0.0, "low"))
+_SHAPE_WORDS = ((1.6, "tall"), (1.0, "upright"), (0.55, "compact"), (0.0, "low"))
 _SIDE_WORDS = ((2.2, "very wide"), (1.3, "wide"), (0.77, "square"), (0.45, "deep"), (0.0, "long"))
 
 

@@ -84,7 +84,7 @@ def ensembled_shape(category: str, index: int, seed: int, rng: np.random.Generat
         "name": "",
         "captions": [],
         "retrieved": [],
-        "category": own.name,
+        "category": category.replace("_", " "),
     }
     if rng.random() < _SHARE_WITHOUT_TEXT:
         return obj, row

@@ -15,7 +15,7 @@ Layouts below a root folder:
 * ShapeNet: ``ShapeNet/<category>/<model>.ply`` (coloured cloud) and ``.glb`` (mesh with vertex colours, same frame),
   ``captions.jsonl`` with keys category, model, name, descriptive, noisy.
 * Meshes with texts: ``<folder>/glb/<uid>.glb``, ``<folder>/index.jsonl`` with keys uid, file, name and, where known,
-  captions, retrieved, category, source, split, and ``<folder>/class_names.txt``.
+  captions, retrieved, category, source, split, and ``<folder>/class_names.txt`` where there are classes.
 
 Shape legend: S shapes, P points per shape, F faces.
 """
@@ -236,9 +236,10 @@ def write_text_mesh(folder: Path, uid: str, mesh: Mesh) -> str:
 
 
 def write_text_index(folder: Path, rows: Iterable[Mapping[str, object]], class_names: Sequence[str]) -> None:
-    """Write ``index.jsonl``, and ``class_names.txt`` in label order."""
+    """Write ``index.jsonl`` and, where there are classes, ``class_names.txt`` in label order."""
     write_text(folder / "index.jsonl", "".join(canonical_json(dict(row)) + "\n" for row in rows))
-    write_text(folder / "class_names.txt", "".join(f"{name}\n" for name in class_names))
+    if class_names:
+        write_text(folder / "class_names.txt", "".join(f"{name}\n" for name in class_names))
 
 
 def glb_bytes(mesh: Mesh) -> bytes:
