@@ -47,9 +47,10 @@ def test_the_ends_are_the_shapes_themselves(operator: str) -> None:
         np.testing.assert_allclose(cloud, np.sort(centred / np.linalg.norm(centred, axis=1).max(), axis=0), atol=1e-5)
 
 
-def test_without_classes_the_second_shape_is_taken() -> None:
-    unlabelled = replace(split((-1, -1)), class_names=())
-    assert list(mixing_examples(unlabelled, WEIGHTS, 64, SETTINGS)["shape_names"]) == ["shape_0", "shape_1"]
+@pytest.mark.parametrize(("num_shapes", "middle"), [(2, 1), (3, 1), (6, 3)])
+def test_without_classes_the_shape_in_the_middle_is_taken(num_shapes: int, middle: int) -> None:
+    unlabelled = replace(split((-1,) * num_shapes), class_names=())
+    assert list(mixing_examples(unlabelled, WEIGHTS, 64, SETTINGS)["shape_names"]) == ["shape_0", f"shape_{middle}"]
 
 
 def test_one_class_or_too_few_points_are_refused() -> None:

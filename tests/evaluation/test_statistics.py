@@ -76,10 +76,10 @@ def test_bootstrap_means_equal_a_literal_resampling() -> None:
     items = [np.repeat(order, row) for row in item_rng.multinomial(17, np.full(17, 1 / 17), size=40)]
     for b in range(40):
         for arm in range(2):
-            per_seed = [np.mean([outcomes[arm, r, s] for s in items[b]]) for r in range(3)]
-            centre = np.mean(per_seed)
-            deviation = sum(normal[b, r] * (per_seed[r] - centre) for r in range(3)) / np.sqrt(3 * 2)
-            assert fast[b, arm] == pytest.approx(centre + deviation * np.sqrt(2 / chi_square[b]))
+            drawn = np.mean([outcomes[arm, r, s] for s in items[b] for r in range(3)])
+            grand = outcomes[arm].mean()
+            deviation = sum(normal[b, r] * (outcomes[arm, r].mean() - grand) for r in range(3)) / np.sqrt(3 * 2)
+            assert fast[b, arm] == pytest.approx(drawn + deviation * np.sqrt(2 / chi_square[b]))
 
 
 def test_resampled_items_have_the_variance_of_drawing_with_replacement() -> None:

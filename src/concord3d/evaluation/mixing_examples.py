@@ -28,7 +28,7 @@ def mixing_examples(
     operators: Sequence[str] = OPERATORS,
     seed: int = 0,
 ) -> dict[str, NDArray[Any]]:
-    """Mix the first shape of a split with the first shape of another class (without classes: with the second).
+    """Mix the first shape of a split with the first of another class (without classes: with the one in the middle).
 
     Args:
         split: At least two clouds, of at least two classes where there are classes.
@@ -78,9 +78,10 @@ def mixing_examples(
 
 
 def _of_another_class(split: CloudSplit) -> int:
-    """Return the first shape of another class than the first shape; without classes, the second shape."""
+    """Return the first shape of another class than the first; without classes the middle one: neighbours are alike."""
     unlabelled = split.labels[0] < 0
-    others = np.arange(1, len(split)) if unlabelled else np.flatnonzero(split.labels != split.labels[0])
+    others = np.arange(len(split) // 2, len(split)) if unlabelled else np.flatnonzero(split.labels != split.labels[0])
+    others = others[others > 0]
     if not len(others):
         raise DatasetError(
             "Two shapes to be mixed need two classes",
