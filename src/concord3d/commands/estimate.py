@@ -86,12 +86,13 @@ def recorded_speeds(root: Path) -> dict[tuple[str, str], Speed]:
 
 
 def split_sizes(root: Path, study: Study) -> dict[str, dict[str, int]]:
-    """Shapes per split of every data set of a study: as the world is asked to make, or as the release counts."""
+    """Shapes per split of every data set of a study: as the world is asked to make, or about as the release counts."""
     catalog = load_catalog(root / "datasets" / "datasets.yaml")
     sizes = {}
     for name in study.datasets():
         use = study.scale.datasets[name]
-        sizes[name] = dict(use.splits or {}) if use.source == "world" else dict(catalog[name].releases[0].counts)
+        release = catalog[name].releases[0]
+        sizes[name] = dict(use.splits or {}) if use.source == "world" else {**release.about, **release.counts}
     return sizes
 
 

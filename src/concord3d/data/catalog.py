@@ -94,10 +94,14 @@ class SplitSpec(StrictModel):
 
 
 class Release(StrictModel):
-    """One accepted content of a data set; null or absent values are not checked."""
+    """One accepted content of a data set; null or absent values are not checked.
+
+    ``about`` holds shapes per split where no exact number is known: for estimates, never checked.
+    """
 
     name: str
     counts: dict[str, PositiveInt] = {}
+    about: dict[str, PositiveInt] = {}
     num_points: PositiveInt | None = None
     dtype: Literal["float16", "float32", "float64"] | None = None
     note: str | None = None
