@@ -86,7 +86,7 @@ def draw_mixed_clouds(context: FigureContext) -> Drawing:
     arrays = read_mixed_clouds(path)
     operators, weights = [str(name) for name in arrays["operators"]], arrays["weights"]
     first, second = (str(name) for name in arrays["shape_names"])
-    figure, axes = panels(len(operators) * len(weights), 1.5, 1.55, columns=len(operators), legend_rows=1)
+    figure, axes = panels(len(operators) * len(weights), 1.5, 1.55, columns=len(operators), legend_rows=2)
     for index, axis in enumerate(axes):
         row, column = divmod(index, len(operators))
         cloud = arrays["points"][column, row, : options.num_points]
@@ -98,7 +98,7 @@ def draw_mixed_clouds(context: FigureContext) -> Drawing:
             axis.set_ylabel(f"λ = {weights[row]:g}", fontsize=9)
     names = [f"{first} ({arrays['dataset']}), its realised share below each cloud", second]
     dots = [Line2D([], [], marker="o", linestyle="", color=color) for color in COLORS[:2]]
-    shared_legend(figure, dots, names, columns=2)
+    shared_legend(figure, dots, names, columns=1)
     return Drawing(figure, (str(arrays["data_kind"]),))
 
 

@@ -89,6 +89,8 @@ def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
     ]
     if len(seeds) == 1:
         lines.append("- **One seed**: intervals cover the test items only, not how trainings differ.")
+    if len(seeds) == 2:
+        lines.append("- **Two seeds**: they tell little of how trainings differ, so intervals over seeds are wide.")
     if results.missing:
         lines.append(f"- **{len(results.missing)} evaluations asked for have no result**; the ledger lists them.")
     return [*lines, ""]
