@@ -70,10 +70,8 @@ def test_bootstrap_means_equal_a_literal_resampling() -> None:
     outcomes = rng.random((2, 3, 17))
     fast = bootstrap_means(outcomes, num_resamples=40, seed=5)
     seed_rng, item_rng = (np.random.default_rng(child) for child in np.random.SeedSequence(5).spawn(2))
-    # All outcomes differ, so a pattern is an item; patterns are sorted by the first seed of the first arm.
-    order = np.argsort(outcomes[0, 0])
     normal, chi_square = seed_rng.standard_normal((40, 3)), seed_rng.chisquare(2, 40)
-    items = [np.repeat(order, row) for row in item_rng.multinomial(17, np.full(17, 1 / 17), size=40)]
+    items = item_rng.integers(17, size=(40, 17))
     for b in range(40):
         for arm in range(2):
             drawn = np.mean([outcomes[arm, r, s] for s in items[b] for r in range(3)])

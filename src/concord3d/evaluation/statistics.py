@@ -155,19 +155,34 @@ def bootstrap_means(
     seed_means = array.mean(axis=2)
     seed_deviations = seed_means - seed_means.mean(axis=1, keepdims=True)
     combinations = _seed_combinations(num_seeds, num_resamples, seed_rng)
-    # Items with the same outcomes everywhere are interchangeable: right-or-wrong outcomes have few such patterns, and
-    # drawing how often each pattern occurs is the same as drawing items, many times faster.
-    patterns, counts = np.unique(array.reshape(num_arms * num_seeds, num_items).T, axis=0, return_counts=True)
+    # Items with the same outcomes everywhere are interchangeable, and right-or-wrong outcomes have few such patterns.
+    by_item = array.reshape(num_arms * num_seeds, num_items).T
+    patterns, pattern_of, counts = np.unique(by_item, axis=0, return_inverse=True, return_counts=True)
     means = np.empty((num_resamples, num_arms))
     for start in range(0, num_resamples, _CHUNK):
         rows = combinations[start : start + _CHUNK]
         if resample_items:
-            drawn_counts = item_rng.multinomial(num_items, counts / num_items, size=len(rows))
+            drawn_counts = _drawn_counts(item_rng, len(rows), counts, pattern_of)
         else:
             drawn_counts = np.broadcast_to(counts, (len(rows), len(counts)))
         per_seed = (drawn_counts @ patterns / num_items).reshape(len(rows), num_arms, num_seeds)
         means[start : start + _CHUNK] = per_seed.mean(axis=2) + rows @ seed_deviations.T
     return means
+
+
+def _drawn_counts(
+    rng: np.random.Generator, num_rows: int, counts: NDArray[np.int64], pattern_of: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Draw items with replacement and return (num_rows, P) how often each of the P patterns occurs.
+
+    Drawing the counts themselves is much faster where the patterns are few, drawing items where they are many.
+    """
+    num_items = len(pattern_of)
+    if 10 * len(counts) < num_items:
+        return rng.multinomial(num_items, counts / num_items, size=num_rows)
+    items = rng.integers(num_items, size=(num_rows, num_items))
+    place = pattern_of[items] + np.arange(num_rows)[:, None] * len(counts)
+    return np.bincount(place.ravel(), minlength=num_rows * len(counts)).reshape(num_rows, len(counts))
 
 
 def _seed_combinations(num_seeds: int, num_resamples: int, rng: np.random.Generator) -> FloatArray:
