@@ -41,7 +41,9 @@ def checkout(tmp_path: Path) -> Path:
     folder.mkdir()
     git(folder, "init", "-q")
     (folder / "file").write_text("one")
-    git(folder, "add", "file")
+    (folder / "results").mkdir()
+    (folder / "results" / "page").write_text("one")
+    git(folder, "add", ".")
     git(folder, "commit", "-q", "-m", "first")
     return folder
 
@@ -51,6 +53,8 @@ def test_commit_and_dirty_flag(checkout: Path) -> None:
     assert len(str(commit)) == 40 and dirty is False
     (checkout / "scratch").write_text("not tracked")
     assert git_state(checkout) == (commit, False)
+    (checkout / "results" / "page").write_text("two")
+    assert git_state(checkout) == (commit, False), "results are written by runs"
     (checkout / "file").write_text("two")
     assert git_state(checkout) == (commit, True)
 

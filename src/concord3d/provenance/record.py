@@ -42,9 +42,12 @@ def environment_record() -> dict[str, Any]:
 
 
 def git_state(repository: Path) -> tuple[str, bool | str]:
-    """Return the commit of a repository and whether tracked files differ from it; ``unknown`` where git cannot say."""
+    """Return the commit of a repository and whether tracked files differ from it; ``unknown`` where git cannot say.
+
+    Files below ``results`` do not count: they are what a run writes, not what it is made from.
+    """
     commit = _git(repository, "rev-parse", "HEAD")
-    status = _git(repository, "status", "--porcelain", "--untracked-files=no")
+    status = _git(repository, "status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)results")
     if commit is None or status is None:
         return UNKNOWN, UNKNOWN
     return commit, bool(status)
