@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from concord3d.cli import app
-from concord3d.commands.estimate import training_flops
-from concord3d.config.resolve import load_study
+from concord3d.commands.estimate import split_sizes, training_flops
+from concord3d.config.resolve import joined_datasets, load_study
 from concord3d.errors import ConfigError, DatasetMissing, ReportingError
 
 runner = CliRunner()
@@ -47,6 +47,16 @@ def test_estimate_prints_every_experiment_of_the_scale(folder: Path) -> None:
     for experiment in study.experiments:
         assert (experiment in result.output) == (study.run_config(experiment, 1)["pretrain"] is not None)
     assert "GB for stores" in result.output
+
+
+@pytest.mark.parametrize("paper", ["mm_point", "mm_mixing"])
+@pytest.mark.parametrize("scale", ["demo", "small", "paper"])
+def test_every_training_set_has_a_size_to_estimate_with(repository: Path, paper: str, scale: str) -> None:
+    study = load_study(repository, paper, scale)
+    sizes = split_sizes(repository, study)
+    runs = [study.run_config(experiment, study.seeds[0]) for experiment in study.experiments]
+    trained_on = {name for run in runs if run["pretrain"] for name in joined_datasets(run["pretrain"]["dataset"])}
+    assert trained_on and all(sizes[name]["train"] > 0 for name in trained_on)
 
 
 def test_work_grows_with_epochs_views_and_points(repository: Path) -> None:

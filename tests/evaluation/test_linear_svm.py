@@ -86,9 +86,9 @@ def test_search_leaves_a_plateau_above_chance() -> None:
 
 
 def test_search_leaves_a_plateau_whose_end_lies_lower() -> None:
+    # A draw in which the first C beyond the plateau costs an item.
     rng, labels = np.random.default_rng(102), np.repeat(np.arange(8), 10)
-    rng.normal(size=(1, 32))
-    centres, noise = 0.3 * rng.normal(size=(8, 32)), rng.normal(size=(80, 32)) * np.geomspace(3, 0.1, 32)
+    centres, noise = 0.3 * rng.normal(size=(9, 32))[1:], rng.normal(size=(80, 32)) * np.geomspace(3, 0.1, 32)
     result = search_cost((0.01 * (centres[labels] + noise)).astype(np.float32), labels)
     assert result.table[100.0] < result.table[0.001] < result.table[result.cost] - 5
 

@@ -78,7 +78,7 @@ def accuracy_records(
 
     Returns:
         Two records; the first with Wilson's interval (a bootstrap where outcomes are fractional), the second with a
-        bootstrap inside each class.
+        normal one.
     """
     if len(correct) == 0:
         raise EvaluationError("Accuracy of no items", expected="at least one test item", found=0)

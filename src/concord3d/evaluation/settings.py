@@ -38,7 +38,7 @@ class LinearSvmSettings(FrozenSettings):
 
     Attributes:
         c_grid: Costs tried by cross-validation.
-        c_extend: Continue the grid upwards where its largest cost is the best.
+        c_extend: Continue the grid upwards where that may help, see :func:`linear_svm.search_cost`.
         cv_folds: Folds of the cross-validation.
         cv_max_items: Size of the stratified subset for the search; null takes all training items.
         cv_seed: Seed of the subset and the folds.

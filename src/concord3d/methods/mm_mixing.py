@@ -15,13 +15,7 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 from torch import Tensor, nn
 
 from concord3d.errors import ConfigError, DatasetError
-from concord3d.geometry.augment import (
-    ColouredAugmentation,
-    augment_coloured,
-    coloured_clouds,
-    drop_points,
-    paint_grey,
-)
+from concord3d.geometry.augment import ColouredAugmentation, augment_coloured, coloured_clouds, drop_points, paint_grey
 from concord3d.geometry.mixing import Mixed, MixingSettings, OperatorName, mix_clouds
 from concord3d.geometry.mixing.pairing import Pairs, draw_weights, paired_in_circle
 from concord3d.losses.info_nce import LogitScale, agreement, info_nce

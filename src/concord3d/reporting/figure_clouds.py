@@ -98,7 +98,7 @@ def draw_mixed_clouds(context: FigureContext) -> Drawing:
             axis.set_ylabel(f"λ = {weights[row]:g}", fontsize=9)
     names = [f"{first} ({arrays['dataset']}), its realised share below each cloud", second]
     dots = [Line2D([], [], marker="o", linestyle="", color=color) for color in COLORS[:2]]
-    shared_legend(figure, dots, names, columns=1)
+    shared_legend(figure, dict(zip(names, dots, strict=True)), columns=1)
     return Drawing(figure, (str(arrays["data_kind"]),))
 
 

@@ -150,7 +150,7 @@ def draw_retrieval_grid(context: FigureContext) -> Drawing:
             _grid_row(axes[start : start + columns], evaluation, pictures, direction, query, label, row == 0)
     frames = [Patch(fill=False, edgecolor=color, linewidth=2.0) for color in (RIGHT, WRONG)]
     names = [f"the right shape of {dataset} (for a query by shape: one of its class)", "another"]
-    shared_legend(figure, frames, names, columns=1)
+    shared_legend(figure, dict(zip(names, frames, strict=True)), columns=1)
     return Drawing(figure, (first.data_kind,))
 
 

@@ -123,10 +123,11 @@ def panels(
     return figure, axes
 
 
-def shared_legend(figure: Figure, handles: Sequence[Artist], labels: Sequence[str], columns: int) -> None:
+def shared_legend(figure: Figure, entries: Mapping[str, Artist], columns: int) -> None:
     """Put one legend for all panels into the room that :func:`panels` left above the stamp."""
     place = (0.5, STAMP_HEIGHT / figure.get_figheight())
-    legend = figure.legend(handles, labels, loc="lower center", bbox_to_anchor=place, ncols=columns, borderaxespad=0.0)
+    names, handles = list(entries), list(entries.values())
+    legend = figure.legend(handles, names, loc="lower center", bbox_to_anchor=place, ncols=columns, borderaxespad=0.0)
     legend.set_in_layout(False)
 
 

@@ -90,7 +90,7 @@ def draw_sweeps(context: FigureContext) -> Drawing:
         axis.set(title=dataset, xlabel=sweep.x_label, ylabel=measure_label(options.label, options.metric))
     if options.references:
         entries = legend_entries(axes)
-        shared_legend(figure, list(entries.values()), list(entries), columns=len(entries))
+        shared_legend(figure, entries, columns=len(entries))
     return Drawing(figure, sorted_kinds(kinds))
 
 
@@ -144,7 +144,7 @@ def draw_metric_curves(context: FigureContext) -> Drawing:
     drawn = legend_entries(axes)
     nothing = Line2D([], [], linestyle="")
     entries = {n if n in drawn else f"{n} (not run)": drawn.get(n, nothing) for n in options.experiments.values()}
-    shared_legend(figure, list(entries.values()), list(entries), columns=columns)
+    shared_legend(figure, entries, columns=columns)
     return Drawing(figure, sorted_kinds(kinds))
 
 
@@ -206,7 +206,7 @@ def draw_training_budget(context: FigureContext) -> Drawing:
         axis.set_xlim(left=0)
         axis.set(title=dataset, xlabel=f"{word} seen, teachers included",
                  ylabel=measure_label(options.label, options.metric))  # fmt: skip
-    shared_legend(figure, *axes[0].get_legend_handles_labels(), columns=columns)
+    shared_legend(figure, legend_entries(axes), columns=columns)
     return Drawing(figure, sorted_kinds(kinds))
 
 

@@ -72,9 +72,10 @@ def write_readme(text: str, path: Path) -> None:
 
 def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
     evaluated = {evaluation.job.experiment for evaluation in results.evaluations}
-    runs = [run for experiment, run in inputs.runs.items() if run.get("pretrain") and experiment in evaluated]
+    done = [run for experiment, run in inputs.runs.items() if experiment in evaluated]
+    runs = [run for run in done if run.get("pretrain")]
     sources = sorted({f"{run['pretrain']['dataset']} ({run['pretrain']['data_kind']})" for run in runs})
-    encoders = sorted({str(inputs.runs[name].get("encoder", {}).get("name")) for name in evaluated & set(inputs.runs)})
+    encoders = sorted({str(run.get("encoder", {}).get("name")) for run in done})
     epochs = sorted({int(run["training"]["epochs"]) for run in runs if "epochs" in run.get("training", {})})
     seeds = sorted({evaluation.job.seed for evaluation in results.evaluations})
     tested = sorted({f"{e.job.dataset} ({e.data_kind})" for e in results.evaluations})
@@ -82,7 +83,7 @@ def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
     if runs:
         length = f", {' or '.join(str(e) for e in epochs)} epochs" if epochs else ""
         trained = f"encoder {' and '.join(encoders)}, trained on {' and '.join(sources)}{length}"
-        lines.append(f"- {len(evaluated)} of {len(inputs.runs)} experiments, {trained}.")
+        lines.append(f"- {len(done)} of {len(inputs.runs)} experiments, {trained}.")
     lines += [
         f"- {len(results.evaluations)} evaluations on {', '.join(tested) or 'no data set'}; "
         f"seeds: {', '.join(str(seed) for seed in seeds) or 'none'}.",
@@ -149,12 +150,8 @@ def _is_about_print(claim: Mapping[str, Any]) -> bool:
 def _coverage(tables: Sequence[Table]) -> list[str]:
     counts = coverage(tables)
     share = 100 * counts["measured"] / counts["published"] if counts["published"] else 0.0
-    cells = [cell for table in tables for cell in table.cells if cell.published is not None]
-    real = sum(
-        cell.status == "measured" and cell.data_kind == "real" and cell.published.value is not None
-        for cell in cells
-        if cell.published is not None
-    )
+    cells = [cell for table in tables for cell in table.cells if cell.status == "measured"]
+    real = sum(c.data_kind == "real" and c.published is not None and c.published.value is not None for c in cells)
     rows = []
     for table in tables:
         each = coverage([table])

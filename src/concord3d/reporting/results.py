@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.errors import ReportingError, UnreadableFile
-from concord3d.evaluation.statistics import Interval, bootstrap_mean_interval, seed_interval
+from concord3d.evaluation.statistics import Interval, bootstrap_mean_interval, proportion_interval, seed_interval
 from concord3d.files import read_json
 from concord3d.reporting.inputs import ExpectedJob, ReportInputs
 
@@ -215,12 +215,14 @@ class Results:
             raise ReportingError("Seeds of one experiment mix real and synthetic data", found=address)
         first = rows[seeds[0]]
         outcomes, _ = self.outcomes(address)
-        scale = 100.0 if first.unit == "%" else 1.0
         if len(seeds) == 1:
             interval = Interval(first.value, first.ci_low, first.ci_high, first.n_items, 1, "items")
         elif set(outcomes) == set(seeds):
-            stacked = np.stack([outcomes[s] for s in seeds]) / scale
-            interval = bootstrap_mean_interval(stacked, num_resamples=NUM_RESAMPLES).scaled(scale)
+            stacked = np.stack([outcomes[s] for s in seeds])
+            if first.unit == "%":
+                interval = proportion_interval(stacked / 100, num_resamples=NUM_RESAMPLES).scaled(100)
+            else:
+                interval = bootstrap_mean_interval(stacked, num_resamples=NUM_RESAMPLES)
         else:
             interval = _over_items_and_seeds([rows[s] for s in seeds])
         if first.unit == "%":

@@ -100,7 +100,6 @@ def mix_clouds(
     # The sources go with their points as one channel more.
     first, second = (torch.cat([c, own[:, :, None].to(c)], 2) for c, own in zip((first, second), sources, strict=True))
     mixed = _OPERATORS[operator](first, second, weight, generator, settings)
-    points, source = mixed.points[..., :-1], mixed.points[..., -1].long()
-    if mixed.from_first is None:
-        return mixed._replace(points=points)
-    return Mixed(points, distinct_share(source, mixed.from_first), mixed.from_first)
+    points, from_first = mixed.points[..., :-1], mixed.from_first
+    ratio = mixed.ratio if from_first is None else distinct_share(mixed.points[..., -1].long(), from_first)
+    return Mixed(points, ratio, from_first)
