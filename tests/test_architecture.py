@@ -20,7 +20,7 @@ ALLOWED = {
     "features": {"geometry", "data", "models"},
     "training": {"geometry", "render", "models", "losses", "methods", "data", "features", "config", "provenance"},
     "evaluation": {"geometry", "models", "losses", "methods", "data", "features", "training", "config"},
-    "reporting": {"config", "evaluation.statistics", "provenance"},
+    "reporting": {"config", "evaluation.seed_spread", "evaluation.statistics", "provenance"},
     "provenance": {"config"},
     "commands": {"config", "data", "models", "render", "reporting"},
 }

@@ -14,11 +14,11 @@ from tests.reporting.fabricate import Fabricated, outcomes
 
 from concord3d.errors import ConfigError, ReportingError
 from concord3d.evaluation.results import ProtocolResult, Record
-from concord3d.evaluation.statistics import paired_difference
+from concord3d.evaluation.statistics import statistic_interval
 from concord3d.reporting.claims import combine, decide, evaluate_claims, scope_of
+from concord3d.reporting.evaluation_files import load_results
 from concord3d.reporting.expressions import Comparison
 from concord3d.reporting.published import read_published
-from concord3d.reporting.results import load_results
 from concord3d.reporting.spec import load_report_spec
 
 HEAD = """
@@ -65,7 +65,8 @@ def test_the_interval_is_the_paired_one(tmp_path: Path) -> None:
     made = two_arms(tmp_path, 160, 150)
     claim = claims_of(made, PART)
     left, right = (np.stack([outcomes(200, n + seed) for seed in (1, 2, 3)]) for n in (160, 150))
-    expected = paired_difference(left, right, num_resamples=NUM_RESAMPLES).scaled(100)
+    arms = np.stack([left, right])
+    expected = statistic_interval(lambda m: m[:, 0] - m[:, 1], arms, num_resamples=NUM_RESAMPLES).scaled(100)
     assert (claim["ci_low"], claim["ci_high"]) == (pytest.approx(expected.low), pytest.approx(expected.high))
     # Unpaired, the two proportions would give an interval about 16 points wide.
     assert claim["ci_high"] - claim["ci_low"] < 8

@@ -11,9 +11,10 @@ from tests.reporting.fabricate import Fabricated, outcomes
 
 from concord3d.errors import ReportingError, UnreadableFile
 from concord3d.reporting.cross import COLUMNS, build_cross, read_reported
+from concord3d.reporting.evaluation_files import load_results
 from concord3d.reporting.inputs import ReportInputs
 from concord3d.reporting.report import build_metrics
-from concord3d.reporting.results import Address, load_results
+from concord3d.reporting.results import Address
 
 
 def paper(root: Path, name: str, experiment: str, right: int, encoder: str, num_items: int = 200) -> ReportInputs:

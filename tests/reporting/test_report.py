@@ -17,6 +17,8 @@ from tests.reporting.fabricate import Fabricated, demo_like, outcomes
 from concord3d.errors import ConfigError, ReportingError, UnreadableFile
 from concord3d.evaluation.results import ProtocolResult, Record
 from concord3d.files import read_json, write_json
+from concord3d.reporting import results
+from concord3d.reporting.evaluation_files import load_results
 from concord3d.reporting.outputs import report_outputs
 from concord3d.reporting.report import (
     build_figure,
@@ -26,7 +28,7 @@ from concord3d.reporting.report import (
     build_report,
     build_table,
 )
-from concord3d.reporting.results import Address, load_results
+from concord3d.reporting.results import Address
 from concord3d.reporting.spec import load_report_spec
 
 DESIGN_COLUMNS = (
@@ -194,7 +196,10 @@ def test_a_training_without_a_record_says_so(tmp_path: Path) -> None:
     assert "no record" in read_json(made.inputs.out / "provenance" / "mm_point__s1.json")["missing"]
 
 
-def test_metrics_without_items_add_the_spread_of_seeds_to_that_of_items(tmp_path: Path) -> None:
+def test_metrics_without_items_add_the_spread_of_seeds_to_that_of_items(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(results, "NUM_RESAMPLES", 100_000)
     made = Fabricated(tmp_path)
     for seed, value in ((1, 60.0), (2, 62.0)):
         record = Record("miou", value, 10, value - 1, value + 1)
@@ -202,7 +207,24 @@ def test_metrics_without_items_add_the_spread_of_seeds_to_that_of_items(tmp_path
     estimate = load_results(made.inputs).estimate(Address("mm_point", "s3dis", "semantic_segmentation", "miou"))
     assert estimate is not None and estimate.interval.basis == "items and seeds"
     half = math.hypot(12.706, 1.0)  # Student's quantile for two seeds that lie 1 from their mean, and the items'
-    assert (estimate.interval.low, estimate.interval.high) == pytest.approx((61 - half, 61 + half), abs=1e-3)
+    assert (estimate.interval.low, estimate.interval.high) == pytest.approx((61 - half, 61 + half), rel=0.02)
+
+
+def test_the_spread_of_seeds_is_that_of_all_trained_experiments(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    for name in "abcdef":
+        for seed in (1, 2):
+            made.accuracy(name, outcomes(200, 150 if (name, seed) == ("a", 2) else 140, seed), seed)
+    address = Address("a", "modelnet40", "linear_svm", "overall_accuracy")
+    alone = load_results(replace(made.inputs, runs={})).estimate(address)
+    runs = {name: {"pretrain": {"dataset": "shapenet"}} for name in "abcde"} | {"f": {"pretrain": None}}
+    inputs = replace(made.inputs, runs=runs)
+    found = load_results(inputs)
+    together = found.estimate(address)
+    assert alone is not None and together is not None and alone.interval.value == together.interval.value
+    assert together.interval.high - together.interval.low < 0.7 * (alone.interval.high - alone.interval.low)
+    assert sorted(found._pool(replace(address, experiment=""), ["a"], [1, 2])) == list("abcde")
+    assert sorted(found._pool(replace(address, experiment=""), ["f"], [1, 2])) == list("abcdef")
 
 
 def test_intervals_of_percentages_end_at_100(tmp_path: Path) -> None:

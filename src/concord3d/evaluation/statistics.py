@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import stats
 
 from concord3d.errors import EvaluationError
+from concord3d.evaluation.seed_spread import SeedSpread
 
 NUM_RESAMPLES = 10_000
 _CHUNK = 500
@@ -124,25 +125,22 @@ def bootstrap_means(
     outcomes: ArrayLike,
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
-    resample_items: bool = True,
     item_stream: int = 0,
+    deviations: FloatArray | None = None,
 ) -> FloatArray:
     """Draw the joint hierarchical bootstrap of the mean outcome of several arms.
 
-    Every resample draws one set of test items and one deviation of the seeds' mean and applies both to all arms, so
-    differences between arms are paired. The deviation of seeds is parametric: drawing R seeds again would cover the
-    truth in 60 % of cases at R = 2 and in 80 % at R = 3, where seeds alone differ. It is a random combination of the
-    seeds' own deviations, on the items as they are, which over the resamples follows Student's t with R - 1 degrees of
-    freedom. With one seed only the items vary.
-    The draw of seeds depends on ``seed`` and R alone, so arms on two data sets, drawn in two calls with the same
-    ``seed``, share it.
+    Every resample draws one set of test items and one deviation of the seeds' mean per arm, so differences between
+    arms are paired. The deviation of seeds is parametric (:class:`SeedSpread`): drawing R seeds again would cover the
+    truth in 60 % of cases at R = 2 and in 80 % at R = 3, where seeds alone differ. With one seed only the items vary.
 
     Args:
         outcomes: (A, R, S) fractions.
         num_resamples: B.
         seed: Seed of the resampling.
-        resample_items: False keeps the items fixed (only seeds vary).
         item_stream: Calls with other numbers draw their items independently, as two data sets must be.
+        deviations: (B, A) drawn deviations of the seeds' mean, from a spread that more arms than these tell of; None
+            draws them from these arms' own spread.
 
     Returns:
         (B, A) float64 means.
@@ -151,26 +149,28 @@ def bootstrap_means(
         EvaluationError: Empty, not finite, or not three-dimensional.
     """
     array = _finite(outcomes, "bootstrap", 3)
-    num_arms, num_seeds, num_items = array.shape
+    num_arms, _, num_items = array.shape
     children = np.random.SeedSequence(seed).spawn(2 + item_stream)
-    seed_rng, item_rng = np.random.default_rng(children[0]), np.random.default_rng(children[1 + item_stream])
-    seed_means = array.mean(axis=2)
-    seed_deviations = seed_means - seed_means.mean(axis=1, keepdims=True)
-    combinations = _seed_combinations(num_seeds, num_resamples, seed_rng)
+    item_rng = np.random.default_rng(children[1 + item_stream])
+    if deviations is None:
+        deviations = _own_deviations(array.mean(axis=2), num_resamples, np.random.default_rng(children[0]))
     # Items with the same outcomes everywhere are interchangeable, and right-or-wrong outcomes have few such patterns.
-    by_item = array.reshape(num_arms * num_seeds, num_items).T
-    patterns, pattern_of, counts = np.unique(by_item, axis=0, return_inverse=True, return_counts=True)
+    mean_by_item = array.mean(axis=1).T
+    patterns, pattern_of, counts = np.unique(mean_by_item, axis=0, return_inverse=True, return_counts=True)
     means = np.empty((num_resamples, num_arms))
     step = max(1, min(_CHUNK, _CHUNK_ITEMS // num_items))
     for start in range(0, num_resamples, step):
-        rows = combinations[start : start + step]
-        if resample_items:
-            drawn_counts = _drawn_counts(item_rng, len(rows), counts, pattern_of)
-        else:
-            drawn_counts = np.broadcast_to(counts, (len(rows), len(counts)))
-        per_seed = (drawn_counts @ patterns / num_items).reshape(len(rows), num_arms, num_seeds)
-        means[start : start + step] = per_seed.mean(axis=2) + rows @ seed_deviations.T
+        rows = slice(start, min(start + step, num_resamples))
+        drawn_counts = _drawn_counts(item_rng, rows.stop - rows.start, counts, pattern_of)
+        means[rows] = drawn_counts @ patterns / num_items + deviations[rows]
     return means
+
+
+def _own_deviations(seed_means: FloatArray, num_resamples: int, rng: np.random.Generator) -> FloatArray:
+    num_arms, num_seeds = seed_means.shape
+    if num_seeds == 1:
+        return np.zeros((num_resamples, num_arms))
+    return SeedSpread.of(seed_means[:, :, None]).draw(num_arms, num_resamples, rng)[:, :, 0]
 
 
 def _drawn_counts(
@@ -188,19 +188,6 @@ def _drawn_counts(
     return np.bincount(place.ravel(), minlength=num_rows * len(counts)).reshape(num_rows, len(counts))
 
 
-def _seed_combinations(num_seeds: int, num_resamples: int, rng: np.random.Generator) -> FloatArray:
-    """Return (B, R) factors: the seeds' deviations from their mean, times these and summed, are t times its error.
-
-    With normal factors the sum is normal with the variance of the R deviations, R - 1 times that of one seed; the
-    square root of a chi-square makes it Student's t.
-    """
-    if num_seeds == 1:
-        return np.zeros((num_resamples, 1))
-    normal = rng.standard_normal((num_resamples, num_seeds))
-    stretch = np.sqrt((num_seeds - 1) / rng.chisquare(num_seeds - 1, num_resamples))
-    return np.asarray(normal * stretch[:, None] / np.sqrt(num_seeds * (num_seeds - 1)))
-
-
 def _percentiles(samples: FloatArray, confidence: float) -> tuple[float, float]:
     _check_confidence(confidence)
     low, high = np.quantile(samples, [(1 - confidence) / 2, (1 + confidence) / 2])
@@ -213,6 +200,7 @@ def statistic_interval(
     confidence: float = 0.95,
     num_resamples: int = NUM_RESAMPLES,
     seed: int = 0,
+    deviations: FloatArray | None = None,
 ) -> Interval:
     """Return the bootstrap interval of any function of the arms' means.
 
@@ -222,16 +210,22 @@ def statistic_interval(
         confidence: Level in (0, 1).
         num_resamples: B.
         seed: Seed of the resampling.
+        deviations: (B, A), see :func:`bootstrap_means`.
     """
     array = _finite(outcomes, "interval of a statistic", 3)
     value = float(statistic(array.mean(axis=(1, 2))[None])[0])
-    low, high = _percentiles(statistic(bootstrap_means(array, num_resamples, seed)), confidence)
+    samples = statistic(bootstrap_means(array, num_resamples, seed, deviations=deviations))
+    low, high = _percentiles(samples, confidence)
     basis = "items and seeds" if array.shape[1] > 1 else "items"
     return Interval(value, low, high, array.shape[2], array.shape[1], basis)
 
 
 def bootstrap_mean_interval(
-    outcomes: ArrayLike, confidence: float = 0.95, num_resamples: int = NUM_RESAMPLES, seed: int = 0
+    outcomes: ArrayLike,
+    confidence: float = 0.95,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+    deviations: FloatArray | None = None,
 ) -> Interval:
     """Return the mean outcome of one arm with its percentile bootstrap interval.
 
@@ -240,50 +234,32 @@ def bootstrap_mean_interval(
         confidence: Level in (0, 1).
         num_resamples: B.
         seed: Seed of the resampling.
+        deviations: (B,) drawn deviations of the seeds' mean; None draws them from these seeds alone.
     """
     array = np.atleast_2d(np.asarray(outcomes, dtype=np.float64))
-    return statistic_interval(lambda means: means[:, 0], array[None], confidence, num_resamples, seed)
+    drawn = None if deviations is None else deviations[:, None]
+    return statistic_interval(lambda means: means[:, 0], array[None], confidence, num_resamples, seed, drawn)
 
 
-def proportion_interval(outcomes: ArrayLike, confidence: float = 0.95, num_resamples: int = NUM_RESAMPLES) -> Interval:
+def proportion_interval(
+    outcomes: ArrayLike,
+    confidence: float = 0.95,
+    num_resamples: int = NUM_RESAMPLES,
+    deviations: FloatArray | None = None,
+) -> Interval:
     """Return the mean of outcomes in [0, 1] with its bootstrap interval, or Wilson's where no resample would differ.
 
     Args:
         outcomes: (S,) for one seed, or (R, S).
         confidence: Level in (0, 1).
         num_resamples: B.
+        deviations: (B,), see :func:`bootstrap_mean_interval`.
     """
-    found = bootstrap_mean_interval(outcomes, confidence, num_resamples)
+    found = bootstrap_mean_interval(outcomes, confidence, num_resamples, deviations=deviations)
     if found.value in (0.0, 1.0):
         wilson = binomial_interval(int(found.value) * found.num_items, found.num_items, confidence)
-        return replace(found, low=wilson.low, high=wilson.high)
+        return replace(found, low=min(found.low, wilson.low), high=max(found.high, wilson.high))
     return found
-
-
-def paired_difference(
-    lhs: ArrayLike, rhs: ArrayLike, confidence: float = 0.95, num_resamples: int = NUM_RESAMPLES, seed: int = 0
-) -> Interval:
-    """Return mean(lhs) - mean(rhs) with a paired hierarchical bootstrap interval over items and seeds (spec 8).
-
-    Args:
-        lhs: (S,) or (R, S) outcomes.
-        rhs: The same shape; column s is the same test item and row r the same seed as in ``lhs``.
-        confidence: Level in (0, 1).
-        num_resamples: B.
-        seed: Seed of the resampling.
-
-    Raises:
-        EvaluationError: The two sides differ in shape, are empty or hold NaN.
-    """
-    left = np.atleast_2d(np.asarray(lhs, dtype=np.float64))
-    right = np.atleast_2d(np.asarray(rhs, dtype=np.float64))
-    if left.shape != right.shape:
-        raise EvaluationError(
-            "A paired comparison needs the same items and seeds on both sides", expected=left.shape, found=right.shape
-        )
-    return statistic_interval(
-        lambda means: means[:, 0] - means[:, 1], np.stack([left, right]), confidence, num_resamples, seed
-    )
 
 
 def _rank_correlation(x: FloatArray, rows: FloatArray) -> FloatArray:
@@ -297,7 +273,12 @@ def _rank_correlation(x: FloatArray, rows: FloatArray) -> FloatArray:
 
 
 def spearman_interval(
-    x: ArrayLike, outcomes: ArrayLike, confidence: float = 0.95, num_resamples: int = NUM_RESAMPLES, seed: int = 0
+    x: ArrayLike,
+    outcomes: ArrayLike,
+    confidence: float = 0.95,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+    deviations: FloatArray | None = None,
 ) -> Interval:
     """Return Spearman's rho between a setting and the mean outcome at it, bootstrapped over items and seeds.
 
@@ -307,6 +288,7 @@ def spearman_interval(
         confidence: Level in (0, 1).
         num_resamples: B.
         seed: Seed of the resampling.
+        deviations: (B, A), see :func:`bootstrap_means`.
 
     Raises:
         EvaluationError: Fewer than three values, or a constant setting.
@@ -319,7 +301,9 @@ def spearman_interval(
             expected=f"{len(array)} settings",
             found=settings.tolist(),
         )
-    return statistic_interval(lambda means: _rank_correlation(settings, means), array, confidence, num_resamples, seed)
+    return statistic_interval(
+        lambda means: _rank_correlation(settings, means), array, confidence, num_resamples, seed, deviations
+    )
 
 
 def class_mean_interval(outcomes: ArrayLike, classes: ArrayLike, confidence: float = 0.95) -> Interval:

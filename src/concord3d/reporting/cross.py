@@ -105,7 +105,7 @@ def read_reported(inputs: ReportInputs) -> Results:
         names = tuple(str(name) for name in arrays.pop("item_names", np.array([], dtype=np.str_)))
         items = {key: values.astype(np.float64) for key, values in arrays.items()}
         evaluations.append(Evaluation(path, tuple(rows), {}, items, names, {}))
-    return Results(inputs.scale, tuple(evaluations), {}, ())
+    return Results(inputs.scale, tuple(evaluations), {}, (), trained=inputs.trained)
 
 
 def _measurements(path: Path) -> Iterator[Measurement]:

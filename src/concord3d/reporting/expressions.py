@@ -12,26 +12,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.errors import ReportingError
-from concord3d.evaluation.statistics import bootstrap_means, seed_interval, spearman_interval
+from concord3d.evaluation.statistics import bootstrap_means, spearman_interval
 from concord3d.reporting.claim_spec import ClaimPart, Term
 from concord3d.reporting.published import PublishedCell, the_cell
-from concord3d.reporting.results import Address, Results
+from concord3d.reporting.results import Address, HistoryAddress, Leaf, Results
 
 NUM_RESAMPLES = 10_000
 PRINTED = "printed values"
 FloatArray = NDArray[np.float64]
-
-
-@dataclass(frozen=True)
-class HistoryAddress:
-    """A figure of the training history: ``held_out[key]`` at the first or last snapshot."""
-
-    experiment: str
-    key: str
-    at: str
-
-
-Leaf = Address | HistoryAddress
 
 
 @dataclass(frozen=True)
@@ -124,12 +112,8 @@ def _value(term: Term, part: ClaimPart, means: Mapping[Leaf, FloatArray], num: i
 
 def _arm(results: Results, leaf: Leaf) -> _Arm | None:
     if isinstance(leaf, HistoryAddress):
-        found = {}
-        for (experiment, seed), history in results.histories.items():
-            kept = [entry["held_out"][leaf.key] for entry in history if leaf.key in entry.get("held_out", {})]
-            if experiment == leaf.experiment and len(kept) >= (2 if leaf.at == "first" else 1):
-                found[seed] = np.array([kept[0 if leaf.at == "first" else -1]], dtype=np.float64)
-        return _Arm(found, (), None, "nat") if found else None
+        values = results.seed_values(leaf)
+        return _Arm({seed: np.array([value]) for seed, value in values.items()}, (), None, "nat") if values else None
     rows = results.rows(leaf)
     if not rows:
         return None
@@ -232,7 +216,7 @@ def _compare_measured(results: Results, part: ClaimPart, wanted: list[Leaf], wit
     seeds = sorted(set.intersection(*(set(arm.by_seed) for arm in arms.values())))
     if not seeds:
         return Comparison(data_kinds=kinds, reason="not run: the sides share no seed")
-    return _difference(part, arms, seeds, kinds)
+    return _difference(results, part, arms, seeds, kinds)
 
 
 def _groups(arms: Mapping[Leaf, _Arm]) -> dict[tuple[str, ...], list[Leaf]]:
@@ -263,7 +247,9 @@ def _groups(arms: Mapping[Leaf, _Arm]) -> dict[tuple[str, ...], list[Leaf]]:
     return groups
 
 
-def _difference(part: ClaimPart, arms: Mapping[Leaf, _Arm], seeds: list[int], kinds: tuple[str, ...]) -> Comparison:
+def _difference(
+    results: Results, part: ClaimPart, arms: Mapping[Leaf, _Arm], seeds: list[int], kinds: tuple[str, ...]
+) -> Comparison:
     assert part.lhs is not None
     stacked = {leaf: np.stack([arm.by_seed[seed] for seed in seeds]) for leaf, arm in arms.items()}
     grand = {leaf: np.array([values.mean()]) for leaf, values in stacked.items()}
@@ -271,21 +257,23 @@ def _difference(part: ClaimPart, arms: Mapping[Leaf, _Arm], seeds: list[int], ki
     groups = _groups(arms)
     num_items = sum(len(arms[members[0]].names) for members in groups.values())
     known = Comparison(value, num_items=num_items, num_seeds=len(seeds), data_kinds=kinds, reason=_seed_caution(seeds))
-    if not num_items:
-        if len(seeds) < 2:
-            return replace(known, basis="none", reason="one seed and no items: no interval")
-        per_seed = {leaf: values.mean(axis=1) for leaf, values in stacked.items()}
-        spread = _value(part.lhs, part, per_seed, len(seeds)) - _value(part.rhs, part, per_seed, len(seeds))
-        interval = seed_interval(spread)
-        return replace(known, low=interval.low, high=interval.high, basis="seeds")
+    if not num_items and len(seeds) < 2:
+        return replace(known, basis="none", reason="one seed and no items: no interval")
+    deviations = dict(zip(arms, results.seed_deviations(list(arms), seeds, NUM_RESAMPLES).T, strict=True))
     means: dict[Leaf, FloatArray] = {}
     # Arms on the same items share their draw; those on another data set draw their items independently.
     for stream, members in enumerate(groups.values()):
-        drawn = bootstrap_means(np.stack([stacked[leaf] for leaf in members]), NUM_RESAMPLES, item_stream=stream)
+        drawn = bootstrap_means(
+            np.stack([stacked[leaf] for leaf in members]),
+            NUM_RESAMPLES,
+            item_stream=stream,
+            deviations=np.stack([deviations[leaf] for leaf in members], axis=1),
+        )
         means |= {leaf: drawn[:, column] for column, leaf in enumerate(members)}
     samples = _value(part.lhs, part, means, NUM_RESAMPLES) - _value(part.rhs, part, means, NUM_RESAMPLES)
     low, high = (float(end) for end in np.quantile(samples, (0.025, 0.975)))
-    return replace(known, low=low, high=high, basis="items and seeds" if len(seeds) > 1 else "items")
+    basis = " and ".join(name for name, found in (("items", num_items > 0), ("seeds", len(seeds) > 1)) if found)
+    return replace(known, low=low, high=high, basis=basis)
 
 
 def _seed_caution(seeds: list[int]) -> str:
@@ -308,7 +296,12 @@ def _compare_trend(results: Results, part: ClaimPart) -> Comparison:
         return Comparison(data_kinds=kinds, reason="not run: the settings share no seed")
     _groups({leaf: arm for _, leaf, arm in present})
     outcomes = np.stack([np.stack([arm.by_seed[seed] for seed in seeds]) for _, _, arm in present])
-    interval = spearman_interval([x for x, _, _ in present], outcomes, num_resamples=NUM_RESAMPLES)
+    interval = spearman_interval(
+        [x for x, _, _ in present],
+        outcomes,
+        num_resamples=NUM_RESAMPLES,
+        deviations=results.seed_deviations([leaf for _, leaf, _ in present], seeds, NUM_RESAMPLES),
+    )
     reasons = [f"without {', '.join(absent)}" if absent else "", _seed_caution(seeds)]
     return Comparison(
         interval.value,

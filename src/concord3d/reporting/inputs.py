@@ -54,6 +54,11 @@ class ReportInputs:
     data_kinds: Mapping[str, str] = field(default_factory=dict)
     towers: Mapping[str, Path | None] = field(default_factory=dict)
 
+    @property
+    def trained(self) -> frozenset[str]:
+        """The experiments that train an encoder."""
+        return frozenset(name for name, run in self.runs.items() if run.get("pretrain"))
+
     def lineage(self, experiment: str) -> list[str]:
         """Return an experiment and the teachers that it rests on, itself first."""
         names = [experiment]

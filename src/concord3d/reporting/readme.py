@@ -91,7 +91,10 @@ def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
     if len(seeds) == 1:
         lines.append("- **One seed**: intervals cover the test items only, not how trainings differ.")
     if len(seeds) == 2:
-        lines.append("- **Two seeds**: they tell little of how trainings differ, so intervals over seeds are wide.")
+        lines.append(
+            "- **Two seeds**: each experiment alone tells little of how trainings differ; the spread is that of "
+            "all experiments together."
+        )
     if results.missing:
         lines.append(f"- **{len(results.missing)} evaluations asked for have no result**; the ledger lists them.")
     return [*lines, ""]
@@ -135,9 +138,9 @@ def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     intro = (
         "A claim holds where the whole 95 % interval of the difference lies on its side, fails where it lies on the "
         "other, and is undecided between. Intervals come from a paired bootstrap over test items and, where there are "
-        "several, seeds; between printed values they are what rounding leaves open. Scopes: *synthetic*, tested on "
-        "generated data; *real reduced*, tested on real data after training below the paper's setting; *paper*, the "
-        "paper's setting."
+        "several, seeds, whose spread is estimated from all trained experiments that were measured alike; between "
+        "printed values they are what rounding leaves open. Scopes: *synthetic*, tested on generated data; *real "
+        "reduced*, tested on real data after training below the paper's setting; *paper*, the paper's setting."
     )
     grid = markdown_grid(["id", "claim", "verdict", "scope", "what was found"], rows)
     return ["## Claims", "", f"{counted}.", "", intro, "", *grid, ""]

@@ -1,4 +1,4 @@
-"""Reading evaluation and training files, and the estimates that tables, figures and claims share.
+"""Everything measured, and the estimates that tables, figures and claims share.
 
 Shape legend: R training seeds, S test items.
 """
@@ -14,15 +14,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.errors import ReportingError, UnreadableFile
-from concord3d.evaluation.statistics import Interval, bootstrap_mean_interval, proportion_interval, seed_interval
-from concord3d.files import read_json
-from concord3d.reporting.inputs import ExpectedJob, ReportInputs
+from concord3d.errors import ReportingError
+from concord3d.evaluation.seed_spread import FloatArray, SeedSpread
+from concord3d.evaluation.statistics import Interval, bootstrap_mean_interval, proportion_interval
+from concord3d.reporting.inputs import ExpectedJob
 
-DATA_KINDS = ("synthetic", "real")
-SELECTIONS = ("last", "best_val", "best_test")
-RECORD_KEYS = ("metric", "value", "n_items", "ci_low", "ci_high", "selection", "unit")
-JOB_KEYS = ("experiment", "variant", "seed", "scale", "protocol", "dataset", "data_kind")
 NUM_RESAMPLES = 4000
 
 
@@ -115,6 +111,18 @@ class Address:
 
 
 @dataclass(frozen=True)
+class HistoryAddress:
+    """A figure of the training history: ``held_out[key]`` at the first or last snapshot."""
+
+    experiment: str
+    key: str
+    at: str
+
+
+Leaf = Address | HistoryAddress
+
+
+@dataclass(frozen=True)
 class Results:
     """Every evaluation and training history of one paper at one scale.
 
@@ -124,6 +132,7 @@ class Results:
         histories: Training history per (experiment, seed).
         steps: Optimiser steps of the training per (experiment, seed), where its record says them.
         expected: The evaluations that the scale asks for.
+        trained: Experiments with a training; their seeds deviate alike.
     """
 
     scale: str
@@ -131,6 +140,7 @@ class Results:
     histories: Mapping[tuple[str, int], list[dict[str, Any]]]
     expected: tuple[ExpectedJob, ...]
     steps: Mapping[tuple[str, int], int] = field(default_factory=dict)
+    trained: frozenset[str] = frozenset()
     _cache: dict[Address, Estimate | None] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
@@ -167,6 +177,54 @@ class Results:
                     found[row.seed] = row
         return found
 
+    def seed_values(self, leaf: Leaf) -> dict[int, float]:
+        """Return what the trainings of an experiment came to by seed; empty where nothing was measured."""
+        if isinstance(leaf, Address):
+            return {seed: row.value for seed, row in self.rows(leaf).items()}
+        found = {}
+        for (experiment, seed), history in self.histories.items():
+            kept = [entry["held_out"][leaf.key] for entry in history if leaf.key in entry.get("held_out", {})]
+            if experiment == leaf.experiment and len(kept) >= (2 if leaf.at == "first" else 1):
+                found[seed] = float(kept[0 if leaf.at == "first" else -1])
+        return found
+
+    def seed_deviations(self, leaves: Sequence[Leaf], seeds: Sequence[int], num_resamples: int) -> FloatArray:
+        """Draw how far the mean over seeds lies from that of all seeds, jointly for several numbers.
+
+        The spread is estimated from every trained experiment measured in the same ways with the same seeds, and from
+        those asked for. Where an experiment lacks one of the ways, each way is drawn by itself.
+
+        Args:
+            leaves: A numbers.
+            seeds: R training seeds that all of them have.
+            num_resamples: B.
+
+        Returns:
+            (B, A) in the units of the numbers; zero for a single seed.
+        """
+        drawn = np.zeros((num_resamples, len(leaves)))
+        if len(seeds) < 2:
+            return drawn
+        rng = np.random.default_rng(np.random.SeedSequence(0).spawn(1)[0])
+        asked = list(dict.fromkeys(leaf.experiment for leaf in leaves))
+        ways = list(dict.fromkeys(replace(leaf, experiment="") for leaf in leaves))
+        pools = {way: self._pool(way, asked, seeds) for way in ways}
+        joint = all(name in pool for name in asked for pool in pools.values())
+        for group in [ways] if joint else [[way] for way in ways]:
+            pool = sorted(set.intersection(*(set(pools[way]) for way in group)))
+            means = np.array([[pools[way][name] for way in group] for name in pool]).swapaxes(1, 2)
+            present = [name for name in asked if name in pool]
+            deviations = SeedSpread.of(means).draw(len(present), num_resamples, rng)
+            for column, leaf in enumerate(leaves):
+                if (way := replace(leaf, experiment="")) in group:
+                    drawn[:, column] = deviations[:, present.index(leaf.experiment), group.index(way)]
+        return drawn
+
+    def _pool(self, way: Leaf, asked: Sequence[str], seeds: Sequence[int]) -> dict[str, list[float]]:
+        """Return (R,) values by experiment: those trained with all the seeds, and those asked for."""
+        values = {name: self.seed_values(replace(way, experiment=name)) for name in sorted({*self.trained, *asked})}
+        return {name: [found[seed] for seed in seeds] for name, found in values.items() if set(seeds) <= set(found)}
+
     def outcomes(self, address: Address) -> tuple[dict[int, NDArray[np.float64]], tuple[str, ...]]:
         """Return per-item outcomes by seed, in the metric's unit, and the items' names; empty where there are none.
 
@@ -198,8 +256,8 @@ class Results:
         """Return the mean over seeds with its interval, or None where nothing was measured.
 
         One seed keeps the interval of its record (items only). Several seeds with per-item outcomes get the
-        hierarchical bootstrap over items and seeds; without them Student's interval over seeds and the mean interval
-        over items are added in squares. Percentages stay between 0 and 100.
+        hierarchical bootstrap over items and seeds; without them the interval over seeds and the mean interval over
+        items are added in squares. Percentages stay between 0 and 100.
         """
         if address not in self._cache:
             self._cache[address] = self._estimate(address)
@@ -215,177 +273,26 @@ class Results:
             raise ReportingError("Seeds of one experiment mix real and synthetic data", found=address)
         first = rows[seeds[0]]
         outcomes, _ = self.outcomes(address)
+        deviations = self.seed_deviations([address], seeds, NUM_RESAMPLES)[:, 0]
         if len(seeds) == 1:
             interval = Interval(first.value, first.ci_low, first.ci_high, first.n_items, 1, "items")
         elif set(outcomes) == set(seeds):
             stacked = np.stack([outcomes[s] for s in seeds])
             if first.unit == "%":
-                interval = proportion_interval(stacked / 100, num_resamples=NUM_RESAMPLES).scaled(100)
+                fractions = proportion_interval(stacked / 100, num_resamples=NUM_RESAMPLES, deviations=deviations / 100)
+                interval = fractions.scaled(100)
             else:
-                interval = bootstrap_mean_interval(stacked, num_resamples=NUM_RESAMPLES)
+                interval = bootstrap_mean_interval(stacked, num_resamples=NUM_RESAMPLES, deviations=deviations)
         else:
-            interval = _over_items_and_seeds([rows[s] for s in seeds])
+            interval = _over_items_and_seeds([rows[s] for s in seeds], deviations)
         if first.unit == "%":
             interval = replace(interval, low=max(interval.low, 0.0), high=min(interval.high, 100.0))
         return Estimate(interval, first.unit, first.data_kind, seeds)
 
 
-def _over_items_and_seeds(rows: Sequence[Measurement]) -> Interval:
+def _over_items_and_seeds(rows: Sequence[Measurement], deviations: FloatArray) -> Interval:
     """Return the mean over seeds of records without per-item outcomes; the items are the same for all seeds."""
-    over_seeds = seed_interval([row.value for row in rows])
-    half = over_seeds.high - over_seeds.value
-    below, above = (
-        float(np.hypot(half, np.mean([abs(end - row.value) for end, row in zip(ends, rows, strict=True)])))
-        for ends in ([row.ci_low for row in rows], [row.ci_high for row in rows])
-    )
-    value = over_seeds.value
-    return Interval(value, value - below, value + above, rows[0].n_items, len(rows), "items and seeds")
-
-
-def read_evaluation(path: Path, scale: str) -> Evaluation:
-    """Read one evaluation and check it against itself.
-
-    Args:
-        path: The JSON file; the per-item outcomes lie beside it with suffix ``.npz``.
-        scale: The scale it must carry.
-
-    Raises:
-        UnreadableFile: A file is truncated or of another format.
-        ReportingError: A column is missing or impossible, or numbers and outcomes disagree.
-    """
-    content = read_json(path)
-    lacking = [key for key in (*JOB_KEYS, "records") if key not in content]
-    if lacking:
-        raise ReportingError("A result file lacks columns", where=path, expected=JOB_KEYS, found=f"no {lacking}")
-    if content["scale"] != scale:
-        raise ReportingError("A result belongs to another scale", where=path, expected=scale, found=content["scale"])
-    if content["data_kind"] not in DATA_KINDS:
-        raise ReportingError("A result has no data kind", where=path, expected=DATA_KINDS, found=content["data_kind"])
-    if not content["records"]:
-        raise ReportingError("A result file holds no records", where=path)
-    job = {key: content[key] for key in JOB_KEYS}
-    measurements = tuple(_measurement(job, record, path) for record in content["records"])
-    arrays = _read_arrays(path.with_suffix(".npz"))
-    names = tuple(str(name) for name in arrays.pop("item_names", np.array([], dtype=np.str_)))
-    items = {key: value.astype(np.float64) for key, value in arrays.items() if "__" in key}
-    evaluation = Evaluation(
-        path, measurements, content.get("details", {}), items, names, {k: v for k, v in arrays.items() if "__" not in k}
-    )
-    _check_items(evaluation)
-    if _job_of(path) != evaluation.job:
-        raise ReportingError("A result lies under another name", where=path, expected=evaluation.job, found=path.stem)
-    return evaluation
-
-
-def _measurement(job: Mapping[str, Any], record: Mapping[str, Any], path: Path) -> Measurement:
-    lacking = [key for key in RECORD_KEYS if key not in record]
-    if lacking:
-        raise ReportingError("A record lacks columns", where=path, expected=RECORD_KEYS, found=f"no {lacking}")
-    # A percentage that happens to be whole may come out of JSON as an integer; its cell must not depend on that.
-    floats = {key: float(record[key]) for key in ("value", "ci_low", "ci_high")}
-    row = Measurement(**job, **{**{key: record[key] for key in RECORD_KEYS}, **floats})
-    if row.selection not in SELECTIONS:
-        raise ReportingError("Unknown selection rule", where=path, expected=SELECTIONS, found=row.selection)
-    numbers = (row.value, row.ci_low, row.ci_high)
-    if not np.isfinite(numbers).all() or not row.ci_low - 1e-9 <= row.value <= row.ci_high + 1e-9:
-        raise ReportingError(
-            f"'{row.metric}' lies outside its own interval", where=path, expected="low <= value <= high", found=numbers
-        )
-    if row.unit == "%" and not 0 <= row.value <= 100:
-        raise ReportingError(f"'{row.metric}' is no percentage", where=path, expected="0 to 100", found=row.value)
-    return row
-
-
-def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {key: stored[key] for key in sorted(stored.files)}
-    except Exception as error:  # zipfile, zlib and numpy each raise their own for a damaged archive
-        raise UnreadableFile(
-            "Cannot read per-item outcomes", where=path, found=error, next_step="remove the file and run again"
-        ) from error
-
-
-def _check_items(evaluation: Evaluation) -> None:
-    rows = {f"{row.metric}__{row.selection}": row for row in evaluation.measurements}
-    for key, values in evaluation.items.items():
-        if values.shape != (len(evaluation.item_names),) or np.isinf(values).any() or np.isnan(values).all():
-            raise ReportingError(
-                f"Outcomes '{key}' are unusable",
-                where=evaluation.path.with_suffix(".npz"),
-                expected=f"{len(evaluation.item_names)} numbers",
-                found=values.shape,
-            )
-        if key in rows:
-            _check_mean(evaluation, key, rows[key])
-
-
-def _check_mean(evaluation: Evaluation, key: str, row: Measurement) -> None:
-    outcomes, tested = evaluation.tested(key)
-    if len(tested) < len(evaluation.item_names) and row.n_items != len(tested):
-        raise ReportingError(
-            f"'{key}' has outcomes of other items than it counts",
-            where=evaluation.path,
-            expected=f"{row.n_items} items",
-            found=f"{len(tested)} outcomes",
-        )
-    mean = float(outcomes.mean()) * (100.0 if row.unit == "%" else 1.0)
-    if abs(mean - row.value) > 1e-6 * max(1.0, abs(mean)):
-        raise ReportingError(
-            f"'{key}' is not the mean of its outcomes", where=evaluation.path, expected=mean, found=row.value
-        )
-
-
-def load_results(inputs: ReportInputs) -> Results:
-    """Read the evaluations and training histories below ``inputs.artifacts``.
-
-    With ``inputs.expected_jobs`` only those count: what an earlier configuration left behind is no result of this one.
-
-    Raises:
-        UnreadableFile: A file is damaged.
-        ReportingError: A file contradicts itself, the scale, or another file.
-    """
-    wanted = set(inputs.expected_jobs)
-    evaluations = [
-        evaluation
-        for path in sorted((inputs.artifacts / "eval").glob("*.json"))
-        if not wanted or _job_of(path) in wanted
-        for evaluation in [read_evaluation(path, inputs.scale)]
-    ]
-    trainings = {
-        (experiment, seed): read_json(path / "train.json") for experiment, seed, path in training_folders(inputs)
-    }
-    return Results(
-        scale=inputs.scale,
-        evaluations=tuple(sorted(evaluations, key=lambda e: e.job)),
-        histories={key: list(training.get("history", [])) for key, training in trainings.items()},
-        expected=tuple(sorted(wanted)),
-        steps={key: int(training["num_steps"]) for key, training in trainings.items() if "num_steps" in training},
-    )
-
-
-def _job_of(path: Path) -> ExpectedJob | None:
-    """Return the evaluation that a file name stands for, or None for a name of another form."""
-    parts = path.stem.split("__")
-    if len(parts) != 4 or not parts[3].startswith("s") or not parts[3][1:].isdigit():
-        return None
-    return ExpectedJob(parts[0], parts[1], parts[2], int(parts[3][1:]))
-
-
-def training_folders(inputs: ReportInputs) -> list[tuple[str, int, Path]]:
-    """Return (experiment, seed, folder) of every finished training that an expected evaluation rests on.
-
-    An evaluation rests on its own training and on those of the teachers that it learnt from.
-
-    Raises:
-        ReportingError: A folder's name has no seed.
-    """
-    wanted = {(name, job.seed) for job in inputs.expected_jobs for name in inputs.lineage(job.experiment)}
-    found = []
-    for path in sorted((inputs.artifacts / "train").glob("*/train.json")):
-        experiment, _, seed = path.parent.name.rpartition("__s")
-        if not experiment or not seed.isdigit():
-            raise ReportingError("A training folder has no seed", where=path, expected="<experiment>__s<seed>")
-        if not wanted or (experiment, int(seed)) in wanted:
-            found.append((experiment, int(seed), path.parent))
-    return found
+    value = float(np.mean([row.value for row in rows]))
+    ends = np.array([[row.value - row.ci_low, row.ci_high - row.value] for row in rows]).mean(axis=0)
+    below, above = np.hypot(np.quantile(np.abs(deviations), 0.95), ends)
+    return Interval(value, value - float(below), value + float(above), rows[0].n_items, len(rows), "items and seeds")
