@@ -5,7 +5,9 @@ Shape legend: V views, H and W image height and width.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -69,6 +71,7 @@ def shade_hits(
     face: NDArray[np.integer],
     depth: NDArray[np.floating],
     toward_camera: NDArray[np.float32] | None = None,
+    num_threads: int = 1,
 ) -> Views:
     """Turn the face seen and the depth of every pixel into pictures: Lambert under a head light, plus ambient.
 
@@ -80,30 +83,49 @@ def shade_hits(
         face: (V, H, W) integer index of the face seen, -1 where there is none.
         depth: (V, H, W) z in the camera frame; ignored where there is no face.
         toward_camera: What :func:`directions_to_camera` gives for ``cameras``, from a caller that keeps it.
+        num_threads: Threads, each for some of the views.
     """
-    mask = face >= 0
-    hit = np.flatnonzero(mask)
-    seen = face.reshape(-1).take(hit)
+    num_views = len(face)
     toward = directions_to_camera(cameras) if toward_camera is None else toward_camera
+    toward = toward.reshape(3, *face.shape)
     # One coordinate, or one colour, at a time: rows of three are several times slower.
-    normal = [axis.take(seen) for axis in np.ascontiguousarray(face_normals(mesh).T)]
-    cosine = normal[0] * toward[0].take(hit)
-    for axis in (1, 2):
-        cosine += normal[axis] * toward[axis].take(hit)
-    light = np.minimum(np.float32(AMBIENT) + np.float32(1 - AMBIENT) * np.abs(cosine), np.float32(1))
-    to_viewer = np.where(cosine < 0, np.float32(-1), np.float32(1))
-    color_image = np.full((face.size, 3), BACKGROUND, np.uint8)
-    normal_image = np.zeros((face.size, 3), np.float32)
-    for axis, channel in enumerate(face_colors(mesh).T.astype(np.float32, order="C")):
-        shaded = channel.take(seen) * light
-        color_image[hit, axis] = np.rint(shaded, out=shaded)
-        normal_image[hit, axis] = normal[axis] * to_viewer
-    return Views(
-        color_image.reshape(*face.shape, 3),
-        np.where(mask, depth, np.float32(0)).astype(np.float32, copy=False),
-        normal_image.reshape(*face.shape, 3),
-        mask,
+    normals = np.ascontiguousarray(face_normals(mesh).T)
+    colors = face_colors(mesh).T.astype(np.float32, order="C")
+    views = Views(
+        np.empty((*face.shape, 3), np.uint8),
+        np.empty(face.shape, np.float32),
+        np.empty((*face.shape, 3), np.float32),
+        np.empty(face.shape, bool),
     )
+
+    def shade(block: slice) -> None:
+        mask = np.greater_equal(face[block], 0, out=views.mask[block])
+        views.depth[block] = np.where(mask, depth[block], np.float32(0))
+        hit = np.flatnonzero(mask)
+        seen = face[block].reshape(-1).take(hit)
+        normal = [axis.take(seen) for axis in normals]
+        cosine = np.zeros(len(hit), np.float32)
+        for axis in range(3):
+            cosine += normal[axis] * toward[axis, block].reshape(-1).take(hit)
+        light = np.minimum(np.float32(AMBIENT) + np.float32(1 - AMBIENT) * np.abs(cosine), np.float32(1))
+        to_viewer = np.where(cosine < 0, np.float32(-1), np.float32(1))
+        color_image, normal_image = views.color[block].reshape(-1, 3), views.normal[block].reshape(-1, 3)
+        color_image.fill(BACKGROUND)
+        normal_image.fill(0)
+        for axis, channel in enumerate(colors):
+            shaded = channel.take(seen) * light
+            color_image[hit, axis] = np.rint(shaded, out=shaded)
+            normal_image[hit, axis] = normal[axis] * to_viewer
+
+    bounds = np.linspace(0, num_views, min(num_threads, num_views) + 1).astype(int)
+    blocks = [slice(start, stop) for start, stop in pairwise(bounds)]
+    if len(blocks) <= 1:
+        for block in blocks:
+            shade(block)
+    else:
+        with ThreadPoolExecutor(len(blocks)) as pool:
+            list(pool.map(shade, blocks))
+    return views
 
 
 def pixel_directions(cameras: Cameras) -> NDArray[np.float32]:

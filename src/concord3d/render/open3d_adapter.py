@@ -5,6 +5,7 @@ Shape legend: V views, H and W image height and width, F faces.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from types import ModuleType
 
@@ -23,7 +24,7 @@ class Open3DRenderer:
     """Casts one ray through the middle of each pixel of all views at once.
 
     Args:
-        num_threads: Threads for ray casting; 0 uses all cores. The pictures do not depend on it.
+        num_threads: Threads; 0 uses all cores. The pictures do not depend on it.
     """
 
     name = "open3d"
@@ -68,7 +69,8 @@ class Open3DRenderer:
             face[view, rows, columns] = seen_face[start:stop].reshape(shape)
             depth[view, rows, columns] = seen_depth[start:stop].reshape(shape)
             start = stop
-        return shade_hits(mesh, cameras, face, depth, lines.toward_camera)
+        num_threads = self._num_threads or len(os.sched_getaffinity(0))
+        return shade_hits(mesh, cameras, face, depth, lines.toward_camera, num_threads)
 
     def _lines_of(self, cameras: Cameras) -> _Lines:
         """Lines of sight; those of the last cameras are kept, they serve a whole data set."""
