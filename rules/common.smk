@@ -87,8 +87,8 @@ def points_asked(dataset):
 
 
 def memory_with_clouds(base):
-    """Megabytes that a job asks for: its own, and its input files twice, for stores of clouds are held in memory."""
-    return lambda wildcards, input: base + int(2 * input.size_mb)
+    """Megabytes that a job asks for: its own, its input files twice, and of large ones, which are mapped, a tenth."""
+    return lambda wildcards, input: base + int(2 * min(input.size_mb, 2048) + 0.1 * input.size_mb)
 
 
 def store(dataset, split):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from concord3d.data import storage
 from concord3d.data.catalog import DatasetSpec, load_catalog
 from concord3d.data.readers import read_split
 from concord3d.data.readers.census import recognise
@@ -351,3 +352,18 @@ def test_features_of_class_names(tmp_path: Path) -> None:
         read_class_features(path, ("sofa",))
     with pytest.raises(DatasetMissing):
         read_class_features(tmp_path / "absent.npy", names)
+
+
+def test_clouds_that_are_large_together_lie_in_a_file(
+    tmp_path: Path, catalog: dict[str, DatasetSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ["a", "b", "c"]
+    write_folder(tmp_path, "ShapeNet", {name: shape(name) for name in names})
+    write_list(tmp_path, "split/ablation/train_shapenet_only.json", listed(names, "ShapeNet", "ShapeNet"))
+    inside = read_split(catalog["openshape_shapenet"], tmp_path, "train", "synthetic")
+    monkeypatch.setattr(storage, "MAPPED_BYTES", 1)
+    mapped = read_split(catalog["openshape_shapenet"], tmp_path, "train", "synthetic")
+    assert isinstance(mapped.points, np.memmap) and isinstance(mapped.colors, np.memmap)
+    for name, clouds in (("inside", inside), ("mapped", mapped)):
+        clouds.save(tmp_path / f"{name}.npz")
+    assert (tmp_path / "mapped.npz").read_bytes() == (tmp_path / "inside.npz").read_bytes()

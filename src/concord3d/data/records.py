@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.errors import BadCloud, UnreadableFile
-from concord3d.files import write_arrays
+from concord3d.files import read_arrays, write_arrays
 
 DATA_KINDS = ("synthetic", "real")
 # What stands for a colour where there is none: 0.4 of full (MM-Mixing spec 1.3).
 NO_COLOR = 102
+_PART_SHAPES = 1024
 
 
 @dataclass(frozen=True)
@@ -125,7 +126,7 @@ class CloudSplit:
             raise BadCloud(
                 "Texts and shapes differ in number", where=where, expected=len(self.points), found=len(self.texts)
             )
-        bad = np.flatnonzero(~np.isfinite(self.points).all(axis=(1, 2)))
+        bad = not_finite(self.points)
         if len(bad):
             raise BadCloud(
                 "Clouds hold coordinates that are not finite",
@@ -148,31 +149,38 @@ class CloudSplit:
 
     @classmethod
     def load(cls, path: Path) -> CloudSplit:
-        """Read a split written by :meth:`save`.
+        """Read a split written by :meth:`save`; large arrays are mapped (:func:`concord3d.files.read_arrays`).
 
         Raises:
             UnreadableFile: The file is absent, truncated or lacks a key.
         """
+        arrays = read_arrays(path, "a store of clouds")
         try:
-            with np.load(path, allow_pickle=False) as store:
-                dataset, split, data_kind = (str(part) for part in store["identity"])
-                return cls(
-                    dataset,
-                    split,
-                    data_kind,
-                    store["points"],
-                    store["labels"],
-                    tuple(str(name) for name in store["class_names"]),
-                    tuple(str(name) for name in store["names"]),
-                    store.get("part_labels"),
-                    store.get("foreground"),
-                    store.get("colors"),
-                    _unpacked(store["texts"]) if "texts" in store else None,
-                )
-        except Exception as error:  # numpy raises several unrelated types on damaged archives
+            dataset, split, data_kind = (str(part) for part in arrays["identity"])
+            return cls(
+                dataset,
+                split,
+                data_kind,
+                arrays["points"],
+                arrays["labels"],
+                tuple(str(name) for name in arrays["class_names"]),
+                tuple(str(name) for name in arrays["names"]),
+                arrays.get("part_labels"),
+                arrays.get("foreground"),
+                arrays.get("colors"),
+                _unpacked(arrays["texts"]) if "texts" in arrays else None,
+            )
+        except (KeyError, ValueError) as error:
             raise UnreadableFile(
-                "Cannot read a store of clouds", where=path, found=error, next_step="delete the file and run again"
+                "Not a store of clouds", where=path, found=error, next_step="delete the file and run again"
             ) from error
+
+
+def not_finite(points: NDArray[np.floating]) -> NDArray[np.int64]:
+    """Return the shapes of (S, P, 3) clouds with a coordinate that is not finite, looking at a part at a time."""
+    parts = range(0, len(points), _PART_SHAPES)
+    bad = [np.flatnonzero(~np.isfinite(points[i : i + _PART_SHAPES]).all(axis=(1, 2))) + i for i in parts]
+    return np.concatenate(bad) if bad else np.zeros(0, np.int64)
 
 
 def joined(splits: Sequence[CloudSplit]) -> CloudSplit:

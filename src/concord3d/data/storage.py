@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import math
+import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from concord3d.errors import DiskFull
+from concord3d.files import MAPPED_BYTES
 
 NEXT_STEP = "free some space and run the same command again; earlier files are untouched"
 
@@ -45,6 +53,23 @@ def require_space(folder: Path, needed: int) -> None:
             found=f"{free} bytes free",
             next_step=NEXT_STEP,
         )
+
+
+def scratch_array(shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[Any]:
+    """Return zeros to be filled: in memory, or where they are large in a file of the temporary folder.
+
+    The file has no name and is gone with the array; ``TMPDIR`` chooses the folder.
+
+    Raises:
+        DiskFull: The temporary folder has too little room.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    if size < MAPPED_BYTES:
+        return np.zeros(shape, dtype)
+    with disk_full_named(Path(tempfile.gettempdir())), tempfile.TemporaryFile() as stream:
+        # Taken now: a mapped file that finds the disk full later would kill the process.
+        os.posix_fallocate(stream.fileno(), 0, size)
+        return np.memmap(stream, dtype, "r+", shape=shape)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from concord3d.data.storage import disk_full_named
 from concord3d.errors import ConfigError, UnreadableFile
 from concord3d.features.tower import TextEncoder, TowerMismatch
-from concord3d.files import write_arrays
+from concord3d.files import read_arrays, write_arrays
 
 TEMPLATES = (
     "{}.",
@@ -149,13 +149,13 @@ def load_class_features(path: Path, class_names: Sequence[str]) -> NDArray[np.fl
         UnreadableFile: The file is absent or damaged.
         TowerMismatch: A class is not in the file.
     """
+    stored = read_arrays(path, "class features")
     try:
-        with np.load(path, allow_pickle=False) as store:
-            row_of = {str(name): row for row, name in enumerate(store["class_names"])}
-            features: NDArray[np.float32] = store["features"]
-    except Exception as error:  # numpy raises several unrelated types on damaged archives
+        row_of = {str(name): row for row, name in enumerate(stored["class_names"])}
+        features: NDArray[np.float32] = stored["features"]
+    except KeyError as error:
         raise UnreadableFile(
-            "Cannot read class features", where=path, found=error, next_step="run the encoding step again"
+            "Not features of classes", where=path, found=error, next_step="run the encoding step again"
         ) from error
     missing = [name for name in class_names if name not in row_of]
     if missing:

@@ -6,7 +6,8 @@ Shape legend: S shapes, V pictures per shape, T distinct texts, D feature width.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import tempfile
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.data.readers.openshape_npy import OpenShapeRecord
+from concord3d.data.storage import disk_full_named
 from concord3d.errors import DatasetError
 from concord3d.features.cache import FeatureCount, ShardWriter, text_shards
 from concord3d.features.tower import TowerMismatch, TowerSpec, is_unusable
@@ -55,24 +57,27 @@ def shipped_features(
             found=f"{tower.model} {tower.weights}",
             next_step="use that tower for data sets of OpenShape's release",
         )
-    pictures = _PictureShards(store)
-    texts: dict[str, NDArray[np.float16]] = {}
-    for record in records:
-        pictures.add(record)
-        for text, feature in zip(record.texts.all, record.text_features, strict=True):
-            if not is_unusable(text):
-                texts.setdefault(text, _half(feature))
-    image_count = pictures.finish(image_index)
-    if not texts:
-        raise DatasetError("The shapes of the release have no texts", where=text_index, expected="at least one text")
-    writer = ShardWriter("texts", _identity(), pictures.dim, store)
-    for shard in text_shards(texts):
-        writer.add(shard, len(shard), len(shard), partial(_rows_of, texts, shard))
-    return image_count + writer.finish(text_index, {})
-
-
-def _rows_of(features: Mapping[str, NDArray[np.float16]], texts: Sequence[str]) -> NDArray[np.float16]:
-    return np.stack([features[text] for text in texts])
+    pictures, row_of = _PictureShards(store), dict[str, int]()
+    # Millions of texts do not fit into memory with their features.
+    with tempfile.TemporaryFile() as scratch, disk_full_named(Path(tempfile.gettempdir())):
+        for record in records:
+            pictures.add(record)
+            for text, feature in zip(record.texts.all, record.text_features, strict=True):
+                if not is_unusable(text) and text not in row_of:
+                    row_of[text] = len(row_of)
+                    scratch.write(_half(feature).tobytes())
+        scratch.flush()
+        image_count = pictures.finish(image_index)
+        if not row_of:
+            raise DatasetError(
+                "The shapes of the release have no texts", where=text_index, expected="at least one text"
+            )
+        features = np.memmap(scratch, np.float16, "r", shape=(len(row_of), pictures.dim))
+        writer = ShardWriter("texts", _identity(), pictures.dim, store)
+        for shard in text_shards(row_of):
+            rows = [row_of[text] for text in shard]
+            writer.add(shard, len(shard), len(shard), partial(features.__getitem__, rows))
+        return image_count + writer.finish(text_index, {})
 
 
 class _PictureShards:

@@ -26,6 +26,44 @@ def shard_key(kind: str, tower: Mapping[str, Any], content: Sequence[Any]) -> st
     return content_hash({"format": FORMAT, "kind": kind, "tower": dict(tower), "content": list(content)})
 
 
+class ShardedRows:
+    """Several memory-mapped arrays as one, of which only what is asked for is read.
+
+    Args:
+        parts: (n, ...) each, alike but for n; at least one.
+    """
+
+    def __init__(self, parts: Sequence[NDArray[Any]]) -> None:
+        self.parts = tuple(parts)
+        self._first = np.cumsum([0, *(len(part) for part in parts)])
+
+    def __len__(self) -> int:
+        return int(self._first[-1])
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """As of the joint array."""
+        return (len(self), *self.parts[0].shape[1:])
+
+    def read(self, rows: NDArray[np.int64], *rest: NDArray[np.int64]) -> NDArray[Any]:
+        """Return what the joint array has at these places.
+
+        Args:
+            rows: (B,) indices of rows.
+            rest: (B,) indices of further axes.
+
+        Returns:
+            (B, ...).
+        """
+        first = self.parts[0]
+        out = np.empty((len(rows), *first.shape[1 + len(rest) :]), first.dtype)
+        part_of = np.searchsorted(self._first, rows, side="right") - 1
+        for part in np.unique(part_of):
+            here = np.flatnonzero(part_of == part)
+            out[here] = self.parts[part][(rows[here] - self._first[part], *(index[here] for index in rest))]
+        return out
+
+
 class FeatureSet:
     """Stored features of an ordered list of objects' pictures, or of a set of texts; see :func:`open_features`.
 
@@ -62,6 +100,11 @@ class FeatureSet:
     def array(self) -> NDArray[np.float16]:
         """(S, V, D) or (T, D): memory-mapped where there is one shard, else joined in memory at the first use."""
         return self.shards[0] if len(self.shards) == 1 else np.concatenate(self.shards)
+
+    @property
+    def rows(self) -> ShardedRows:
+        """(S, V, D) or (T, D), read where it is asked."""
+        return ShardedRows(self.shards)
 
     @cached_property
     def texts(self) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from concord3d.data.records import ShapeTexts
 from concord3d.errors import ConfigError
+from concord3d.features.stored import ShardedRows
 
 _NOTHING = np.zeros(0, dtype=np.int64)
 
@@ -47,7 +47,7 @@ class FrozenTargets:
     """Features of frozen towers for an ordered list of objects.
 
     Args:
-        images: (S, V, D) features of each object's pictures, floating point; may be memory-mapped.
+        images: (S, V, D) features of each object's pictures.
         texts: (T, D) features of the distinct texts.
         rows: For each object, the rows of its texts.
 
@@ -57,8 +57,13 @@ class FrozenTargets:
     Source: per-sample loading of MM-Mixing (spec 1.3, steps 6 and 7).
     """
 
-    def __init__(self, images: NDArray[Any], texts: NDArray[Any], rows: Sequence[TextRows]) -> None:
-        if images.ndim != 3 or texts.ndim != 2 or len(images) != len(rows) or images.shape[2] != texts.shape[1]:
+    def __init__(self, images: ShardedRows, texts: ShardedRows, rows: Sequence[TextRows]) -> None:
+        if (
+            len(images.shape) != 3
+            or len(texts.shape) != 2
+            or len(images) != len(rows)
+            or images.shape[2] != texts.shape[1]
+        ):
             raise ConfigError(
                 "Features of pictures and texts do not belong together",
                 expected=f"(S, V, D) and (T, D) for {len(rows)} objects",
@@ -80,8 +85,9 @@ class FrozenTargets:
     @property
     def identity(self) -> str:
         """SHA-256 of all features and of which belongs to which object."""
-        digest = hashlib.sha256(np.ascontiguousarray(self._images).data)
-        digest.update(np.ascontiguousarray(self._texts).data)
+        digest = hashlib.sha256()
+        for part in (*self._images.parts, *self._texts.parts):
+            digest.update(np.ascontiguousarray(part).data)
         for rows in self._rows:
             for part in (rows.raw, rows.captions, rows.retrieved):
                 digest.update(np.int64(len(part)).tobytes() + np.ascontiguousarray(part).tobytes())
@@ -100,12 +106,11 @@ class FrozenTargets:
             (B, D) image features; (B, D) text features, zeros where an object has no text; (B,) whether it has one.
         """
         views = torch.randint(self._images.shape[1], (len(objects),), generator=generator).numpy()
-        images = self._images[objects, views].astype(np.float32)
+        images = self._images.read(objects, views).astype(np.float32)
         drawn = [self._rows[index].draw(generator) for index in objects]
         has_text = np.array([row is not None for row in drawn])
         texts = np.zeros((len(objects), self.dim), np.float32)
-        chosen = [row for row in drawn if row is not None]
-        texts[has_text] = self._texts[chosen]
+        texts[has_text] = self._texts.read(np.array([row for row in drawn if row is not None], dtype=np.int64))
         return images, texts, has_text
 
     def joined(self, other: FrozenTargets) -> FrozenTargets:
@@ -119,8 +124,9 @@ class FrozenTargets:
             )
         shift = len(self._texts)
         rows = [TextRows(row.raw + shift, row.captions + shift, row.retrieved + shift) for row in other._rows]
-        images = np.concatenate([self._images, other._images])
-        return FrozenTargets(images, np.concatenate([self._texts, other._texts]), [*self._rows, *rows])
+        images = ShardedRows([*self._images.parts, *other._images.parts])
+        texts = ShardedRows([*self._texts.parts, *other._texts.parts])
+        return FrozenTargets(images, texts, [*self._rows, *rows])
 
 
 def text_rows(texts: Sequence[ShapeTexts], row_of: Mapping[str, int]) -> list[TextRows]:

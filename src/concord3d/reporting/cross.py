@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.errors import ReportingError, UnreadableFile
-from concord3d.files import write_text
+from concord3d.files import read_arrays, write_text
 from concord3d.reporting.inputs import ReportInputs
 from concord3d.reporting.metrics import COLUMNS as METRICS_COLUMNS
 from concord3d.reporting.metrics import csv_text
@@ -131,11 +131,8 @@ def _measurements(path: Path) -> Iterator[Measurement]:
 
 def _outcomes(path: Path, dataset: str) -> dict[str, NDArray[np.generic]]:
     prefix = f"{dataset}__"
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {key.removeprefix(prefix): stored[key] for key in stored.files if key.startswith(prefix)}
-    except Exception as error:  # zipfile, zlib and numpy each raise their own for a damaged archive
-        raise UnreadableFile("Cannot read per-item outcomes", where=path, found=error) from error
+    arrays = read_arrays(path, "per-item outcomes")
+    return {key.removeprefix(prefix): values for key, values in arrays.items() if key.startswith(prefix)}
 
 
 def _rows(inputs: ReportInputs) -> Iterator[Row]:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from concord3d.errors import ReportingError, UnreadableFile
-from concord3d.files import read_json
+from concord3d.errors import ReportingError
+from concord3d.files import read_arrays, read_json
 from concord3d.reporting.inputs import ExpectedJob, ReportInputs
 from concord3d.reporting.results import Evaluation, Measurement, Results
 
@@ -43,7 +42,7 @@ def read_evaluation(path: Path, scale: str) -> Evaluation:
         raise ReportingError("A result file holds no records", where=path)
     job = {key: content[key] for key in JOB_KEYS}
     measurements = tuple(_measurement(job, record, path) for record in content["records"])
-    arrays = _read_arrays(path.with_suffix(".npz"))
+    arrays = read_arrays(path.with_suffix(".npz"), "per-item outcomes")
     names = tuple(str(name) for name in arrays.pop("item_names", np.array([], dtype=np.str_)))
     items = {key: value.astype(np.float64) for key, value in arrays.items() if "__" in key}
     evaluation = Evaluation(
@@ -72,16 +71,6 @@ def _measurement(job: Mapping[str, Any], record: Mapping[str, Any], path: Path) 
     if row.unit == "%" and not 0 <= row.value <= 100:
         raise ReportingError(f"'{row.metric}' is no percentage", where=path, expected="0 to 100", found=row.value)
     return row
-
-
-def _read_arrays(path: Path) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {key: stored[key] for key in sorted(stored.files)}
-    except Exception as error:  # zipfile, zlib and numpy each raise their own for a damaged archive
-        raise UnreadableFile(
-            "Cannot read per-item outcomes", where=path, found=error, next_step="remove the file and run again"
-        ) from error
 
 
 def _check_items(evaluation: Evaluation) -> None:

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from pydantic import PositiveInt
 
 from concord3d.config.validation import StrictModel
-from concord3d.errors import ReportingError, UnreadableFile
+from concord3d.errors import ReportingError
+from concord3d.files import read_arrays
 from concord3d.reporting.figure_maps import project
 from concord3d.reporting.figure_style import COLORS, Drawing, FigureContext, options_of, panels, placard, shared_legend
 
@@ -50,13 +51,7 @@ def read_mixed_clouds(path: Path) -> dict[str, NDArray[Any]]:
         UnreadableFile: The file is damaged.
         ReportingError: An array is missing, or shapes or values do not fit.
     """
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            arrays = {key: stored[key] for key in stored.files}
-    except Exception as error:  # zipfile, zlib and numpy each raise their own for a damaged archive
-        raise UnreadableFile(
-            "Cannot read mixed clouds", where=path, found=error, next_step="remove the file and run again"
-        ) from error
+    arrays = read_arrays(path, "mixed clouds")
     lacking = [key for key in KEYS if key not in arrays]
     if lacking:
         raise ReportingError("Mixed clouds lack arrays", where=path, expected=KEYS, found=f"no {lacking}")

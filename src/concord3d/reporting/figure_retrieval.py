@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
 from concord3d.config.validation import StrictModel
-from concord3d.errors import ReportingError, UnreadableFile
+from concord3d.errors import ReportingError
+from concord3d.files import read_arrays
 from concord3d.reporting.figure_style import (
     COLORS,
     GREY,
@@ -76,7 +77,7 @@ def shown_shapes(evaluations: Sequence[Path]) -> tuple[NDArray[np.int64], tuple[
     rows: set[int] = set()
     names: tuple[str, ...] = ()
     for path in evaluations:
-        arrays = _load(path, "outcomes of a retrieval")
+        arrays = read_arrays(path, "outcomes of a retrieval")
         found = tuple(str(name) for name in arrays.get("item_names", ()))
         if names and found != names:
             raise ReportingError(
@@ -103,7 +104,7 @@ def read_pictures(path: Path) -> Pictures:
         UnreadableFile: The file is damaged.
         ReportingError: An array is missing or has another form.
     """
-    arrays = _load(path, "pictures of shapes")
+    arrays = read_arrays(path, "pictures of shapes")
     names, images = arrays.get("names", np.zeros(0)), arrays.get("images", np.zeros(0))
     if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3 or names.shape != images.shape[:1]:
         raise ReportingError(
@@ -113,16 +114,6 @@ def read_pictures(path: Path) -> Pictures:
             found=f"names {names.shape}, images {images.dtype} {images.shape}",
         )
     return {str(name): image for name, image in zip(names, images, strict=True)}
-
-
-def _load(path: Path, what: str) -> dict[str, NDArray[Any]]:
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {key: stored[key] for key in stored.files}
-    except Exception as error:  # zipfile, zlib and numpy each raise their own for a damaged archive
-        raise UnreadableFile(
-            f"Cannot read {what}", where=path, found=error, next_step="remove the file and run again"
-        ) from error
 
 
 def draw_retrieval_grid(context: FigureContext) -> Drawing:

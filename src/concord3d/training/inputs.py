@@ -97,7 +97,7 @@ def _targets(splits: Sequence[CloudSplit], files: TrainingFiles) -> FrozenTarget
     for split, images, texts in zip(splits, files.image_features, files.text_features, strict=True):
         encoded = open_features(texts)
         rows = text_rows(split.texts or (ShapeTexts(),) * len(split), encoded.row_of)
-        parts.append(FrozenTargets(open_features(images).array, encoded.array, rows))
+        parts.append(FrozenTargets(open_features(images).rows, encoded.rows, rows))
     return reduce(FrozenTargets.joined, parts)
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import nn
 
+from concord3d.data.records import not_finite
 from concord3d.errors import BadCloud, ConfigError, DatasetMissing
 from concord3d.files import canonical_json, content_hash
 from concord3d.methods.interface import Settings, parse_settings
@@ -215,7 +216,7 @@ class TrainRun:
                 too few shapes.
         """
         points, held_out = self.clouds, self.held_out_index()
-        if points.ndim != 3 or points.shape[2] != 3 or not np.isfinite(points).all():
+        if points.ndim != 3 or points.shape[2] != 3 or len(not_finite(points)):
             raise BadCloud("Training clouds are unusable", expected="finite (S, P, 3)", found=points.shape)
         counts = {
             "labels": None if self.labels is None else len(self.labels),

@@ -39,6 +39,7 @@ CLOUD_READERS: dict[str, Callable[..., RawClouds]] = {
 }
 # Readers whose clouds are sampled from meshes, with as many points as asked.
 SAMPLING_READERS = ("off_tree", "mesh_text")
+COLOURED_READERS = ("mesh_text", "openshape_npy", "openshape_modelnet40", "openshape_scanobjectnn")
 MESH_READERS: dict[str, Callable[[DatasetSpec, Path, str], Iterator[NamedMesh]]] = {
     "off_tree": off_tree.read_meshes,
     "shapenet": shapenet.read_meshes,

@@ -27,6 +27,7 @@ from concord3d.data.readers.npy_objects import parse_objects, read_objects
 from concord3d.data.readers.raw import RawClouds
 from concord3d.data.readers.texts import clean_text
 from concord3d.data.records import ShapeTexts
+from concord3d.data.storage import scratch_array
 from concord3d.errors import BadCloud, DatasetMissing, UnreadableFile, UnsafeArchive
 from concord3d.files import read_json
 
@@ -111,35 +112,39 @@ def iterate_records(spec: DatasetSpec, root: Path, split: str) -> Iterator[OpenS
 
 
 def read(spec: DatasetSpec, root: Path, split: str) -> RawClouds:
-    """Read the clouds and texts of a split into memory; for hundreds of thousands of shapes iterate instead.
+    """Read the clouds and texts of a split; clouds that are large together lie in a file of the temporary folder.
 
     Raises:
         DatasetMissing: The list, or a shape of it, is missing.
         UnreadableFile: A file is truncated, of another format, lacks a key, or asks for more than plain data.
         BadCloud: Shapes have different numbers of points.
+        DiskFull: The temporary folder has too little room.
     """
+    num_shapes = count_shapes(spec, root, split)
     entries: list[SplitEntry] = []
-    points: list[NDArray[np.float32]] = []
-    colors, texts = [], []
-    for record in iterate_records(spec, root, split):
-        if points and record.points.shape != points[0].shape:
+    texts = []
+    points, colors = np.zeros((0, 0, 3), np.float32), np.zeros((0, 0, 3), np.uint8)
+    for number, record in enumerate(iterate_records(spec, root, split)):
+        if number == 0:
+            shape = (num_shapes, *record.points.shape)
+            points, colors = scratch_array(shape, np.float32), scratch_array(shape, np.uint8)
+        if record.points.shape != points.shape[1:]:
             found = f"{record.entry.id}: {len(record.points)}"
-            raise BadCloud("Shapes differ in their points", where=root, expected=len(points[0]), found=found)
+            raise BadCloud("Shapes differ in their points", where=root, expected=points.shape[1], found=found)
+        points[number], colors[number] = record.points, record.colors
         entries.append(record.entry)
-        points.append(record.points)
-        colors.append(record.colors)
         texts.append(record.texts)
     # The official order of the classes of Objaverse-LVIS is that of their names.
     class_names = tuple(sorted({entry.category for entry in entries if entry.category is not None}))
-    number = {name: index for index, name in enumerate(class_names)}
-    labels = [-1 if entry.category is None else number[entry.category] for entry in entries]
+    number_of = {name: index for index, name in enumerate(class_names)}
+    labels = [-1 if entry.category is None else number_of[entry.category] for entry in entries]
     return RawClouds(
-        points=np.stack(points),
+        points=points,
         labels=np.array(labels, dtype=np.int64),
         names=tuple(entry.id for entry in entries),
         dtype=None,
         class_names=class_names or None,
-        colors=np.stack(colors),
+        colors=colors,
         texts=tuple(texts),
     )
 
