@@ -344,8 +344,7 @@ def histories_of(wildcards):
     study = STUDIES[wildcards.paper]
     return [
         ARTIFACTS / wildcards.paper / "train" / f"{experiment}__s{seed}" / name
-        for experiment in study.experiments
-        for seed in study.seeds
+        for experiment, seed in study.trainings()
         for name in ("train.json", "provenance.json")
     ]
 
@@ -359,7 +358,7 @@ def gates_of(wildcards):
 def report_identity_of(paper):
     """Everything of the configuration that a report depends on; a change of it makes the report anew."""
     study = STUDIES[paper]
-    return content_hash([study.run_config(name, seed) for name in study.experiments for seed in study.seeds])
+    return content_hash([study.run_config(name, seed) for name, seed in study.trainings()])
 
 
 def report_identity(wildcards):
@@ -375,7 +374,7 @@ def per_item_files(paper):
 def record_files(paper):
     """Records of the trainings, one per experiment and seed."""
     study = STUDIES[paper]
-    return [f"provenance/{experiment}__s{seed}.json" for experiment in study.experiments for seed in study.seeds]
+    return [f"provenance/{experiment}__s{seed}.json" for experiment, seed in study.trainings()]
 
 
 def result_files(paper):

@@ -31,9 +31,28 @@ def test_the_committed_params_are_valid(repository: Path) -> None:
 @pytest.mark.parametrize("scale", SCALES)
 def test_every_scale_resolves(repository: Path, paper: str, scale: str) -> None:
     study = load_study(repository, paper, scale)
-    runs = [study.run_config(experiment, seed) for experiment in study.experiments for seed in study.seeds]
-    assert len(runs) == len(study.experiments) * len(study.seeds)
+    runs = [study.run_config(experiment, seed) for experiment, seed in study.trainings()]
+    assert len(study.experiments) <= len(runs) <= len(study.experiments) * len(study.seeds)
     assert len(set(study.evaluations())) == len(study.evaluations()) > 0
+
+
+def test_costly_experiments_take_the_first_seeds(copy: Path) -> None:
+    scale = copy / "config/scales/smoke.yaml"
+    _edit(scale, "  mm_point:\n", "  mm_point:\n    seeds: [4, 5]\n    max_seeds: {single_view: 1}\n")
+    study = load_study(copy, "mm_point", "smoke")
+    assert study.seeds == study.seeds_of("mm_point") == (4, 5) and study.seeds_of("single_view") == (4,)
+    assert {(key.experiment, key.seed) for key in study.evaluations()} == set(study.trainings())
+    assert load_study(copy, "mm_point", "smoke", [7, 8, 9]).seeds_of("single_view") == (7,)
+    assert load_study(copy, "mm_mixing", "smoke").seeds == (1,)
+    _edit(scale, "max_seeds: {single_view", "max_seeds: {single_veiw")
+    with pytest.raises(ConfigError, match="did you mean 'single_view'"):
+        load_study(copy, "mm_point", "smoke")
+
+
+def test_a_teacher_has_the_seeds_of_its_students(copy: Path) -> None:
+    _edit(copy / "config/scales/demo.yaml", "  mm_mixing:\n", "  mm_mixing:\n    max_seeds: {stage1: 1}\n")
+    with pytest.raises(ConfigError, match="'full' has more seeds than its teacher 'stage1'"):
+        load_study(copy, "mm_mixing", "demo")
 
 
 def test_precedence_is_default_scale_experiment(repository: Path) -> None:

@@ -91,7 +91,7 @@ def test_the_slurm_profile_builds_the_paper_graph(smoke_run: Path) -> None:
     assert completed.returncode == 0, completed.stderr[-3000:]
     assert "profiles/default" not in completed.stdout + completed.stderr, "its entries would win over the cluster's"
     studies = [load_study(smoke_run, paper, "paper") for paper in ("mm_point", "mm_mixing")]
-    trainings = sum(len(study.experiments) * len(study.seeds) for study in studies)
+    trainings = sum(len(study.trainings()) for study in studies)
     assert re.search(rf"pretrain +{trainings}\b", completed.stdout + completed.stderr)
 
 

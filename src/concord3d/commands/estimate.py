@@ -112,7 +112,7 @@ def disk_gb(root: Path, study: Study) -> float:
         run = study.run_config(experiment, study.seeds[0])
         if run["method"] == "mm_point":
             view_sets.add((run["pretrain"]["dataset"], run["data"]["view_set"], run["data"]["image_size"]))
-        total += len(study.seeds) * (1 + run["training"]["num_snapshots"]) * 2.5e6
+        total += len(study.seeds_of(experiment)) * (1 + run["training"]["num_snapshots"]) * 2.5e6
     for dataset, view_set, pixels in view_sets:
         spec = view_spec(view_set, pixels)
         total += sizes[dataset].get("train", 0) * spec.num_views * pixels**2 * spec.channels
@@ -141,12 +141,12 @@ def print_estimate(root: Path, scale: str | None) -> None:
             flops = training_flops(run, sum(known_counts)) if len(known_counts) == len(counts) else None
             speed = speeds.get((run["encoder"]["name"], CPU))
             hours = flops / speed.flops_per_s / 3600 if speed and flops is not None else None
-            total_hours += (hours or 0.0) * len(study.seeds)
+            total_hours += (hours or 0.0) * len(study.seeds_of(experiment))
             unknown += hours is None
             table.add_row(
                 experiment,
                 run["encoder"]["name"],
-                str(len(study.seeds)),
+                str(len(study.seeds_of(experiment))),
                 "number of shapes not known" if flops is None else f"{flops / 1e15:.3g}",
                 ("no record of this encoder" if speed is None else "-") if hours is None else f"{hours:.2f}",
                 "-" if speed is None else f"{speed.memory_mb / 1000:.1f}",

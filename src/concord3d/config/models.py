@@ -107,12 +107,16 @@ class ScalePaper(StrictModel):
         set: Dotted keys of the paper's ``defaults`` and their values at this scale.
         experiments: Experiments that run at this scale.
         experiment_set: Dotted keys for single experiments; they win over everything else.
+        seeds: Random seeds of this paper's experiments; null takes those of the scale.
+        max_seeds: How many of the seeds an experiment gets, where it costs too much for all of them.
         protocols: Changes per protocol; a protocol that is not named does not run.
     """
 
     set: dict[str, Any] = {}
     experiments: list[str]
     experiment_set: dict[str, dict[str, Any]] = {}
+    seeds: list[int] | None = Field(default=None, min_length=1)
+    max_seeds: dict[str, PositiveInt] = {}
     protocols: dict[str, ProtocolOverlay]
 
 
@@ -123,7 +127,7 @@ class Scale(StrictModel):
         scale: Its name.
         purpose: What it is for.
         hardware: What it needs.
-        seeds: Random seeds of every experiment.
+        seeds: Random seeds of the experiments.
         world_seed: Seed of the synthetic world.
         datasets: Where each data set comes from.
         towers: Frozen towers by the name that ``data.tower`` uses.

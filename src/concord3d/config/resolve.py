@@ -34,7 +34,7 @@ class Study:
     Attributes:
         paper: The paper's file.
         scale: The scale's file.
-        seeds: Random seeds of every experiment.
+        seeds: Random seeds, in the order in which experiments with fewer take them.
     """
 
     paper: Paper
@@ -45,6 +45,14 @@ class Study:
     def experiments(self) -> tuple[str, ...]:
         """Identifiers of the experiments that run at this scale."""
         return tuple(self.scale.papers[self.paper.paper].experiments)
+
+    def seeds_of(self, experiment: str) -> tuple[int, ...]:
+        """The seeds that an experiment runs with."""
+        return self.seeds[: self.scale.papers[self.paper.paper].max_seeds.get(experiment)]
+
+    def trainings(self) -> list[tuple[str, int]]:
+        """Every experiment with each of its seeds, in the order of the configuration."""
+        return [(experiment, seed) for experiment in self.experiments for seed in self.seeds_of(experiment)]
 
     def run_config(self, experiment: str, seed: int) -> dict[str, Any]:
         """Resolve one training run: defaults, then scale, then experiment, then scale-and-experiment."""
@@ -111,7 +119,7 @@ class Study:
                 EvaluationKey(experiment, seed, name, dataset)
                 for experiment in experiments
                 if name in (self.paper.experiments[experiment].protocols or [name])
-                for seed in self.seeds
+                for seed in self.seeds_of(experiment)
                 for dataset in protocol.datasets
             ]
         return keys
@@ -178,7 +186,7 @@ def load_study(root: Path, paper_name: str, scale_name: str, seeds: list[int] | 
         root: The repository.
         paper_name: A file of ``papers/`` without its suffix.
         scale_name: A file of ``config/scales/`` without its suffix.
-        seeds: Replaces the seeds of the scale.
+        seeds: Replaces the seeds of the scale; experiments that are too costly for all take the first of them.
 
     Raises:
         ConfigError: A file is invalid or names something that does not exist.
@@ -193,10 +201,11 @@ def load_study(root: Path, paper_name: str, scale_name: str, seeds: list[int] | 
     overlay = scale.papers[paper_name]
     _known(overlay.experiments, paper.experiments, "experiment", scale_path.name)
     _known(overlay.experiment_set, overlay.experiments, "experiment", scale_path.name)
+    _known(overlay.max_seeds, overlay.experiments, "experiment", scale_path.name)
     _known(overlay.protocols, paper.protocols, "protocol", scale_path.name)
     for experiment, entry in paper.experiments.items():
         _known(entry.protocols or [], paper.protocols, "protocol", f"{paper_path.name}, experiment '{experiment}'")
-    study = Study(paper, scale, tuple(seeds or scale.seeds))
+    study = Study(paper, scale, tuple(seeds or overlay.seeds or scale.seeds))
     for name in overlay.protocols:
         protocol = study.protocol(name)
         _known(protocol.datasets, scale.datasets, "data set", f"{scale_path.name}, protocol '{name}'")
@@ -215,6 +224,13 @@ def _check_experiment(study: Study, name: str, where: str) -> None:
         if teacher in seen:
             raise ConfigError(f"the teachers of '{name}' form a circle", where=where, found=" <- ".join(seen))
         _known([teacher], study.experiments, "teacher", f"{where}, experiment '{seen[-1]}'")
+        if len(study.seeds_of(teacher)) < len(study.seeds_of(name)):
+            raise ConfigError(
+                f"'{name}' has more seeds than its teacher '{teacher}'",
+                where=f"{where}, max_seeds",
+                expected=f"at most {len(study.seeds_of(teacher))}",
+                found=len(study.seeds_of(name)),
+            )
         seen.append(teacher)
         teacher = study.paper.experiments[teacher].teacher
     pretrain = study.run_config(name, study.seeds[0])["pretrain"]

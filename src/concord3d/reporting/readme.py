@@ -88,8 +88,11 @@ def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
         f"- {len(results.evaluations)} evaluations on {', '.join(tested) or 'no data set'}; "
         f"seeds: {', '.join(str(seed) for seed in seeds) or 'none'}.",
     ]
-    if len(seeds) == 1:
-        lines.append("- **One seed**: intervals cover the test items only, not how trainings differ.")
+    seeds_of = {name: {e.job.seed for e in results.evaluations if e.job.experiment == name} for name in inputs.runs}
+    alone = [name for name, found in seeds_of.items() if len(found) == 1]
+    if alone:
+        which = "" if len(seeds) == 1 else f" ({', '.join(alone)})"
+        lines.append(f"- **One seed**{which}: intervals cover the test items only, not how trainings differ.")
     if len(seeds) == 2:
         lines.append(
             "- **Two seeds**: each experiment alone tells little of how trainings differ; the spread is that of "
