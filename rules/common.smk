@@ -58,6 +58,12 @@ wildcard_constraints:
     seed=r"\d+",
 
 
+def spec_identity(*beside):
+    """What the catalogue says about a data set that decides its content: with it jobs run anew, not with the file's date."""
+    words = {"title", "licence", "doc", *beside}
+    return lambda wildcards: content_hash(SPECS[wildcards.dataset].model_dump(mode="json", exclude=words))
+
+
 def datasets_from(source):
     """Data sets of this scale with one origin, as a wildcard pattern."""
     return "|".join(name for name, use in SCALE.datasets.items() if use.source == source) or "none"
@@ -88,7 +94,7 @@ def points_asked(dataset):
 
 def memory_with_clouds(base):
     """Megabytes that a job asks for: its own, its input files twice, and of large ones, which are mapped, a tenth."""
-    return lambda wildcards, input: base + int(2 * min(input.size_mb, 2048) + 0.1 * input.size_mb)
+    return lambda wildcards, input: base + int(2 * min(input.size_mb, 8192) + 0.1 * input.size_mb)
 
 
 def store(dataset, split):

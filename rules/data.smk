@@ -32,7 +32,7 @@ rule world_dataset:
 
 rule obtain_dataset:
     input:
-        CATALOG,
+        ancient(CATALOG),
     output:
         RAW / "real" / "{dataset}" / "manifest.json",
     log:
@@ -46,8 +46,10 @@ rule obtain_dataset:
     threads: 1
     resources:
         mem_mb=2000,
-        runtime=240,
+        runtime=1440,
         gpu=0,
+    params:
+        spec=spec_identity(),
     message:
         "Data: obtaining {wildcards.dataset} (mirror, then network) and verifying it"
     script:
@@ -57,7 +59,7 @@ rule obtain_dataset:
 rule store:
     input:
         marker=lambda wildcards: raw_marker(wildcards.dataset),
-        catalog=CATALOG,
+        catalog=ancient(CATALOG),
     output:
         ARTIFACTS / "stores" / "{dataset}" / "{split}.npz",
     log:
@@ -68,11 +70,13 @@ rule store:
         "../envs/core.yaml"
     threads: 1
     resources:
-        # A release with tower features has 10,000 coloured points per shape; not measured at that size.
+        # A release with tower features has up to 876 thousand shapes of 10,000 points, whose texts lie in memory; not
+        # measured at that size.
         mem_mb=lambda wildcards: 24000 if brings_features(wildcards.dataset) else 3000,
-        runtime=30,
+        runtime=lambda wildcards: 1440 if brings_features(wildcards.dataset) else 30,
         gpu=0,
     params:
+        spec=spec_identity("files"),
         data_kind=lambda wildcards: ("synthetic" if SCALE.datasets[wildcards.dataset].source == "world" else "real"),
         num_points=lambda wildcards: points_asked(wildcards.dataset),
     message:

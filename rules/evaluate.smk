@@ -89,7 +89,7 @@ rule evaluate_rooms:
         model=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "model.safetensors",
         snapshots=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "snapshots",
         marker=lambda wildcards: raw_marker(wildcards.dataset),
-        catalog=CATALOG,
+        catalog=ancient(CATALOG),
     output:
         ARTIFACTS / "{paper}" / "eval" / "{experiment}__{dataset}__semantic_segmentation__s{seed}.json",
         ARTIFACTS / "{paper}" / "eval" / "{experiment}__{dataset}__semantic_segmentation__s{seed}.npz",
@@ -105,6 +105,7 @@ rule evaluate_rooms:
         runtime=1440,
         gpu=GPU,
     params:
+        spec=spec_identity("files"),
         settings=lambda wildcards: STUDIES[wildcards.paper].protocol("semantic_segmentation").settings,
         data_kind=lambda wildcards: STUDIES[wildcards.paper].data_kind(wildcards.dataset),
         run=run_config,

@@ -9,7 +9,7 @@ rule views:
     input:
         marker=lambda wildcards: raw_marker(wildcards.dataset),
         clouds=lambda wildcards: store(wildcards.dataset, wildcards.split),
-        catalog=CATALOG,
+        catalog=ancient(CATALOG),
     output:
         ARTIFACTS / "views" / "{dataset}__{split}__{view_set}__{pixels}.json",
     log:
@@ -18,12 +18,13 @@ rule views:
         "benchmarks-out/views/{dataset}__{split}__{view_set}__{pixels}.tsv"
     conda:
         "../envs/core.yaml"
-    threads: 1
+    threads: 2
     resources:
         mem_mb=4000,
         runtime=240,
         gpu=0,
     params:
+        spec=spec_identity("files"),
         store=str(ARTIFACTS / "views" / "store"),
     message:
         "Render: {wildcards.view_set} of {wildcards.dataset}/{wildcards.split} at {wildcards.pixels} pixels"

@@ -105,7 +105,7 @@ rule text_features:
 rule shipped_features:
     input:
         marker=lambda wildcards: raw_marker(wildcards.dataset),
-        catalog=CATALOG,
+        catalog=ancient(CATALOG),
     output:
         images=ARTIFACTS / "features" / "{tower}" / "{dataset}__{split}__images.json",
         texts=ARTIFACTS / "features" / "{tower}" / "{dataset}__{split}__texts.json",
@@ -124,6 +124,7 @@ rule shipped_features:
         runtime=1440,
         gpu=0,
     params:
+        spec=spec_identity("files"),
         tower=tower_spec,
         store=str(ARTIFACTS / "features" / "store"),
     message:

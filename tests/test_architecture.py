@@ -24,7 +24,7 @@ ALLOWED = {
     "provenance": {"config"},
     "commands": {"config", "data", "models", "render", "reporting"},
 }
-ROOT_MODULES = {"errors", "files", "cli"}
+ROOT_MODULES = {"errors", "files", "arrays", "cli"}
 PAPER_METHODS = {"mm_mixing", "mm_point", "supervised", "random_init"}
 
 

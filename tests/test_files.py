@@ -7,18 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from concord3d import files
 from concord3d.errors import DiskFull, UnreadableFile, nearest
-from concord3d.files import (
-    TEMPORARY_PREFIX,
-    atomic_path,
-    canonical_json,
-    content_hash,
-    read_arrays,
-    read_json,
-    write_arrays,
-    write_json,
-)
+from concord3d.files import TEMPORARY_PREFIX, atomic_path, canonical_json, content_hash, read_json, write_json
 
 
 def _leftovers(folder: Path) -> list[Path]:
@@ -83,52 +73,3 @@ def test_damaged_json_is_named(tmp_path: Path, content: bytes) -> None:
 def test_nearest_names_only_near_things() -> None:
     assert nearest("sead", ["seed", "scale"]) == "; did you mean 'seed'?"
     assert nearest("qqqq", ["seed", "scale"]) == ""
-
-
-def test_large_arrays_are_mapped_and_others_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(files, "MAPPED_BYTES", 4000)
-    rng = np.random.default_rng(0)
-    arrays = {
-        "large": rng.random((10, 20, 3)),
-        "columns": np.asfortranarray(rng.integers(0, 255, (70, 80), dtype=np.uint8)),
-        "small": rng.random(5).astype(np.float32),
-        "names": np.array(["a", "später"]),
-        "nothing": np.zeros((0, 3)),
-    }
-    write_arrays(tmp_path / "some.npz", arrays)
-    found = read_arrays(tmp_path / "some.npz")
-    assert list(found) == list(arrays)
-    for name, array in arrays.items():
-        assert found[name].dtype == array.dtype
-        np.testing.assert_array_equal(found[name], array)
-        assert isinstance(found[name], np.memmap) == (name in ("large", "columns"))
-    with pytest.raises(ValueError, match="read-only"):
-        found["large"][0] = 0
-    write_arrays(tmp_path / "packed.npz", arrays, compressed=True)
-    assert not any(isinstance(array, np.memmap) for array in read_arrays(tmp_path / "packed.npz").values())
-
-
-@pytest.mark.parametrize("mapped", [True, False])
-@pytest.mark.parametrize("damage", ["absent", "truncated", "other", "header"])
-def test_damaged_arrays_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mapped: bool, damage: str) -> None:
-    monkeypatch.setattr(files, "MAPPED_BYTES", 1000 if mapped else 1 << 30)
-    path = tmp_path / "some.npz"
-    write_arrays(path, {"large": np.arange(500.0)})
-    content = path.read_bytes()
-    if damage == "absent":
-        path.unlink()
-    else:
-        new = {"truncated": content[:2000], "other": b"no archive", "header": b"xx" + content[2:]}[damage]
-        path.write_bytes(new)
-    with pytest.raises(UnreadableFile, match=r"Cannot read outcomes[\s\S]*some\.npz"):
-        read_arrays(path, "outcomes")
-
-
-def test_a_changed_byte_of_an_array_that_is_read_is_noticed(tmp_path: Path) -> None:
-    path = tmp_path / "some.npz"
-    write_arrays(path, {"values": np.arange(500.0)})
-    content = bytearray(path.read_bytes())
-    content[1000] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(UnreadableFile):
-        read_arrays(path)

@@ -5,10 +5,10 @@ from pathlib import Path
 from job import logged
 
 with logged(snakemake.log[0]):
+    from concord3d.arrays import write_arrays
     from concord3d.data.records import CloudSplit
     from concord3d.evaluation.mixing_examples import mixing_examples
     from concord3d.evaluation.settings import ConsistencySettings
-    from concord3d.files import write_arrays
 
     settings = ConsistencySettings.model_validate(snakemake.params.settings)
     split = CloudSplit.load(Path(snakemake.input[0]))

@@ -7,7 +7,7 @@ from job import logged
 with logged(snakemake.log[0]):
     import numpy as np
 
-    from concord3d.files import write_arrays
+    from concord3d.arrays import write_arrays
     from concord3d.render.shards import open_view_set
     from concord3d.reporting.figure_retrieval import shown_shapes
 

@@ -12,7 +12,9 @@ with logged(snakemake.log[0]):
     from concord3d.data.records import CloudSplit
     from concord3d.render.shards import render_cloud_views, render_mesh_views, store_image_views
     from concord3d.render.view_spec import view_spec
+    from concord3d.training.seeding import set_threads
 
+    set_threads(snakemake.threads)
     views = view_spec(snakemake.wildcards.view_set, int(snakemake.wildcards.pixels))
     clouds = CloudSplit.load(Path(snakemake.input.clouds))
     spec = load_catalog(Path(snakemake.input.catalog))[snakemake.wildcards.dataset]
@@ -25,4 +27,5 @@ with logged(snakemake.log[0]):
         pictures = (read_renderings(folder, name, views.num_views, views.image_size) for name in clouds.names)
         store_image_views(pictures, *target)
     else:
-        render_mesh_views(read_meshes(spec, root, snakemake.wildcards.split), *target)
+        meshes = read_meshes(spec, root, snakemake.wildcards.split)
+        render_mesh_views(meshes, *target, num_threads=snakemake.threads)

@@ -94,6 +94,10 @@ class DiskFull(ConcordError):
     """The disk has no room; earlier files are untouched."""
 
 
+class TooManyFiles(ConcordError):
+    """The system does not let a process open as many files as it needs."""
+
+
 class TrainingError(ConcordError):
     """Something about a training run; see the subclasses."""
 

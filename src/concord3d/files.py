@@ -10,23 +10,15 @@ import errno
 import hashlib
 import json
 import os
-import struct
 import tempfile
-import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal
+from typing import Any
 
 from concord3d.errors import DiskFull, UnreadableFile
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
 TEMPORARY_PREFIX = ".partial-"
-# Arrays of this size and more are mapped instead of read.
-MAPPED_BYTES = 1 << 30
-_LOCAL_HEADER = struct.Struct("<4s22xHH")
 
 
 @contextmanager
@@ -84,63 +76,6 @@ def canonical_json(value: Any) -> str:
 def write_json(path: Path, value: Any) -> None:
     """Write ``value`` as indented JSON with sorted keys, complete or not at all."""
     write_text(path, json.dumps(value, sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False) + "\n")
-
-
-def write_arrays(path: Path, arrays: Mapping[str, NDArray[Any]], compressed: bool = False) -> None:
-    """Write arrays as ``.npz``, complete or not at all; the bytes depend on the arrays and their order alone."""
-    import numpy as np  # what starts the workflow reads this module, and needs no arrays
-
-    save: Any = np.savez_compressed if compressed else np.savez
-    with atomic_path(path) as temporary, temporary.open("wb") as stream:
-        save(stream, **arrays)
-
-
-def read_arrays(path: Path, what: str = "arrays") -> dict[str, NDArray[Any]]:
-    """Read arrays written by :func:`write_arrays`; large ones are mapped into memory, so only what is used is loaded.
-
-    The checksum of an array that is mapped is not checked, that of one that is read is.
-
-    Args:
-        path: The ``.npz`` file.
-        what: What it holds, for the message.
-
-    Raises:
-        UnreadableFile: The file is absent, truncated, or of another format.
-    """
-    import numpy as np
-
-    try:
-        found = {}
-        with np.load(path, allow_pickle=False) as stored, path.open("rb") as stream:
-            for member in stored.zip.infolist():
-                name = member.filename.removesuffix(".npy")
-                large = member.file_size >= MAPPED_BYTES and member.compress_type == zipfile.ZIP_STORED
-                found[name] = _mapped(path, stream, member) if large else stored[name]
-        return found
-    except Exception as error:  # zipfile, zlib and numpy each raise their own for a damaged archive
-        raise UnreadableFile(
-            f"Cannot read {what}", where=path, found=error, next_step="delete the file and run again"
-        ) from error
-
-
-def _mapped(path: Path, stream: BinaryIO, member: zipfile.ZipInfo) -> NDArray[Any]:
-    """Map one array of an archive that is stored as it is."""
-    import numpy as np
-
-    # The header before the data may be longer than the one in the archive's directory.
-    stream.seek(member.header_offset)
-    header = stream.read(_LOCAL_HEADER.size)
-    signature, name_length, extra_length = _LOCAL_HEADER.unpack(header)
-    if signature != b"PK\x03\x04":
-        raise zipfile.BadZipFile(f"no array at byte {member.header_offset}")
-    stream.seek(name_length + extra_length, os.SEEK_CUR)
-    version = np.lib.format.read_magic(stream)
-    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-    shape, fortran_order, dtype = read_header(stream)
-    if dtype.hasobject:
-        raise ValueError("an array of objects")
-    order: Literal["C", "F"] = "F" if fortran_order else "C"
-    return np.memmap(path, dtype, "r", stream.tell(), shape, order)
 
 
 def read_json(path: Path) -> Any:

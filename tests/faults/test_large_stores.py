@@ -20,16 +20,16 @@ READER = """
 import resource, sys
 from pathlib import Path
 import numpy as np
-from concord3d import files
+from concord3d import arrays
 from concord3d.data.records import CloudSplit
-from concord3d.features.stored import ShardedRows
+from concord3d.arrays import ShardedRows
 from concord3d.features.targets import FrozenTargets, TextRows
 from concord3d.training.batches import assemble
 from concord3d.training.run import TrainRun
 from concord3d.training.seeding import derived_generator
 
 path, mapped_from = Path(sys.argv[1]), int(sys.argv[2])
-files.MAPPED_BYTES = mapped_from
+arrays.MAPPED_BYTES = mapped_from
 data = next(int(line.split()[1]) for line in open("/proc/self/status") if line.startswith("VmData"))
 limit = data * 1024 + (120 << 20)
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))

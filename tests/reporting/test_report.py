@@ -223,8 +223,6 @@ def test_the_spread_of_seeds_is_that_of_all_trained_experiments(tmp_path: Path) 
     together = found.estimate(address)
     assert alone is not None and together is not None and alone.interval.value == together.interval.value
     assert together.interval.high - together.interval.low < 0.7 * (alone.interval.high - alone.interval.low)
-    assert sorted(found._pool(replace(address, experiment=""), ["a"], [1, 2])) == list("abcde")
-    assert sorted(found._pool(replace(address, experiment=""), ["f"], [1, 2])) == list("abcdef")
 
 
 def test_intervals_of_percentages_end_at_100(tmp_path: Path) -> None:

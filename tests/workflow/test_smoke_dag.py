@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -36,6 +37,21 @@ def test_a_run_leaves_the_contract_behind(smoke_run: Path) -> None:
 def test_a_second_call_has_nothing_to_do(smoke_run: Path) -> None:
     completed = call(smoke_run, "snakemake", "--cores", "2", "--config", "scale=smoke", "--dry-run")
     assert "Nothing to be done" in completed.stdout + completed.stderr
+
+
+def test_the_catalogues_words_make_nothing_anew_and_its_facts_do(smoke_run: Path) -> None:
+    catalog, dry_run = smoke_run / "datasets" / "datasets.yaml", ("--config", "scale=smoke", "--dry-run")
+    original, status = catalog.read_text(), catalog.stat()
+    try:
+        catalog.write_text(original.replace("  title: ", "  title: The "))
+        said = call(smoke_run, "snakemake", "--cores", "2", *dry_run)
+        assert "Nothing to be done" in said.stdout + said.stderr
+        catalog.write_text(original.replace("  max_radius: ", "  max_radius: 1"))
+        said = call(smoke_run, "snakemake", "--cores", "2", *dry_run)
+        assert re.search(r"^store +[1-9]", said.stdout + said.stderr, re.MULTILINE)
+    finally:
+        catalog.write_text(original)
+        os.utime(catalog, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def test_another_folder_and_one_core_give_the_same_bytes(

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.arrays import read_arrays, write_arrays
 from concord3d.errors import BadCloud, UnreadableFile
-from concord3d.files import read_arrays, write_arrays
 
 DATA_KINDS = ("synthetic", "real")
 # What stands for a colour where there is none: 0.4 of full (MM-Mixing spec 1.3).
@@ -190,8 +190,8 @@ def joined(splits: Sequence[CloudSplit]) -> CloudSplit:
         splits: At least one; of one split, that split itself is returned.
 
     Returns:
-        All shapes in order, without classes. Colours become grey, and texts empty, for a split that has none while
-        another has some.
+        All shapes in order, in memory, without classes. Colours become grey, and texts empty, for a split that has none
+        while another has some.
 
     Raises:
         BadCloud: The splits have different numbers of points.

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.arrays import MAPPED_BYTES
 from concord3d.errors import DiskFull
-from concord3d.files import MAPPED_BYTES
 
 NEXT_STEP = "free some space and run the same command again; earlier files are untouched"
 

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from concord3d.data.records import not_finite
 from concord3d.errors import BadCloud, EvaluationError
 from concord3d.geometry.augment import normalise_unit_sphere
 
@@ -68,7 +69,7 @@ def first_points(points: NDArray[np.float32], num_points: int, where: str = "clo
             next_step="lower num_points in the protocol's settings, or use a release with more points",
         )
     chosen = points[:, :num_points]
-    if not np.isfinite(chosen).all():
+    if len(not_finite(chosen)):
         raise BadCloud("Clouds hold coordinates that are not finite", where=where, expected="finite coordinates")
     return chosen.astype(np.float32, copy=False)
 

@@ -179,10 +179,11 @@ class FeatureCache:
 
 
 def _digest(encoder: nn.Module, points: NDArray[np.float32], colors: NDArray[np.uint8] | None) -> str:
-    digest = hashlib.sha256(np.ascontiguousarray(points).tobytes())
+    digest = hashlib.sha256(np.ascontiguousarray(points).data)
     for name, tensor in sorted(encoder.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     if colors is not None:
-        digest.update(b"colors" + np.ascontiguousarray(colors).tobytes())
+        digest.update(b"colors")
+        digest.update(np.ascontiguousarray(colors).data)
     return f"{digest.hexdigest()}/{points.shape}"

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.arrays import write_arrays
 from concord3d.errors import EvaluationError
 from concord3d.evaluation.statistics import Interval, binomial_interval, bootstrap_mean_interval, class_mean_interval
-from concord3d.files import write_arrays, write_json
+from concord3d.files import write_json
 
 SELECTIONS = ("last", "best_val", "best_test")
 

@@ -48,13 +48,13 @@ class SeedSpread:
             raise EvaluationError("One seed has no spread", expected="at least 2 seeds", found=num_seeds)
         deviations = means - means.mean(axis=1, keepdims=True)
         if num_experiments == 1:
-            own = _covariance(deviations[0]) / (num_seeds - 1)
+            own = _scatter(deviations[0]) / (num_seeds - 1)
             return cls(np.zeros_like(own), own, num_seeds, num_seeds - 1)
         of_seed = deviations.mean(axis=0)
         freedom = (num_experiments - 1) * (num_seeds - 1)
-        own = _covariance((deviations - of_seed).reshape(-1, means.shape[2])) / freedom
+        own = _scatter((deviations - of_seed).reshape(-1, means.shape[2])) / freedom
         # The mean of E own deviations is part of what the experiments of one seed seem to share.
-        common = _covariance(of_seed) / (num_seeds - 1) - own / num_experiments
+        common = _scatter(of_seed) / (num_seeds - 1) - own / num_experiments
         return cls(common, own, num_seeds, freedom)
 
     def draw(self, num_experiments: int, num_resamples: int, rng: np.random.Generator) -> FloatArray:
@@ -77,7 +77,7 @@ class SeedSpread:
         return np.asarray((common + own * stretch) / np.sqrt(self.num_seeds))
 
 
-def _covariance(rows: FloatArray) -> FloatArray:
+def _scatter(rows: FloatArray) -> FloatArray:
     return np.asarray(rows.T @ rows)
 
 

@@ -98,7 +98,7 @@ def binomial_interval(
 
 
 def seed_interval(values: ArrayLike, confidence: float = 0.95) -> Interval:
-    """Return the mean over training seeds with Student's t interval.
+    """Return the mean over seeds, of trainings or of draws, with Student's t interval.
 
     Args:
         values: (R,) one number per seed.
@@ -247,7 +247,7 @@ def proportion_interval(
     num_resamples: int = NUM_RESAMPLES,
     deviations: FloatArray | None = None,
 ) -> Interval:
-    """Return the mean of outcomes in [0, 1] with its bootstrap interval, or Wilson's where no resample would differ.
+    """Return the mean of outcomes in [0, 1] with its bootstrap interval; where all are 0 or all 1, at least Wilson's.
 
     Args:
         outcomes: (S,) for one seed, or (R, S).

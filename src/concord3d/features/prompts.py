@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.arrays import read_arrays, write_arrays
 from concord3d.data.storage import disk_full_named
 from concord3d.errors import ConfigError, UnreadableFile
 from concord3d.features.tower import TextEncoder, TowerMismatch
-from concord3d.files import read_arrays, write_arrays
 
 TEMPLATES = (
     "{}.",

@@ -59,7 +59,7 @@ def shipped_features(
         )
     pictures, row_of = _PictureShards(store), dict[str, int]()
     # Millions of texts do not fit into memory with their features.
-    with tempfile.TemporaryFile() as scratch, disk_full_named(Path(tempfile.gettempdir())):
+    with disk_full_named(Path(tempfile.gettempdir())), tempfile.TemporaryFile() as scratch:
         for record in records:
             pictures.add(record)
             for text, feature in zip(record.texts.all, record.text_features, strict=True):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.arrays import ShardedRows, allow_open_files
 from concord3d.errors import UnreadableFile
 from concord3d.features.tower import BadText, TowerMismatch
 from concord3d.files import content_hash, read_json
@@ -24,44 +25,6 @@ _REMEDY = "run the encoding step again: it remakes this shard alone"
 def shard_key(kind: str, tower: Mapping[str, Any], content: Sequence[Any]) -> str:
     """Return the name of the shard that holds what a tower makes of this content."""
     return content_hash({"format": FORMAT, "kind": kind, "tower": dict(tower), "content": list(content)})
-
-
-class ShardedRows:
-    """Several memory-mapped arrays as one, of which only what is asked for is read.
-
-    Args:
-        parts: (n, ...) each, alike but for n; at least one.
-    """
-
-    def __init__(self, parts: Sequence[NDArray[Any]]) -> None:
-        self.parts = tuple(parts)
-        self._first = np.cumsum([0, *(len(part) for part in parts)])
-
-    def __len__(self) -> int:
-        return int(self._first[-1])
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """As of the joint array."""
-        return (len(self), *self.parts[0].shape[1:])
-
-    def read(self, rows: NDArray[np.int64], *rest: NDArray[np.int64]) -> NDArray[Any]:
-        """Return what the joint array has at these places.
-
-        Args:
-            rows: (B,) indices of rows.
-            rest: (B,) indices of further axes.
-
-        Returns:
-            (B, ...).
-        """
-        first = self.parts[0]
-        out = np.empty((len(rows), *first.shape[1 + len(rest) :]), first.dtype)
-        part_of = np.searchsorted(self._first, rows, side="right") - 1
-        for part in np.unique(part_of):
-            here = np.flatnonzero(part_of == part)
-            out[here] = self.parts[part][(rows[here] - self._first[part], *(index[here] for index in rest))]
-        return out
 
 
 class FeatureSet:
@@ -85,6 +48,7 @@ class FeatureSet:
         self._store = index_path.parent / index["store"]
         self._entries: list[dict[str, Any]] = index["shards"]
         self.num_items = sum(entry["rows"] for entry in self._entries)
+        allow_open_files(len(self._entries))
         self.shards: list[NDArray[np.float16]] = [self._map(entry) for entry in self._entries]
 
     def __reduce__(self) -> tuple[Callable[[Path], FeatureSet], tuple[Path]]:

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from concord3d.arrays import ShardedRows
 from concord3d.data.records import ShapeTexts
 from concord3d.errors import ConfigError
-from concord3d.features.stored import ShardedRows
 
 _NOTHING = np.zeros(0, dtype=np.int64)
 

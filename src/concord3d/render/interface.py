@@ -117,11 +117,10 @@ def shade_hits(
             color_image[hit, axis] = np.rint(shaded, out=shaded)
             normal_image[hit, axis] = normal[axis] * to_viewer
 
-    bounds = np.linspace(0, num_views, min(num_threads, num_views) + 1).astype(int)
+    bounds = np.linspace(0, num_views, max(1, min(num_threads, num_views)) + 1).astype(int)
     blocks = [slice(start, stop) for start, stop in pairwise(bounds)]
-    if len(blocks) <= 1:
-        for block in blocks:
-            shade(block)
+    if len(blocks) == 1:
+        shade(blocks[0])
     else:
         with ThreadPoolExecutor(len(blocks)) as pool:
             list(pool.map(shade, blocks))

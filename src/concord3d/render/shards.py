@@ -22,6 +22,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.arrays import ShardedRows, allow_open_files
 from concord3d.errors import BadCloud, ConfigError, RenderError, UnreadableFile
 from concord3d.files import atomic_path, canonical_json, content_hash, read_json, sha256_file, write_json
 from concord3d.geometry.mesh import Mesh
@@ -77,7 +78,7 @@ class ViewSet:
         self.spec: dict[str, Any] = spec
         self.identity = content_hash([shard["file"] for shard in index["shards"]])
         store = index_path.parent / index["store"]
-        self._first = np.cumsum([0, *(shard["rows"] for shard in index["shards"])])
+        allow_open_files(len(index["shards"]))
         self.images: list[NDArray[np.uint8]] = [self._map(store, shard) for shard in index["shards"]]
 
     def __reduce__(self) -> tuple[Callable[[Path], ViewSet], tuple[Path]]:
@@ -137,14 +138,8 @@ class ViewSet:
                     expected=f"[0, {limit})",
                     found=f"[{index.min()}, {index.max()}]",
                 )
-        size = self.image_size
-        out = np.empty((*views.shape, size, size, self.channels), np.uint8)
-        shard_of = np.searchsorted(self._first, objects, side="right") - 1
-        for shard in np.unique(shard_of):
-            chosen = np.flatnonzero(shard_of == shard)
-            rows = objects[chosen] - self._first[shard]
-            out[chosen] = self.images[shard][rows[:, None], views[chosen]]
-        return out
+        found = ShardedRows(self.images).read(np.repeat(objects, views.shape[1]), views.ravel())
+        return found.reshape(*views.shape, *found.shape[1:])
 
 
 def open_view_set(index_path: Path) -> ViewSet:
@@ -177,7 +172,13 @@ def _read_index(index_path: Path) -> dict[str, Any]:
 
 
 def render_mesh_views(
-    meshes: Iterable[HasMesh], spec: ViewSpec, store: Path, index_path: Path, *, renderer: Renderer | None = None
+    meshes: Iterable[HasMesh],
+    spec: ViewSpec,
+    store: Path,
+    index_path: Path,
+    *,
+    renderer: Renderer | None = None,
+    num_threads: int = 0,
 ) -> BuildCount:
     """Draw every mesh, scaled to the unit sphere, from the cameras of ``spec``, unless it is stored already.
 
@@ -187,6 +188,7 @@ def render_mesh_views(
         store: Folder of shards, shared between view sets.
         index_path: The index to write.
         renderer: The renderer named in ``spec``; by default it is made here.
+        num_threads: Threads of the renderer made here; 0 means one per core.
 
     Raises:
         BadMesh: A mesh cannot be drawn; the message names it.
@@ -210,7 +212,7 @@ def render_mesh_views(
 
         def draw(rows: slice, ready: list[Mesh] = ready, hashes: list[str] = hashes) -> NDArray[np.uint8]:
             nonlocal chosen
-            chosen = chosen or make_renderer(spec.renderer)
+            chosen = chosen or make_renderer(spec.renderer, num_threads)
             drawn = zip(ready[rows], hashes[rows], strict=True)
             return np.stack([finished_pictures(chosen.render(mesh, cameras), spec, key) for mesh, key in drawn])
 
@@ -275,8 +277,8 @@ def store_image_views(
     return builder.finish(index_path)
 
 
-def make_renderer(name: str) -> Renderer:
-    """Return the mesh renderer called ``name`` in a view specification."""
+def make_renderer(name: str, num_threads: int = 0) -> Renderer:
+    """Return the mesh renderer called ``name`` in a view specification; of CPU threads, 0 means one per core."""
     if name == "pytorch3d":
         from concord3d.render.pytorch3d_adapter import PyTorch3DRenderer
 
@@ -284,7 +286,7 @@ def make_renderer(name: str) -> Renderer:
     if name == "open3d":
         from concord3d.render.open3d_adapter import Open3DRenderer
 
-        return Open3DRenderer()
+        return Open3DRenderer(num_threads)
     raise ConfigError("Not a renderer of meshes", where="renderer", expected="open3d or pytorch3d", found=name)
 
 

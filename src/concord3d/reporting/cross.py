@@ -12,8 +12,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.arrays import read_arrays
 from concord3d.errors import ReportingError, UnreadableFile
-from concord3d.files import read_arrays, write_text
+from concord3d.files import write_text
 from concord3d.reporting.inputs import ReportInputs
 from concord3d.reporting.metrics import COLUMNS as METRICS_COLUMNS
 from concord3d.reporting.metrics import csv_text

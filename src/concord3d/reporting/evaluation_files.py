@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from concord3d.arrays import read_arrays
 from concord3d.errors import ReportingError
-from concord3d.files import read_arrays, read_json
+from concord3d.files import read_json
 from concord3d.reporting.inputs import ExpectedJob, ReportInputs
 from concord3d.reporting.results import Evaluation, Measurement, Results
 

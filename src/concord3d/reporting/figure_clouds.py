@@ -15,9 +15,9 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from pydantic import PositiveInt
 
+from concord3d.arrays import read_arrays
 from concord3d.config.validation import StrictModel
 from concord3d.errors import ReportingError
-from concord3d.files import read_arrays
 from concord3d.reporting.figure_maps import project
 from concord3d.reporting.figure_style import COLORS, Drawing, FigureContext, options_of, panels, placard, shared_legend
 

@@ -16,9 +16,9 @@ from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
+from concord3d.arrays import read_arrays
 from concord3d.config.validation import StrictModel
 from concord3d.errors import ReportingError
-from concord3d.files import read_arrays
 from concord3d.reporting.figure_style import (
     COLORS,
     GREY,

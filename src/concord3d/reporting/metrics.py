@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from concord3d.files import write_arrays, write_text
+from concord3d.arrays import write_arrays
+from concord3d.files import write_text
 from concord3d.reporting.results import Evaluation, Measurement, Results
 
 COLUMNS = tuple(field.name for field in fields(Measurement))

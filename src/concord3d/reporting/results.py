@@ -5,7 +5,7 @@ Shape legend: R training seeds, S test items.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -164,9 +164,16 @@ class Results:
         """The kinds of data evaluated on, sorted."""
         return tuple(sorted({evaluation.data_kind for evaluation in self.evaluations}))
 
+    @cached_property
+    def _by_place(self) -> dict[tuple[str, ...], list[Evaluation]]:
+        places: dict[tuple[str, ...], list[Evaluation]] = {}
+        for evaluation in self.evaluations:
+            places.setdefault(evaluation.job[:3], []).append(evaluation)
+        return places
+
     def select(self, experiment: str, dataset: str, protocol: str) -> tuple[Evaluation, ...]:
         """Return the evaluations of an experiment on a data set, by seed."""
-        return tuple(e for e in self.evaluations if e.job[:3] == (experiment, dataset, protocol))
+        return tuple(self._by_place.get((experiment, dataset, protocol), ()))
 
     def rows(self, address: Address) -> dict[int, Measurement]:
         """Return the measurements at an address by seed."""
@@ -191,8 +198,9 @@ class Results:
     def seed_deviations(self, leaves: Sequence[Leaf], seeds: Sequence[int], num_resamples: int) -> FloatArray:
         """Draw how far the mean over seeds lies from that of all seeds, jointly for several numbers.
 
-        The spread is estimated from every trained experiment measured in the same ways with the same seeds, and from
-        those asked for. Where an experiment lacks one of the ways, each way is drawn by itself.
+        Trained experiments deviate by the spread of all trained ones that were measured in the same ways with the same
+        seeds, untrained ones by their own, for what a seed does to the first says nothing of the second. Where an
+        experiment lacks one of the ways, each way is drawn by itself.
 
         Args:
             leaves: A numbers.
@@ -206,23 +214,28 @@ class Results:
         if len(seeds) < 2:
             return drawn
         rng = np.random.default_rng(np.random.SeedSequence(0).spawn(1)[0])
-        asked = list(dict.fromkeys(leaf.experiment for leaf in leaves))
-        ways = list(dict.fromkeys(replace(leaf, experiment="") for leaf in leaves))
-        pools = {way: self._pool(way, asked, seeds) for way in ways}
-        joint = all(name in pool for name in asked for pool in pools.values())
-        for group in [ways] if joint else [[way] for way in ways]:
-            pool = sorted(set.intersection(*(set(pools[way]) for way in group)))
-            means = np.array([[pools[way][name] for way in group] for name in pool]).swapaxes(1, 2)
-            present = [name for name in asked if name in pool]
-            deviations = SeedSpread.of(means).draw(len(present), num_resamples, rng)
-            for column, leaf in enumerate(leaves):
-                if (way := replace(leaf, experiment="")) in group:
-                    drawn[:, column] = deviations[:, present.index(leaf.experiment), group.index(way)]
+        names = dict.fromkeys(leaf.experiment for leaf in leaves)
+        trained = [name for name in names if name in self.trained]
+        for asked, pooled in ((trained, self.trained), *(([name], {name}) for name in names if name not in trained)):
+            places = [(column, leaf) for column, leaf in enumerate(leaves) if leaf.experiment in asked]
+            ways = list(dict.fromkeys(replace(leaf, experiment="") for _, leaf in places))
+            pools = {way: self._pool(way, pooled, seeds) for way in ways}
+            joint = all(name in pool for name in asked for pool in pools.values())
+            for group in [ways] if joint else [[way] for way in ways]:
+                pool = sorted(set.intersection(*(set(pools[way]) for way in group))) if group else []
+                if not pool:
+                    continue
+                means = np.array([[pools[way][name] for way in group] for name in pool]).swapaxes(1, 2)
+                present = [name for name in asked if name in pool]
+                deviations = SeedSpread.of(means).draw(len(present), num_resamples, rng)
+                for column, leaf in places:
+                    if (way := replace(leaf, experiment="")) in group:
+                        drawn[:, column] = deviations[:, present.index(leaf.experiment), group.index(way)]
         return drawn
 
-    def _pool(self, way: Leaf, asked: Sequence[str], seeds: Sequence[int]) -> dict[str, list[float]]:
-        """Return (R,) values by experiment: those trained with all the seeds, and those asked for."""
-        values = {name: self.seed_values(replace(way, experiment=name)) for name in sorted({*self.trained, *asked})}
+    def _pool(self, way: Leaf, names: Iterable[str], seeds: Sequence[int]) -> dict[str, list[float]]:
+        """Return (R,) values by experiment, of those that have all the seeds."""
+        values = {name: self.seed_values(replace(way, experiment=name)) for name in names}
         return {name: [found[seed] for seed in seeds] for name, found in values.items() if set(seeds) <= set(found)}
 
     def outcomes(self, address: Address) -> tuple[dict[int, NDArray[np.float64]], tuple[str, ...]]:

@@ -1,4 +1,4 @@
-"""Batches from memory, in an order that depends on the seed and the step alone.
+"""Batches, in an order that depends on the seed and the step alone.
 
 Shape legend: B objects of this process, G objects over all processes, m views.
 """
