@@ -141,9 +141,9 @@ def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     intro = (
         "A claim holds where the whole 95 % interval of the difference lies on its side, fails where it lies on the "
         "other, and is undecided between. Intervals come from a paired bootstrap over test items and, where there are "
-        "several, seeds, whose spread is taken to be the same for all trained experiments that were measured alike; between "
-        "printed values they are what rounding leaves open. Scopes: *synthetic*, tested on generated data; *real "
-        "reduced*, tested on real data after training below the paper's setting; *paper*, the paper's setting."
+        "several, seeds, whose spread is taken to be the same for all trained experiments that were measured alike; "
+        "between printed values they are what rounding leaves open. Scopes: *synthetic*, tested on generated data; "
+        "*real reduced*, tested on real data after training below the paper's setting; *paper*, the paper's setting."
     )
     grid = markdown_grid(["id", "claim", "verdict", "scope", "what was found"], rows)
     return ["## Claims", "", f"{counted}.", "", intro, "", *grid, ""]
