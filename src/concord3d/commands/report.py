@@ -15,6 +15,8 @@ from concord3d.reporting.report import build_report
 def report_now(root: Path, scale: str | None) -> None:
     """Write the report of every paper of ``params.yaml`` from the evaluations that are there.
 
+    A paper without any evaluation keeps the results that it has.
+
     Args:
         root: The repository.
         scale: Replaces the scale of ``params.yaml``.
@@ -24,16 +26,21 @@ def report_now(root: Path, scale: str | None) -> None:
     """
     params = params_of(root, scale)
     papers = [report_inputs(root, load_study(root, paper, params.scale, params.seeds)) for paper in params.papers]
+    evaluated = [inputs for inputs in papers if any((inputs.artifacts / "eval").glob("*.json"))]
+    kept = [inputs for inputs in papers if inputs not in evaluated and (inputs.out / "metrics.csv").exists()]
+    if kept and not evaluated:
+        raise ReportingError(
+            "There are results but no evaluations that they could be made from again",
+            where=", ".join(str(inputs.artifacts / "eval") for inputs in kept),
+            expected="at least one evaluation",
+            found="none",
+            next_step=f"snakemake --cores all --config scale={params.scale}; the results are as they were",
+        )
     for inputs in papers:
-        if not any((inputs.artifacts / "eval").glob("*.json")) and (inputs.out / "metrics.csv").exists():
-            raise ReportingError(
-                "There are results but no evaluations that they could be made from again",
-                where=inputs.artifacts / "eval",
-                expected="at least one evaluation",
-                found="none",
-                next_step=f"snakemake --cores all --config scale={params.scale}; the results are as they were",
-            )
-        build_report(inputs)
-        print(f"Read {inputs.out / 'README.md'}")
+        if inputs in kept:
+            print(f"Kept {inputs.out / 'README.md'}: nothing was evaluated here")
+        else:
+            build_report(inputs)
+            print(f"Read {inputs.out / 'README.md'}")
     if len(papers) > 1:
         build_cross(papers, papers[0].out.parent / "cross")
