@@ -1,4 +1,4 @@
-"""Concord3D: tables, figures and verdicts on the claims of five papers, from one graph.
+"""Concord3D: tables, figures and verdicts on the claims of papers, from one graph.
 
 `snakemake --cores all` makes everything that params.yaml asks for, below results/<scale>/<paper>/.
 """

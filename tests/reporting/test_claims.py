@@ -31,7 +31,7 @@ claims:
 
 
 def claims_of(made: Fabricated, parts: str) -> dict[str, Any]:
-    made.report(HEAD + f"  - id: X\n    text: a claim\n    origin: a test\n    parts: [{parts}]\n")
+    made.report(HEAD + f"  - id: X\n    text: a claim\n    whose: ours\n    origin: a test\n    parts: [{parts}]\n")
     spec = load_report_spec(made.inputs.report_yaml)
     return evaluate_claims(load_results(made.inputs), spec, made.inputs, read_published(made.inputs.published_csv))[0]
 
@@ -84,7 +84,7 @@ def test_nothing_run_at_all_passes_nothing(tmp_path: Path, repository: Path) -> 
     made = Fabricated(tmp_path)
     spec = load_report_spec(repository / "papers" / "mm_point.report.yaml")
     claims = evaluate_claims(load_results(made.inputs), spec, made.inputs)
-    assert [claim["id"] for claim in claims] == [f"C{n}" for n in range(1, 16)]
+    assert [claim["id"] for claim in claims] == [f"C{n}" for n in range(1, 17)]
     assert {claim["verdict"] for claim in claims} == {"not_run"}
     assert {claim["scope"] for claim in claims} == {"synthetic"}
 
@@ -341,7 +341,7 @@ def test_a_report_may_ask_for_more_than_one_training(tmp_path: Path) -> None:
     made.accuracy("right", outcomes(200, 150))
     assert claims_of(made, PART)["verdict"] == "holds"
     made.report(
-        HEAD.replace("claims:", "min_seeds: 2\nclaims:") + f"  - {{id: X, text: a, origin: b, parts: [{PART}]}}\n"
+        HEAD.replace("claims:", "min_seeds: 2\nclaims:") + f"  - {{id: X, text: a, whose: ours, origin: b, parts: [{PART}]}}\n"
     )
     spec = load_report_spec(made.inputs.report_yaml)
     claim = evaluate_claims(load_results(made.inputs), spec, made.inputs)[0]
@@ -350,7 +350,7 @@ def test_a_report_may_ask_for_more_than_one_training(tmp_path: Path) -> None:
 
 def test_a_part_without_a_measure_takes_the_headlines(tmp_path: Path) -> None:
     made = two_arms(tmp_path, 170, 140)
-    text = HEAD + f"  - {{id: X, text: a, origin: b, parts: [{PART}]}}\n"
+    text = HEAD + f"  - {{id: X, text: a, whose: ours, origin: b, parts: [{PART}]}}\n"
     made.report(text)
     part = load_report_spec(made.inputs.report_yaml).claims[0].parts[0]
     assert (part.dataset, part.protocol, part.metric) == ("modelnet40", "linear_svm", "overall_accuracy")

@@ -145,16 +145,19 @@ class ClaimPart(StrictModel):
 
 
 class ClaimSpec(StrictModel):
-    """A claim of the paper: all its parts must hold.
+    """A claim: all its parts must hold.
 
     Attributes:
         id: E.g. ``C1``.
         text: The claim in words.
+        whose: ``paper``: a readable text of the paper or about it makes it; ``inferred``: it follows from what such a
+            text lists or prints; ``ours``: a hypothesis or a control of this reproduction.
         origin: Where the claim was seen.
         parts: Its inequalities.
     """
 
     id: str
     text: str
+    whose: Literal["paper", "inferred", "ours"]
     origin: str
     parts: list[ClaimPart] = Field(min_length=1)

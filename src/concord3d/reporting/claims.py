@@ -105,7 +105,7 @@ def _evaluate_claim(evidence: _Evidence, claim: ClaimSpec) -> dict[str, Any]:
     parts = [_judge(evidence, part) for given in claim.parts for part in _expand(given, results)]
     verdict = combine([part.verdict for part in parts])
     deciding = min(parts, key=_weakness, default=None)
-    entry: dict[str, Any] = {"id": claim.id, "text": claim.text, "origin": claim.origin, "verdict": verdict}
+    entry: dict[str, Any] = {**claim.model_dump(include={"id", "text", "whose", "origin"}), "verdict": verdict}
     if deciding is None:
         nothing = {key: None for key in ("lhs", "relation", "rhs", "margin", "difference", "ci_low", "ci_high")}
         scope = scope_of(results.data_kinds, inputs.scale)
@@ -237,12 +237,15 @@ def _summary(parts: list[PartVerdict], verdict: Verdict, scope: Scope) -> str:
         if found.difference is None:
             absent.append((part.name, found.reason.removeprefix("not run: ")))
             continue
-        interval = "" if found.low is None else f" [{found.low:+.2f}, {found.high:+.2f}]"
-        items = f"{found.num_items} items, " if found.num_items else ""
+        digits = 2 if found.unit == "points" or found.basis == PRINTED else 3
+        interval = "" if found.low is None else f" [{found.low:+.{digits}f}, {found.high:+.{digits}f}]"
+        unit = f" {found.unit}" if found.unit else ""
+        counted = "episodes" if part.part.protocol == "few_shot" else "items"
+        items = f"{found.num_items} {counted}, " if found.num_items else ""
         sample = f"{items}{found.num_seeds} seed{'s' if found.num_seeds != 1 else ''}"
         sample = PRINTED if found.basis == PRINTED else sample
         words = VERDICT_WORDS[part.verdict].lower()
-        sentences.append(f"{part.name}: {words}, {found.difference:+.2f}{interval} ({sample}).")
+        sentences.append(f"{part.name}: {words}, {found.difference:+.{digits}f}{interval}{unit} ({sample}).")
         cautions += [found.reason] if found.reason else []
     sentences += [f"{caution[0].upper()}{caution[1:]}." for caution in dict.fromkeys(cautions)]
     if len(absent) == 1 or (absent and len({reason for _, reason in absent}) == 1):

@@ -34,6 +34,7 @@ class Comparison:
         num_seeds: Training seeds behind it.
         basis: What was treated as random; ``printed values`` where nothing was measured here.
         data_kinds: Kinds of data evaluated on.
+        unit: ``points`` of percentages, ``nats``, or empty.
         reason: Why there is no number, or no interval, or what limits it.
     """
 
@@ -44,6 +45,7 @@ class Comparison:
     num_seeds: int = 0
     basis: str = ""
     data_kinds: tuple[str, ...] = ()
+    unit: str = ""
     reason: str = ""
 
 
@@ -256,7 +258,10 @@ def _difference(
     value = float((_value(part.lhs, part, grand, 1) - _value(part.rhs, part, grand, 1))[0])
     groups = _groups(arms)
     num_items = sum(len(arms[members[0]].names) for members in groups.values())
-    known = Comparison(value, num_items=num_items, num_seeds=len(seeds), data_kinds=kinds, reason=_seed_caution(seeds))
+    unit = {"%": "points", "nat": "nats"}.get(next(iter(arms.values())).unit, "")
+    known = Comparison(
+        value, num_items=num_items, num_seeds=len(seeds), data_kinds=kinds, unit=unit, reason=_seed_caution(seeds)
+    )
     if not num_items and len(seeds) < 2:
         return replace(known, basis="none", reason="one seed and no items: no interval")
     deviations = dict(zip(arms, results.seed_deviations(list(arms), seeds, NUM_RESAMPLES).T, strict=True))
@@ -311,5 +316,5 @@ def _compare_trend(results: Results, part: ClaimPart) -> Comparison:
         interval.num_seeds,
         interval.basis,
         kinds,
-        "; ".join(filter(None, reasons)),
+        reason="; ".join(filter(None, reasons)),
     )

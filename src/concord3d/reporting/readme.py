@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,17 +16,27 @@ from concord3d.reporting.inputs import ReportInputs
 from concord3d.reporting.results import Results
 from concord3d.reporting.spec import ReportSpec
 from concord3d.reporting.table_files import (
+    EVIDENCE_WORDS,
     SELECTION_WORDS,
     difference_text,
     estimate_text,
     markdown_grid,
     published_text,
+    size_text,
     status_text,
 )
 from concord3d.reporting.tables import NO_COUNTERPART, Table, coverage
 from concord3d.reporting.towers import tower_lines
 
 WORDS = {"holds": "HOLDS", "fails": "FAILS", "undecided": "undecided", "not_run": "not run"}
+LEGEND = (
+    "Published: ± is half a unit of the last printed digit. Ours: 95 % intervals; those of one seed cover the test "
+    "items alone, so they are narrower than those of several."
+)
+IMPOSSIBLE = (
+    "*Impossible*: no single run on the stated test set can give the printed value; an average over runs, or another "
+    "test set, may."
+)
 WARNINGS = {
     "smoke": "The smallest run that goes through every step. Its numbers mean nothing.",
     "demo": "Measured on generated data in minutes: trends and their intervals, not the paper's numbers.",
@@ -114,21 +125,17 @@ def _headline(table: Table, extra: Sequence[str]) -> list[str]:
         run = f"{cell.experiment} ({cell.our_run.split(',')[0]})" if cell.our_run else cell.experiment or "-"
         named = [cell.method, cell.dataset, *(getattr(cell, column) or "-" for column in extra)]
         row = [*named, published_text(cell), *ours, difference_text(cell, selections[0])]
-        rows.append([*row, cell.data_kind or "-", run])
+        rows.append([*row, size_text(cell.estimates.get(selections[0])), cell.data_kind or "-", run])
     columns = ["method", "data set", *extra, "published", *(f"ours, {SELECTION_WORDS[s]}" for s in selections)]
-    columns += ["difference", "data kind", "our run"]
+    columns += ["difference", "items x seeds", "data kind", "our run"]
     title = [f"## {table.spec.title}", "", f"**{table.header}**", ""]
     notes = [table.spec.note.strip(), ""] if table.spec.note else []
+    notes += [LEGEND, ""]
     full = f"All rows, quoted ones too: [`tables/{table.spec.id}.md`](tables/{table.spec.id}.md)."
     return [*title, *notes, *markdown_grid(columns, rows), "", full, ""]
 
 
 def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
-    measured = [claim for claim in claims if not _is_about_print(claim)]
-    counts = {verdict: sum(claim["verdict"] == verdict for claim in measured) for verdict in WORDS}
-    counted = ", ".join(f"{number} {WORDS[verdict]}" for verdict, number in counts.items())
-    if len(measured) < len(claims):
-        counted += f"; {len(claims) - len(measured)} about printed values alone"
     rows = []
     for claim in claims:
         scope = str(claim["scope"]).replace("_", " ") if claim["verdict"] != "not_run" else "-"
@@ -136,17 +143,35 @@ def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
         verdict = WORDS[claim["verdict"]]
         head = f"{VERDICT_WORDS[claim['verdict']]} {SCOPE_WORDS[claim['scope']]}. "
         found = str(claim["summary"]).removeprefix(head)
-        alone = " (one seed)" if claim["verdict"] in ("holds", "fails") and claim["n_seeds"] == 1 else ""
-        rows.append([str(claim["id"]), str(claim["text"]), f"**{verdict}**{alone}", scope, found])
+        rows.append([str(claim["id"]), str(claim["text"]), str(claim["whose"]), f"**{verdict}**", scope, found])
     intro = (
         "A claim holds where the whole 95 % interval of the difference lies on its side, fails where it lies on the "
-        "other, and is undecided between. Intervals come from a paired bootstrap over test items and, where there are "
-        "several, seeds, whose spread is taken to be the same for all trained experiments that were measured alike; "
-        "between printed values they are what rounding leaves open. Scopes: *synthetic*, tested on generated data; "
-        "*real reduced*, tested on real data after training below the paper's setting; *paper*, the paper's setting."
+        "other, and is undecided between, and where there is one training alone. All parts of a claim must hold, one "
+        "that fails fails it; their number is not corrected for. Intervals come from a paired bootstrap over test "
+        "items and, where there are several, seeds, whose spread is taken to be the same for all trained experiments "
+        "that were measured alike; between printed values they are what rounding leaves open. Scopes: *synthetic*, "
+        "tested on generated data; *real reduced*, tested on real data after training below the paper's setting; "
+        "*paper*, the paper's setting. Outside *paper* every training is far from convergence: FAILS says that the "
+        "claim was not seen here, the ledger says what may be the cause."
     )
-    grid = markdown_grid(["id", "claim", "verdict", "scope", "what was found"], rows)
-    return ["## Claims", "", f"{counted}.", "", intro, "", *grid, ""]
+    whose = (
+        "Whose: *paper*, a text of the paper or about it that could be read makes the claim; *inferred*, it follows "
+        "from what such a text lists or prints; *ours*, a hypothesis or control of this reproduction."
+    )
+    grid = markdown_grid(["id", "claim", "whose", "verdict", "scope", "what was found"], rows)
+    return ["## Claims", "", *_counted(claims), "", intro, "", whose, "", *grid, ""]
+
+
+def _counted(claims: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the numbers of verdicts, for each origin of claims by itself."""
+    lines = []
+    for name, text in (("paper", "of the paper"), ("inferred", "inferred"), ("ours", "of ours")):
+        verdicts = [c["verdict"] for c in claims if c["whose"] == name and not _is_about_print(c)]
+        if verdicts:
+            counts = ", ".join(f"{verdicts.count(verdict)} {word}" for verdict, word in WORDS.items())
+            lines.append(f"- {len(verdicts)} claims {text}: {counts}.")
+    about_print = sum(_is_about_print(claim) for claim in claims)
+    return [*lines, f"- {about_print} about printed values alone."] if about_print else lines
 
 
 def _is_about_print(claim: Mapping[str, Any]) -> bool:
@@ -164,19 +189,21 @@ def _coverage(tables: Sequence[Table]) -> list[str]:
         link = f"[{table.spec.id}](tables/{table.spec.id}.md)"
         numbers = [each["published"], each["measured"], each["not_run"], each["quoted"], each[NO_COUNTERPART]]
         rows.append([link, table.spec.title, *(str(number) for number in numbers)])
-    columns = ["table", "", "published cells", "run here", "not run", "quoted or not attempted", "ours alone"]
+    columns = ["table", "", "collected cells", "run here", "not run", "quoted or not attempted", "ours alone"]
+    evidence = Counter(cell.evidence for table in tables for cell in table.cells if cell.published is not None)
+    sources = ", ".join(f"{number} {EVIDENCE_WORDS.get(name, name)}" for name, number in evidence.most_common())
     text = (
-        f"{counts['measured']} of {counts['published']} cells of the paper's tables have a run of ours beside them "
-        f"({share:.1f} %), {real} of them tested on real data and with a published value that could be read: only "
-        "those have a difference, and training data and budget differ (ledger); "
-        f"{counts['not_run']} have an experiment that this scale does not run, {counts['quoted']} are quoted. "
-        "What is missing and why: [`ledger.md`](ledger.md)."
+        f"{counts['published']} cells were collected for the tables that the paper prints or should print; where "
+        f"they were read: {sources}. {counts['measured']} of them have a run of ours beside them ({share:.1f} %), "
+        f"{real} of these tested on real data and with a published value that could be read: only those have a "
+        f"difference, and training data and budget differ (ledger); {counts['not_run']} have an experiment that this "
+        f"scale does not run, {counts['quoted']} are quoted. What is missing and why: [`ledger.md`](ledger.md)."
     )
-    return ["## Share of the published cells", "", text, "", *markdown_grid(columns, rows), ""]
+    return ["## Share of the collected cells", "", text, "", *markdown_grid(columns, rows), ""]
 
 
 def _figures(report: ReportSpec) -> list[str]:
-    lines = ["## Figures", ""]
+    lines = ["## Figures", "", "Where a figure or panel says *not run*, this scale has no result for it.", ""]
     for figure in report.figures:
         lines += [f"![{figure.title}](figures/{figure.id}.png)", "", f"*{figure.title}.* {figure.caption}", ""]
     return lines if report.figures else []
@@ -187,7 +214,7 @@ def _audit(findings: Sequence[Finding]) -> list[str]:
     if not findings:
         return ["## Audit of the published values", "", "Nothing was found: every value checked is possible.", ""]
     counted = ", ".join(f"{number} {severity}" for severity, number in counts.items() if number)
-    lines = ["## Audit of the published values", "", f"{counted}; all in [`audit.csv`](audit.csv)."]
+    lines = ["## Audit of the published values", "", f"{counted}; all in [`audit.csv`](audit.csv). {IMPOSSIBLE}", ""]
     worst = [f for f in findings if f.severity in ("impossible", "contradiction")]
     lines += [f"- {f.severity}: {f.cell.method}, {f.cell.dataset}, {f.cell.text}: {f.reason}" for f in worst]
     return [*lines, ""]
@@ -198,6 +225,7 @@ def _files(report: ReportSpec, inputs: ReportInputs) -> list[str]:
     job = next((j for j in inputs.expected_jobs if j.experiment == experiment), None)
     place = f"{job.experiment}__{job.dataset}__{job.protocol}__s{job.seed}" if job else "<evaluation>"
     target = f"artifacts/{inputs.scale}/{report.paper}/eval/{place}.json"
+    command = f"snakemake --cores all --config scale={inputs.scale} 'papers=[{report.paper}]'"
     return [
         "## Files, and how to remake one cell",
         "",
@@ -205,11 +233,12 @@ def _files(report: ReportSpec, inputs: ReportInputs) -> list[str]:
         "- `tables/`: CSV, Markdown, LaTeX; `figures/`: PNG, SVG; `claims.json`: every part of every claim.",
         "- `provenance/`: per training the commit, configuration, input hashes, versions, device, time and command.",
         "",
-        "One cell is one evaluation; delete its file and ask for it, and everything above it is made again:",
+        "One cell is one evaluation. Delete its file: the first command makes it again (in a fresh clone with its "
+        "data and training), the second the tables, figures and verdicts that use it (there with all others):",
         "",
         "```sh",
         f"rm -f {target}",
-        f"snakemake --cores all --config scale={inputs.scale} -- {target}",
-        "snakemake --cores all --config scale=" + inputs.scale,
+        f"{command} -- {target}",
+        command,
         "```",
     ]

@@ -14,7 +14,7 @@ CSV_COLUMNS = (
     "status", "experiment", "our_run", "scale", "data_kind", "selection", "ours", "ci_low", "ci_high", "basis",
     "n_items", "n_seeds", "difference", "published_within_interval",
 )  # fmt: skip
-SELECTION_WORDS = {"last": "last checkpoint", "best_val": "best on validation", "best_test": "best on test, biased"}
+SELECTION_WORDS = {"last": "last checkpoint", "best_val": "best on validation", "best_test": "published rule"}
 EVIDENCE_WORDS = {
     "abstract": "paper's abstract",
     "main_table": "paper's table",
@@ -99,6 +99,11 @@ def status_text(cell: Cell) -> str:
     return "not attempted" if cell.status == "quoted" and unread else STATUS_WORDS[cell.status]
 
 
+def size_text(estimate: Estimate | None) -> str:
+    """Return how many test items and seeds a number rests on."""
+    return f"{estimate.interval.num_items} x {estimate.interval.num_seeds}" if estimate else "-"
+
+
 def difference_text(cell: Cell, selection: str) -> str:
     """Return the signed difference, or why there is none."""
     difference = cell.difference(selection)
@@ -118,11 +123,10 @@ def _columns(table: Table) -> list[str]:
 def _row(table: Table, cell: Cell) -> list[str]:
     first, *others = table.spec.selections
     estimate = cell.estimates.get(first) or next(iter(cell.estimates.values()), None)
-    size = f"{estimate.interval.num_items} x {estimate.interval.num_seeds}" if estimate else "-"
     run = f"{cell.experiment} ({cell.our_run})" if cell.our_run else cell.experiment or "-"
     row = [cell.method, cell.setting or "-", cell.dataset, cell.metric, published_text(cell)]
     row += [EVIDENCE_WORDS.get(cell.evidence, cell.evidence), _ours(cell, first, True), difference_text(cell, first)]
-    return [*row, size, cell.data_kind or "-", run, *(_ours(cell, other, False) for other in others)]
+    return [*row, size_text(estimate), cell.data_kind or "-", run, *(_ours(cell, other, False) for other in others)]
 
 
 def legend(table: Table) -> str:
