@@ -341,7 +341,8 @@ def test_a_report_may_ask_for_more_than_one_training(tmp_path: Path) -> None:
     made.accuracy("right", outcomes(200, 150))
     assert claims_of(made, PART)["verdict"] == "holds"
     made.report(
-        HEAD.replace("claims:", "min_seeds: 2\nclaims:") + f"  - {{id: X, text: a, whose: ours, origin: b, parts: [{PART}]}}\n"
+        HEAD.replace("claims:", "min_seeds: 2\nclaims:")
+        + f"  - {{id: X, text: a, whose: ours, origin: b, parts: [{PART}]}}\n"
     )
     spec = load_report_spec(made.inputs.report_yaml)
     claim = evaluate_claims(load_results(made.inputs), spec, made.inputs)[0]

@@ -204,6 +204,7 @@ def draw_mutual_information(context: FigureContext) -> Drawing:
                       textcoords="offset points", fontsize=8.5, color=GREY)  # fmt: skip
     axis.set(xlabel="epoch", ylabel="lower bound (nat), held-out objects")
     axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]))
+    axis.set_xlim(axis.dataLim.x0 - 0.5, axis.dataLim.x1 + 0.5)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True))
     axis.legend(loc="best")
     return Drawing(figure, sorted_kinds(kinds))
@@ -219,7 +220,9 @@ def draw_seeds(context: FigureContext) -> Drawing:
     present = [
         e for e in experiments if any(seed_values(context, e, d, options.protocol, options.metric) for d in datasets)
     ]
-    figure, axes = panels(len(datasets), width=5.6, height=max(2.2, 0.34 * len(present) + 1.0))
+    longest = max(len(context.labels[experiment]) for experiment in present)
+    width = max(5.6, 4.0 + 0.08 * longest / len(datasets))
+    figure, axes = panels(len(datasets), width=width, height=max(2.2, 0.34 * len(present) + 1.0))
     kinds = []
     for panel, (axis, dataset) in enumerate(zip(axes, datasets, strict=True)):
         found = estimates_of(context, present, dataset, options.protocol, options.metric)
