@@ -205,7 +205,7 @@ def draw_mutual_information(context: FigureContext) -> Drawing:
     axis.set(xlabel="epoch", ylabel="lower bound (nat), held-out objects")
     axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]))
     axis.set_xlim(axis.dataLim.x0 - 0.5, axis.dataLim.x1 + 0.5)
-    axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axis.legend(loc="best")
     return Drawing(figure, sorted_kinds(kinds))
 

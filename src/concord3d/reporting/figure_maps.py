@@ -25,6 +25,7 @@ from concord3d.reporting.figure_style import (
 )
 from concord3d.reporting.published import PublishedCell, chosen_cells
 from concord3d.reporting.results import Evaluation
+from concord3d.reporting.table_files import SELECTION_WORDS
 from concord3d.reporting.tables import build_cells
 
 MAX_NAMED_CLASSES = 15
@@ -188,14 +189,15 @@ def draw_rerun_scatter(context: FigureContext) -> Drawing:
         axis.plot(point.printed, point.rerun, **look)
         forest.hlines(row, point.low - point.printed, point.high - point.printed, color=color, linewidth=1.6)
         forest.plot(point.rerun - point.printed, row, **look)
-    low = min([point.low for point in points], default=1.0) - 1
+    low = min([min(point.low, point.printed) for point in points], default=1.0) - 1
     high = max([max(point.high, point.printed) for point in points], default=99.0) + 1
     axis.plot([low, high], [low, high], color=GREY, linestyle="--", linewidth=1)
     for dataset, index in places.items():
         axis.plot([], [], "o", color=COLORS[index % len(COLORS)], label=dataset)
-    axis.plot([], [], "s", color=GREY, label="rerun here")
+    if any(point.ours for point in points):
+        axis.plot([], [], "s", color=GREY, label="rerun here")
     axis.plot([], [], "o", color=GREY, label="rerun by others", markersize=5)
-    axis.set(xlabel="printed (%)", ylabel="rerun (%), 95 % interval of the test set")
+    axis.set(xlabel="printed (%)", ylabel="rerun (%), 95 % interval")
     axis.legend(loc="upper left")
     forest.axvline(0, color="black", linewidth=0.9)
     names = [f"{point.label}: {point.printed:.1f} -> {point.rerun:.1f}" for point in points]
@@ -210,7 +212,7 @@ def draw_rerun_scatter(context: FigureContext) -> Drawing:
 
 
 class ScatterPoint(NamedTuple):
-    """A printed value, its rerun, and the interval of the rerun's test set."""
+    """A printed value, its rerun, and the rerun's interval."""
 
     label: str
     dataset: str
@@ -247,7 +249,8 @@ def _our_points(context: FigureContext, options: ScatterOptions) -> list[Scatter
             if cell.published is None or cell.published.value is None or cell.difference(selection) is None:
                 continue
             interval = cell.estimates[selection].interval
-            label = f"{cell.method.split(' (')[0]} here ({cell.experiment})"
+            rule = "" if selection == "last" else f", {SELECTION_WORDS[selection]}"
+            label = f"{cell.method.split(' (')[0]} here ({cell.experiment}{rule})"
             numbers = (cell.published.value, interval.value, interval.low, interval.high)
             points.append(ScatterPoint(label, cell.dataset, *numbers, True))
     return points
