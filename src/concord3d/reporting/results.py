@@ -5,7 +5,7 @@ Shape legend: R training seeds, S test items.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -210,30 +210,45 @@ class Results:
         Returns:
             (B, A) in the units of the numbers; zero for a single seed.
         """
-        drawn = np.zeros((num_resamples, len(leaves)))
         if len(seeds) < 2:
-            return drawn
+            return np.zeros((num_resamples, len(leaves)))
         rng = np.random.default_rng(np.random.SeedSequence(0).spawn(1)[0])
-        names = dict.fromkeys(leaf.experiment for leaf in leaves)
-        trained = [name for name in names if name in self.trained]
-        for asked, pooled in ((trained, self.trained), *(([name], {name}) for name in names if name not in trained)):
-            places = [(column, leaf) for column, leaf in enumerate(leaves) if leaf.experiment in asked]
-            ways = list(dict.fromkeys(replace(leaf, experiment="") for _, leaf in places))
-            pools = {way: self._pool(way, pooled, seeds) for way in ways}
-            joint = all(name in pool for name in asked for pool in pools.values())
-            for group in [ways] if joint else [[way] for way in ways]:
-                pool = sorted(set.intersection(*(set(pools[way]) for way in group))) if group else []
-                if not pool:
-                    continue
-                means = np.array([[pools[way][name] for way in group] for name in pool]).swapaxes(1, 2)
-                present = [name for name in asked if name in pool]
-                deviations = SeedSpread.of(means).draw(len(present), num_resamples, rng)
-                for column, leaf in places:
-                    if (way := replace(leaf, experiment="")) in group:
-                        drawn[:, column] = deviations[:, present.index(leaf.experiment), group.index(way)]
-        return drawn
+        drawn: dict[Leaf, FloatArray] = {}
+        for alike, pooled in self._deviating_alike(leaves):
+            by_way: dict[Leaf, list[Leaf]] = {}
+            for leaf in alike:
+                by_way.setdefault(replace(leaf, experiment=""), []).append(leaf)
+            asked = {leaf.experiment for leaf in alike}
+            joint = all(asked <= self._measured(way, pooled, seeds).keys() for way in by_way)
+            for group in [alike] if joint else by_way.values():
+                drawn |= self._draw_together(group, pooled, seeds, num_resamples, rng)
+        return np.stack([drawn[leaf] for leaf in leaves], axis=1)
 
-    def _pool(self, way: Leaf, names: Iterable[str], seeds: Sequence[int]) -> dict[str, list[float]]:
+    def _deviating_alike(self, leaves: Sequence[Leaf]) -> Iterator[tuple[list[Leaf], Iterable[str]]]:
+        """Yield leaves of one spread, with the experiments that tell of it."""
+        trained = [leaf for leaf in leaves if leaf.experiment in self.trained]
+        if trained:
+            yield trained, self.trained
+        for name in dict.fromkeys(leaf.experiment for leaf in leaves if leaf not in trained):
+            yield [leaf for leaf in leaves if leaf.experiment == name], (name,)
+
+    def _draw_together(
+        self, leaves: Sequence[Leaf], pooled: Iterable[str], seeds: Sequence[int], num_resamples: int,
+        rng: np.random.Generator,
+    ) -> dict[Leaf, FloatArray]:  # fmt: skip
+        """Return (B,) deviations of each of some leaves, from the experiments that have all their ways."""
+        ways = list(dict.fromkeys(replace(leaf, experiment="") for leaf in leaves))
+        experiments = list(dict.fromkeys(leaf.experiment for leaf in leaves))
+        values = [self._measured(way, pooled, seeds) for way in ways]
+        pool = sorted(set.intersection(*(set(found) for found in values)))
+        means = np.array([[found[name] for found in values] for name in pool]).swapaxes(1, 2)
+        drawn = SeedSpread.of(means).draw(len(experiments), num_resamples, rng)
+        return {
+            leaf: drawn[:, experiments.index(leaf.experiment), ways.index(replace(leaf, experiment=""))]
+            for leaf in leaves
+        }
+
+    def _measured(self, way: Leaf, names: Iterable[str], seeds: Sequence[int]) -> dict[str, list[float]]:
         """Return (R,) values by experiment, of those that have all the seeds."""
         values = {name: self.seed_values(replace(way, experiment=name)) for name in names}
         return {name: [found[seed] for seed in seeds] for name, found in values.items() if set(seeds) <= set(found)}
