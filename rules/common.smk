@@ -93,7 +93,7 @@ def points_asked(dataset):
 
 
 def memory_with_clouds(base):
-    """Megabytes that a job asks for: its own, its input files twice, and of large ones, which are mapped, a tenth."""
+    """Megabytes that a job asks for: its own, twice its input up to 8 GiB, and a tenth, for large arrays are mapped."""
     return lambda wildcards, input: base + int(2 * min(input.size_mb, 8192) + 0.1 * input.size_mb)
 
 

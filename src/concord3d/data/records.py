@@ -149,7 +149,7 @@ class CloudSplit:
 
     @classmethod
     def load(cls, path: Path) -> CloudSplit:
-        """Read a split written by :meth:`save`; large arrays are mapped (:func:`concord3d.files.read_arrays`).
+        """Read a split written by :meth:`save`; large arrays are mapped (:func:`concord3d.arrays.read_arrays`).
 
         Raises:
             UnreadableFile: The file is absent, truncated or lacks a key.

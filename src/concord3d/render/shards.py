@@ -80,6 +80,7 @@ class ViewSet:
         store = index_path.parent / index["store"]
         allow_open_files(len(index["shards"]))
         self.images: list[NDArray[np.uint8]] = [self._map(store, shard) for shard in index["shards"]]
+        self._rows = ShardedRows(self.images)
 
     def __reduce__(self) -> tuple[Callable[[Path], ViewSet], tuple[Path]]:
         # A copy sent to a worker process opens the files again instead of carrying the pictures.
@@ -138,7 +139,7 @@ class ViewSet:
                     expected=f"[0, {limit})",
                     found=f"[{index.min()}, {index.max()}]",
                 )
-        found = ShardedRows(self.images).read(np.repeat(objects, views.shape[1]), views.ravel())
+        found = self._rows.read(np.repeat(objects, views.shape[1]), views.ravel())
         return found.reshape(*views.shape, *found.shape[1:])
 
 

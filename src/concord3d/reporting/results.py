@@ -218,10 +218,11 @@ class Results:
             by_way: dict[Leaf, list[Leaf]] = {}
             for leaf in alike:
                 by_way.setdefault(replace(leaf, experiment=""), []).append(leaf)
+            measured = {way: self._measured(way, pooled, seeds) for way in by_way}
             asked = {leaf.experiment for leaf in alike}
-            joint = all(asked <= self._measured(way, pooled, seeds).keys() for way in by_way)
+            joint = all(asked <= values.keys() for values in measured.values())
             for group in [alike] if joint else by_way.values():
-                drawn |= self._draw_together(group, pooled, seeds, num_resamples, rng)
+                drawn |= _drawn_together(group, measured, num_resamples, rng)
         return np.stack([drawn[leaf] for leaf in leaves], axis=1)
 
     def _deviating_alike(self, leaves: Sequence[Leaf]) -> Iterator[tuple[list[Leaf], Iterable[str]]]:
@@ -231,22 +232,6 @@ class Results:
             yield trained, self.trained
         for name in dict.fromkeys(leaf.experiment for leaf in leaves if leaf not in trained):
             yield [leaf for leaf in leaves if leaf.experiment == name], (name,)
-
-    def _draw_together(
-        self, leaves: Sequence[Leaf], pooled: Iterable[str], seeds: Sequence[int], num_resamples: int,
-        rng: np.random.Generator,
-    ) -> dict[Leaf, FloatArray]:  # fmt: skip
-        """Return (B,) deviations of each of some leaves, from the experiments that have all their ways."""
-        ways = list(dict.fromkeys(replace(leaf, experiment="") for leaf in leaves))
-        experiments = list(dict.fromkeys(leaf.experiment for leaf in leaves))
-        values = [self._measured(way, pooled, seeds) for way in ways]
-        pool = sorted(set.intersection(*(set(found) for found in values)))
-        means = np.array([[found[name] for found in values] for name in pool]).swapaxes(1, 2)
-        drawn = SeedSpread.of(means).draw(len(experiments), num_resamples, rng)
-        return {
-            leaf: drawn[:, experiments.index(leaf.experiment), ways.index(replace(leaf, experiment=""))]
-            for leaf in leaves
-        }
 
     def _measured(self, way: Leaf, names: Iterable[str], seeds: Sequence[int]) -> dict[str, list[float]]:
         """Return (R,) values by experiment, of those that have all the seeds."""
@@ -316,6 +301,23 @@ class Results:
         if first.unit == "%":
             interval = replace(interval, low=max(interval.low, 0.0), high=min(interval.high, 100.0))
         return Estimate(interval, first.unit, first.data_kind, seeds)
+
+
+def _drawn_together(
+    leaves: Sequence[Leaf],
+    measured: Mapping[Leaf, Mapping[str, list[float]]],
+    num_resamples: int,
+    rng: np.random.Generator,
+) -> dict[Leaf, FloatArray]:
+    """Return (B,) deviations of each leaf, from the experiments that were measured in all their ways."""
+    ways = list(dict.fromkeys(replace(leaf, experiment="") for leaf in leaves))
+    experiments = list(dict.fromkeys(leaf.experiment for leaf in leaves))
+    pool = sorted(set.intersection(*(set(measured[way]) for way in ways)))
+    means = np.array([[measured[way][name] for way in ways] for name in pool]).swapaxes(1, 2)
+    drawn = SeedSpread.of(means).draw(len(experiments), num_resamples, rng)
+    return {
+        leaf: drawn[:, experiments.index(leaf.experiment), ways.index(replace(leaf, experiment=""))] for leaf in leaves
+    }
 
 
 def _over_items_and_seeds(rows: Sequence[Measurement], deviations: FloatArray) -> Interval:
