@@ -24,12 +24,18 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
-        [result_files(paper) for paper in PARAMS.papers],
-        cross_files(),
+        [stage_files(stage) for stage in ("data", "towers", *STUDIES, "cross")],
+    message:
+        "Everything that params.yaml asks for is in place"
+
+
+onstart:
+    hold_run_lock(Path())
 
 
 onsuccess:
-    print(f"Done. Read {', '.join(str(RESULTS / p / 'README.md') for p in PARAMS.papers)}")
+    require_complete(State(PLAN), nodes_behind(STATE, workflow.dag_settings.targets))
+    print(f"Done. Read {', '.join(str(LAYOUT.result(paper, 'README.md')) for paper in STUDIES)}")
 
 
 onerror:

@@ -6,14 +6,17 @@ Outputs: data/raw/<source>/<data set>/ and artifacts/<scale>/stores/<data set>/<
 
 
 rule world_dataset:
+    input:
+        unpack(inputs_of(f"raw/world_{PARAMS.scale}/{{dataset}}")),
     output:
-        RAW / f"world_{PARAMS.scale}" / "{dataset}" / "world.json",
+        marker=LAYOUT.world_marker("{dataset}"),
+        record=LAYOUT.record(f"raw/world_{PARAMS.scale}/{{dataset}}"),
     log:
         "logs/world_dataset/{dataset}.log",
     benchmark:
         "benchmarks-out/world_dataset/{dataset}.tsv"
     wildcard_constraints:
-        dataset=datasets_from("world"),
+        dataset=datasets_where(lambda name: PLAN.scale.datasets[name].source == "world"),
     conda:
         "../envs/core.yaml"
     threads: 2
@@ -22,8 +25,7 @@ rule world_dataset:
         runtime=60,
         gpu=0,
     params:
-        use=lambda wildcards: SCALE.datasets[wildcards.dataset].model_dump(),
-        seed=SCALE.world_seed,
+        node=payload_of(f"raw/world_{PARAMS.scale}/{{dataset}}"),
     message:
         "World: building {wildcards.dataset} in its real on-disk layout"
     script:
@@ -32,15 +34,16 @@ rule world_dataset:
 
 rule obtain_dataset:
     input:
-        ancient(CATALOG),
+        unpack(inputs_of("raw/real/{dataset}")),
     output:
-        RAW / "real" / "{dataset}" / "manifest.json",
+        marker=LAYOUT.real_marker("{dataset}"),
+        record=LAYOUT.record("raw/real/{dataset}"),
     log:
         "logs/obtain_dataset/{dataset}.log",
     benchmark:
         "benchmarks-out/obtain_dataset/{dataset}.tsv"
     wildcard_constraints:
-        dataset=datasets_from("real"),
+        dataset=datasets_where(lambda name: PLAN.scale.datasets[name].source == "real"),
     conda:
         "../envs/core.yaml"
     threads: 1
@@ -49,7 +52,8 @@ rule obtain_dataset:
         runtime=1440,
         gpu=0,
     params:
-        spec=spec_identity(),
+        node=payload_of("raw/real/{dataset}"),
+        catalog=str(CATALOG),
     message:
         "Data: obtaining {wildcards.dataset} (mirror, then network) and verifying it"
     script:
@@ -58,10 +62,10 @@ rule obtain_dataset:
 
 rule store:
     input:
-        marker=lambda wildcards: raw_marker(wildcards.dataset),
-        catalog=ancient(CATALOG),
+        unpack(inputs_of("stores/{dataset}__{split}")),
     output:
-        ARTIFACTS / "stores" / "{dataset}" / "{split}.npz",
+        LAYOUT.store("{dataset}", "{split}"),
+        record=LAYOUT.record("stores/{dataset}__{split}"),
     log:
         "logs/store/{dataset}_{split}.log",
     benchmark:
@@ -72,13 +76,12 @@ rule store:
     resources:
         # A release with tower features has up to 876 thousand shapes of 10,000 points, whose texts lie in memory; not
         # measured at that size.
-        mem_mb=lambda wildcards: 24000 if brings_features(wildcards.dataset) else 3000,
-        runtime=lambda wildcards: 1440 if brings_features(wildcards.dataset) else 30,
+        mem_mb=lambda wildcards: 24000 if PLAN.brings_features(wildcards.dataset) else 3000,
+        runtime=lambda wildcards: 1440 if PLAN.brings_features(wildcards.dataset) else 30,
         gpu=0,
     params:
-        spec=spec_identity("files"),
-        data_kind=lambda wildcards: ("synthetic" if SCALE.datasets[wildcards.dataset].source == "world" else "real"),
-        num_points=lambda wildcards: points_asked(wildcards.dataset),
+        node=payload_of("stores/{dataset}__{split}"),
+        catalog=str(CATALOG),
     message:
         "Data: reading {wildcards.dataset}/{wildcards.split}"
     script:

@@ -6,9 +6,10 @@ Inputs: stores of clouds, views and retrieval evaluations. Outputs: artifacts/<s
 
 rule mixed_clouds:
     input:
-        lambda wildcards: store(protocol_datasets(wildcards.paper, "consistency")[0], "test"),
+        unpack(inputs_of("{paper}/figures/mixed_clouds")),
     output:
-        ARTIFACTS / "{paper}" / "figures" / "mixed_clouds.npz",
+        LAYOUT.example("{paper}", "mixed_clouds"),
+        record=LAYOUT.record("{paper}/figures/mixed_clouds"),
     log:
         "logs/mixed_clouds/{paper}.log",
     benchmark:
@@ -21,8 +22,7 @@ rule mixed_clouds:
         runtime=30,
         gpu=0,
     params:
-        settings=lambda wildcards: STUDIES[wildcards.paper].protocol("consistency").settings,
-        num_points=1024,
+        node=payload_of("{paper}/figures/mixed_clouds"),
     message:
         "Figures: mixed clouds of {wildcards.paper}"
     script:
@@ -31,14 +31,10 @@ rule mixed_clouds:
 
 rule retrieval_pictures:
     input:
-        views=retrieval_views,
-        evaluations=lambda wildcards: [
-            path
-            for path in evaluation_files(wildcards.paper, retrieval_keys(wildcards.paper, wildcards.dataset))
-            if path.suffix == ".npz"
-        ],
+        unpack(inputs_of("{paper}/figures/pictures__{dataset}")),
     output:
-        ARTIFACTS / "{paper}" / "figures" / "pictures__{dataset}.npz",
+        LAYOUT.example("{paper}", "pictures__{dataset}"),
+        record=LAYOUT.record("{paper}/figures/pictures__{dataset}"),
     log:
         "logs/retrieval_pictures/{paper}__{dataset}.log",
     benchmark:
@@ -50,6 +46,8 @@ rule retrieval_pictures:
         mem_mb=2000,
         runtime=30,
         gpu=0,
+    params:
+        node=payload_of("{paper}/figures/pictures__{dataset}"),
     message:
         "Figures: pictures of retrieved shapes of {wildcards.dataset}"
     script:

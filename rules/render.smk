@@ -7,11 +7,10 @@ Output: artifacts/<scale>/views/<data set>__<split>__<view set>__<pixels>.json, 
 
 rule views:
     input:
-        marker=lambda wildcards: raw_marker(wildcards.dataset),
-        clouds=lambda wildcards: store(wildcards.dataset, wildcards.split),
-        catalog=ancient(CATALOG),
+        unpack(inputs_of("views/{dataset}__{split}__{view_set}__{pixels}")),
     output:
-        ARTIFACTS / "views" / "{dataset}__{split}__{view_set}__{pixels}.json",
+        LAYOUT.views("{dataset}", "{split}", "{view_set}", "{pixels}"),
+        record=LAYOUT.record("views/{dataset}__{split}__{view_set}__{pixels}"),
     log:
         "logs/views/{dataset}__{split}__{view_set}__{pixels}.log",
     benchmark:
@@ -24,8 +23,9 @@ rule views:
         runtime=240,
         gpu=0,
     params:
-        spec=spec_identity("files"),
-        store=str(ARTIFACTS / "views" / "store"),
+        node=payload_of("views/{dataset}__{split}__{view_set}__{pixels}"),
+        catalog=str(CATALOG),
+        store=str(LAYOUT.view_store),
     message:
         "Render: {wildcards.view_set} of {wildcards.dataset}/{wildcards.split} at {wildcards.pixels} pixels"
     script:

@@ -7,30 +7,30 @@ pictures or texts, an index artifacts/<scale>/features/<tower>/<data set>__<spli
 
 rule tower:
     input:
-        clouds=tower_clouds,
-        views=tower_views,
-        config=lambda wildcards: tower_use(wildcards).model,
+        unpack(inputs_of("towers/{tower}")),
     output:
-        model=ARTIFACTS / "towers" / "{tower}" / "model.safetensors",
-        config=ARTIFACTS / "towers" / "{tower}" / "open_clip_config.json",
-        history=ARTIFACTS / "towers" / "{tower}" / "tower.json",
-        gate=ARTIFACTS / "towers" / "{tower}" / "gate.json",
-        record=ARTIFACTS / "towers" / "{tower}" / "run.json",
-        provenance=ARTIFACTS / "towers" / "{tower}" / "provenance.json",
+        model=LAYOUT.tower("{tower}") / "model.safetensors",
+        config=LAYOUT.tower("{tower}") / "open_clip_config.json",
+        history=LAYOUT.tower("{tower}") / "tower.json",
+        gate=LAYOUT.tower("{tower}") / "gate.json",
+        run=LAYOUT.tower("{tower}") / "run.json",
+        provenance=LAYOUT.tower("{tower}") / "provenance.json",
+        record=LAYOUT.record("towers/{tower}"),
     log:
         "logs/tower/{tower}.log",
     benchmark:
         "benchmarks-out/tower/{tower}.tsv"
     conda:
         "../envs/cuda.yaml"
-    threads: lambda wildcards: tower_use(wildcards).training.settings.get("threads", 1)
+    threads: lambda wildcards: PLAN.scale.towers[wildcards.tower].training.settings.get("threads", 1)
     resources:
         mem_mb=6000,
         runtime=1440,
         gpu=GPU,
     params:
-        run=tower_run,
-        sets=tower_sets,
+        node=payload_of("towers/{tower}"),
+        run=param_of("towers/{tower}", "run"),
+        sets=param_of("towers/{tower}", "sets"),
         work="work",
         repository=".",
         device=PARAMS.device,
@@ -42,17 +42,17 @@ rule tower:
 
 rule image_features:
     input:
-        views=ARTIFACTS / "views" / "{dataset}__{split}__{view_set}__{pixels}.json",
-        tower=tower_model,
+        unpack(inputs_of("features/{tower}/{dataset}__{split}__{view_set}__{pixels}__images")),
     output:
-        index=ARTIFACTS / "features" / "{tower}" / "{dataset}__{split}__{view_set}__{pixels}__images.json",
-        record=ARTIFACTS / "features" / "{tower}" / "{dataset}__{split}__{view_set}__{pixels}__images.run.json",
+        index=LAYOUT.features("{tower}", "{dataset}__{split}__{view_set}__{pixels}__images"),
+        run=LAYOUT.features("{tower}", "{dataset}__{split}__{view_set}__{pixels}__images.run"),
+        record=LAYOUT.record("features/{tower}/{dataset}__{split}__{view_set}__{pixels}__images"),
     log:
         "logs/image_features/{tower}/{dataset}__{split}__{view_set}__{pixels}.log",
     benchmark:
         "benchmarks-out/image_features/{tower}/{dataset}__{split}__{view_set}__{pixels}.tsv"
     wildcard_constraints:
-        dataset=datasets_with_features(False),
+        dataset=datasets_where(lambda name: not PLAN.brings_features(name)),
     conda:
         "../envs/cuda.yaml"
     threads: 1
@@ -61,8 +61,9 @@ rule image_features:
         runtime=1440,
         gpu=GPU,
     params:
-        tower=tower_spec,
-        store=str(ARTIFACTS / "features" / "store"),
+        node=payload_of("features/{tower}/{dataset}__{split}__{view_set}__{pixels}__images"),
+        tower=param_of("features/{tower}/{dataset}__{split}__{view_set}__{pixels}__images", "tower"),
+        store=str(LAYOUT.feature_store),
         weights_folder=str(RAW / "towers"),
         device=PARAMS.device,
     message:
@@ -73,17 +74,17 @@ rule image_features:
 
 rule text_features:
     input:
-        clouds=ARTIFACTS / "stores" / "{dataset}" / "{split}.npz",
-        tower=tower_model,
+        unpack(inputs_of("features/{tower}/{dataset}__{split}__texts")),
     output:
-        index=ARTIFACTS / "features" / "{tower}" / "{dataset}__{split}__texts.json",
-        record=ARTIFACTS / "features" / "{tower}" / "{dataset}__{split}__texts.run.json",
+        index=LAYOUT.features("{tower}", "{dataset}__{split}__texts"),
+        run=LAYOUT.features("{tower}", "{dataset}__{split}__texts.run"),
+        record=LAYOUT.record("features/{tower}/{dataset}__{split}__texts"),
     log:
         "logs/text_features/{tower}/{dataset}__{split}__texts.log",
     benchmark:
         "benchmarks-out/text_features/{tower}/{dataset}__{split}__texts.tsv"
     wildcard_constraints:
-        dataset=datasets_with_features(False),
+        dataset=datasets_where(lambda name: not PLAN.brings_features(name)),
     conda:
         "../envs/cuda.yaml"
     threads: 1
@@ -92,8 +93,9 @@ rule text_features:
         runtime=240,
         gpu=GPU,
     params:
-        tower=tower_spec,
-        store=str(ARTIFACTS / "features" / "store"),
+        node=payload_of("features/{tower}/{dataset}__{split}__texts"),
+        tower=param_of("features/{tower}/{dataset}__{split}__texts", "tower"),
+        store=str(LAYOUT.feature_store),
         weights_folder=str(RAW / "towers"),
         device=PARAMS.device,
     message:
@@ -104,18 +106,18 @@ rule text_features:
 
 rule shipped_features:
     input:
-        marker=lambda wildcards: raw_marker(wildcards.dataset),
-        catalog=ancient(CATALOG),
+        unpack(inputs_of("features/{tower}/{dataset}__{split}__shipped")),
     output:
-        images=ARTIFACTS / "features" / "{tower}" / "{dataset}__{split}__images.json",
-        texts=ARTIFACTS / "features" / "{tower}" / "{dataset}__{split}__texts.json",
-        record=ARTIFACTS / "features" / "{tower}" / "{dataset}__{split}__shipped.run.json",
+        images=LAYOUT.features("{tower}", "{dataset}__{split}__images"),
+        texts=LAYOUT.features("{tower}", "{dataset}__{split}__texts"),
+        run=LAYOUT.features("{tower}", "{dataset}__{split}__shipped.run"),
+        record=LAYOUT.record("features/{tower}/{dataset}__{split}__shipped"),
     log:
         "logs/shipped_features/{tower}/{dataset}__{split}.log",
     benchmark:
         "benchmarks-out/shipped_features/{tower}/{dataset}__{split}.tsv"
     wildcard_constraints:
-        dataset=datasets_with_features(True),
+        dataset=datasets_where(PLAN.brings_features),
     conda:
         "../envs/core.yaml"
     threads: 1
@@ -124,9 +126,10 @@ rule shipped_features:
         runtime=1440,
         gpu=0,
     params:
-        spec=spec_identity("files"),
-        tower=tower_spec,
-        store=str(ARTIFACTS / "features" / "store"),
+        node=payload_of("features/{tower}/{dataset}__{split}__shipped"),
+        tower=param_of("features/{tower}/{dataset}__{split}__shipped", "tower"),
+        catalog=str(CATALOG),
+        store=str(LAYOUT.feature_store),
     message:
         "Features: those that {wildcards.dataset}/{wildcards.split} brings along"
     script:
@@ -135,12 +138,12 @@ rule shipped_features:
 
 rule class_features:
     input:
-        clouds=ARTIFACTS / "stores" / "{dataset}" / "test.npz",
-        tower=tower_model,
+        unpack(inputs_of("features/{tower}/{dataset}__classes")),
     output:
-        index=ARTIFACTS / "features" / "{tower}" / "{dataset}__classes.json",
-        classes=ARTIFACTS / "features" / "{tower}" / "{dataset}__classes.npz",
-        record=ARTIFACTS / "features" / "{tower}" / "{dataset}__classes.run.json",
+        index=LAYOUT.features("{tower}", "{dataset}__classes"),
+        classes=LAYOUT.features("{tower}", "{dataset}__classes").with_suffix(".npz"),
+        run=LAYOUT.features("{tower}", "{dataset}__classes.run"),
+        record=LAYOUT.record("features/{tower}/{dataset}__classes"),
     log:
         "logs/class_features/{tower}/{dataset}__classes.log",
     benchmark:
@@ -153,8 +156,9 @@ rule class_features:
         runtime=240,
         gpu=GPU,
     params:
-        tower=tower_spec,
-        store=str(ARTIFACTS / "features" / "store"),
+        node=payload_of("features/{tower}/{dataset}__classes"),
+        tower=param_of("features/{tower}/{dataset}__classes", "tower"),
+        store=str(LAYOUT.feature_store),
         weights_folder=str(RAW / "towers"),
         device=PARAMS.device,
     message:

@@ -8,30 +8,28 @@ In-progress checkpoints live in work/ under the hash of the configuration and ar
 
 rule pretrain:
     input:
-        clouds=pretraining_clouds,
-        views=pretraining_views,
-        image_features=pretraining_image_features,
-        text_features=pretraining_text_features,
-        teacher=pretraining_teacher,
+        unpack(inputs_of("{paper}/train/{experiment}__s{seed}")),
     output:
-        model=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "model.safetensors",
-        snapshots=directory(ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "snapshots"),
-        history=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "train.json",
-        record=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "run.json",
-        provenance=ARTIFACTS / "{paper}" / "train" / "{experiment}__s{seed}" / "provenance.json",
+        model=LAYOUT.training("{paper}", "{experiment}", "{seed}") / "model.safetensors",
+        snapshots=directory(LAYOUT.training("{paper}", "{experiment}", "{seed}") / "snapshots"),
+        history=LAYOUT.training("{paper}", "{experiment}", "{seed}") / "train.json",
+        run=LAYOUT.training("{paper}", "{experiment}", "{seed}") / "run.json",
+        provenance=LAYOUT.training("{paper}", "{experiment}", "{seed}") / "provenance.json",
+        record=LAYOUT.record("{paper}/train/{experiment}__s{seed}"),
     log:
         "logs/pretrain/{paper}/{experiment}__s{seed}.log",
     benchmark:
         "benchmarks-out/pretrain/{paper}/{experiment}__s{seed}.tsv"
     conda:
         "../envs/cuda.yaml"
-    threads: training_threads
+    threads: lambda wildcards: node_of("{paper}/train/{experiment}__s{seed}")(wildcards).params["run"]["training"]["threads"]
     resources:
         mem_mb=memory_with_clouds(6000),
         runtime=2880,
         gpu=GPU,
     params:
-        run=run_config,
+        node=payload_of("{paper}/train/{experiment}__s{seed}"),
+        run=param_of("{paper}/train/{experiment}__s{seed}", "run"),
         work="work",
         repository=".",
         device=PARAMS.device,

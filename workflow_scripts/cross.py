@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from job import logged
+from job import node_job
 
-with logged(snakemake.log[0]):
+with node_job(snakemake) as job:
     from concord3d.config.resolve import load_study
     from concord3d.reporting.cross import build_cross
     from concord3d.reporting.inputs import report_inputs

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from job import logged
+from job import node_job
 
-with logged(snakemake.log[0]):
+with node_job(snakemake) as job:
     from concord3d.data.records import CloudSplit
     from concord3d.evaluation.protocols import EvaluationJob, evaluate_all
     from concord3d.evaluation.tower_inputs import TowerFiles, read_tower_features
     from concord3d.training.seeding import set_threads
 
     run = snakemake.params.run
-    set_threads(run["training"]["threads"])
+    set_threads(snakemake.threads)
     splits = {
         (path.parent.name, path.stem): CloudSplit.load(path) for path in map(Path, sorted(set(snakemake.input.stores)))
     }
@@ -21,12 +21,12 @@ with logged(snakemake.log[0]):
         )
         for dataset, indices in snakemake.params.tower.items()
     }
-    outputs = [Path(path) for path in snakemake.output if path.endswith(".json")]
+    outputs = [Path(path) for path in snakemake.output if path.endswith(".json") and path != snakemake.output.record]
     evaluate_all(
         EvaluationJob(
             run_config=run,
-            model_path=Path(snakemake.input.model),
-            snapshot_paths=sorted(Path(snakemake.input.snapshots).glob("*.safetensors")),
+            model_path=Path(snakemake.input.model[0]),
+            snapshot_paths=sorted(Path(snakemake.input.snapshots[0]).glob("*.safetensors")),
             train=splits.get((dataset, "train")),
             test=splits[dataset, "test"],
             protocol=protocol,

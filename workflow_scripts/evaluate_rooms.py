@@ -2,27 +2,28 @@
 
 from pathlib import Path
 
-from job import logged
+from job import node_job
 
-with logged(snakemake.log[0]):
+with node_job(snakemake) as job:
     from concord3d.data.catalog import load_catalog
     from concord3d.data.readers import read_blocks
     from concord3d.evaluation.protocols import EvaluationJob, evaluate
     from concord3d.training.seeding import set_threads
 
-    run, dataset = snakemake.params.run, snakemake.wildcards.dataset
-    set_threads(run["training"]["threads"])
-    spec = load_catalog(Path(snakemake.input.catalog))[dataset]
-    root = Path(snakemake.input.marker).parent
+    run = snakemake.params.run
+    [[protocol, dataset, settings]] = snakemake.params.jobs
+    set_threads(snakemake.threads)
+    spec = load_catalog(Path(snakemake.params.catalog))[dataset]
+    root = Path(snakemake.input.marker[0]).parent
     evaluate(
         EvaluationJob(
             run_config=run,
-            model_path=Path(snakemake.input.model),
+            model_path=Path(snakemake.input.model[0]),
             snapshot_paths=[],
             train=read_blocks(spec, root, spec.splits["train"].areas),
             test=read_blocks(spec, root, spec.splits["test"].areas),
-            protocol="semantic_segmentation",
-            settings=snakemake.params.settings,
+            protocol=protocol,
+            settings=settings,
             out=Path(snakemake.output[0]).with_suffix(""),
             device=snakemake.params.device,
             dataset=dataset,

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from job import logged
+from job import node_job
 
-with logged(snakemake.log[0]):
+with node_job(snakemake) as job:
     from concord3d.features.cache import image_features
     from concord3d.features.tower import TowerSpec, open_tower
     from concord3d.files import read_json, write_json
@@ -15,9 +15,10 @@ with logged(snakemake.log[0]):
     tower = open_tower(
         TowerSpec(**snakemake.params.tower), snakemake.params.device, Path(snakemake.params.weights_folder)
     )
-    index = Path(snakemake.input.views)
+    index = Path(snakemake.input.views[0])
     hashes = [shard["sha256"] for shard in read_json(index)["shards"]]
     count = image_features(
         open_view_set(index).images, hashes, tower, Path(snakemake.params.store), Path(snakemake.output.index)
     )
-    write_json(Path(snakemake.output.record), count.record())
+    write_json(Path(snakemake.output.run), count.record())
+    job.also_shards(Path(snakemake.output.index))

@@ -2,16 +2,16 @@
 
 from pathlib import Path
 
-from job import logged
+from job import node_job
 
-with logged(snakemake.log[0]):
+with node_job(snakemake) as job:
     from concord3d.arrays import write_arrays
     from concord3d.data.records import CloudSplit
     from concord3d.evaluation.mixing_examples import mixing_examples
     from concord3d.evaluation.settings import ConsistencySettings
 
-    settings = ConsistencySettings.model_validate(snakemake.params.settings)
-    split = CloudSplit.load(Path(snakemake.input[0]))
-    num_points = min(snakemake.params.num_points, split.points.shape[1])
+    settings = ConsistencySettings.model_validate(job.recipe["settings"])
+    split = CloudSplit.load(Path(snakemake.input.clouds[0]))
+    num_points = min(job.recipe["num_points"], split.points.shape[1])
     arrays = mixing_examples(split, settings.weights, num_points, settings.mixing)
     write_arrays(Path(snakemake.output[0]), arrays)

@@ -3,12 +3,12 @@
 import os
 from pathlib import Path
 
-from job import logged
+from job import node_job
 
-with logged(snakemake.log[0]):
+with node_job(snakemake) as job:
     from concord3d.data.catalog import load_catalog
     from concord3d.data.verify import obtain
 
-    spec = load_catalog(Path(snakemake.input[0]))[snakemake.wildcards.dataset]
+    spec = load_catalog(Path(snakemake.params.catalog))[snakemake.wildcards.dataset]
     mirror = os.environ.get("CONCORD3D_MIRROR")
-    obtain(spec, Path(snakemake.output[0]).parent, mirrors=[mirror] if mirror else [])
+    obtain(spec, Path(snakemake.output.marker).parent, mirrors=[mirror] if mirror else [])

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from job import logged
+from job import node_job
 
-with logged(snakemake.log[0]):
+with node_job(snakemake) as job:
     from concord3d.provenance.record import git_state, write_provenance
     from concord3d.training.inputs import TrainingFiles, training_task
     from concord3d.training.pretrain import pretrain
@@ -12,17 +12,18 @@ with logged(snakemake.log[0]):
 
     run = snakemake.params.run
     sources = git_state(Path(snakemake.params.repository))
-    set_threads(run["training"]["threads"])
-    given = {name: [Path(path) for path in paths] for name, paths in snakemake.input.items()}
+    set_threads(snakemake.threads)
+    given = {name: [Path(path) for path in paths] for name, paths in snakemake.input.items() if name != "records"}
     teacher = given.pop("teacher", [])
     files = TrainingFiles(**given, teacher=teacher[0] if teacher else None)
     out_dir = Path(snakemake.output.model).parent
-    pretrain(training_task(run, files, Path(snakemake.params.work), out_dir, snakemake.params.device))
+    pretrain(training_task(run, files, Path(snakemake.params.work), out_dir, snakemake.params.device, job.identity))
     write_provenance(
         Path(snakemake.output.provenance),
         run,
         files.named(),
-        Path(snakemake.output.record),
+        Path(snakemake.output.run),
         f"snakemake --cores all --config scale={run['scale']} --force -- {snakemake.output.model}",
         sources,
+        job.identity,
     )

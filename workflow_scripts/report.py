@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from job import logged
+from job import node_job
 
-with logged(snakemake.log[0]):
+with node_job(snakemake) as job:
     from concord3d.config.resolve import load_study
     from concord3d.reporting.inputs import report_inputs
     from concord3d.reporting.report import build_part
 
     root = Path()
-    study = load_study(root, snakemake.wildcards.paper, snakemake.params.scale, snakemake.params.seeds)
+    study = load_study(root, snakemake.params.paper, snakemake.params.scale, snakemake.params.seeds)
     build_part(report_inputs(root, study), snakemake.params.part)

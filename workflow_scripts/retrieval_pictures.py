@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from job import logged
+from job import node_job
 
-with logged(snakemake.log[0]):
+with node_job(snakemake) as job:
     import numpy as np
 
     from concord3d.arrays import write_arrays
@@ -12,6 +12,6 @@ with logged(snakemake.log[0]):
     from concord3d.reporting.figure_retrieval import shown_shapes
 
     rows, names = shown_shapes([Path(path) for path in snakemake.input.evaluations])
-    views = open_view_set(Path(snakemake.input.views))
+    views = open_view_set(Path(snakemake.input.views[0]))
     images = views.read(rows, np.zeros((len(rows), 1), np.int64))[:, 0]
     write_arrays(Path(snakemake.output[0]), {"names": np.array(names), "images": images})

@@ -2,17 +2,17 @@
 
 from pathlib import Path
 
-from job import logged
+from job import node_job
 
-with logged(snakemake.log[0]):
+with node_job(snakemake) as job:
     from concord3d.data.catalog import load_catalog
     from concord3d.data.readers.openshape_npy import iterate_records
     from concord3d.features.shipped import shipped_features
     from concord3d.features.tower import TowerSpec
     from concord3d.files import write_json
 
-    spec = load_catalog(Path(snakemake.input.catalog))[snakemake.wildcards.dataset]
-    records = iterate_records(spec, Path(snakemake.input.marker).parent, snakemake.wildcards.split)
+    spec = load_catalog(Path(snakemake.params.catalog))[snakemake.wildcards.dataset]
+    records = iterate_records(spec, Path(snakemake.input.marker[0]).parent, snakemake.wildcards.split)
     count = shipped_features(
         records,
         TowerSpec(**snakemake.params.tower),
@@ -20,4 +20,6 @@ with logged(snakemake.log[0]):
         Path(snakemake.output.images),
         Path(snakemake.output.texts),
     )
-    write_json(Path(snakemake.output.record), count.record())
+    write_json(Path(snakemake.output.run), count.record())
+    job.also_shards(Path(snakemake.output.images))
+    job.also_shards(Path(snakemake.output.texts))

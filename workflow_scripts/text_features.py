@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from job import logged
+from job import node_job
 
-with logged(snakemake.log[0]):
+with node_job(snakemake) as job:
     from concord3d.data.records import CloudSplit
     from concord3d.features.cache import text_features
     from concord3d.features.prompts import all_class_prompts, class_features, save_class_features
@@ -14,7 +14,7 @@ with logged(snakemake.log[0]):
     from concord3d.training.seeding import set_threads
 
     set_threads(snakemake.threads)
-    clouds = CloudSplit.load(Path(snakemake.input.clouds))
+    clouds = CloudSplit.load(Path(snakemake.input.clouds[0]))
     classes = snakemake.output.get("classes")
     if classes:
         texts = all_class_prompts(clouds.class_names)
@@ -25,7 +25,8 @@ with logged(snakemake.log[0]):
     )
     index = Path(snakemake.output.index)
     count = text_features(texts, tower, Path(snakemake.params.store), index)
-    write_json(Path(snakemake.output.record), count.record())
+    write_json(Path(snakemake.output.run), count.record())
     if classes:
         names = clouds.class_names
         save_class_features(Path(classes), names, class_features(open_features(index, tower.identity), names))
+    job.also_shards(index)

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from job import logged
+from job import node_job
 
-with logged(snakemake.log[0]):
+with node_job(snakemake) as job:
     from concord3d.data.records import CloudSplit, ShapeTexts
     from concord3d.features.pairs import PicturedObjects
     from concord3d.methods.interface import parse_settings
@@ -16,7 +16,7 @@ with logged(snakemake.log[0]):
     run = snakemake.params.run
     sources = git_state(Path(snakemake.params.repository))
     settings = parse_settings(TowerSettings, run["training"], "tower.training.settings")
-    set_threads(settings.threads)
+    set_threads(snakemake.threads)
     sets, inputs = [], {"config": Path(run["model"])}
     for part in snakemake.params.sets:
         clouds = CloudSplit.load(Path(part["clouds"]))
@@ -34,13 +34,15 @@ with logged(snakemake.log[0]):
             work_dir=Path(snakemake.params.work),
             out_dir=Path(snakemake.output.model).parent,
             device=snakemake.params.device,
+            inputs_identity=job.identity,
         )
     )
     write_provenance(
         Path(snakemake.output.provenance),
         run,
         inputs,
-        Path(snakemake.output.record),
+        Path(snakemake.output.run),
         f"snakemake --cores all --config scale={run['scale']} --force -- {snakemake.output.model}",
         sources,
+        job.identity,
     )

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from job import logged
+from job import node_job
 
-with logged(snakemake.log[0]):
+with node_job(snakemake) as job:
     from concord3d.data.catalog import load_catalog
     from concord3d.data.readers import read_meshes
     from concord3d.data.readers.layout import layout_folder
@@ -16,9 +16,9 @@ with logged(snakemake.log[0]):
 
     set_threads(snakemake.threads)
     views = view_spec(snakemake.wildcards.view_set, int(snakemake.wildcards.pixels))
-    clouds = CloudSplit.load(Path(snakemake.input.clouds))
-    spec = load_catalog(Path(snakemake.input.catalog))[snakemake.wildcards.dataset]
-    root = Path(snakemake.input.marker).parent
+    clouds = CloudSplit.load(Path(snakemake.input.clouds[0]))
+    spec = load_catalog(Path(snakemake.params.catalog))[snakemake.wildcards.dataset]
+    root = Path(snakemake.input.marker[0]).parent
     target = (views, Path(snakemake.params.store), Path(snakemake.output[0]))
     if views.renderer == "points":
         render_cloud_views(clouds.points, *target)
@@ -29,3 +29,4 @@ with logged(snakemake.log[0]):
     else:
         meshes = read_meshes(spec, root, snakemake.wildcards.split)
         render_mesh_views(meshes, *target, num_threads=snakemake.threads)
+    job.also_shards(Path(snakemake.output[0]))

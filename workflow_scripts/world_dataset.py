@@ -2,17 +2,13 @@
 
 from pathlib import Path
 
-from job import logged
+from job import node_job
 
-with logged(snakemake.log[0]):
+with node_job(snakemake) as job:
     from concord3d.world.build import WorldRecipe, build_dataset
 
-    use = snakemake.params.use
-    recipe = WorldRecipe(
-        dataset=snakemake.wildcards.dataset,
-        splits=use["splits"],
-        categories=tuple(use["categories"]) if use["categories"] else None,
-        num_points=use["num_points"],
-        seed=snakemake.params.seed,
-    )
-    build_dataset(recipe, Path(snakemake.output[0]).parent, workers=snakemake.threads)
+    asked = job.recipe
+    recipe = WorldRecipe(**{**asked, "categories": tuple(asked["categories"]) if asked["categories"] else None})
+    folder = Path(snakemake.output.marker).parent
+    build_dataset(recipe, folder, workers=snakemake.threads)
+    job.also([folder])

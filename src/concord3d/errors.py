@@ -70,6 +70,14 @@ class UnreadableFile(ConcordError):
     """A file is truncated, of another format, or lacks a key."""
 
 
+class ArtifactDamaged(ConcordError):
+    """A file of an artifact is absent, or its bytes are not those that its record holds."""
+
+
+class ArtifactStale(ConcordError):
+    """An artifact was made of something else than the configuration and the sources ask for."""
+
+
 class BadCloud(ConcordError):
     """A point cloud is empty, not finite, or has fewer points than asked."""
 

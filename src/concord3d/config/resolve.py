@@ -72,7 +72,6 @@ class Study:
         resolved = {
             "paper": self.paper.paper,
             "experiment": experiment,
-            "label": entry.label,
             "seed": seed,
             "scale": self.scale.scale,
             "method": method,

@@ -65,7 +65,6 @@ class EvaluationJob:
             raise EvaluationError("A job on blocks must name its data set and data_kind", where=self.out)
         return {
             "experiment": self.run_config["experiment"],
-            "variant": self.run_config["label"],
             "seed": self.run_config["seed"],
             "scale": self.run_config["scale"],
             "protocol": self.protocol,

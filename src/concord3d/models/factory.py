@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -10,24 +11,9 @@ from typing import Any
 from torch import nn
 
 from concord3d.errors import ConfigError, nearest
-from concord3d.models.dgcnn import DGCNN
-from concord3d.models.dgcnn_partseg import DGCNNPartSeg
-from concord3d.models.dgcnn_semseg import DGCNNSemSeg
-from concord3d.models.mink_resnet import MinkResNet34
-from concord3d.models.point_bert import PointBERT
-from concord3d.models.pointnet import PointNet
 from concord3d.models.projected import in_tower_space
+from concord3d.models.table import ENCODERS
 from concord3d.models.weights import load_weights, read_tensors
-
-_BUILDERS: dict[str, Callable[..., nn.Module]] = {
-    "dgcnn": DGCNN,
-    "pointnet": PointNet,
-    "dgcnn_partseg": DGCNNPartSeg,
-    "dgcnn_semseg": DGCNNSemSeg,
-    "point_bert": PointBERT,
-    "mink_resnet34": MinkResNet34,
-}
-
 
 def build_point_encoder(settings: Mapping[str, Any]) -> nn.Module:
     """Build a point encoder with random weights.
@@ -43,10 +29,11 @@ def build_point_encoder(settings: Mapping[str, Any]) -> nn.Module:
     """
     arguments = dict(settings)
     name = arguments.pop("name", None)
-    if name not in _BUILDERS:
-        hint = nearest(str(name), tuple(_BUILDERS))
-        raise ConfigError(f"Unknown point encoder '{name}'{hint}", where="encoder.name", expected=sorted(_BUILDERS))
-    builder = _BUILDERS[name]
+    if name not in ENCODERS:
+        hint = nearest(str(name), tuple(ENCODERS))
+        raise ConfigError(f"Unknown point encoder '{name}'{hint}", where="encoder.name", expected=sorted(ENCODERS))
+    module, _, builder_name = ENCODERS[name].partition(":")
+    builder: Callable[..., nn.Module] = getattr(import_module(module), builder_name)
     known = tuple(signature(builder).parameters)
     for key, value in arguments.items():
         if key not in known:

@@ -18,8 +18,8 @@ from concord3d.files import content_hash, read_json, sha256_file, write_json
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "torchvision", "lightning", "lightning-fabric", "open3d-cpu",
             "h5py", "trimesh", "pandas", "matplotlib", "snakemake", "dvc")  # fmt: skip
 UNKNOWN = "unknown"
-FIELDS = ("command", "config", "config_hash", "data_kind", "device", "environment", "git_commit", "git_dirty", "inputs",
-          "peak_device_memory_mb", "peak_memory_mb", "run", "scale", "seeds", "wall_s")  # fmt: skip
+FIELDS = ("command", "config", "config_hash", "data_kind", "device", "environment", "git_commit", "git_dirty", "identity",
+          "inputs", "peak_device_memory_mb", "peak_memory_mb", "run", "scale", "seeds", "wall_s")  # fmt: skip
 
 
 def environment_record() -> dict[str, Any]:
@@ -85,6 +85,7 @@ def run_provenance(
     machine: Mapping[str, Any],
     command: str,
     sources: tuple[str, bool | str],
+    identity: str,
 ) -> dict[str, Any]:
     """Return the record of one training run (DESIGN section 6).
 
@@ -94,6 +95,7 @@ def run_provenance(
         machine: The run's ``run.json``: device, wall seconds, memory peaks, throughput, resumptions.
         command: The one command that makes the run again.
         sources: What :func:`git_state` said when the run began; the working tree may have moved on since.
+        identity: The hash of all that the run is made of: settings, inputs and sources.
     """
     commit, dirty = sources
     pretrain = run_config.get("pretrain") or {}
@@ -105,6 +107,7 @@ def run_provenance(
         "git_dirty": dirty,
         "config": dict(run_config),
         "config_hash": content_hash(dict(run_config)),
+        "identity": identity,
         "inputs": input_hashes(inputs),
         "environment": environment_record(),
         "device": machine.get("device", UNKNOWN),
@@ -124,6 +127,7 @@ def write_provenance(
     run_record: Path,
     command: str,
     sources: tuple[str, bool | str],
+    identity: str,
 ) -> None:
     """Write the record of one training run beside its outputs.
 
@@ -134,8 +138,9 @@ def write_provenance(
         run_record: The run's ``run.json``.
         command: The one command that makes the run again.
         sources: What :func:`git_state` said when the run began.
+        identity: The hash of all that the run is made of.
 
     Raises:
         UnreadableFile: ``run_record`` is absent or damaged.
     """
-    write_json(path, run_provenance(run_config, inputs, read_json(run_record), command, sources))
+    write_json(path, run_provenance(run_config, inputs, read_json(run_record), command, sources, identity))

@@ -17,15 +17,16 @@ from concord3d.reporting.results import Evaluation, Measurement, Results
 DATA_KINDS = ("synthetic", "real")
 SELECTIONS = ("last", "best_val", "best_test")
 RECORD_KEYS = ("metric", "value", "n_items", "ci_low", "ci_high", "selection", "unit")
-JOB_KEYS = ("experiment", "variant", "seed", "scale", "protocol", "dataset", "data_kind")
+JOB_KEYS = ("experiment", "seed", "scale", "protocol", "dataset", "data_kind")
 
 
-def read_evaluation(path: Path, scale: str) -> Evaluation:
+def read_evaluation(path: Path, scale: str, labels: Mapping[str, str]) -> Evaluation:
     """Read one evaluation and check it against itself.
 
     Args:
         path: The JSON file; the per-item outcomes lie beside it with suffix ``.npz``.
         scale: The scale it must carry.
+        labels: What tables call each experiment; one that is not listed goes by its name.
 
     Raises:
         UnreadableFile: A file is truncated or of another format.
@@ -42,6 +43,7 @@ def read_evaluation(path: Path, scale: str) -> Evaluation:
     if not content["records"]:
         raise ReportingError("A result file holds no records", where=path)
     job = {key: content[key] for key in JOB_KEYS}
+    job["variant"] = labels.get(content["experiment"], content["experiment"])
     measurements = tuple(_measurement(job, record, path) for record in content["records"])
     arrays = read_arrays(path.with_suffix(".npz"), "per-item outcomes")
     names = tuple(str(name) for name in arrays.pop("item_names", np.array([], dtype=np.str_)))
@@ -118,7 +120,7 @@ def load_results(inputs: ReportInputs) -> Results:
         evaluation
         for path in sorted((inputs.artifacts / "eval").glob("*.json"))
         if not wanted or _job_of(path) in wanted
-        for evaluation in [read_evaluation(path, inputs.scale)]
+        for evaluation in [read_evaluation(path, inputs.scale, inputs.labels)]
     ]
     trainings = {
         (experiment, seed): read_json(path / "train.json") for experiment, seed, path in training_folders(inputs)

@@ -40,6 +40,7 @@ class ReportInputs:
         expected_jobs: The evaluations that the scale asks for; those without a file are shown as missing.
         runs: Resolved configuration per experiment of this scale (one seed's); used to name encoder and pre-training.
         data_kinds: ``synthetic`` or ``real`` per data set of this scale.
+        labels: What tables call each experiment.
         towers: Frozen towers that the experiments use: the file of the gate of each, None where weights are released.
     """
 
@@ -52,6 +53,7 @@ class ReportInputs:
     expected_jobs: tuple[ExpectedJob, ...] = ()
     runs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     data_kinds: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = field(default_factory=dict)
     towers: Mapping[str, Path | None] = field(default_factory=dict)
 
     @property
@@ -88,6 +90,7 @@ def report_inputs(root: Path, study: Study) -> ReportInputs:
         ),
         runs={name: study.run_config(name, study.seeds[0]) for name in study.experiments},
         data_kinds={name: study.data_kind(name) for name in study.scale.datasets},
+        labels={name: entry.label for name, entry in study.paper.experiments.items()},
         towers={
             name: artifacts / "towers" / name / "gate.json" if study.scale.towers[name].training else None
             for name in study.towers()

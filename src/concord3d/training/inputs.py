@@ -54,7 +54,12 @@ class TrainingFiles:
 
 
 def training_task(
-    run_config: Mapping[str, Any], files: TrainingFiles, work_dir: Path, out_dir: Path, device: str
+    run_config: Mapping[str, Any],
+    files: TrainingFiles,
+    work_dir: Path,
+    out_dir: Path,
+    device: str,
+    inputs_identity: str | None = None,
 ) -> TrainRun:
     """Open the files of a training.
 
@@ -64,6 +69,7 @@ def training_task(
         work_dir: Folder for checkpoints in progress.
         out_dir: Folder for the results.
         device: ``auto``, ``cpu`` or ``cuda``.
+        inputs_identity: See :class:`concord3d.training.run.TrainRun`.
 
     Raises:
         UnreadableFile: A store or index is absent or damaged.
@@ -89,6 +95,7 @@ def training_task(
         colors=clouds.colors if clouds is not None and targets is not None else None,
         targets=targets,
         teacher=None if files.teacher is None else _teacher(run_config, files.teacher),
+        inputs_identity=inputs_identity,
     )
 
 

@@ -101,7 +101,7 @@ def build_method(run: TrainRun) -> Method:
 def _train(fabric: Fabric, run: TrainRun) -> None:
     set_deterministic(run.training.deterministic)
     started = time.monotonic()
-    folder = run.work_dir / run.config_hash
+    folder = run.work_folder
     loop = Loop(fabric, run, build_method(run), folder)
     loop.fit()
     if fabric.is_global_zero:

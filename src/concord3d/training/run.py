@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt
 from torch import nn
 
+from concord3d.config.numbers import numbers_of
 from concord3d.data.records import not_finite
 from concord3d.errors import BadCloud, ConfigError, DatasetMissing
 from concord3d.files import canonical_json, content_hash
@@ -130,6 +131,8 @@ class TrainRun:
         colors: (S, P, 3) uint8 RGB per point, or None.
         targets: Features of frozen towers whose object i is shape i, or None.
         teacher: Encoder of an earlier run for methods that learn from one, or None.
+        inputs_identity: Identity of all that the training reads and computes with, from a caller that knows its files;
+            None hashes the arrays.
     """
 
     run_config: Mapping[str, Any]
@@ -145,11 +148,17 @@ class TrainRun:
     colors: NDArray[np.uint8] | None = None
     targets: TargetReader | None = None
     teacher: nn.Module | None = None
+    inputs_identity: str | None = None
 
     @property
     def config_hash(self) -> str:
-        """SHA-256 of the configuration."""
-        return content_hash(dict(self.run_config))
+        """SHA-256 of the part of the configuration that changes numbers."""
+        return content_hash(numbers_of(self.run_config))
+
+    @property
+    def work_folder(self) -> Path:
+        """Where checkpoints in progress lie: another identity has another folder, so none is resumed under it."""
+        return self.work_dir / (self.inputs_identity or self.config_hash)
 
     @property
     def seed(self) -> int:
@@ -188,6 +197,16 @@ class TrainRun:
 
     def identity(self) -> dict[str, Any]:
         """Return everything that a checkpoint must agree with before it may be resumed, as plain JSON types."""
+        identity = {
+            "config": numbers_of(self.run_config),
+            "inputs": self.inputs_identity or self._data_digest(),
+            "views": None if self.views is None else self.views.identity,
+            "num_devices": self.num_devices,
+        }
+        plain: dict[str, Any] = json.loads(canonical_json(identity))
+        return plain
+
+    def _data_digest(self) -> str:
         digest = hashlib.sha256(np.ascontiguousarray(self.clouds).data)
         if self.labels is not None:
             digest.update(np.ascontiguousarray(self.labels).data)
@@ -198,14 +217,7 @@ class TrainRun:
             digest.update(tensor.detach().cpu().contiguous().numpy().data)
         if self.targets is not None:
             digest.update(self.targets.identity.encode())
-        identity = {
-            "config": dict(self.run_config),
-            "data_sha256": digest.hexdigest(),
-            "views": None if self.views is None else self.views.identity,
-            "num_devices": self.num_devices,
-        }
-        plain: dict[str, Any] = json.loads(canonical_json(identity))
-        return plain
+        return digest.hexdigest()
 
     def validated(self) -> TrainRun:
         """Return self.

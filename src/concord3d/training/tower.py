@@ -106,6 +106,7 @@ class TowerRun:
         out_dir: Folder for the results.
         device: ``auto``, ``cpu`` or ``cuda``.
         progress: Show progress on standard error.
+        inputs_identity: See :class:`concord3d.training.run.TrainRun`.
     """
 
     model: str
@@ -116,6 +117,7 @@ class TowerRun:
     out_dir: Path
     device: str = "auto"
     progress: bool = True
+    inputs_identity: str | None = None
 
 
 class ClipTraining(Method):
@@ -239,7 +241,7 @@ def train_tower(run: TowerRun) -> None:
             found=pairs.num_objects,
         )
     require_measurable(pairs, task.held_out_index(), run.settings.thresholds())
-    folder = run.work_dir / task.config_hash
+    folder = task.work_folder
     fabric = Fabric(accelerator=device.type, devices=1, precision=run.settings.precision)
     loop = TowerLoop(fabric, task.validated(), ClipTraining(parts, pairs, run.settings), folder)
     loop.fit()
@@ -253,7 +255,7 @@ def _task(run: TowerRun, parts: ClipParts, pairs: Pairs) -> TrainRun:
         "method": "tower",
         "seed": run.seed,
         "training": {key: settings[key] for key in TrainingSettings.model_fields},
-        "tower": {
+        "clip": {
             "config": parts.config,
             "settings": {key: value for key, value in settings.items() if key not in TrainingSettings.model_fields},
             "pairs_sha256": pairs.identity,
@@ -268,6 +270,7 @@ def _task(run: TowerRun, parts: ClipParts, pairs: Pairs) -> TrainRun:
         out_dir=run.out_dir,
         device=run.device,
         progress=run.progress,
+        inputs_identity=run.inputs_identity,
     )
 
 

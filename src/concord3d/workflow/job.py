@@ -1,0 +1,117 @@
+"""One job of the workflow: its inputs are checked, and what it made is recorded, or nothing is.
+
+A job removes its node's record before it works and writes it as its last act, so a job that ends early in any way
+leaves a node without a record, which is made again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from concord3d.data.storage import locked
+from concord3d.errors import ArtifactDamaged, ArtifactStale
+from concord3d.files import content_hash
+from concord3d.workflow.layout import WORK
+from concord3d.workflow.records import (
+    content_of,
+    file_entries,
+    indexed_files,
+    read_record,
+    repair_command,
+    require_intact,
+    versions,
+    write_record,
+)
+
+
+class NodeJob:
+    """The making of one node; use it as a context.
+
+    Args:
+        root: The repository.
+        payload: See :meth:`concord3d.workflow.state.State.payload`.
+        outputs: Files and folders that the job makes, relative to ``root``.
+    """
+
+    def __init__(self, root: Path, payload: Mapping[str, Any], outputs: Iterable[Path]) -> None:
+        self._root, self._payload = root, payload
+        self._record = Path(payload["record"])
+        self._outputs = [path for path in outputs if path != self._record]
+        # A job of a run that was killed may still be at work.
+        self._lock = locked(root / WORK / "nodes" / content_hash(payload["node"])[:24])
+        self._inputs: dict[str, dict[str, str]] = {}
+
+    @property
+    def identity(self) -> str:
+        """The identity of all that this node is made of."""
+        return str(self._payload["identity"])
+
+    @property
+    def recipe(self) -> Mapping[str, Any]:
+        """The settings that change the node's numbers."""
+        recipe: Mapping[str, Any] = self._payload["ingredients"]["recipe"]
+        return recipe
+
+    def also_shards(self, index: Path) -> None:
+        """Add the shards that an index of views or features lists."""
+        self.also(indexed_files(index))
+
+    def also(self, paths: Iterable[Path]) -> None:
+        """Add files that the job left beside its declared outputs, such as the shards of an index."""
+        self._outputs += paths
+
+    def __enter__(self) -> NodeJob:
+        self._lock.__enter__()
+        (self._root / self._record).unlink(missing_ok=True)
+        for key, entry in self._payload["inputs"].items():
+            self._inputs[key] = self._checked(key, entry)
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *details: Any) -> None:
+        try:
+            if kind is None:
+                self._write()
+        finally:
+            self._lock.__exit__(None, None, None)
+
+    def _checked(self, key: str, entry: Mapping[str, Any]) -> dict[str, str]:
+        """Check an input against its record; return the identity and the content of what is there.
+
+        Raises:
+            ArtifactDamaged: It has no record, or a file is absent or has other bytes.
+            ArtifactStale: It was made of something else than this job expects.
+        """
+        path = Path(entry["record"])
+        record = read_record(self._root / path)
+        if record is None:
+            raise ArtifactDamaged(
+                f"Node '{key}' has files but no record",
+                where=path,
+                next_step="run the same command again: it is made anew",
+            )
+        if record["identity"] not in entry["identities"]:
+            raise ArtifactStale(
+                f"Node '{key}' was made of something else than this job expects",
+                where=path,
+                expected=entry["identities"],
+                found=record["identity"],
+                next_step=repair_command(path),
+            )
+        require_intact(self._root, path, record)
+        return {"identity": record["identity"], "content": content_of(record)}
+
+    def _write(self) -> None:
+        write_record(
+            self._root / self._record,
+            {
+                "node": self._payload["node"],
+                "identity": self.identity,
+                "ingredients": self._payload["ingredients"],
+                "inputs": self._inputs,
+                "files": file_entries(self._root, self._outputs),
+                "versions": versions(),
+                "accepted": [],
+            },
+        )

@@ -1,0 +1,122 @@
+"""Where every artifact and result lies. Paths are relative to the repository and may hold Snakemake's wildcards."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+CATALOG = Path("datasets/datasets.yaml")
+RAW = Path("data/raw")
+# Records of raw data stand beside them: raw data are not part of what DVC keeps.
+RAW_RECORDS = Path("data/records")
+WORK = Path("work")
+# Of the table over all papers, below results/<scale>/cross.
+CROSS_FILES = ("encoders.csv", "encoders.md")
+
+
+def paper_yaml(paper: str) -> Path:
+    """What a paper says: hyper-parameters, experiments, protocols."""
+    return Path("papers") / f"{paper}.yaml"
+
+
+def report_yaml(paper: str) -> Path:
+    """A paper's tables, figures, claims and deviations."""
+    return Path("papers") / f"{paper}.report.yaml"
+
+
+def published_csv(paper: str) -> Path:
+    """A paper's published numbers."""
+    return Path("papers") / "published" / f"{paper}.csv"
+
+
+def scale_yaml(scale: str) -> Path:
+    """How much of everything a scale runs."""
+    return Path("config") / "scales" / f"{scale}.yaml"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The files of one scale.
+
+    Attributes:
+        scale: Its name.
+    """
+
+    scale: str
+
+    @property
+    def artifacts(self) -> Path:
+        """Everything that is made on the way to the results."""
+        return Path("artifacts") / self.scale
+
+    @property
+    def results(self) -> Path:
+        """What a reviewer reads."""
+        return Path("results") / self.scale
+
+    @property
+    def world(self) -> Path:
+        """The data sets that the world makes for this scale."""
+        return RAW / f"world_{self.scale}"
+
+    def record(self, key: str) -> Path:
+        """The record of a node; see :mod:`concord3d.workflow.records`."""
+        if key.startswith("raw/"):
+            return RAW_RECORDS / f"{key.removeprefix('raw/')}.json"
+        return self.artifacts / "records" / f"{key}.json"
+
+    def world_marker(self, dataset: str) -> Path:
+        """The last file that the world writes of a data set."""
+        return self.world / dataset / "world.json"
+
+    def real_marker(self, dataset: str) -> Path:
+        """The manifest of a real data set."""
+        return RAW / "real" / dataset / "manifest.json"
+
+    def store(self, dataset: str, split: str) -> Path:
+        """The canonical clouds of one split."""
+        return self.artifacts / "stores" / dataset / f"{split}.npz"
+
+    @property
+    def view_store(self) -> Path:
+        """Shards of pictures by content."""
+        return self.artifacts / "views" / "store"
+
+    def views(self, dataset: str, split: str, view_set: str, pixels: int | str) -> Path:
+        """The index of the views of one split."""
+        return self.artifacts / "views" / f"{dataset}__{split}__{view_set}__{pixels}.json"
+
+    def tower(self, tower: str) -> Path:
+        """Folder of a tower that is trained here."""
+        return self.artifacts / "towers" / tower
+
+    @property
+    def feature_store(self) -> Path:
+        """Shards of tower features by content."""
+        return self.artifacts / "features" / "store"
+
+    def features(self, tower: str, of: str) -> Path:
+        """The index of a tower's features of what ``of`` names; the data set comes first in it."""
+        return self.artifacts / "features" / tower / f"{of}.json"
+
+    def training(self, paper: str, experiment: str, seed: int | str) -> Path:
+        """Folder of one training."""
+        return self.artifacts / paper / "train" / f"{experiment}__s{seed}"
+
+    def evaluation(self, paper: str, experiment: str, dataset: str, protocol: str, seed: int | str) -> Path:
+        """The files of one evaluation, without their suffix."""
+        return self.artifacts / paper / "eval" / f"{experiment}__{dataset}__{protocol}__s{seed}"
+
+    def example(self, paper: str, name: str) -> Path:
+        """Arrays that a figure shows beside the numbers."""
+        return self.artifacts / paper / "figures" / f"{name}.npz"
+
+    def result(self, paper: str, *names: str) -> Path:
+        """A file of a paper's results."""
+        return self.results.joinpath(paper, *names)
+
+
+def evaluation_files(stems: Sequence[Path]) -> list[Path]:
+    """Records and per-item outcomes of evaluations."""
+    return [stem.with_name(stem.name + suffix) for stem in stems for suffix in (".json", ".npz")]

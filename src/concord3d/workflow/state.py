@@ -1,0 +1,228 @@
+"""What the records say, compared with what the configuration and the sources ask for.
+
+The identity of a node is the hash of its recipe, of its sources and of the identities of its inputs, so it stands for
+everything that the node was made of. A node whose record holds another identity is stale, whatever the times of files
+or the memory of the workflow tool say.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from concord3d.errors import ArtifactDamaged, UnreadableFile
+from concord3d.files import content_hash
+from concord3d.workflow.plan import Node, Plan
+from concord3d.workflow.records import content_of, damaged_files, read_record, repair_command
+from concord3d.workflow.sources import source_hashes
+
+MAX_LISTED = 12
+
+Status = Literal["current", "absent", "stale", "damaged"]
+
+
+@dataclass(frozen=True)
+class NodeState:
+    """One node, as it is and as it should be.
+
+    Attributes:
+        node: The node.
+        asked: The identity that configuration and sources ask for.
+        identity: The identity that others build upon: the recorded one where an edit of the sources was accepted.
+        ingredients: What ``asked`` is the hash of, and the hash of each source.
+        status: ``current``; ``absent`` (not made, or a file that it should leave is gone); ``stale`` (made of something
+            else); ``damaged`` (a file inside a folder is gone or has other bytes).
+        reasons: What differs.
+        content: Hash of the files that it made, where there is a record.
+    """
+
+    node: Node
+    asked: str
+    identity: str
+    ingredients: Mapping[str, Any]
+    status: Status
+    reasons: tuple[str, ...] = ()
+    content: str | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A node that is not what was asked.
+
+    Attributes:
+        node: Its key.
+        status: See :class:`NodeState`.
+        reasons: What differs.
+        next_step: The command that mends it.
+    """
+
+    node: str
+    status: Status
+    reasons: tuple[str, ...]
+    next_step: str
+
+    def __str__(self) -> str:
+        lines = [f"{self.node} is {self.status}", *(f"  {reason}" for reason in self.reasons[:4])]
+        more = [f"  and {len(self.reasons) - 4} more differences"] if len(self.reasons) > 4 else []
+        return "\n".join([*lines, *more, f"  next: {self.next_step}"])
+
+
+def listed(findings: Sequence[Finding]) -> str:
+    """Return findings as text, the first of many."""
+    more = [f"and {len(findings) - MAX_LISTED} more"] if len(findings) > MAX_LISTED else []
+    return "\n".join([*map(str, findings[:MAX_LISTED]), *more])
+
+
+class State:
+    """All nodes of a plan, compared with their records.
+
+    Args:
+        plan: The graph.
+        depth: ``quick`` compares sizes of large files, ``full`` reads every byte.
+    """
+
+    def __init__(self, plan: Plan, depth: Literal["quick", "full"] = "quick") -> None:
+        self.plan = plan
+        self._depth: Literal["quick", "full"] = depth
+        self.nodes: dict[str, NodeState] = {}
+        self._named: set[str] = set()
+        self._modules: dict[tuple[str, ...], dict[str, str]] = {}
+        for node in plan.nodes.values():
+            self.nodes[node.key] = self._state(node)
+
+    def must_be_made_again(self, key: str) -> bool:
+        """Whether a node exists but was made of something else; says so on standard error, once.
+
+        Raises:
+            ArtifactDamaged: Its files are damaged; says which and how to mend them.
+        """
+        state = self.nodes[key]
+        if state.status == "damaged":
+            raise ArtifactDamaged(
+                f"Node '{key}' is damaged",
+                where=self.plan.layout.record(key),
+                found=f"\n{listed(self.findings([key]))}",
+                next_step=self._remedy(state),
+            )
+        if state.status == "stale" and key not in self._named:
+            self._named.add(key)
+            print(f"Made again, {'; '.join(state.reasons[:3])}: {key}", file=sys.stderr)
+        return state.status == "stale"
+
+    def findings(self, keys: Iterable[str] | None = None) -> list[Finding]:
+        """Return the nodes that are not current.
+
+        Raw data that are absent are none: nothing needs them once their stores and views are made.
+
+        Args:
+            keys: Only these nodes; None means all.
+        """
+        wanted = self.nodes if keys is None else set(keys)
+        return [
+            Finding(state.node.key, state.status, state.reasons, self._remedy(state))
+            for key, state in self.nodes.items()
+            if key in wanted
+            and state.status != "current"
+            and not (state.node.stage == "raw" and state.status == "absent")
+        ]
+
+    def payload(self, key: str) -> dict[str, Any]:
+        """Return what the job of a node needs to check its inputs and to write its record."""
+        state = self.nodes[key]
+        layout = self.plan.layout
+        return {
+            "node": key,
+            "identity": state.asked,
+            "record": str(layout.record(key)),
+            "ingredients": dict(state.ingredients),
+            "inputs": {
+                upstream: {
+                    "record": str(layout.record(upstream)),
+                    "identities": sorted({self.nodes[upstream].identity, self.nodes[upstream].asked}),
+                }
+                for upstream in state.node.upstream
+            },
+        }
+
+    def _remedy(self, state: NodeState) -> str:
+        if state.status == "damaged":
+            return repair_command(self.plan.layout.record(state.node.key))
+        return f"snakemake --cores all --config scale={self.plan.params.scale}"
+
+    def _state(self, node: Node) -> NodeState:
+        root, path = self.plan.root, self.plan.layout.record(node.key)
+        ingredients = self._ingredients(node)
+        asked = content_hash(ingredients)
+        ingredients = {**ingredients, "modules": self._sources(node)}
+        try:
+            record = read_record(root / path)
+        except UnreadableFile as error:
+            return NodeState(node, asked, asked, ingredients, "damaged", (error.what,))
+        if record is None:
+            return NodeState(node, asked, asked, ingredients, "absent", ("it has no record",))
+        gone = [str(output) for output in node.outputs if not (root / output).exists()]
+        if gone:
+            return NodeState(node, asked, asked, ingredients, "absent", tuple(f"{name}: absent" for name in gone))
+        accepted = accepts(record, ingredients)
+        if record["identity"] != asked and not accepted:
+            reasons = tuple(differences(record["ingredients"], ingredients))
+            return NodeState(node, asked, asked, ingredients, "stale", reasons, content_of(record))
+        # Raw data are many files; the jobs that read them compare every byte.
+        problems = damaged_files(root, record, self._depth) if node.stage != "raw" or self._depth == "full" else []
+        if problems:
+            return NodeState(node, asked, asked, ingredients, "damaged", tuple(problems), content_of(record))
+        remade = [
+            f"its input '{key}' was made again and has other content"
+            for key, made in record["inputs"].items()
+            if key in self.nodes and self.nodes[key].content not in (None, made["content"])
+        ]
+        identity = record["identity"]
+        if remade:
+            return NodeState(node, asked, identity, ingredients, "stale", tuple(remade), content_of(record))
+        return NodeState(node, asked, identity, ingredients, "current", (), content_of(record))
+
+    def _ingredients(self, node: Node) -> dict[str, Any]:
+        inputs = {name: [self.nodes[key].identity for key in keys] for name, keys in node.makers.items()}
+        return {"recipe": dict(node.recipe), "inputs": inputs, "source": content_hash(self._sources(node))}
+
+    def _sources(self, node: Node) -> dict[str, str]:
+        if node.entries not in self._modules:
+            self._modules[node.entries] = source_hashes(self.plan.root, node.entries)
+        return self._modules[node.entries]
+
+
+def accepts(record: Mapping[str, Any], ingredients: Mapping[str, Any]) -> bool:
+    """Whether a record says that sources such as the present ones give the same numbers (see ``accept-source``)."""
+    made = record["ingredients"]
+    same = all(content_hash(made[part]) == content_hash(ingredients[part]) for part in ("recipe", "inputs"))
+    return same and any(entry["source"] == ingredients["source"] for entry in record.get("accepted", []))
+
+
+def differences(made: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    """Say what differs between the ingredients that a node was made of and those asked for."""
+    found = [
+        f"{key}: {_shown(old)} -> {_shown(new)}" for key, (old, new) in _changes(made["recipe"], asked["recipe"]).items()
+    ]
+    found += [f"another input: {name}" for name in _changes(made["inputs"], asked["inputs"])]
+    found += [f"the source of {name} has changed" for name in _changes(made["modules"], asked["modules"])]
+    return found or ["its identity is another one"]
+
+
+def _shown(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
+    """Return the dotted keys whose values differ between two nested mappings, with (old, new) values."""
+    changes: dict[str, tuple[Any, Any]] = {}
+    for key in sorted({*old, *new}):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            changes.update(_changes(before, after, f"{prefix}{key}."))
+        elif content_hash(before) != content_hash(after):
+            changes[f"{prefix}{key}"] = (before, after)
+    return changes
