@@ -11,4 +11,4 @@ with node_job(snakemake) as job:
 
     root = Path()
     study = load_study(root, snakemake.params.paper, snakemake.params.scale, snakemake.params.seeds)
-    build_part(report_inputs(root, study), snakemake.params.part)
+    build_part(report_inputs(root, study, job.accepted), snakemake.params.part)

@@ -1,4 +1,4 @@
-"""The ``concord3d`` command: run | doctor | hydrate | estimate | report | verify | status."""
+"""The ``concord3d`` command: run | doctor | hydrate | check | accept-source | estimate | report | verify | status."""
 
 from __future__ import annotations
 
@@ -64,8 +64,34 @@ def status(root: Root = Path()) -> None:
 
 
 @app.command()
+def check(
+    root: Root = Path(),
+    scale: ScaleOption = None,
+    stage: Annotated[str | None, typer.Option(help="Only one stage of dvc.yaml.")] = None,
+    papers: Annotated[str | None, typer.Option(help="Replace the papers of params.yaml, separated by commas.")] = None,
+) -> None:
+    """Compare what every artifact was made of with what is asked now; fails where they differ."""
+    from concord3d.commands.nodes import check as check_nodes
+
+    check_nodes(root, scale, papers.split(",") if papers else None, stage)
+
+
+@app.command("accept-source")
+def accept_source(
+    nodes: Annotated[list[str], typer.Argument(help="Nodes such as 'mm_point/train/*'.")],
+    because: Annotated[str, typer.Option(help="Why no number changes; it stands in record and ledger.")],
+    root: Root = Path(),
+    scale: ScaleOption = None,
+) -> None:
+    """Declare that an edit of the sources changes no number of these nodes, so that they are not made again."""
+    from concord3d.commands.nodes import accept
+
+    accept(root, scale, nodes, because)
+
+
+@app.command()
 def verify(root: Root = Path()) -> None:
-    """Check every byte of the data sets and of the view stores against their recorded checksums."""
+    """Check every byte of data sets and artifacts against their recorded checksums; prints what mends damage."""
     from concord3d.commands.data import verify_all
 
     raise typer.Exit(verify_all(root))

@@ -12,7 +12,8 @@ from concord3d.data.catalog import load_catalog
 from concord3d.data.status import StatusRow, dataset_status
 from concord3d.data.verify import verify
 from concord3d.errors import ConcordError
-from concord3d.render.shards import damaged_shards
+from concord3d.workflow.layout import RAW_RECORDS
+from concord3d.workflow.records import read_record, require_intact
 
 COLOURS = {"present": "green", "missing": "yellow"}
 
@@ -37,8 +38,21 @@ def print_status(root: Path) -> int:
     return int(any(row.state not in COLOURS for row in rows))
 
 
+def _is_intact(root: Path, path: Path, console: Console) -> bool:
+    """Read every byte that a node made and say what mends it if it is damaged."""
+    try:
+        record = read_record(root / path)
+        assert record is not None
+        require_intact(root, path, record, "full")
+    except ConcordError as error:
+        console.print(f"[red]damaged[/] {path}: {error}", soft_wrap=True)
+        return False
+    console.print(f"[green]intact[/]  {record['node']} ({len(record['files'])} files)")
+    return True
+
+
 def verify_all(root: Path) -> int:
-    """Read every byte of the data sets in place and of the view stores; return 1 if something is damaged."""
+    """Read every byte of the data sets in place and of all artifacts; return 1 if something is damaged."""
     console, damaged = Console(), 0
     for spec in load_catalog(root / "datasets" / "datasets.yaml").values():
         folder = root / "data" / "raw" / "real" / spec.id
@@ -50,9 +64,6 @@ def verify_all(root: Path) -> int:
         except ConcordError as error:
             damaged += 1
             console.print(f"[red]damaged[/] {spec.id}: {error}")
-    for index in sorted((root / "artifacts").glob("*/views/*.json")):
-        bad = damaged_shards(index)
-        damaged += len(bad)
-        state = f"[red]damaged[/] {', '.join(bad)}; delete {index} and run again" if bad else "[green]intact[/] "
-        console.print(f"{state} {index.relative_to(root)}")
+    for path in sorted([*(root / RAW_RECORDS).rglob("*.json"), *(root / "artifacts").glob("*/records/**/*.json")]):
+        damaged += not _is_intact(root, path.relative_to(root), console)
     return int(damaged > 0)

@@ -15,9 +15,12 @@ from typing import Literal
 from rich.console import Console
 from rich.table import Table
 
+from concord3d.commands.nodes import plan_of
 from concord3d.commands.workflow import call, params_of
 from concord3d.config.resolve import load_study
 from concord3d.errors import ConcordError
+from concord3d.workflow.state import MAX_LISTED
+from concord3d.workflow.state import State as artifact_state
 
 State = Literal["ok", "note", "problem"]
 COLOURS: dict[State, str] = {"ok": "green", "note": "yellow", "problem": "red"}
@@ -108,6 +111,19 @@ def _datasets(root: Path) -> Iterator[Finding]:
             yield Finding(f"Data: {row.id}", state, f"{row.state}: {row.detail}", row.next_step)
 
 
+def _records(root: Path) -> Iterator[Finding]:
+    findings = artifact_state(plan_of(root)).findings()
+    wrong = [finding for finding in findings if finding.status != "absent"]
+    for finding in wrong[:MAX_LISTED]:
+        detail = f"{finding.status}: {'; '.join(finding.reasons[:2])}"
+        yield Finding(f"Artifact: {finding.node}", "problem", detail, finding.next_step)
+    absent = len(findings) - len(wrong)
+    if absent:
+        yield Finding("Artifacts", "note", f"{absent} nodes of the graph are not made", "snakemake --cores all")
+    elif not wrong:
+        yield Finding("Artifacts", "ok", "complete, and made of what is asked")
+
+
 def _workflow_agreement(root: Path) -> Iterator[Finding]:
     dry = call(root, "snakemake", "--dry-run", "--quiet", "all", capture=True)
     if dry.returncode:
@@ -129,7 +145,7 @@ def _workflow_agreement(root: Path) -> Iterator[Finding]:
 
 
 BRIEF: tuple[Callable[[Path], Iterator[Finding]], ...] = (_python, _configuration, _open3d, _disk)
-FULL = (_python, _configuration, _open3d, _pytorch3d, _gpu, _disk, _datasets, _workflow_agreement)
+FULL = (_python, _configuration, _open3d, _pytorch3d, _gpu, _disk, _datasets, _records, _workflow_agreement)
 
 
 def examine(root: Path, *, brief: bool) -> int:

@@ -9,8 +9,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from concord3d.commands.nodes import plan_of
 from concord3d.commands.workflow import call
 from concord3d.errors import DatasetCorrupt, DatasetMissing
+from concord3d.workflow.guard import require_complete
+from concord3d.workflow.state import State
 
 
 def hydrate(root: Path) -> None:
@@ -19,6 +22,7 @@ def hydrate(root: Path) -> None:
     Raises:
         ConcordError: The pull fails.
         DatasetMissing: There is no ``dvc.lock``.
+        ArtifactStale: An artifact is absent, or was made of something else than configuration and sources ask for.
         DatasetCorrupt: After the pull some file or parameter still differs from ``dvc.lock``.
     """
     if not (root / "dvc.lock").exists():
@@ -37,5 +41,6 @@ def hydrate(root: Path) -> None:
             found=json.dumps(differences, indent=1),
             next_step="undo your changes and hydrate again, or remake everything: snakemake --cores all",
         )
+    require_complete(State(plan_of(root)))
     call(root, "snakemake", "--touch", "--cores", "1", "--quiet", "all", check=True)
     print("Artifacts are in place. 'snakemake --cores all -n' has nothing to do.")

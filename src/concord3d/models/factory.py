@@ -15,6 +15,7 @@ from concord3d.models.projected import in_tower_space
 from concord3d.models.table import ENCODERS
 from concord3d.models.weights import load_weights, read_tensors
 
+
 def build_point_encoder(settings: Mapping[str, Any]) -> nn.Module:
     """Build a point encoder with random weights.
 

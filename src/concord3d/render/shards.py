@@ -152,17 +152,6 @@ def open_view_set(index_path: Path) -> ViewSet:
     return ViewSet(index_path)
 
 
-def damaged_shards(index_path: Path) -> list[str]:
-    """Return the shards of an index whose bytes are not the recorded ones, after reading every byte.
-
-    Raises:
-        UnreadableFile: The index is absent or damaged.
-    """
-    index = _read_index(index_path)
-    store = index_path.parent / index["store"]
-    return [shard["file"] for shard in index["shards"] if _intact_record(store / shard["file"]) is None]
-
-
 def _read_index(index_path: Path) -> dict[str, Any]:
     index = read_json(index_path)
     if not isinstance(index, dict) or index.get("format") != _FORMAT:

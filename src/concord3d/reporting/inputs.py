@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,6 +40,7 @@ class ReportInputs:
         expected_jobs: The evaluations that the scale asks for; those without a file are shown as missing.
         runs: Resolved configuration per experiment of this scale (one seed's); used to name encoder and pre-training.
         data_kinds: ``synthetic`` or ``real`` per data set of this scale.
+        accepted: Edits of sources that were declared to change no number, by node of the workflow.
         labels: What tables call each experiment.
         towers: Frozen towers that the experiments use: the file of the gate of each, None where weights are released.
     """
@@ -53,6 +54,7 @@ class ReportInputs:
     expected_jobs: tuple[ExpectedJob, ...] = ()
     runs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     data_kinds: Mapping[str, str] = field(default_factory=dict)
+    accepted: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     towers: Mapping[str, Path | None] = field(default_factory=dict)
 
@@ -69,12 +71,15 @@ class ReportInputs:
         return names
 
 
-def report_inputs(root: Path, study: Study) -> ReportInputs:
+def report_inputs(
+    root: Path, study: Study, accepted: Mapping[str, Sequence[Mapping[str, Any]]] | None = None
+) -> ReportInputs:
     """Return what the report of a study is made from, by the layout of the repository.
 
     Args:
         root: The repository.
         study: A paper at a scale.
+        accepted: Edits of sources that were declared to change no number, by node of the workflow.
     """
     paper, scale = study.paper.paper, study.scale.scale
     artifacts = root / "artifacts" / scale
@@ -90,6 +95,7 @@ def report_inputs(root: Path, study: Study) -> ReportInputs:
         ),
         runs={name: study.run_config(name, study.seeds[0]) for name in study.experiments},
         data_kinds={name: study.data_kind(name) for name in study.scale.datasets},
+        accepted=accepted or {},
         labels={name: entry.label for name, entry in study.paper.experiments.items()},
         towers={
             name: artifacts / "towers" / name / "gate.json" if study.scale.towers[name].training else None

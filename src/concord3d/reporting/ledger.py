@@ -40,6 +40,7 @@ def ledger_text(
         "",
         *_not_reproduced(report, paper, results, tables, claims, inputs),
         *_deviations(report, inputs),
+        *_accepted(inputs),
         *_hyper_parameters(paper, inputs),
     ]
     return "\n".join(lines) + "\n"
@@ -107,6 +108,20 @@ def _hyper_parameters(paper: Paper, inputs: ReportInputs) -> list[str]:
     columns = ["hyper-parameter", "paper setting", "values at this scale", "origin", "source"]
     intro = f"Origin of the {sum(origins.values())} values of the paper setting: {counted}."
     return ["## Hyper-parameters", "", intro, "", *markdown_grid(columns, rows)]
+
+
+def _accepted(inputs: ReportInputs) -> list[str]:
+    """Return the edits of sources that were declared to change no number; most runs have none."""
+    if not inputs.accepted:
+        return []
+    rows = [
+        [f"`{node}`", ", ".join(f"`{name}`" for name in edit["modules"]), edit["because"], str(edit["git_commit"])[:10]]
+        for node, edits in inputs.accepted.items()
+        for edit in edits
+    ]
+    intro = "These nodes were made with earlier sources. Whoever edited them declared that no number changes."
+    columns = ["node", "edited", "reason", "commit"]
+    return ["## Accepted edits of the sources", "", intro, "", *markdown_grid(columns, rows), ""]
 
 
 def _used(inputs: ReportInputs, section: str, key: str) -> str:

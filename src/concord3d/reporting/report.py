@@ -128,7 +128,9 @@ def build_provenance(inputs: ReportInputs) -> None:
     for path in trained:
         record = path / "provenance.json"
         missing = {"run": path.name, "missing": "no record was written when this run was made"}
-        write_json(folder / f"{path.name}.json", read_json(record) if record.exists() else missing)
+        content = read_json(record) if record.exists() else missing
+        edits = inputs.accepted.get(f"{inputs.out.name}/train/{path.name}")
+        write_json(folder / f"{path.name}.json", {**content, "accepted": edits} if edits else content)
 
 
 def build_pages(inputs: ReportInputs) -> None:

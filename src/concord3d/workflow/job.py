@@ -54,6 +54,12 @@ class NodeJob:
         recipe: Mapping[str, Any] = self._payload["ingredients"]["recipe"]
         return recipe
 
+    @property
+    def accepted(self) -> Mapping[str, Any]:
+        """Edits of sources that were accepted upstream, by node."""
+        accepted: Mapping[str, Any] = self._payload["ingredients"].get("accepted", {})
+        return accepted
+
     def also_shards(self, index: Path) -> None:
         """Add the shards that an index of views or features lists."""
         self.also(indexed_files(index))

@@ -42,6 +42,7 @@ FEATURE_READER = "openshape_npy"
 # Words of the catalogue, which say nothing about the data themselves.
 _CATALOGUE_WORDS = {"title", "licence", "doc"}
 MIXED_CLOUD_POINTS = 1024
+_TOWER_FILES = ("model.safetensors", "open_clip_config.json", "tower.json", "gate.json", "run.json", "provenance.json")
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,7 @@ class Node:
         makers: Keys of the nodes that make these files, by the same names, each once.
         outputs: Files and folders that it makes.
         params: What its script is told beside the recipe.
+        shows_accepted: Whether it prints which edits of sources were accepted upstream.
     """
 
     key: str
@@ -67,6 +69,7 @@ class Node:
     makers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     outputs: tuple[Path, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
+    shows_accepted: bool = False
 
     @property
     def upstream(self) -> tuple[str, ...]:
@@ -175,6 +178,7 @@ class Plan:
         inputs: Mapping[str, Sequence[_Made]],
         outputs: Sequence[Path],
         params: Mapping[str, Any] | None = None,
+        shows_accepted: bool = False,
     ) -> _Made:
         if key not in self.nodes:
             self.nodes[key] = Node(
@@ -186,6 +190,7 @@ class Plan:
                 {name: tuple(dict.fromkeys(made.node for made in parts)) for name, parts in inputs.items()},
                 tuple(outputs),
                 params or {},
+                shows_accepted,
             )
         return _Made(key, tuple(outputs))
 
@@ -296,13 +301,7 @@ class Plan:
                 "clouds": [self._store(dataset, "train") for dataset in training.datasets],
                 "views": [made for parts in views.values() for made in parts.values()],
             },
-            [
-                folder / file
-                for file in (
-                    "model.safetensors", "open_clip_config.json", "tower.json", "gate.json", "run.json",
-                    "provenance.json",
-                )  # fmt: skip
-            ],
+            [folder / file for file in _TOWER_FILES],
             {"run": self._tower_run(name), "sets": sets},
         )
         return [_Made(made.node, (folder / "model.safetensors",))]
@@ -370,9 +369,7 @@ class Plan:
         if self.brings_features(dataset):
             return self._shipped(tower, dataset, split, "texts")
         clouds = {"clouds": [self._store(dataset, split)]}
-        return self._features(
-            tower, f"{dataset}__{split}__texts", "texts", clouds, "workflow_scripts/text_features.py"
-        )
+        return self._features(tower, f"{dataset}__{split}__texts", "texts", clouds, "workflow_scripts/text_features.py")
 
     def _class_features(self, tower: str, dataset: str) -> _Made:
         clouds = {"clouds": [self._store(dataset, "test")]}
@@ -564,9 +561,7 @@ class Plan:
         examples = [*self._mixed_clouds(study, list(makers)), *self._retrieval_pictures(study, makers)]
         self._report(study, evaluations, trainings, examples)
 
-    def _report(
-        self, study: Study, evaluations: list[_Made], trainings: list[_Made], examples: list[_Made]
-    ) -> None:
+    def _report(self, study: Study, evaluations: list[_Made], trainings: list[_Made], examples: list[_Made]) -> None:
         paper, layout = study.paper.paper, self.layout
         spec = self.root / report_yaml(paper)
         runs = {f"{name}__s{seed}": self._run(study, name, seed) for name, seed in study.trainings()}
@@ -587,6 +582,7 @@ class Plan:
                 inputs,
                 [layout.result(paper, file) for file in files],
                 {"part": name, "seeds": self.params.seeds, "scale": self.params.scale},
+                shows_accepted=name == "pages",
             )
 
         items = sorted({f"per_item/{k.experiment}__{k.protocol}__s{k.seed}.npz" for k in study.evaluations()})
@@ -634,5 +630,3 @@ def _modules(run: Mapping[str, Any]) -> list[str]:
     """Modules that a training looks up by name: its method and its encoder."""
     method = [] if run["method"] == "random_init" else [f"concord3d.methods.{run['method']}"]
     return [_encoder_module(run), *method]
-
-

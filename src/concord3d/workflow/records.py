@@ -69,7 +69,7 @@ def indexed_files(index: Path) -> list[Path]:
     """Return the shards that an index of views or features lists, with the records beside them.
 
     Args:
-        index: Written by :mod:`concord3d.render.shards` or :mod:`concord3d.features.cache`; its folder is kept as given.
+        index: Written by :mod:`concord3d.render.shards` or :mod:`concord3d.features.cache`.
     """
     content = read_json(index)
     store = Path(os.path.normpath(index.parent / content["store"]))

@@ -8,9 +8,8 @@ or the memory of the workflow tool say.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 from concord3d.errors import ArtifactDamaged, UnreadableFile
@@ -37,6 +36,7 @@ class NodeState:
             else); ``damaged`` (a file inside a folder is gone or has other bytes).
         reasons: What differs.
         content: Hash of the files that it made, where there is a record.
+        accepted: Edits of the sources that were declared to change no number (see ``accept-source``).
     """
 
     node: Node
@@ -46,6 +46,7 @@ class NodeState:
     status: Status
     reasons: tuple[str, ...] = ()
     content: str | None = None
+    accepted: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,19 @@ class State:
     Args:
         plan: The graph.
         depth: ``quick`` compares sizes of large files, ``full`` reads every byte.
+        accept: Asked of every node of which nothing but sources has changed; whether these give the same numbers, which
+            its record then says. Upstream nodes come first.
     """
 
-    def __init__(self, plan: Plan, depth: Literal["quick", "full"] = "quick") -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        depth: Literal["quick", "full"] = "quick",
+        accept: Callable[[Node, dict[str, Any], Mapping[str, Any]], bool] | None = None,
+    ) -> None:
         self.plan = plan
         self._depth: Literal["quick", "full"] = depth
+        self._accept = accept
         self.nodes: dict[str, NodeState] = {}
         self._named: set[str] = set()
         self._modules: dict[tuple[str, ...], dict[str, str]] = {}
@@ -166,8 +175,7 @@ class State:
         gone = [str(output) for output in node.outputs if not (root / output).exists()]
         if gone:
             return NodeState(node, asked, asked, ingredients, "absent", tuple(f"{name}: absent" for name in gone))
-        accepted = accepts(record, ingredients)
-        if record["identity"] != asked and not accepted:
+        if record["identity"] != asked and not self._accepted(node, record, ingredients):
             reasons = tuple(differences(record["ingredients"], ingredients))
             return NodeState(node, asked, asked, ingredients, "stale", reasons, content_of(record))
         # Raw data are many files; the jobs that read them compare every byte.
@@ -179,14 +187,29 @@ class State:
             for key, made in record["inputs"].items()
             if key in self.nodes and self.nodes[key].content not in (None, made["content"])
         ]
-        identity = record["identity"]
-        if remade:
-            return NodeState(node, asked, identity, ingredients, "stale", tuple(remade), content_of(record))
-        return NodeState(node, asked, identity, ingredients, "current", (), content_of(record))
+        status: Status = "stale" if remade else "current"
+        edits = tuple(record["accepted"])
+        return NodeState(node, asked, record["identity"], ingredients, status, tuple(remade), content_of(record), edits)
 
     def _ingredients(self, node: Node) -> dict[str, Any]:
         inputs = {name: [self.nodes[key].identity for key in keys] for name, keys in node.makers.items()}
-        return {"recipe": dict(node.recipe), "inputs": inputs, "source": content_hash(self._sources(node))}
+        ingredients = {"recipe": dict(node.recipe), "inputs": inputs, "source": content_hash(self._sources(node))}
+        if node.shows_accepted:
+            behind = sorted(self.plan.with_upstream(node.upstream))
+            ingredients["accepted"] = {
+                key: [dict(edit) for edit in self.nodes[key].accepted] for key in behind if self.nodes[key].accepted
+            }
+        return ingredients
+
+    def _accepted(self, node: Node, record: dict[str, Any], ingredients: Mapping[str, Any]) -> bool:
+        """Whether a record holds, or is to hold, that sources such as the present ones give the same numbers."""
+        made = record["ingredients"]
+        parts = ("recipe", "inputs", "accepted")
+        if any(content_hash(made.get(part)) != content_hash(ingredients.get(part)) for part in parts):
+            return False
+        if any(edit["source"] == ingredients["source"] for edit in record["accepted"]):
+            return True
+        return self._accept is not None and self._accept(node, record, ingredients)
 
     def _sources(self, node: Node) -> dict[str, str]:
         if node.entries not in self._modules:
@@ -194,21 +217,22 @@ class State:
         return self._modules[node.entries]
 
 
-def accepts(record: Mapping[str, Any], ingredients: Mapping[str, Any]) -> bool:
-    """Whether a record says that sources such as the present ones give the same numbers (see ``accept-source``)."""
-    made = record["ingredients"]
-    same = all(content_hash(made[part]) == content_hash(ingredients[part]) for part in ("recipe", "inputs"))
-    return same and any(entry["source"] == ingredients["source"] for entry in record.get("accepted", []))
-
-
 def differences(made: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     """Say what differs between the ingredients that a node was made of and those asked for."""
     found = [
-        f"{key}: {_shown(old)} -> {_shown(new)}" for key, (old, new) in _changes(made["recipe"], asked["recipe"]).items()
+        f"{key}: {_shown(old)} -> {_shown(new)}"
+        for key, (old, new) in _changes(made["recipe"], asked["recipe"]).items()
     ]
     found += [f"another input: {name}" for name in _changes(made["inputs"], asked["inputs"])]
-    found += [f"the source of {name} has changed" for name in _changes(made["modules"], asked["modules"])]
+    found += [f"the source of {name} has changed" for name in changed_sources(made, asked)]
+    if content_hash(made.get("accepted")) != content_hash(asked.get("accepted")):
+        found.append("other edits of sources are accepted upstream")
     return found or ["its identity is another one"]
+
+
+def changed_sources(made: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
+    """Return the modules and scripts that differ between the ingredients of a record and those asked for."""
+    return list(_changes(made["modules"], asked["modules"]))
 
 
 def _shown(value: Any) -> str:
