@@ -13,13 +13,15 @@ from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from concord3d.commands.workflow import call, params_of
 from concord3d.config.resolve import load_study
-from concord3d.errors import ConcordError
+from concord3d.errors import ConcordError, DependencyMissing
 
 State = Literal["ok", "note", "problem"]
+CONFIGURATION = "Configuration"
 COLOURS: dict[State, str] = {"ok": "green", "note": "yellow", "problem": "red"}
 MINIMUM_FREE_GB = 5.0
 APT_LINE = "sudo apt-get install -y libusb-1.0-0 libgl1 libgomp1"
@@ -46,9 +48,12 @@ def _configuration(root: Path) -> Iterator[Finding]:
         params = params_of(root)
         jobs = sum(len(load_study(root, paper, params.scale, params.seeds).evaluations()) for paper in params.papers)
     except ConcordError as error:
-        yield Finding("Configuration", "problem", str(error), "correct the file named above")
+        step = "correct the file named above"
+        if not (root / "params.yaml").is_file():
+            step = "change into a clone of Concord3D, or name it with --root"
+        yield Finding(CONFIGURATION, "problem", str(error), step)
         return
-    yield Finding("Configuration", "ok", f"scale {params.scale}, papers {', '.join(params.papers)}: {jobs} evaluations")
+    yield Finding(CONFIGURATION, "ok", f"scale {params.scale}, papers {', '.join(params.papers)}: {jobs} evaluations")
 
 
 def _import_in_child(module: str) -> str | None:
@@ -62,7 +67,7 @@ def _open3d(_: Path) -> Iterator[Finding]:
     if error is None:
         yield Finding("Open3D (rendering on CPU)", "ok", "imports")
     else:
-        step = APT_LINE if ".so" in error else "make setup"
+        step = APT_LINE if ".so" in error else "make setup, or in the clone: pip install '.[render]'"
         yield Finding("Open3D (rendering on CPU)", "problem", error, step)
 
 
@@ -109,6 +114,13 @@ def _datasets(root: Path) -> Iterator[Finding]:
 
 
 def _workflow_agreement(root: Path) -> Iterator[Finding]:
+    try:
+        yield from _snakemake_and_dvc(root)
+    except DependencyMissing as error:
+        yield Finding("Snakemake and DVC", "problem", error.what, error.next_step or "")
+
+
+def _snakemake_and_dvc(root: Path) -> Iterator[Finding]:
     dry = call(root, "snakemake", "--dry-run", "--quiet", "all", capture=True)
     if dry.returncode:
         yield Finding("Snakemake", "problem", (dry.stderr or dry.stdout).strip()[-500:], "snakemake -n")
@@ -130,6 +142,8 @@ def _workflow_agreement(root: Path) -> Iterator[Finding]:
 
 BRIEF: tuple[Callable[[Path], Iterator[Finding]], ...] = (_python, _configuration, _open3d, _disk)
 FULL = (_python, _configuration, _open3d, _pytorch3d, _gpu, _disk, _datasets, _workflow_agreement)
+# Checks that read the configuration, and therefore wait until it is right.
+READ_CONFIGURATION = (_datasets, _workflow_agreement)
 
 
 def examine(root: Path, *, brief: bool) -> int:
@@ -139,11 +153,18 @@ def examine(root: Path, *, brief: bool) -> int:
         root: The repository.
         brief: Only what would stop the default run.
     """
-    findings = [finding for check in (BRIEF if brief else FULL) for finding in check(root)]
+    findings: list[Finding] = []
+    for check in BRIEF if brief else FULL:
+        misread = any(finding.subject == CONFIGURATION and finding.state == "problem" for finding in findings)
+        if not (misread and check in READ_CONFIGURATION):
+            findings += check(root)
     table = Table("subject", "state", "detail", "next step")
     for finding in findings:
         table.add_row(
-            finding.subject, f"[{COLOURS[finding.state]}]{finding.state}[/]", finding.detail, finding.next_step
+            finding.subject,
+            f"[{COLOURS[finding.state]}]{finding.state}[/]",
+            escape(finding.detail),
+            escape(finding.next_step),
         )
     Console().print(table)
     return int(any(finding.state == "problem" for finding in findings))
