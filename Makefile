@@ -1,5 +1,5 @@
 # Each verb sets up .venv by itself, from hash-locked requirements; a second call does no set-up work.
-.PHONY: reproduce test lint bench setup lock format
+.PHONY: help reproduce test lint format bench setup lock
 
 PYTHON ?= python3
 SCALE ?= demo
@@ -8,27 +8,30 @@ STAMP := .venv/.complete
 # Cached bytecode makes every import, and there is one per job, several times faster.
 unexport PYTHONDONTWRITEBYTECODE
 
-reproduce: setup
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+reproduce: setup  ## every table and figure of the scale SCALE (default demo)
 	@$(BIN)/concord3d doctor --brief
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores all --config scale=$(SCALE)
 
-test: setup
+test: setup  ## unit, parity, fault and workflow tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
-lint: setup
+lint: setup  ## style, types and the workflow, checked
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/snakefmt --check Snakefile rules
 	$(BIN)/snakemake --lint
 
-format: setup
+format: setup  ## style, corrected
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format . && $(BIN)/snakefmt Snakefile rules
 
-bench: setup
+bench: setup  ## benchmarks: each fast path beside its literal reference
 	$(BIN)/pytest benchmarks --benchmark-only
 
-setup: $(STAMP)
+setup: $(STAMP)  ## .venv from the hash-locked requirements
 
 $(STAMP): envs/requirements.lock pyproject.toml envs/setup.sh
 	@PYTHON="$(PYTHON)" sh envs/setup.sh
 
-lock: setup
-	$(BIN)/uv pip compile --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 envs/requirements.in -o envs/requirements.lock
+lock: setup  ## newer versions for the hash-locked requirements
+	$(BIN)/uv pip compile --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 --all-extras pyproject.toml envs/requirements.in -o envs/requirements.lock

@@ -8,10 +8,24 @@ from typing import Annotated
 
 import typer
 
-from concord3d.errors import ConcordError
+from concord3d.errors import ConcordError, ConfigError
+
+
+def _clone(root: Path) -> Path:
+    """Refuse a folder that is not a clone: configuration and catalogue are not part of the installed package."""
+    if not (root / "params.yaml").is_file():
+        raise ConfigError(
+            "This folder is not a clone of Concord3D",
+            where=root.resolve(),
+            expected="params.yaml, papers/, config/ and datasets/",
+            next_step="change into the clone, or name it with --root",
+        )
+    return root
+
 
 app = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-Root = Annotated[Path, typer.Option(help="The repository.")]
+Root = Annotated[Path, typer.Option(help="The repository.", callback=_clone)]
+AnyFolder = Annotated[Path, typer.Option(help="The repository.")]
 ScaleOption = Annotated[str | None, typer.Option(help="smoke, demo, small or paper; default: params.yaml.")]
 
 
@@ -24,7 +38,7 @@ def run(root: Root = Path(), scale: ScaleOption = None, dry_run: bool = False) -
 
 
 @app.command()
-def doctor(root: Root = Path(), brief: bool = False) -> None:
+def doctor(root: AnyFolder = Path(), brief: bool = False) -> None:
     """Check this machine: libraries, GPU, data, Snakemake against DVC, with the next command for each problem."""
     from concord3d.commands.doctor import examine
 

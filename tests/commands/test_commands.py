@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
@@ -102,3 +103,26 @@ def test_doctor_names_a_misspelt_key_and_fails(folder: Path) -> None:
 def test_doctor_is_content_with_the_committed_configuration(folder: Path) -> None:
     result = runner.invoke(app, ["doctor", "--root", str(folder), "--brief"], env={"COLUMNS": "200"})
     assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("verb", ["run", "hydrate", "estimate", "report", "status", "verify"])
+def test_outside_of_a_clone_every_command_says_where_it_belongs(tmp_path: Path, verb: str) -> None:
+    result = runner.invoke(app, [verb, "--root", str(tmp_path)])
+    assert isinstance(result.exception, ConfigError)
+    assert "not a clone" in str(result.exception) and "next: change into the clone" in str(result.exception)
+
+
+def test_doctor_examines_a_machine_that_has_no_clone(tmp_path: Path) -> None:
+    result = runner.invoke(app, ["doctor", "--root", str(tmp_path)], env={"COLUMNS": "200"})
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit), result.exception
+    assert "change into a clone" in result.output and "Disk" in result.output
+
+
+def test_doctor_names_the_extra_that_brings_the_programs(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # An interpreter without Snakemake and DVC beside it.
+    monkeypatch.setattr("concord3d.commands.workflow.sys", SimpleNamespace(executable=str(tmp_path / "python")))
+    result = runner.invoke(app, ["doctor", "--root", str(folder)], env={"COLUMNS": "300"})
+    assert result.exit_code == 1 and isinstance(result.exception, SystemExit), result.exception
+    assert "pip install '.[workflow]'" in result.output

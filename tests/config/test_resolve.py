@@ -64,6 +64,19 @@ def test_precedence_is_default_scale_experiment(repository: Path) -> None:
     assert {**single["objective"], "views": 4} == main["objective"]
 
 
+def test_the_most_specific_setting_wins(copy: Path) -> None:
+    # The paper says 4 views; smoke, single_view and smoke for single_view say so one after the other.
+    def views(experiment: str) -> int:
+        return load_study(copy, "mm_point", "smoke").run_config(experiment, 1)["objective"]["views"]
+
+    scale = copy / "config/scales/smoke.yaml"
+    assert (views("mm_point"), views("single_view")) == (4, 1)
+    _edit(scale, "objective.image_encoder", "objective.views: 2\n      objective.image_encoder")
+    assert (views("mm_point"), views("single_view")) == (2, 1)
+    _edit(scale, "  mm_point:\n", "  mm_point:\n    experiment_set: {single_view: {objective.views: 3}}\n")
+    assert (views("mm_point"), views("single_view")) == (2, 3)
+
+
 def test_crosspoint_is_a_configuration_of_the_method(repository: Path) -> None:
     objective = load_study(repository, "mm_point", "paper").run_config("crosspoint", 1)["objective"]
     expected = {"views": 1, "heads": "single", "pairing": "mean", "w_inter": 0.5, "inter_reduction": "sum"}

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -34,6 +36,41 @@ def test_it_learns_labels() -> None:
         optimizer.step()
     model.eval()
     assert model.held_out_metrics(labelled_batch(999))["held_out_accuracy"] > 90
+
+
+class Fixed(nn.Module):
+    """Logits that do not depend on the clouds."""
+
+    def __init__(self, logits: Tensor) -> None:
+        super().__init__()
+        self.logits = logits
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.logits
+
+
+@pytest.mark.parametrize(
+    "settings, smoothing", [({}, 0.2), ({"label_smoothing": 0.0}, 0.0), ({"label_smoothing": 0.5}, 0.5)]
+)
+def test_the_loss_is_the_cross_entropy_with_smoothed_labels(settings: dict[str, float], smoothing: float) -> None:
+    num_classes = 4
+    model = build(settings, MomentEncoder(), DataFacts(num_points=32, num_classes=num_classes))
+    logits = 3 * torch.randn(24, num_classes, generator=torch.Generator().manual_seed(1))
+    model.classifier = Fixed(logits)
+    batch = labelled_batch(0)
+    expected = 0.0
+    for row, label in zip(logits.double().tolist(), batch.labels.tolist(), strict=True):
+        log_sum = math.log(sum(math.exp(value) for value in row))
+        for k in range(num_classes):
+            target = (1 - smoothing) * (k == label) + smoothing / num_classes
+            expected -= target * (row[k] - log_sum) / len(logits)
+    loss = model.training_loss(batch)
+    assert loss.total.item() == pytest.approx(expected, rel=1e-5)
+    assert loss.terms["cross_entropy"].item() == pytest.approx(expected, rel=1e-5)
+    correct = sum(
+        row.index(max(row)) == label for row, label in zip(logits.tolist(), batch.labels.tolist(), strict=True)
+    )
+    assert loss.terms["train_accuracy"].item() == pytest.approx(100 * correct / 24)
 
 
 def test_labels_and_classes_are_required() -> None:

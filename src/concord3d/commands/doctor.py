@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Literal
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from concord3d.commands.nodes import plan_of
 from concord3d.commands.workflow import call, params_of
 from concord3d.config.resolve import load_study
-from concord3d.errors import ConcordError
-from concord3d.workflow.state import MAX_LISTED
-from concord3d.workflow.state import State as artifact_state
+from concord3d.errors import ConcordError, DependencyMissing
+from concord3d.workflow import state as artifacts
 
 State = Literal["ok", "note", "problem"]
+CONFIGURATION = "Configuration"
 COLOURS: dict[State, str] = {"ok": "green", "note": "yellow", "problem": "red"}
 MINIMUM_FREE_GB = 5.0
 APT_LINE = "sudo apt-get install -y libusb-1.0-0 libgl1 libgomp1"
@@ -49,9 +50,12 @@ def _configuration(root: Path) -> Iterator[Finding]:
         params = params_of(root)
         jobs = sum(len(load_study(root, paper, params.scale, params.seeds).evaluations()) for paper in params.papers)
     except ConcordError as error:
-        yield Finding("Configuration", "problem", str(error), "correct the file named above")
+        step = "correct the file named above"
+        if not (root / "params.yaml").is_file():
+            step = "change into a clone of Concord3D, or name it with --root"
+        yield Finding(CONFIGURATION, "problem", str(error), step)
         return
-    yield Finding("Configuration", "ok", f"scale {params.scale}, papers {', '.join(params.papers)}: {jobs} evaluations")
+    yield Finding(CONFIGURATION, "ok", f"scale {params.scale}, papers {', '.join(params.papers)}: {jobs} evaluations")
 
 
 def _import_in_child(module: str) -> str | None:
@@ -65,7 +69,7 @@ def _open3d(_: Path) -> Iterator[Finding]:
     if error is None:
         yield Finding("Open3D (rendering on CPU)", "ok", "imports")
     else:
-        step = APT_LINE if ".so" in error else "make setup"
+        step = APT_LINE if ".so" in error else "make setup, or in the clone: pip install '.[render]'"
         yield Finding("Open3D (rendering on CPU)", "problem", error, step)
 
 
@@ -111,10 +115,10 @@ def _datasets(root: Path) -> Iterator[Finding]:
             yield Finding(f"Data: {row.id}", state, f"{row.state}: {row.detail}", row.next_step)
 
 
-def _records(root: Path) -> Iterator[Finding]:
-    findings = artifact_state(plan_of(root)).findings()
+def _artifacts(root: Path) -> Iterator[Finding]:
+    findings = artifacts.State(plan_of(root)).findings()
     wrong = [finding for finding in findings if finding.status != "absent"]
-    for finding in wrong[:MAX_LISTED]:
+    for finding in wrong[: artifacts.MAX_LISTED]:
         detail = f"{finding.status}: {'; '.join(finding.reasons[:2])}"
         yield Finding(f"Artifact: {finding.node}", "problem", detail, finding.next_step)
     absent = len(findings) - len(wrong)
@@ -125,6 +129,13 @@ def _records(root: Path) -> Iterator[Finding]:
 
 
 def _workflow_agreement(root: Path) -> Iterator[Finding]:
+    try:
+        yield from _snakemake_and_dvc(root)
+    except DependencyMissing as error:
+        yield Finding("Snakemake and DVC", "problem", error.what, error.next_step or "")
+
+
+def _snakemake_and_dvc(root: Path) -> Iterator[Finding]:
     dry = call(root, "snakemake", "--dry-run", "--quiet", "all", capture=True)
     if dry.returncode:
         yield Finding("Snakemake", "problem", (dry.stderr or dry.stdout).strip()[-500:], "snakemake -n")
@@ -145,7 +156,9 @@ def _workflow_agreement(root: Path) -> Iterator[Finding]:
 
 
 BRIEF: tuple[Callable[[Path], Iterator[Finding]], ...] = (_python, _configuration, _open3d, _disk)
-FULL = (_python, _configuration, _open3d, _pytorch3d, _gpu, _disk, _datasets, _records, _workflow_agreement)
+FULL = (_python, _configuration, _open3d, _pytorch3d, _gpu, _disk, _datasets, _artifacts, _workflow_agreement)
+# Checks that read the configuration, and therefore wait until it is right.
+READ_CONFIGURATION = (_datasets, _artifacts, _workflow_agreement)
 
 
 def examine(root: Path, *, brief: bool) -> int:
@@ -155,11 +168,18 @@ def examine(root: Path, *, brief: bool) -> int:
         root: The repository.
         brief: Only what would stop the default run.
     """
-    findings = [finding for check in (BRIEF if brief else FULL) for finding in check(root)]
+    findings: list[Finding] = []
+    for check in BRIEF if brief else FULL:
+        misread = any(finding.subject == CONFIGURATION and finding.state == "problem" for finding in findings)
+        if not (misread and check in READ_CONFIGURATION):
+            findings += check(root)
     table = Table("subject", "state", "detail", "next step")
     for finding in findings:
         table.add_row(
-            finding.subject, f"[{COLOURS[finding.state]}]{finding.state}[/]", finding.detail, finding.next_step
+            finding.subject,
+            f"[{COLOURS[finding.state]}]{finding.state}[/]",
+            escape(finding.detail),
+            escape(finding.next_step),
         )
     Console().print(table)
     return int(any(finding.state == "problem" for finding in findings))

@@ -27,7 +27,9 @@ def program(name: str) -> Path:
     path = Path(sys.executable).parent / name
     if not path.exists():
         raise DependencyMissing(
-            f"The program '{name}' is not installed", where=path.parent, next_step="make setup, then the command again"
+            f"The program '{name}' is not installed",
+            where=path.parent,
+            next_step="make setup, or in the clone: pip install '.[workflow]'; then the command again",
         )
     return path
 

@@ -19,7 +19,8 @@ PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "torchvision", "lightning
             "h5py", "trimesh", "pandas", "matplotlib", "snakemake", "dvc")  # fmt: skip
 UNKNOWN = "unknown"
 FIELDS = ("command", "config", "config_hash", "data_kind", "device", "environment", "git_commit", "git_dirty",
-          "identity", "inputs", "peak_device_memory_mb", "peak_memory_mb", "run", "scale", "seeds", "wall_s")  # fmt: skip
+          "identity", "inputs", "peak_device_memory_mb", "peak_memory_mb", "run", "scale", "seeds",
+          "wall_s")  # fmt: skip
 
 
 def environment_record() -> dict[str, Any]:

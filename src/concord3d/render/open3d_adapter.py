@@ -138,7 +138,7 @@ def import_open3d() -> ModuleType:
         raise DependencyMissing(
             "Open3D is not installed",
             found=error,
-            next_step="make setup, or: pip install open3d-cpu==0.20.0",
+            next_step="make setup, or in the clone: pip install '.[render]'",
         ) from error
     except (ImportError, OSError) as error:
         missing = [package for library, package in SYSTEM_PACKAGES.items() if library in str(error)]

@@ -219,10 +219,8 @@ class State:
 
 def differences(made: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     """Say what differs between the ingredients that a node was made of and those asked for."""
-    found = [
-        f"{key}: {_shown(old)} -> {_shown(new)}"
-        for key, (old, new) in _changes(made["recipe"], asked["recipe"]).items()
-    ]
+    settings = _changes(made["recipe"], asked["recipe"])
+    found = [f"{key}: {_shown(old)} -> {_shown(new)}" for key, (old, new) in settings.items()]
     found += [f"another input: {name}" for name in _changes(made["inputs"], asked["inputs"])]
     found += [f"the source of {name} has changed" for name in changed_sources(made, asked)]
     if content_hash(made.get("accepted")) != content_hash(asked.get("accepted")):

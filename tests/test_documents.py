@@ -1,0 +1,138 @@
+"""The documents name files, names and rules that exist, and show the packages as the tests allow them.
+
+``python -m tests.test_documents`` writes the picture and the table of packages in docs/ARCHITECTURE.md anew.
+"""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.test_architecture import ALLOWED
+
+ARCHITECTURE = Path("docs/ARCHITECTURE.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md")
+# Made by runs, and therefore not in a fresh clone.
+MADE_BY_RUNS = {"artifacts", "data", "work", "logs", "benchmarks-out"}
+ROOMS = re.compile(r"(<!-- rooms: .*? -->\n).*?(<!-- end of rooms -->)", re.S)
+ROW = re.compile(r"^\| `(\w+)` \| (.*?) \|.*\|$", re.M)
+
+
+def _documents(repository: Path) -> list[Path]:
+    return sorted(path for pattern in DOCUMENTS for path in repository.glob(pattern))
+
+
+def _tracked(repository: Path) -> list[str]:
+    listing = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=repository, text=True, capture_output=True, check=True
+    )
+    return listing.stdout.splitlines()
+
+
+def _named_paths(text: str, top_level: set[str]) -> set[str]:
+    """Words in code that lead into the repository: their first part is a file or folder at its root."""
+    code = re.findall(r"^```.*?^```|`[^`\n]+`", text, re.M | re.S)
+    words = {word.strip("`.,:;()'\"") for span in code for word in span.split()}
+    return {word for word in words if word.split("/")[0] in top_level and ("/" in word or "." in word)}
+
+
+def test_named_paths_and_links_exist(repository: Path) -> None:
+    tracked = _tracked(repository)
+    top_level = {name.split("/")[0] for name in tracked} | MADE_BY_RUNS
+    missing = []
+    for document in _documents(repository):
+        text = document.read_text()
+        for path in _named_paths(text, top_level):
+            pattern = re.sub(r"<[^>]*>", "*", path).rstrip("/")
+            if path.split("/")[0] not in MADE_BY_RUNS and not any(repository.glob(pattern)):
+                missing.append(f"{document.name}: {path}")
+        for link in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", text):
+            if "://" not in link and not (document.parent / link).exists():
+                missing.append(f"{document.name}: {link}")
+    assert not missing, missing
+
+
+def test_a_path_that_does_not_exist_is_found() -> None:
+    text = "See `src/concord3d/nowhere.py`, `python docs/x.py` and `params`.\n```sh\nls rules/none.smk\n```\n"
+    assert _named_paths(text, {"src", "docs", "rules", "params.yaml"}) == {
+        "src/concord3d/nowhere.py",
+        "docs/x.py",
+        "rules/none.smk",
+    }
+
+
+def test_named_names_stand_in_the_named_files(repository: Path) -> None:
+    found = [
+        (document.name, name, path)
+        for document in _documents(repository)
+        for name, path in re.findall(r"`(\w+)`(?: in |\s*\()`([\w/]+\.py)`", document.read_text())
+    ]
+    assert len(found) > 10
+    wrong = [entry for entry in found if not re.search(rf"\b{entry[1]}\b", (repository / entry[2]).read_text())]
+    assert not wrong, wrong
+
+
+def test_architecture_names_every_rule(repository: Path) -> None:
+    text = (repository / ARCHITECTURE).read_text()
+    road = text[text.index("## The road") : text.index("## Identity")]
+    named = {re.sub(r"<\w+>", "*", name) for name in re.findall(r"`((?:<paper>|[a-z])[\w<>]*)`", road)}
+    rules = set()
+    for path in (repository / "Snakefile", *sorted((repository / "rules").glob("*.smk"))):
+        source = path.read_text()
+        rules |= set(re.findall(r"^\s*rule (\w+):", source, re.M))
+        rules |= {re.sub(r"\{\w+\}", "*", name) for name in re.findall(r'name:\s+f"([^"]+)"', source)}
+    assert named == rules
+
+
+def _reaches(package: str, target: str) -> bool:
+    whole = {name for name in ALLOWED[package] if "." not in name}
+    return target in whole or any(_reaches(name, target) for name in whole)
+
+
+def rooms_picture() -> str:
+    """The packages as a Mermaid flow chart, without arrows that a longer way implies."""
+    lines = ["```mermaid", "flowchart TD"]
+    for package, allowed in reversed(ALLOWED.items()):
+        whole = sorted(name for name in allowed if "." not in name)
+        lines += [
+            f"    {package} --> {name}"
+            for name in whole
+            if not any(_reaches(other, name) for other in whole if other != name)
+        ]
+        parts: dict[str, list[str]] = {}
+        for name in sorted(allowed - set(whole)):
+            parts.setdefault(name.split(".")[0], []).append(name.split(".", 1)[1])
+        lines += [f'    {package} -. "{", ".join(modules)}" .-> {name}' for name, modules in parts.items()]
+    return "\n".join([*lines, "```"])
+
+
+def up_to_date(text: str) -> str:
+    """Return the page with the picture, and the last column of the table, as ``ALLOWED`` has them."""
+    text = ROOMS.sub(lambda match: f"{match[1]}\n{rooms_picture()}\n\n{match[2]}", text)
+
+    def row(match: re.Match[str]) -> str:
+        if match[1] not in ALLOWED:
+            return match[0]
+        allowed = ", ".join(f"`{name}`" for name in sorted(ALLOWED[match[1]])) or "none"
+        return f"| `{match[1]}` | {match[2]} | {allowed} |"
+
+    return ROW.sub(row, text)
+
+
+def test_architecture_shows_the_packages_as_they_are_allowed(repository: Path) -> None:
+    text = (repository / ARCHITECTURE).read_text()
+    assert up_to_date(text) == text, "python -m tests.test_documents"
+    rooms = text[text.index("## The rooms") :]
+    assert [match[1] for match in ROW.finditer(rooms)] == list(ALLOWED), "one row per package, in the order of ALLOWED"
+    packages = {path.parent.name for path in (repository / "src/concord3d").glob("*/__init__.py")}
+    assert packages == set(ALLOWED)
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_no_package_imports_itself_in_a_circle(package: str) -> None:
+    assert not _reaches(package, package)
+
+
+if __name__ == "__main__":
+    page = Path(__file__).parents[1] / ARCHITECTURE
+    page.write_text(up_to_date(page.read_text()))
