@@ -15,9 +15,15 @@ with logged(snakemake.log[0]):
     tower = open_tower(
         TowerSpec(**snakemake.params.tower), snakemake.params.device, Path(snakemake.params.weights_folder)
     )
-    index = Path(snakemake.input.views)
-    hashes = [shard["sha256"] for shard in read_json(index)["shards"]]
+    index_path = Path(snakemake.input.views)
+    index = read_json(index_path)
+    hashes = [shard["sha256"] for shard in index["shards"]]
     count = image_features(
-        open_view_set(index).images, hashes, tower, Path(snakemake.params.store), Path(snakemake.output.index)
+        open_view_set(index_path).images,
+        hashes,
+        tower,
+        Path(snakemake.params.store),
+        Path(snakemake.output.index),
+        index.get("drawn_by"),
     )
     write_json(Path(snakemake.output.record), count.record())
