@@ -15,6 +15,8 @@ from concord3d.config.resolve import joined_datasets, load_params, load_study
 from concord3d.data.catalog import load_catalog
 from concord3d.errors import ConcordError
 from concord3d.files import content_hash
+from concord3d.render.choice import choose_renderer
+from concord3d.render.view_spec import view_spec
 from concord3d.reporting.outputs import CROSS_FILES, report_outputs
 
 try:
@@ -31,6 +33,7 @@ CATALOG = "datasets/datasets.yaml"
 SPECS = load_catalog(Path(workflow.basedir) / CATALOG)
 # Jobs that compute on tensors ask for a GPU only where one is demanded; "auto" must also run without.
 GPU = 1 if PARAMS.device == "cuda" else 0
+RENDERER = choose_renderer(PARAMS.renderer, SCALE.renderer, PARAMS.device).name
 EXPERIMENTS = "|".join(sorted({name for study in STUDIES.values() for name in study.experiments}))
 TRAINED_PROTOCOLS = (
     "|".join(
@@ -152,6 +155,11 @@ def pretraining_views(wildcards):
         return []
     data = run["data"]
     return [views_index(name, "train", data["view_set"], data["image_size"]) for name in training_sets(run)]
+
+
+def views_renderer(wildcards):
+    """What draws a set of views; the choice among renderers of meshes touches those of clouds and images not at all."""
+    return view_spec(wildcards.view_set, int(wildcards.pixels), RENDERER).renderer
 
 
 def view_files(study):

@@ -17,15 +17,17 @@ rule views:
     benchmark:
         "benchmarks-out/views/{dataset}__{split}__{view_set}__{pixels}.tsv"
     conda:
-        "../envs/core.yaml"
+        "../envs/pytorch3d.yaml" if RENDERER == "pytorch3d" else "../envs/core.yaml"
     threads: 2
     resources:
         mem_mb=4000,
         runtime=240,
-        gpu=0,
+        gpu=GPU if RENDERER == "pytorch3d" else 0,
     params:
         spec=spec_identity("files"),
         store=str(ARTIFACTS / "views" / "store"),
+        renderer=views_renderer,
+        device=lambda wildcards: PARAMS.device if views_renderer(wildcards) == "pytorch3d" else "cpu",
     message:
         "Render: {wildcards.view_set} of {wildcards.dataset}/{wildcards.split} at {wildcards.pixels} pixels"
     script:

@@ -15,7 +15,7 @@ with logged(snakemake.log[0]):
     from concord3d.training.seeding import set_threads
 
     set_threads(snakemake.threads)
-    views = view_spec(snakemake.wildcards.view_set, int(snakemake.wildcards.pixels))
+    views = view_spec(snakemake.wildcards.view_set, int(snakemake.wildcards.pixels), snakemake.params.renderer)
     clouds = CloudSplit.load(Path(snakemake.input.clouds))
     spec = load_catalog(Path(snakemake.input.catalog))[snakemake.wildcards.dataset]
     root = Path(snakemake.input.marker).parent
@@ -28,4 +28,4 @@ with logged(snakemake.log[0]):
         store_image_views(pictures, *target)
     else:
         meshes = read_meshes(spec, root, snakemake.wildcards.split)
-        render_mesh_views(meshes, *target, num_threads=snakemake.threads)
+        render_mesh_views(meshes, *target, num_threads=snakemake.threads, device=snakemake.params.device)

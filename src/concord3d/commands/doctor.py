@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -18,6 +17,7 @@ from rich.table import Table
 from concord3d.commands.workflow import call, params_of
 from concord3d.config.resolve import load_study
 from concord3d.errors import ConcordError
+from concord3d.render.choice import PYTORCH3D, choose_renderer, pytorch3d_installed
 
 State = Literal["ok", "note", "problem"]
 COLOURS: dict[State, str] = {"ok": "green", "note": "yellow", "problem": "red"}
@@ -66,12 +66,21 @@ def _open3d(_: Path) -> Iterator[Finding]:
         yield Finding("Open3D (rendering on CPU)", "problem", error, step)
 
 
-def _pytorch3d(_: Path) -> Iterator[Finding]:
-    found = importlib.util.find_spec("pytorch3d") is not None
-    detail = "importable" if found else "not installed; Open3D renders instead"
-    yield Finding(
-        "PyTorch3D (rendering on GPU)", "ok" if found else "note", detail, "" if found else "envs/pytorch3d.yaml"
-    )
+def _pytorch3d(root: Path) -> Iterator[Finding]:
+    subject = "PyTorch3D (rendering on GPU)"
+    try:
+        params = params_of(root)
+        scale = load_study(root, params.papers[0], params.scale).scale
+    except ConcordError:
+        return  # _configuration says what is wrong
+    choice = choose_renderer(params.renderer, scale.renderer, params.device)
+    error = _import_in_child("pytorch3d.structures") if pytorch3d_installed() else "not installed"
+    detail = f"{error or 'imports'}; {choice.name} draws the meshes: {choice.reason}"
+    if choice.name == PYTORCH3D and error:
+        yield Finding(subject, "problem", detail, "snakemake --sdm conda, or renderer: open3d in params.yaml")
+    else:
+        step = "docs/REPRODUCING.md, PyTorch3D" if error else ""
+        yield Finding(subject, "note" if error else "ok", detail, step)
 
 
 def _gpu(_: Path) -> Iterator[Finding]:
