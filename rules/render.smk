@@ -16,16 +16,18 @@ rule views:
     benchmark:
         "benchmarks-out/views/{dataset}__{split}__{view_set}__{pixels}.tsv"
     conda:
-        "../envs/core.yaml"
+        "../envs/pytorch3d.yaml" if PLAN.renderer == "pytorch3d" else "../envs/core.yaml"
     threads: 2
     resources:
         mem_mb=4000,
         runtime=240,
-        gpu=0,
+        gpu=GPU if PLAN.renderer == "pytorch3d" else 0,
     params:
         node=payload_of("views/{dataset}__{split}__{view_set}__{pixels}"),
         catalog=str(CATALOG),
         store=str(LAYOUT.view_store),
+        renderer=param_of("views/{dataset}__{split}__{view_set}__{pixels}", "renderer"),
+        device=param_of("views/{dataset}__{split}__{view_set}__{pixels}", "device"),
     message:
         "Render: {wildcards.view_set} of {wildcards.dataset}/{wildcards.split} at {wildcards.pixels} pixels"
     script:

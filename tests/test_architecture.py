@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from concord3d.config.strict_yaml import load_yaml
+
 # Packages each package may import; files at the root of the package (errors, files) are open to all.
 ALLOWED = {
     "config": set(),
@@ -85,6 +87,34 @@ def test_light_modules_import_no_heavy_library(module: str) -> None:
     code = f"import sys, {module}; print([m for m in ('torch', 'open3d', 'sklearn', 'matplotlib') if m in sys.modules])"
     completed = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
     assert completed.stdout.strip() == "[]"
+
+
+def _imported_at_once(path: Path) -> set[str]:
+    """Libraries that a module imports when it is itself imported."""
+    tree = ast.parse(path.read_text())
+    found = [alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names]
+    found += [node.module for node in tree.body if isinstance(node, ast.ImportFrom) and node.module]
+    return {name.split(".")[0] for name in found} - sys.stdlib_module_names - {"concord3d"}
+
+
+def test_the_environment_of_pytorch3d_has_what_views_are_made_with(repository: Path) -> None:
+    script = ast.parse((repository / "workflow_scripts" / "views.py").read_text())
+    ours = [
+        node for node in ast.walk(script) if isinstance(node, ast.ImportFrom) and "concord3d" in (node.module or "")
+    ]
+    lines = [ast.unparse(node) for node in ours]
+    lines += ["import concord3d.render.pytorch3d_adapter, concord3d.render.points, sys"]
+    lines += ["print(*(m.__file__ for n, m in sys.modules.items() if n.startswith('concord3d.')), sep='\\n')"]
+    completed = subprocess.run([sys.executable, "-c", "\n".join(lines)], text=True, capture_output=True, check=True)
+    libraries = set().union(*(_imported_at_once(Path(name)) for name in completed.stdout.splitlines()))
+    assert {"numpy", "torch", "pydantic"} <= libraries
+    # What is imported at first use: readers of meshes and of arrays, and the renderer itself.
+    libraries |= {"trimesh", "h5py", "pytorch3d"}
+    packages = {"torch": "pytorch-gpu", "PIL": "pillow", "yaml": "pyyaml"}
+    environment = load_yaml(repository / "envs" / "pytorch3d.yaml")["dependencies"]
+    available = {entry.split(">")[0].split("=")[0] for entry in environment}
+    assert {packages.get(name, name) for name in libraries} <= available
+    assert not {name for name in available if "open3d" in name}
 
 
 def test_workflow_scripts_stay_thin(repository: Path) -> None:

@@ -15,10 +15,16 @@ with node_job(snakemake) as job:
     tower = open_tower(
         TowerSpec(**snakemake.params.tower), snakemake.params.device, Path(snakemake.params.weights_folder)
     )
-    index = Path(snakemake.input.views[0])
-    hashes = [shard["sha256"] for shard in read_json(index)["shards"]]
+    index_path = Path(snakemake.input.views[0])
+    index = read_json(index_path)
+    hashes = [shard["sha256"] for shard in index["shards"]]
     count = image_features(
-        open_view_set(index).images, hashes, tower, Path(snakemake.params.store), Path(snakemake.output.index)
+        open_view_set(index_path).images,
+        hashes,
+        tower,
+        Path(snakemake.params.store),
+        Path(snakemake.output.index),
+        index.get("drawn_by"),
     )
     write_json(Path(snakemake.output.run), count.record())
     job.also_shards(Path(snakemake.output.index))

@@ -15,7 +15,7 @@ with node_job(snakemake) as job:
     from concord3d.training.seeding import set_threads
 
     set_threads(snakemake.threads)
-    views = view_spec(snakemake.wildcards.view_set, int(snakemake.wildcards.pixels))
+    views = view_spec(snakemake.wildcards.view_set, int(snakemake.wildcards.pixels), snakemake.params.renderer)
     clouds = CloudSplit.load(Path(snakemake.input.clouds[0]))
     spec = load_catalog(Path(snakemake.params.catalog))[snakemake.wildcards.dataset]
     root = Path(snakemake.input.marker[0]).parent
@@ -28,5 +28,5 @@ with node_job(snakemake) as job:
         store_image_views(pictures, *target)
     else:
         meshes = read_meshes(spec, root, snakemake.wildcards.split)
-        render_mesh_views(meshes, *target, num_threads=snakemake.threads)
+        render_mesh_views(meshes, *target, num_threads=snakemake.threads, device=snakemake.params.device)
     job.also_shards(Path(snakemake.output[0]))

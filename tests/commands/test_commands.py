@@ -8,9 +8,11 @@ import pytest
 from typer.testing import CliRunner
 
 from concord3d.cli import app
+from concord3d.commands import doctor
 from concord3d.commands.estimate import split_sizes, training_flops
 from concord3d.config.resolve import joined_datasets, load_study
 from concord3d.errors import ConfigError, DatasetMissing, ReportingError
+from concord3d.render import choice
 
 runner = CliRunner()
 
@@ -98,6 +100,30 @@ def test_doctor_names_a_misspelt_key_and_fails(folder: Path) -> None:
     result = runner.invoke(app, ["doctor", "--root", str(folder), "--brief"], env={"COLUMNS": "200"})
     assert result.exit_code == 1
     assert "did you mean" in result.output and "device" in result.output
+
+
+@pytest.mark.parametrize(
+    ("renderer", "error", "state", "words"),
+    [
+        ("auto", None, "ok", "open3d draws the meshes: device is cpu"),
+        ("auto", "absent", "note", "open3d draws the meshes: PyTorch3D is not installed"),
+        ("pytorch3d", None, "ok", "pytorch3d draws the meshes: params.yaml or --config states it"),
+        ("pytorch3d", "absent", "problem", "not installed; pytorch3d draws the meshes"),
+        ("pytorch3d", "ImportError: undefined symbol", "problem", "undefined symbol; pytorch3d draws the meshes"),
+    ],
+)
+def test_doctor_says_what_draws_the_meshes_and_why(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, renderer: str, error: str | None, state: str, words: str
+) -> None:
+    params = folder / "params.yaml"
+    text = params.read_text().replace("renderer: auto", f"renderer: {renderer}").replace("device: auto", "device: cpu")
+    params.write_text(text)
+    for module in (doctor, choice):
+        monkeypatch.setattr(module, "pytorch3d_installed", lambda: error != "absent")
+    monkeypatch.setattr(doctor, "_import_in_child", lambda _: error)
+    (finding,) = doctor._pytorch3d(folder)
+    assert finding.state == state and words in finding.detail
+    assert bool(finding.next_step) == (state != "ok")
 
 
 def test_doctor_is_content_with_the_committed_configuration(folder: Path) -> None:

@@ -27,6 +27,12 @@ def test_the_committed_params_are_valid(repository: Path) -> None:
     assert load_params(load_yaml(repository / "params.yaml")).scale in SCALES
 
 
+def test_only_the_published_setting_states_a_renderer(repository: Path) -> None:
+    stated = {scale: load_study(repository, "mm_point", scale).scale.renderer for scale in SCALES}
+    assert stated == {"smoke": "auto", "demo": "auto", "small": "auto", "paper": "pytorch3d"}
+    assert load_params({"papers": ["mm_point"]}).renderer == "auto"
+
+
 @pytest.mark.parametrize("paper", ["mm_point", "mm_mixing"])
 @pytest.mark.parametrize("scale", SCALES)
 def test_every_scale_resolves(repository: Path, paper: str, scale: str) -> None:
@@ -116,6 +122,8 @@ def test_resolving_leaves_the_defaults_alone(repository: Path) -> None:
         ({"scale": "demo"}, "missing key 'papers'"),
         ({"papers": ["mm_point"], "seeds": "three"}, "'seeds'"),
         ({"papers": ["mm_point"], "device": "tpu"}, "'device'"),
+        ({"papers": ["mm_point"], "renderer": "pytorch"}, "'renderer'.*did you mean 'pytorch3d'"),
+        ({"papers": ["mm_point"], "render": "open3d"}, "unknown key 'render'; did you mean 'renderer'"),
     ],
 )
 def test_wrong_params_are_named(content: dict, fragment: str) -> None:
@@ -131,6 +139,7 @@ def test_wrong_params_are_named(content: dict, fragment: str) -> None:
         ("config/scales/smoke.yaml", "linear_svm", "liner_svm", "did you mean 'linear_svm'"),
         ("config/scales/smoke.yaml", "datasets: [modelnet40]", "datasets: [modelnet4]", "did you mean 'modelnet40'"),
         ("config/scales/smoke.yaml", "world_seed", "worldseed", "did you mean 'world_seed'"),
+        ("config/scales/smoke.yaml", "world_seed", "renderer: opend3\nworld_seed", "did you mean 'open3d'"),
         ("papers/mm_point.yaml", "origin: lineage", "origin: rumour", "origin"),
         ("papers/mm_point.yaml", "objective.views: 1", "objective.veiws: 1", "did you mean 'objective.views'"),
     ],

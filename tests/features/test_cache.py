@@ -66,6 +66,17 @@ def test_what_is_read_is_what_the_tower_gave(tmp_path: Path, counting_tower: Mak
     assert np.array_equal(copy.array, features.array) and copy.identity == features.identity
 
 
+def test_the_index_says_what_drew_the_pictures(tmp_path: Path, counting_tower: MakeTower) -> None:
+    drawn_by = {"renderer": "pytorch3d", "renderer_version": 1, "library": "pytorch3d 0.7.9"}
+    images, hashes = shards(3)
+    image_features(images, hashes, counting_tower(), tmp_path / "store", tmp_path / "drawn.json", drawn_by)
+    encode(tmp_path, counting_tower(), (images, hashes), "brought.json")
+    assert read_json(tmp_path / "drawn.json")["drawn_by"] == drawn_by
+    assert "drawn_by" not in read_json(tmp_path / "brought.json")
+    first, second = (open_features(tmp_path / name) for name in ("drawn.json", "brought.json"))
+    assert first.identity == second.identity
+
+
 def test_a_single_shard_stays_on_the_disk(tmp_path: Path, counting_tower: MakeTower) -> None:
     encode(tmp_path, counting_tower(), shards(4))
     assert isinstance(open_features(tmp_path / "index.json").array, np.memmap)

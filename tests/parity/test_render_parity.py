@@ -8,8 +8,10 @@ from numpy.typing import NDArray
 
 from concord3d.geometry.cameras import Cameras, orbit_cameras
 from concord3d.geometry.mesh import Mesh
-from concord3d.render.interface import Renderer, Views, shade_hits
+from concord3d.render.interface import Views, shade_hits
 from concord3d.render.open3d_adapter import Open3DRenderer
+from concord3d.render.view_spec import view_spec
+from concord3d.world.objects import GENERATORS, generate
 
 SIZE = 64
 
@@ -85,6 +87,13 @@ def assert_agree(first: Views, second: Views, size: float = 2.0) -> None:
     assert agreeing.mean() >= 0.98
 
 
+def drawn_by_both(mesh: Mesh, cameras: Cameras) -> tuple[Views, Views]:
+    pytest.importorskip("pytorch3d", reason="pytorch3d is an optional library (envs/pytorch3d.yaml)")
+    from concord3d.render.pytorch3d_adapter import PyTorch3DRenderer
+
+    return PyTorch3DRenderer("cpu").render(mesh, cameras), Open3DRenderer().render(mesh, cameras)
+
+
 @pytest.mark.parametrize("layout", [*CAMERAS, "wide"])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_open3d_equals_a_literal_rasteriser(layout: str, seed: int) -> None:
@@ -100,14 +109,14 @@ def test_open3d_equals_a_literal_rasteriser(layout: str, seed: int) -> None:
 
 @pytest.mark.parametrize("layout", [*CAMERAS, "wide"])
 def test_pytorch3d_equals_open3d(layout: str) -> None:
-    pytest.importorskip("pytorch3d", reason="pytorch3d is an optional library (envs/pytorch3d.yaml)")
-    from concord3d.render.pytorch3d_adapter import PyTorch3DRenderer
-
     cameras = wide_cameras() if layout == "wide" else CAMERAS[layout]
-    mesh = lumpy_mesh(2)
-    renderers: list[Renderer] = [PyTorch3DRenderer("cpu"), Open3DRenderer()]
-    first, second = (renderer.render(mesh, cameras) for renderer in renderers)
-    assert_agree(first, second)
+    assert_agree(*drawn_by_both(lumpy_mesh(2), cameras))
+
+
+@pytest.mark.parametrize("category", GENERATORS)
+def test_pytorch3d_equals_open3d_on_every_category_of_the_world(category: str) -> None:
+    mesh = generate(category, 0, 0).mesh.normalized()
+    assert_agree(*drawn_by_both(mesh, view_spec("ring12", SIZE).cameras()))
 
 
 def test_the_bounds_notice_a_mirrored_picture() -> None:

@@ -107,6 +107,18 @@ def test_records_are_written_from_the_run_file(checkout: Path, tmp_path: Path) -
     assert not (tmp_path / "other.json").exists()
 
 
+def test_a_record_names_what_drew_the_pictures_behind_its_inputs(checkout: Path, tmp_path: Path) -> None:
+    drawn_by = {"renderer": "pytorch3d", "renderer_version": 1, "library": "pytorch3d 0.7.9"}
+    write_json(tmp_path / "views.json", {"shards": [], "drawn_by": drawn_by})
+    write_json(tmp_path / "texts.json", {"shards": []})
+    write_json(tmp_path / "list.json", ["drawn_by"])
+    (tmp_path / "clouds.npz").write_bytes(b"clouds")
+    inputs = {path.stem: path for path in tmp_path.glob("*.*")}
+    record = run_provenance(RUN, inputs, {}, "make", git_state(checkout))
+    assert record["renderers"] == {"views": drawn_by}
+    assert set(record["inputs"]) == {"views", "texts", "list", "clouds"}
+
+
 def test_reporting_and_provenance_do_without_torch(repository: Path) -> None:
     code = "import sys, concord3d.reporting.report, concord3d.provenance.record; sys.exit('torch' in sys.modules)"
     environment = {"PYTHONPATH": str(repository / "src"), "PATH": "/usr/bin:/bin"}

@@ -27,6 +27,7 @@ class SquareRenderer:
     """Draws a red square in the middle of every picture."""
 
     name = "open3d"
+    library = "open3d 9.8"
 
     def render(self, mesh: Mesh, cameras: Cameras) -> Views:
         mask = np.zeros((len(cameras), cameras.height, cameras.width), bool)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from concord3d.errors import DependencyMissing, RenderError
 from concord3d.geometry.cameras import Cameras, orbit_cameras
+from concord3d.geometry.mesh import Mesh
+from concord3d.render import pytorch3d_adapter
 from concord3d.render.pytorch3d_adapter import PyTorch3DRenderer, ndc_vertices, plan_rasterisation
 
 
@@ -44,5 +48,36 @@ def test_points_behind_a_camera_are_refused() -> None:
 def test_absence_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("pytorch3d", "pytorch3d.structures", "pytorch3d.renderer"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(DependencyMissing, match="open3d renderer"):
+    with pytest.raises(DependencyMissing, match="renderer=open3d"):
         PyTorch3DRenderer("cpu")
+
+
+@pytest.fixture
+def stand_in(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """The names taken from PyTorch3D, in place of the library."""
+    names = {"Meshes": dict, "rasterize_meshes": None, "version": "0.7.9"}
+    monkeypatch.setattr(pytorch3d_adapter, "import_pytorch3d", lambda: names)
+    return names
+
+
+def test_the_library_is_named_with_its_version(stand_in: dict[str, Any]) -> None:
+    assert PyTorch3DRenderer("cpu").library == "pytorch3d 0.7.9"
+
+
+def test_a_gpu_that_is_demanded_and_absent_is_named(stand_in: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(RenderError, match="torch sees none"):
+        PyTorch3DRenderer("cuda")
+
+
+def test_a_build_without_gpu_kernels_is_named(stand_in: dict[str, Any]) -> None:
+    triangle = Mesh(np.eye(3, dtype=np.float32), np.array([[0, 1, 2]], np.int32))
+    cameras = orbit_cameras([0], 0, image_size=16)
+    for message, expected in (("Not compiled with GPU support", DependencyMissing), ("out of memory", RuntimeError)):
+
+        def fail(*_: object, message: str = message, **__: object) -> None:
+            raise RuntimeError(message)
+
+        stand_in["rasterize_meshes"] = fail
+        with pytest.raises(expected):
+            PyTorch3DRenderer("cpu").render(triangle, cameras)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from concord3d.errors import BadCloud, BadMesh, ConfigError, RenderError, UnreadableFile
-from concord3d.files import read_json
+from concord3d.files import read_json, write_json
 from concord3d.geometry.cameras import Cameras
 from concord3d.geometry.mesh import Mesh
 from concord3d.render import shards
@@ -36,6 +37,7 @@ class CountingRenderer:
     """Paints every view of a mesh in a colour made from its vertices and the view, and counts its calls."""
 
     name = "open3d"
+    library = "open3d 9.8"
 
     def __init__(self, fail_at: int | None = None) -> None:
         self.calls = 0
@@ -188,6 +190,31 @@ def test_a_view_set_knows_its_form_and_travels(tmp_path: Path) -> None:
     assert open_view_set(tmp_path / "moved" / "run" / "index.json").num_objects == 5
 
 
+def test_records_and_index_name_the_library_and_the_key_does_not(tmp_path: Path) -> None:
+    meshes, store, index = triangles(8), tmp_path / "store", tmp_path / "index.json"
+    render_mesh_views(meshes, SPEC, store, index, renderer=CountingRenderer())
+    before = read_json(index)
+    assert before["drawn_by"] == {"renderer": "open3d", "renderer_version": 1, "library": "open3d 9.8"}
+    assert {read_json(path)["library"] for path in store.rglob("*.json")} == {"open3d 9.8"}
+    identity = open_view_set(index).identity
+    newer = CountingRenderer()
+    newer.library = "open3d 9.9"
+    (store / before["shards"][1]["file"]).unlink()
+    render_mesh_views(meshes, SPEC, store, index, renderer=newer)
+    assert open_view_set(index).identity == identity
+    assert read_json(index)["drawn_by"]["library"] == "open3d 9.8, open3d 9.9"
+    assert newer.calls == 3, "another version of the library draws only what is missing"
+
+
+def test_a_shard_of_before_libraries_were_recorded_is_kept(tmp_path: Path) -> None:
+    store, index = tmp_path / "store", tmp_path / "index.json"
+    render_mesh_views(triangles(2), SPEC, store, index, renderer=CountingRenderer())
+    (path,) = store.rglob("*.json")
+    write_json(path, {key: value for key, value in read_json(path).items() if key != "library"})
+    assert render_mesh_views(triangles(2), SPEC, store, index, renderer=CountingRenderer()).kept == 1
+    assert read_json(index)["drawn_by"]["library"] == "unknown"
+
+
 def some_clouds(count: int) -> NDArray[np.float32]:
     return np.random.default_rng(1).normal(size=(count, 30, 3)).astype(np.float32)
 
@@ -197,6 +224,7 @@ def test_cloud_views_are_the_projection_and_stored_once(tmp_path: Path, monkeypa
     spec = ViewSpec("pointclip_v2_10", 32, "depth", "points")
     assert render_cloud_views(points, spec, tmp_path / "store", index).rendered == 3
     views = open_view_set(index)
+    assert read_json(index)["drawn_by"]["library"] == f"torch {torch.__version__}"
     expected = realistic_projection(torch.from_numpy(points), 32).numpy()[..., None]
     np.testing.assert_array_equal(np.concatenate(views.images), expected)
 
@@ -248,6 +276,8 @@ def test_real_meshes_are_drawn_by_default(tmp_path: Path) -> None:
     render_mesh_views(triangles(2), ViewSpec("ring24", 32), tmp_path / "store", tmp_path / "index.json")
     images = np.concatenate(open_view_set(tmp_path / "index.json").images)
     assert images.shape == (2, 24, 32, 32, 3)
+    drawn_by = read_json(tmp_path / "index.json")["drawn_by"]
+    assert re.fullmatch(r"open3d \d+\.\d+\.\d+.*", drawn_by["library"])
     assert 0.02 < (images < 255).any(axis=-1).mean() < 0.6
 
 

@@ -81,8 +81,24 @@ def test_photographs_are_a_ring_with_another_content() -> None:
     assert (spec.num_views, spec.channels) == (12, 3)
     assert np.array_equal(spec.cameras().rotation, view_spec.view_spec("ring12", 48).cameras().rotation)
     assert view_spec.view_spec("photo24", 48).num_views == 24
+    assert view_spec.view_spec("photo12", 48, "pytorch3d").renderer == "pytorch3d"
     with pytest.raises(ConfigError, match="did you mean 'photo12'"):
         view_spec.view_spec("photo13", 48)
+
+
+@pytest.mark.parametrize("view_set", ["ring24", "ring12", "photo24", "photo12"])
+def test_views_of_meshes_take_the_renderer(view_set: str) -> None:
+    first, second = (view_spec.view_spec(view_set, 48, name) for name in ("open3d", "pytorch3d"))
+    assert (first.renderer, second.renderer) == ("open3d", "pytorch3d")
+    assert first.identity() != second.identity()
+    with pytest.raises(ConfigError, match="did you mean 'pytorch3d'"):
+        view_spec.view_spec(view_set, 48, "pytorch")
+
+
+@pytest.mark.parametrize(("view_set", "renderer"), [("pointclip_v2_10", "points"), ("r2n2_24", "images")])
+def test_views_without_meshes_are_the_same_under_any_renderer(view_set: str, renderer: str) -> None:
+    first, second = (view_spec.view_spec(view_set, 48, name) for name in ("open3d", "pytorch3d"))
+    assert first == second and first.renderer == renderer
 
 
 def test_pictures_that_are_stored_already_keep_their_identity() -> None:

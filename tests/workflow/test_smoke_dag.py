@@ -11,6 +11,7 @@ import pytest
 from tests.workflow.clones import call, copy_tree, tree_hash
 
 from concord3d.config.resolve import load_study
+from concord3d.render.choice import pytorch3d_installed
 
 pytestmark = pytest.mark.workflow
 
@@ -95,6 +96,40 @@ def test_a_partial_run_is_reported_with_the_rest_as_not_run(smoke_run: Path, tmp
         states = {row["status"] for row in csv.DictReader(stream) if row["experiment"] == "crosspoint"}
     assert states == {"not_run"}
     assert "crosspoint," not in (partial / RESULTS / "metrics.csv").read_text()
+
+
+def test_records_name_the_renderer_and_its_library(smoke_run: Path) -> None:
+    views = json.loads((smoke_run / "artifacts/smoke/views/shapenet__train__ring24__32.json").read_text())
+    drawn_by = views["drawn_by"]
+    assert drawn_by["renderer"] in ("open3d", "pytorch3d") and drawn_by["library"].startswith(drawn_by["renderer"])
+    records = {"mm_point/train/mm_point__s1": {"views"}, "mm_mixing/train/full__s1": {"image_features"}}
+    for folder, inputs in records.items():
+        record = json.loads((smoke_run / "artifacts/smoke" / folder / "provenance.json").read_text())
+        assert record["renderers"] == dict.fromkeys(inputs, drawn_by)
+    tower = json.loads((smoke_run / "artifacts/smoke/towers/concord_tiny/provenance.json").read_text())
+    assert tower["renderers"] == {"ensembled.ring12": drawn_by, "ensembled.photo12": drawn_by}
+
+
+def test_another_renderer_draws_the_views_anew(smoke_run: Path) -> None:
+    views = json.loads((smoke_run / "artifacts/smoke/views/shapenet__train__ring24__32.json").read_text())
+    other = {"open3d": "pytorch3d", "pytorch3d": "open3d"}[views["drawn_by"]["renderer"]]
+    said = call(smoke_run, "snakemake", "--cores", "2", "--config", "scale=smoke", f"renderer={other}", "--dry-run")
+    assert said.returncode == 0, said.stderr[-3000:]
+    drawn = list((smoke_run / "artifacts/smoke/views").glob("*.json"))
+    assert re.search(rf"^views +{len(drawn)}$", said.stdout + said.stderr, re.MULTILINE)
+    assert f"now: '{other}'" in said.stdout + said.stderr
+
+
+def test_a_stated_renderer_that_is_absent_is_named_with_the_next_step(smoke_run: Path, tmp_path: Path) -> None:
+    if pytorch3d_installed():
+        pytest.skip("pytorch3d is installed here: nothing is absent")
+    folder, index = tmp_path / "copy", "artifacts/smoke/views/shapenet__train__ring24__32.json"
+    shutil.copytree(smoke_run, folder, symlinks=True)
+    completed = call(folder, "snakemake", "--cores", "1", "--config", "scale=smoke", "renderer=pytorch3d", "--", index)
+    said = completed.stdout + completed.stderr
+    assert completed.returncode != 0
+    assert "DependencyMissing: PyTorch3D cannot be imported" in said
+    assert "renderer=open3d does without PyTorch3D" in said and "envs/pytorch3d.yaml" in said
 
 
 @pytest.mark.parametrize("scale", ["demo", "small", "paper"])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import subprocess
@@ -20,6 +19,7 @@ from concord3d.commands.nodes import plan_of
 from concord3d.commands.workflow import call, params_of
 from concord3d.config.resolve import load_study
 from concord3d.errors import ConcordError, DependencyMissing
+from concord3d.render.choice import PYTORCH3D, choose_renderer, pytorch3d_installed
 from concord3d.workflow import state as artifacts
 
 State = Literal["ok", "note", "problem"]
@@ -73,12 +73,21 @@ def _open3d(_: Path) -> Iterator[Finding]:
         yield Finding("Open3D (rendering on CPU)", "problem", error, step)
 
 
-def _pytorch3d(_: Path) -> Iterator[Finding]:
-    found = importlib.util.find_spec("pytorch3d") is not None
-    detail = "importable" if found else "not installed; Open3D renders instead"
-    yield Finding(
-        "PyTorch3D (rendering on GPU)", "ok" if found else "note", detail, "" if found else "envs/pytorch3d.yaml"
-    )
+def _pytorch3d(root: Path) -> Iterator[Finding]:
+    subject = "PyTorch3D (rendering on GPU)"
+    try:
+        params = params_of(root)
+        scale = load_study(root, params.papers[0], params.scale).scale
+    except ConcordError:
+        return  # _configuration says what is wrong
+    choice = choose_renderer(params.renderer, scale.renderer, params.device)
+    error = _import_in_child("pytorch3d.structures") if pytorch3d_installed() else "not installed"
+    detail = f"{error or 'imports'}; {choice.name} draws the meshes: {choice.reason}"
+    if choice.name == PYTORCH3D and error:
+        yield Finding(subject, "problem", detail, "snakemake --sdm conda, or renderer: open3d in params.yaml")
+    else:
+        step = "docs/REPRODUCING.md, PyTorch3D" if error else ""
+        yield Finding(subject, "note" if error else "ok", detail, step)
 
 
 def _gpu(_: Path) -> Iterator[Finding]:

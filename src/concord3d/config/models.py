@@ -9,6 +9,7 @@ from pydantic import Field, PositiveInt, model_validator
 from concord3d.config.validation import StrictModel
 
 ScaleName = Literal["smoke", "demo", "small", "paper"]
+RendererName = Literal["auto", "pytorch3d", "open3d"]
 Origin = Literal["abstract", "paper", "author_code", "lineage", "ours"]
 SECTIONS = ("encoder", "objective", "data", "training")
 
@@ -21,12 +22,15 @@ class Params(StrictModel):
         papers: Papers to regenerate.
         seeds: Random seeds of every experiment; null takes those of the scale.
         device: ``auto`` uses a GPU where there is one.
+        renderer: What draws meshes; ``auto`` takes that of the scale, which by default is PyTorch3D where it is
+            installed and has a GPU, else Open3D.
     """
 
     scale: ScaleName = "demo"
     papers: list[str] = Field(min_length=1)
     seeds: list[int] | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    renderer: RendererName = "auto"
 
 
 class DatasetUse(StrictModel):
@@ -129,6 +133,7 @@ class Scale(StrictModel):
         hardware: What it needs.
         seeds: Random seeds of the experiments.
         world_seed: Seed of the synthetic world.
+        renderer: What ``renderer: auto`` of ``params.yaml`` means at this scale.
         datasets: Where each data set comes from.
         towers: Frozen towers by the name that ``data.tower`` uses.
         papers: What runs of each paper.
@@ -139,6 +144,7 @@ class Scale(StrictModel):
     hardware: str
     seeds: list[int] = Field(min_length=1)
     world_seed: int
+    renderer: RendererName = "auto"
     datasets: dict[str, DatasetUse]
     towers: dict[str, TowerUse] = {}
     papers: dict[str, ScalePaper]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -41,7 +42,10 @@ def _describe(model: type[BaseModel], item: Any) -> str:
         return f"unknown key '{location}'{hint}"
     if item["type"] == "missing":
         return f"missing key '{location}'"
-    return f"'{location}': {item['msg']} (found {item['input']!r})"
+    hint = ""
+    if item["type"] == "literal_error" and isinstance(item["input"], str):
+        hint = nearest(item["input"], re.findall(r"'([^']*)'", item["ctx"]["expected"]))
+    return f"'{location}': {item['msg']} (found {item['input']!r}){hint}"
 
 
 def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

@@ -16,7 +16,7 @@ import io
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from functools import partial
 from pathlib import Path
@@ -68,7 +68,12 @@ class FeatureCount:
 
 
 def image_features(
-    images: Sequence[NDArray[np.uint8]], hashes: Sequence[str], tower: Tower, store: Path, index_path: Path
+    images: Sequence[NDArray[np.uint8]],
+    hashes: Sequence[str],
+    tower: Tower,
+    store: Path,
+    index_path: Path,
+    drawn_by: Mapping[str, Any] | None = None,
 ) -> FeatureCount:
     """Encode the pictures of an ordered list of objects, unless their features are stored already.
 
@@ -78,6 +83,7 @@ def image_features(
         tower: The frozen tower.
         store: Folder of feature shards, shared between towers and lists.
         index_path: The index to write; read it with :func:`concord3d.features.stored.open_features`.
+        drawn_by: Renderer and library of the pictures, for the records of trainings that see the features alone.
 
     Returns:
         What was done, with the time in the tower.
@@ -105,7 +111,8 @@ def image_features(
             return features.reshape(*shard.shape[:2], -1)
 
         writer.add([digest, rows, views], rows, rows * views, encode)
-    return writer.finish(index_path, {"num_views": int(images[0].shape[1])})
+    extra = {} if drawn_by is None else {"drawn_by": dict(drawn_by)}
+    return writer.finish(index_path, {"num_views": int(images[0].shape[1]), **extra})
 
 
 def text_features(texts: Iterable[str], tower: Tower, store: Path, index_path: Path) -> FeatureCount:

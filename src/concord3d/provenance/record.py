@@ -16,10 +16,10 @@ from typing import Any
 from concord3d.files import content_hash, read_json, sha256_file, write_json
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "torchvision", "lightning", "lightning-fabric", "open3d-cpu",
-            "h5py", "trimesh", "pandas", "matplotlib", "snakemake", "dvc")  # fmt: skip
+            "pytorch3d", "h5py", "trimesh", "pandas", "matplotlib", "snakemake", "dvc")  # fmt: skip
 UNKNOWN = "unknown"
 FIELDS = ("command", "config", "config_hash", "data_kind", "device", "environment", "git_commit", "git_dirty",
-          "identity", "inputs", "peak_device_memory_mb", "peak_memory_mb", "run", "scale", "seeds",
+          "identity", "inputs", "peak_device_memory_mb", "peak_memory_mb", "renderers", "run", "scale", "seeds",
           "wall_s")  # fmt: skip
 
 
@@ -80,6 +80,23 @@ def input_hashes(paths: Mapping[str, Path]) -> dict[str, str]:
     return hashes
 
 
+def renderers_of(paths: Mapping[str, Path]) -> dict[str, dict[str, Any]]:
+    """Return by which renderer, version of it and library the pictures behind the inputs were drawn.
+
+    Args:
+        paths: Input per name; indices of views, and of features of views, carry the entry ``drawn_by``.
+
+    Raises:
+        UnreadableFile: An index is absent or damaged.
+    """
+    found = {}
+    for name, path in sorted(paths.items()):
+        content = read_json(path) if path.suffix == ".json" else None
+        if isinstance(content, dict) and "drawn_by" in content:
+            found[name] = content["drawn_by"]
+    return found
+
+
 def run_provenance(
     run_config: Mapping[str, Any],
     inputs: Mapping[str, Path],
@@ -110,6 +127,7 @@ def run_provenance(
         "config_hash": content_hash(dict(run_config)),
         "identity": identity,
         "inputs": input_hashes(inputs),
+        "renderers": renderers_of(inputs),
         "environment": environment_record(),
         "device": machine.get("device", UNKNOWN),
         "seeds": [run_config["seed"]],

@@ -39,11 +39,15 @@ class Views:
 
 
 class Renderer(Protocol):
-    """Draws a mesh from several cameras; ``name`` enters the identity of stored views."""
+    """Draws a mesh from several cameras; ``name`` enters the identity of stored views, ``library`` their record."""
 
     @property
     def name(self) -> str:
         """Adapter name as used in a view specification."""
+
+    @property
+    def library(self) -> str:
+        """The library that draws and its own version, such as ``open3d 0.20.0``."""
 
     def render(self, mesh: Mesh, cameras: Cameras) -> Views:
         """Draw ``mesh`` from every camera."""

@@ -31,6 +31,7 @@ class Open3DRenderer:
 
     def __init__(self, num_threads: int = 0) -> None:
         self._open3d = import_open3d()
+        self.library = f"open3d {self._open3d.__version__}"
         self._num_threads = num_threads
         self._lines: _Lines | None = None
 

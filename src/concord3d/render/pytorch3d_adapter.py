@@ -5,6 +5,8 @@ Shape legend: V views, H and W image height and width, F faces.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,16 +61,29 @@ class PyTorch3DRenderer:
     """Rasterises the mesh into all views together.
 
     Args:
-        device: Torch device; by default the GPU where there is one.
+        device: Torch device; ``auto`` is the GPU where there is one.
+
+    Raises:
+        DependencyMissing: PyTorch3D cannot be imported.
+        RenderError: A GPU is demanded and torch sees none.
     """
 
     name = "pytorch3d"
 
-    def __init__(self, device: str | None = None) -> None:
-        self._library = import_pytorch3d()
+    def __init__(self, device: str = "auto") -> None:
+        self._pytorch3d = import_pytorch3d()
+        self.library = f"pytorch3d {self._pytorch3d['version']}"
         import torch
 
-        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        has_gpu = torch.cuda.is_available()
+        self._device = torch.device(device if device != "auto" else "cuda" if has_gpu else "cpu")
+        if self._device.type == "cuda" and not has_gpu:
+            raise RenderError(
+                "PyTorch3D was asked to draw on a GPU, but torch sees none",
+                expected="a GPU whose driver fits the installed torch",
+                found=f"torch {torch.__version__}",
+                next_step="device=auto (or cpu) draws on the CPU; renderer=open3d does so much faster",
+            )
 
     def render(self, mesh: Mesh, cameras: Cameras) -> Views:
         """Draw ``mesh`` from every camera.
@@ -80,6 +95,7 @@ class PyTorch3DRenderer:
         Raises:
             BadMesh: No faces, broken indices or coordinates that are not finite.
             RenderError: A vertex lies behind a camera.
+        DependencyMissing: PyTorch3D was built without its GPU kernels and a GPU is used.
         """
         import torch
 
@@ -93,17 +109,18 @@ class PyTorch3DRenderer:
         )
         face, depth = [], []
         for part in vertices.split(plan.views_per_call):
-            batch = self._library["Meshes"](verts=list(part), faces=[triangles] * len(part))
-            pixel_face, pixel_depth, _, _ = self._library["rasterize_meshes"](
-                batch,
-                image_size=(cameras.height, cameras.width),
-                blur_radius=0.0,
-                faces_per_pixel=1,
-                bin_size=plan.bin_size,
-                max_faces_per_bin=plan.max_faces_per_bin,
-                perspective_correct=True,
-                cull_backfaces=False,
-            )
+            batch = self._pytorch3d["Meshes"](verts=list(part), faces=[triangles] * len(part))
+            with _missing_gpu_kernels_named():
+                pixel_face, pixel_depth, _, _ = self._pytorch3d["rasterize_meshes"](
+                    batch,
+                    image_size=(cameras.height, cameras.width),
+                    blur_radius=0.0,
+                    faces_per_pixel=1,
+                    bin_size=plan.bin_size,
+                    max_faces_per_bin=plan.max_faces_per_bin,
+                    perspective_correct=True,
+                    cull_backfaces=False,
+                )
             # Faces are numbered through the batch.
             face.append(torch.where(pixel_face < 0, pixel_face, pixel_face % len(triangles))[..., 0].cpu().numpy())
             depth.append(pixel_depth[..., 0].cpu().numpy())
@@ -135,12 +152,13 @@ def ndc_vertices(vertices: NDArray[np.floating], cameras: Cameras) -> NDArray[np
 
 
 def import_pytorch3d() -> dict[str, Any]:
-    """Import the two names of PyTorch3D that are used.
+    """Import the two names of PyTorch3D that are used, and its version.
 
     Raises:
         DependencyMissing: It is not installed, or was built for another torch.
     """
     try:
+        from pytorch3d import __version__
         from pytorch3d.renderer.mesh.rasterize_meshes import rasterize_meshes
         from pytorch3d.structures import Meshes
     except (ImportError, OSError, AttributeError) as error:
@@ -148,6 +166,22 @@ def import_pytorch3d() -> dict[str, Any]:
             "PyTorch3D cannot be imported",
             expected="pytorch3d built for the installed torch",
             found=error,
-            next_step="use envs/pytorch3d.yaml, or the open3d renderer, which needs no GPU",
+            next_step="snakemake --sdm conda uses envs/pytorch3d.yaml; renderer=open3d does without PyTorch3D and GPU "
+            "(docs/REPRODUCING.md, PyTorch3D)",
         ) from error
-    return {"rasterize_meshes": rasterize_meshes, "Meshes": Meshes}
+    return {"rasterize_meshes": rasterize_meshes, "Meshes": Meshes, "version": __version__}
+
+
+@contextmanager
+def _missing_gpu_kernels_named() -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        if "Not compiled with GPU support" not in str(error):
+            raise
+        raise DependencyMissing(
+            "PyTorch3D was built without its GPU kernels",
+            expected="a build for CUDA",
+            found=error,
+            next_step="device=cpu draws on the CPU; renderer=open3d does so much faster",
+        ) from error

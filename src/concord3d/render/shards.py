@@ -2,7 +2,8 @@
 
 A shard holds the pictures of up to 512 objects in one uncompressed ``.npy`` file. Its name is the hash of the view
 specification and of the arrays of its objects, so it serves every data set and run that needs these pictures. The
-record beside it (``.json``) gives its size and checksum. An index lists the shards of one ordered list of objects.
+record beside it (``.json``) gives its size, its checksum and the library that drew it. An index lists the shards of one
+ordered list of objects.
 
 Shape legend: S objects, V views, H and W image height and width, C channels, B batch, m views per item.
 """
@@ -169,6 +170,7 @@ def render_mesh_views(
     *,
     renderer: Renderer | None = None,
     num_threads: int = 0,
+    device: str = "auto",
 ) -> BuildCount:
     """Draw every mesh, scaled to the unit sphere, from the cameras of ``spec``, unless it is stored already.
 
@@ -179,6 +181,7 @@ def render_mesh_views(
         index_path: The index to write.
         renderer: The renderer named in ``spec``; by default it is made here.
         num_threads: Threads of the renderer made here; 0 means one per core.
+        device: Where ``pytorch3d`` draws: ``auto``, ``cpu`` or ``cuda``.
 
     Raises:
         BadMesh: A mesh cannot be drawn; the message names it.
@@ -191,7 +194,7 @@ def render_mesh_views(
         raise ConfigError("The renderer is not the specified one", expected=spec.renderer, found=renderer.name)
     cameras = spec.cameras()
     chosen = renderer
-    builder = _Builder(spec, store)
+    builder = _Builder(spec, store, lambda: None if chosen is None else chosen.library)
     for batch in _batches(meshes):
         ready = [
             item.mesh.validated(getattr(item, "name", None) or f"mesh {builder.num_objects + offset}").normalized()
@@ -202,7 +205,7 @@ def render_mesh_views(
 
         def draw(rows: slice, ready: list[Mesh] = ready, hashes: list[str] = hashes) -> NDArray[np.uint8]:
             nonlocal chosen
-            chosen = chosen or make_renderer(spec.renderer, num_threads)
+            chosen = chosen or make_renderer(spec.renderer, num_threads, device)
             drawn = zip(ready[rows], hashes[rows], strict=True)
             return np.stack([finished_pictures(chosen.render(mesh, cameras), spec, key) for mesh, key in drawn])
 
@@ -227,7 +230,7 @@ def render_cloud_views(points: NDArray[np.floating], spec: ViewSpec, store: Path
         raise ConfigError("These views cannot be drawn from clouds", where="renderer", found=spec.renderer)
     if points.ndim != 3 or points.shape[2] != 3 or 0 in points.shape:
         raise BadCloud("Clouds have the wrong shape", expected="(S, P, 3)", found=points.shape)
-    builder = _Builder(spec, store)
+    builder = _Builder(spec, store, _torch_library)
     for start in range(0, len(points), SHARD_OBJECTS):
         batch = np.ascontiguousarray(points[start : start + SHARD_OBJECTS], dtype=np.float32)
         bad = np.flatnonzero(~np.isfinite(batch).all(axis=(1, 2)))
@@ -255,7 +258,7 @@ def store_image_views(
     if spec.renderer != "images":
         raise ConfigError("These views are drawn, not stored", where="renderer", found=spec.renderer)
     expected = (spec.num_views, spec.image_size, spec.image_size, spec.channels)
-    builder = _Builder(spec, store)
+    builder = _Builder(spec, store, lambda: None)
     remaining = iter(pictures)
     while batch := list(islice(remaining, SHARD_OBJECTS)):
         for offset, views in enumerate(batch):
@@ -267,12 +270,22 @@ def store_image_views(
     return builder.finish(index_path)
 
 
-def make_renderer(name: str, num_threads: int = 0) -> Renderer:
-    """Return the mesh renderer called ``name`` in a view specification; of CPU threads, 0 means one per core."""
+def make_renderer(name: str, num_threads: int = 0, device: str = "auto") -> Renderer:
+    """Return the mesh renderer of a name.
+
+    Args:
+        name: ``open3d`` or ``pytorch3d``, as in a view specification.
+        num_threads: Threads of ``open3d``; 0 means one per core.
+        device: Where ``pytorch3d`` draws: ``auto``, ``cpu`` or ``cuda``.
+
+    Raises:
+        ConfigError: There is no such renderer of meshes.
+        DependencyMissing: Its library is absent.
+    """
     if name == "pytorch3d":
         from concord3d.render.pytorch3d_adapter import PyTorch3DRenderer
 
-        return PyTorch3DRenderer()
+        return PyTorch3DRenderer(device)
     if name == "open3d":
         from concord3d.render.open3d_adapter import Open3DRenderer
 
@@ -281,10 +294,17 @@ def make_renderer(name: str, num_threads: int = 0) -> Renderer:
 
 
 class _Builder:
-    """Keeps or draws one shard after the other and collects the index."""
+    """Keeps or draws one shard after the other and collects the index.
 
-    def __init__(self, spec: ViewSpec, store: Path) -> None:
-        self._spec, self._store = spec, store
+    Args:
+        spec: What the pictures show.
+        store: Folder of shards.
+        library: Called after a shard was drawn: the library that drew it and its version, None for stored images.
+    """
+
+    def __init__(self, spec: ViewSpec, store: Path, library: Callable[[], str | None]) -> None:
+        self._spec, self._store, self._library = spec, store, library
+        self._libraries: set[str] = set()
         self._entries: list[dict[str, Any]] = []
         self.num_objects = 0
         self._kept = 0
@@ -301,6 +321,8 @@ class _Builder:
             self._kept += 1
         relative = path.relative_to(self._store).as_posix()
         self._entries.append({"file": relative, "rows": rows, "bytes": record["bytes"], "sha256": record["sha256"]})
+        if record["library"] is not None:
+            self._libraries.add(record["library"])
         self.num_objects += rows
 
     def _render(self, path: Path, rows: int, draw: _Draw) -> dict[str, Any]:
@@ -314,7 +336,7 @@ class _Builder:
                 images[block] = draw(block)
             images.flush()
             del images
-            record = {"bytes": temporary.stat().st_size, "sha256": sha256_file(temporary)}
+            record = {"bytes": temporary.stat().st_size, "sha256": sha256_file(temporary), "library": self._library()}
         write_json(path.with_suffix(".json"), record)
         return record
 
@@ -322,11 +344,18 @@ class _Builder:
         if not self._entries:
             raise RenderError("There is nothing to draw", where=index_path, expected="at least one object")
         index_path.parent.mkdir(parents=True, exist_ok=True)
+        spec = self._spec.identity()
         write_json(
             index_path,
             {
                 "format": _FORMAT,
-                "spec": self._spec.identity(),
+                "spec": spec,
+                "drawn_by": {
+                    "renderer": spec["renderer"],
+                    "renderer_version": spec["renderer_version"],
+                    # Shards that were found may be of an older version than those that were drawn now.
+                    "library": ", ".join(sorted(self._libraries)) or None,
+                },
                 "num_objects": self.num_objects,
                 "num_views": self._spec.num_views,
                 "channels": self._spec.channels,
@@ -341,14 +370,14 @@ def _intact_record(path: Path) -> dict[str, Any] | None:
     """Return the record of a shard whose every byte is as recorded, else None."""
     try:
         record = read_json(path.with_suffix(".json"))
-        size, digest = record["bytes"], record["sha256"]
+        size, digest, library = record["bytes"], record["sha256"], record.get("library", "unknown")
         intact = path.stat().st_size == size and sha256_file(path) == digest
     except (UnreadableFile, OSError, KeyError, TypeError):
         return None
     if not intact:
         _log.warning("a stored shard of views is damaged and will be drawn again: %s", path)
         return None
-    return {"bytes": size, "sha256": digest}
+    return {"bytes": size, "sha256": digest, "library": library}
 
 
 def _batches(items: Iterable[HasMesh]) -> Iterator[list[HasMesh]]:
@@ -369,6 +398,12 @@ def _array_hash(*arrays: NDArray[Any] | None) -> str:
 
 def _mesh_hash(mesh: Mesh) -> str:
     return _array_hash(mesh.vertices, mesh.faces, mesh.face_colors)
+
+
+def _torch_library() -> str:
+    import torch
+
+    return f"torch {torch.__version__}"
 
 
 def _draw_clouds(clouds: NDArray[np.float32], spec: ViewSpec, rows: slice) -> NDArray[np.uint8]:

@@ -99,9 +99,11 @@ class ViewSpec:
         raise ConfigError("This set of views is a projection without cameras", where="view_set", found=self.view_set)
 
 
-def mesh_view_spec(view_set: str = "ring24", image_size: int = 64, *, seed: int = 0) -> ViewSpec:
-    """Return the usual specification for meshes: colour pictures by Open3D."""
-    return ViewSpec(view_set, image_size, "color", "open3d", seed)
+def mesh_view_spec(
+    view_set: str = "ring24", image_size: int = 64, *, renderer: str = "open3d", seed: int = 0
+) -> ViewSpec:
+    """Return the usual specification for meshes: colour pictures."""
+    return ViewSpec(view_set, image_size, "color", renderer, seed)
 
 
 def cloud_view_spec(view_set: str = POINTCLIP_V2, image_size: int = 64, *, seed: int = 0) -> ViewSpec:
@@ -114,18 +116,23 @@ def image_view_spec(image_size: int = 224) -> ViewSpec:
     return ViewSpec(R2N2, image_size, "color", "images")
 
 
-def view_spec(view_set: str, image_size: int) -> ViewSpec:
+def view_spec(view_set: str, image_size: int, renderer: str = "open3d") -> ViewSpec:
     """Return the usual specification of a named set of views; ``photo12`` is ``ring12`` as photographs.
 
+    Args:
+        view_set: A ring, a ring of photographs, ``pointclip_v2_10`` or ``r2n2_24``.
+        image_size: H = W in pixels.
+        renderer: What draws meshes; sets of bare points and of stored images do without it.
+
     Raises:
-        ConfigError: There is no such set.
+        ConfigError: There is no such set or renderer.
     """
     if view_set in PHOTO_SETS:
-        return ViewSpec(PHOTO_SETS[view_set], image_size, "photo", "open3d")
+        return ViewSpec(PHOTO_SETS[view_set], image_size, "photo", renderer)
     if view_set not in VIEW_SETS:
         valid = (*VIEW_SETS, *PHOTO_SETS)
         hint = nearest(view_set, valid)
         raise ConfigError(f"Unknown view_set{hint}", where="view_set", expected=", ".join(valid), found=view_set)
     if view_set == POINTCLIP_V2:
         return cloud_view_spec(view_set, image_size)
-    return image_view_spec(image_size) if view_set == R2N2 else mesh_view_spec(view_set, image_size)
+    return image_view_spec(image_size) if view_set == R2N2 else mesh_view_spec(view_set, image_size, renderer=renderer)

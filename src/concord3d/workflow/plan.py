@@ -23,6 +23,7 @@ from concord3d.errors import ConfigError, nearest
 from concord3d.evaluation.table import PROTOCOLS
 from concord3d.files import content_hash, read_json, sha256_file
 from concord3d.models.table import ENCODERS
+from concord3d.render.choice import choose_renderer
 from concord3d.render.view_spec import view_spec
 from concord3d.reporting.outputs import report_outputs
 from concord3d.workflow.layout import (
@@ -120,6 +121,7 @@ class Plan:
         self.studies = {name: load_study(root, name, params.scale, params.seeds) for name in params.papers}
         self.scale = next(iter(self.studies.values())).scale
         self.layout = Layout(params.scale)
+        self.renderer = choose_renderer(params.renderer, self.scale.renderer, params.device).name
         self.catalog = load_catalog(root / CATALOG)
         self.nodes: dict[str, Node] = {}
         self._runs: dict[tuple[str, str, int], dict[str, Any]] = {}
@@ -243,7 +245,8 @@ class Plan:
         return [self._store(dataset, split) for split in self._splits(dataset)]
 
     def _views(self, dataset: str, split: str, view_set: str, pixels: int) -> _Made:
-        recipe = {"spec": self._spec(dataset, "files"), "views": view_spec(view_set, pixels).identity()}
+        views = view_spec(view_set, pixels, self.renderer)
+        recipe = {"spec": self._spec(dataset, "files"), "views": views.identity()}
         return self._add(
             f"views/{dataset}__{split}__{view_set}__{pixels}",
             "data",
@@ -251,6 +254,8 @@ class Plan:
             ["workflow_scripts/views.py"],
             {"marker": [self._raw(dataset)], "clouds": [self._store(dataset, split)]},
             [self.layout.views(dataset, split, view_set, pixels)],
+            # Only PyTorch3D draws on a GPU.
+            {"renderer": views.renderer, "device": self.params.device if views.renderer == "pytorch3d" else "cpu"},
         )
 
     # Towers and their features.
