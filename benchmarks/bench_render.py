@@ -18,7 +18,8 @@ from concord3d.geometry.mesh import Mesh
 from concord3d.render import points as points_module
 from concord3d.render.open3d_adapter import Open3DRenderer
 from concord3d.render.points import realistic_projection
-from concord3d.render.shards import ViewSet, open_view_set, render_cloud_views
+from concord3d.render.shards import render_cloud_views
+from concord3d.render.stored import ViewSet, open_view_set
 from concord3d.render.view_spec import cloud_view_spec, mesh_view_spec
 
 

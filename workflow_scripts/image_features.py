@@ -8,7 +8,7 @@ with node_job(snakemake) as job:
     from concord3d.features.cache import image_features
     from concord3d.features.tower import TowerSpec, open_tower
     from concord3d.files import read_json, write_json
-    from concord3d.render.shards import open_view_set
+    from concord3d.render.stored import open_view_set
     from concord3d.training.seeding import set_threads
 
     set_threads(snakemake.threads)

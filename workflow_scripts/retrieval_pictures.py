@@ -8,7 +8,7 @@ with node_job(snakemake) as job:
     import numpy as np
 
     from concord3d.arrays import write_arrays
-    from concord3d.render.shards import open_view_set
+    from concord3d.render.stored import open_view_set
     from concord3d.reporting.figure_retrieval import shown_shapes
 
     rows, names = shown_shapes([Path(path) for path in snakemake.input.evaluations])

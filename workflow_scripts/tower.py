@@ -9,7 +9,7 @@ with node_job(snakemake) as job:
     from concord3d.features.pairs import PicturedObjects
     from concord3d.methods.interface import parse_settings
     from concord3d.provenance.record import git_state, write_provenance
-    from concord3d.render.shards import open_view_set
+    from concord3d.render.stored import open_view_set
     from concord3d.training.seeding import set_threads
     from concord3d.training.tower import TowerRun, TowerSettings, train_tower
 

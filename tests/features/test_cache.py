@@ -20,7 +20,8 @@ from concord3d.features.prompts import all_class_prompts, class_features
 from concord3d.features.stored import open_features
 from concord3d.features.tower import BadText
 from concord3d.files import read_json, sha256_file
-from concord3d.render.shards import open_view_set, render_cloud_views
+from concord3d.render.shards import render_cloud_views
+from concord3d.render.stored import open_view_set
 from concord3d.render.view_spec import cloud_view_spec
 
 MakeTower = Callable[..., Any]

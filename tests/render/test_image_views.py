@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from concord3d.errors import ConfigError, RenderError
-from concord3d.render.shards import open_view_set, store_image_views
+from concord3d.render.shards import store_image_views
+from concord3d.render.stored import open_view_set
 from concord3d.render.view_spec import image_view_spec, view_spec
 
 

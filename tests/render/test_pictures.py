@@ -13,7 +13,8 @@ from concord3d.geometry.mesh import Mesh
 from concord3d.render import shards
 from concord3d.render.interface import Views
 from concord3d.render.pictures import depth_to_grey, finished_pictures
-from concord3d.render.shards import open_view_set, render_mesh_views
+from concord3d.render.shards import render_mesh_views
+from concord3d.render.stored import open_view_set
 from concord3d.render.view_spec import ViewSpec, view_spec
 
 

@@ -31,7 +31,7 @@ from concord3d.config.resolve import Study, load_study
 from concord3d.data.records import CloudSplit, ShapeTexts
 from concord3d.features.pairs import PicturedObjects
 from concord3d.methods.interface import parse_settings
-from concord3d.render.shards import open_view_set
+from concord3d.render.stored import open_view_set
 from concord3d.training.inputs import TrainingFiles, training_task
 from concord3d.training.pretrain import pretrain
 from concord3d.training.seeding import set_threads

@@ -24,7 +24,7 @@ from concord3d.files import canonical_json
 
 
 class PictureReader(Protocol):
-    """What is needed of a store of pictures (:class:`concord3d.render.shards.ViewSet` is one)."""
+    """What is needed of a store of pictures (:class:`concord3d.render.stored.ViewSet` is one)."""
 
     @property
     def num_objects(self) -> int: ...

@@ -3,9 +3,9 @@
 A shard holds the pictures of up to 512 objects in one uncompressed ``.npy`` file. Its name is the hash of the view
 specification and of the arrays of its objects, so it serves every data set and run that needs these pictures. The
 record beside it (``.json``) gives its size, its checksum and the library that drew it. An index lists the shards of one
-ordered list of objects.
+ordered list of objects; :mod:`concord3d.render.stored` reads it.
 
-Shape legend: S objects, V views, H and W image height and width, C channels, B batch, m views per item.
+Shape legend: S objects, V views, H and W image height and width, C channels.
 """
 
 from __future__ import annotations
@@ -23,16 +23,15 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.arrays import ShardedRows, allow_open_files
 from concord3d.errors import BadCloud, ConfigError, RenderError, UnreadableFile
 from concord3d.files import atomic_path, canonical_json, content_hash, read_json, sha256_file, write_json
 from concord3d.geometry.mesh import Mesh
 from concord3d.render.interface import Renderer
 from concord3d.render.pictures import depth_to_grey, finished_pictures
+from concord3d.render.stored import FORMAT
 from concord3d.render.view_spec import POINTCLIP_V2, RING_SIZES, ViewSpec
 
 SHARD_OBJECTS = 512
-_FORMAT = 1
 _BLOCK = 32
 
 _log = logging.getLogger(__name__)
@@ -54,112 +53,6 @@ class BuildCount:
 
     rendered: int
     kept: int
-
-
-class ViewSet:
-    """Read access to the views of an ordered list of objects; see :func:`open_view_set`.
-
-    Attributes:
-        num_objects: S.
-        num_views: V.
-        image_size: H = W.
-        channels: C, 3 for colour or 1 for depth.
-        identity: Hash of which pictures these are: of the objects, the specification and the renderer's version.
-        images: One memory-mapped (n, V, H, W, C) uint8 array per shard, in order.
-    """
-
-    def __init__(self, index_path: Path) -> None:
-        self._index_path = index_path
-        index = _read_index(index_path)
-        spec = index["spec"]
-        self.num_objects: int = index["num_objects"]
-        self.num_views: int = index["num_views"]
-        self.image_size: int = spec["image_size"]
-        self.channels: int = index["channels"]
-        self.spec: dict[str, Any] = spec
-        self.identity = content_hash([shard["file"] for shard in index["shards"]])
-        store = index_path.parent / index["store"]
-        allow_open_files(len(index["shards"]))
-        self.images: list[NDArray[np.uint8]] = [self._map(store, shard) for shard in index["shards"]]
-        self._rows = ShardedRows(self.images)
-
-    def __reduce__(self) -> tuple[Callable[[Path], ViewSet], tuple[Path]]:
-        # A copy sent to a worker process opens the files again instead of carrying the pictures.
-        return open_view_set, (self._index_path,)
-
-    def _map(self, store: Path, shard: dict[str, Any]) -> NDArray[np.uint8]:
-        path = store / shard["file"]
-        expected = (shard["rows"], self.num_views, self.image_size, self.image_size, self.channels)
-        remedy = "run the rendering step again: it remakes this shard alone"
-        if not path.is_file() or path.stat().st_size != shard["bytes"]:
-            found = f"{path.stat().st_size} bytes" if path.is_file() else "no file"
-            raise UnreadableFile(
-                "A shard of views is damaged",
-                where=path,
-                expected=f"{shard['bytes']} bytes",
-                found=found,
-                next_step=remedy,
-            )
-        try:
-            images = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise UnreadableFile("A shard of views is damaged", where=path, found=error, next_step=remedy) from error
-        if images.dtype != np.uint8 or images.shape != expected:
-            raise UnreadableFile(
-                "A shard of views has another form",
-                where=path,
-                expected=f"uint8 {expected}",
-                found=f"{images.dtype} {images.shape}",
-                next_step=remedy,
-            )
-        return images
-
-    def read(self, object_index: NDArray[np.int64], view_index: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return some views of some objects.
-
-        Args:
-            object_index: (B,) int64 in [0, S).
-            view_index: (B, m) int64 in [0, V).
-
-        Returns:
-            (B, m, H, W, C) uint8.
-
-        Raises:
-            RenderError: An index is out of range, or the shapes do not fit.
-        """
-        objects, views = np.asarray(object_index), np.asarray(view_index)
-        if objects.ndim != 1 or views.ndim != 2 or len(objects) != len(views):
-            raise RenderError(
-                "Indices of views have the wrong shape", expected="(B,) and (B, m)", found=(objects.shape, views.shape)
-            )
-        for name, index, limit in (("object", objects, self.num_objects), ("view", views, self.num_views)):
-            if index.size and not 0 <= index.min() <= index.max() < limit:
-                raise RenderError(
-                    f"A {name} index is out of range",
-                    where=self._index_path,
-                    expected=f"[0, {limit})",
-                    found=f"[{index.min()}, {index.max()}]",
-                )
-        found = self._rows.read(np.repeat(objects, views.shape[1]), views.ravel())
-        return found.reshape(*views.shape, *found.shape[1:])
-
-
-def open_view_set(index_path: Path) -> ViewSet:
-    """Open the views listed in an index; sizes and forms of all shards are checked, not their checksums.
-
-    Raises:
-        UnreadableFile: The index or a shard is absent or damaged.
-    """
-    return ViewSet(index_path)
-
-
-def _read_index(index_path: Path) -> dict[str, Any]:
-    index = read_json(index_path)
-    if not isinstance(index, dict) or index.get("format") != _FORMAT:
-        raise UnreadableFile(
-            "Not an index of views", where=index_path, expected=f"format {_FORMAT}", next_step="run the rendering again"
-        )
-    return index
 
 
 def render_mesh_views(
@@ -310,7 +203,7 @@ class _Builder:
         self._kept = 0
 
     def add(self, object_hashes: Sequence[str], draw: _Draw) -> None:
-        key = content_hash({"format": _FORMAT, "spec": self._spec.identity(), "objects": list(object_hashes)})
+        key = content_hash({"format": FORMAT, "spec": self._spec.identity(), "objects": list(object_hashes)})
         path = self._store / key[:2] / f"{key}.npy"
         rows = len(object_hashes)
         record = _intact_record(path)
@@ -348,7 +241,7 @@ class _Builder:
         write_json(
             index_path,
             {
-                "format": _FORMAT,
+                "format": FORMAT,
                 "spec": spec,
                 "drawn_by": {
                     "renderer": spec["renderer"],

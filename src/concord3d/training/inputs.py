@@ -15,7 +15,7 @@ from concord3d.errors import ConfigError
 from concord3d.features.stored import open_features
 from concord3d.features.targets import FrozenTargets, text_rows
 from concord3d.models.factory import load_point_encoder
-from concord3d.render.shards import open_view_set
+from concord3d.render.stored import open_view_set
 from concord3d.training.run import TrainRun
 
 

@@ -27,7 +27,7 @@ from concord3d.training.schedule import OptimizerName, Schedule
 
 
 class ViewReader(Protocol):
-    """What the loop needs of a store of views (:class:`concord3d.render.shards.ViewSet` is one)."""
+    """What the loop needs of a store of views (:class:`concord3d.render.stored.ViewSet` is one)."""
 
     @property
     def num_objects(self) -> int: ...

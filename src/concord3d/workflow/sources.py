@@ -17,9 +17,10 @@ from concord3d.errors import ConfigError
 
 PACKAGE = "concord3d"
 # What cannot change a number: how errors are named, files are written whole, progress is shown and runs are recorded.
-# Tables of names count through the module that a node's recipe names.
+# What the configuration says stands in a node's recipe, and tables of names count through the module that they name.
 NUMBER_FREE = (
     "concord3d",
+    "concord3d.config",
     "concord3d.errors",
     "concord3d.files",
     "concord3d.provenance",
