@@ -24,7 +24,19 @@ ALLOWED = {
     "evaluation": {"geometry", "models", "losses", "methods", "data", "features", "training", "config"},
     "reporting": {"config", "evaluation.seed_spread", "evaluation.statistics", "provenance"},
     "provenance": {"config"},
-    "commands": {"config", "data", "models", "render", "reporting"},
+    "workflow": {
+        "config",
+        "data.catalog",
+        "data.manifest",
+        "data.storage",
+        "evaluation.table",
+        "models.table",
+        "provenance",
+        "render.choice",
+        "render.view_spec",
+        "reporting.outputs",
+    },
+    "commands": {"config", "data", "models", "render", "reporting", "workflow"},
 }
 ROOT_MODULES = {"errors", "files", "arrays", "cli"}
 PAPER_METHODS = {"mm_mixing", "mm_point", "supervised", "random_init"}

@@ -30,14 +30,22 @@ def copy_tree(root: Path, target: Path) -> Path:
     return target
 
 
-def call(folder: Path, program: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
+def program(name: str) -> str:
+    """Path of a program of the test environment."""
+    return str(Path(sys.executable).parent / name)
+
+
+def environment_of(folder: Path, **more: str) -> dict[str, str]:
+    """Variables under which programs use a copy's own sources, not those that the test environment has installed."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(folder / "src"), "NO_COLOR": "1", **more}
+
+
+def call(folder: Path, name: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
     """Run a program of the test environment in ``folder`` and capture its output."""
-    tools = Path(sys.executable).parent
-    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
-    # The copy's own sources, not those that the test environment has installed.
-    variables = {**os.environ, "PATH": path, "PYTHONPATH": str(folder / "src"), "NO_COLOR": "1", **environment}
+    variables = environment_of(folder, **environment)
     return subprocess.run(
-        [str(tools / program), *arguments], cwd=folder, env=variables, text=True, capture_output=True, check=False
+        [program(name), *arguments], cwd=folder, env=variables, text=True, capture_output=True, check=False
     )
 
 

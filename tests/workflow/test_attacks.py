@@ -1,0 +1,325 @@
+"""Attacks on the workflow: whatever was killed, deleted, flipped or edited, nothing stale counts as done."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pytest
+from safetensors.numpy import load_file, save_file
+from tests.workflow.attacks import run_and_kill
+from tests.workflow.clones import call, environment_of, program, tree_hash
+
+pytestmark = pytest.mark.workflow
+
+SMOKE = ("--cores", "2", "--config", "scale=smoke")
+POINT = (*SMOKE, "papers=[mm_point]")
+METRICS = Path("results/smoke/mm_point/metrics.csv")
+TRAINING = Path("artifacts/smoke/mm_point/train/mm_point__s1")
+TRAINING_RECORD = Path("artifacts/smoke/records/mm_point/train/mm_point__s1.json")
+NOTHING = "Nothing to be done"
+# What tells of the machine and the hour; all other files are the same bytes however they came about.
+OF_THE_RUN = ("run.json", "provenance.json")
+
+
+@pytest.fixture
+def copy(smoke_run: Path, tmp_path: Path) -> Path:
+    """A copy of the finished smoke run, with its times and Snakemake's memory."""
+    folder = tmp_path / "a copy"
+    subprocess.run(["cp", "-a", str(smoke_run), str(folder)], check=True)
+    return folder
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert old in text, f"{old!r} is not in {path}"
+    path.write_text(text.replace(old, new))
+
+
+def said(folder: Path, *arguments: str) -> str:
+    completed = call(folder, "snakemake", *arguments)
+    assert completed.returncode == 0, completed.stdout[-2000:] + completed.stderr[-4000:]
+    return completed.stdout + completed.stderr
+
+
+def planned(folder: Path, *arguments: str) -> dict[str, int]:
+    """The number of jobs by rule that Snakemake would run."""
+    text = said(folder, *(arguments or SMOKE), "--dry-run", "--quiet", "rules")
+    table = text.split("Job stats:", 1)[-1] if "Job stats:" in text else text
+    return {name: int(count) for name, count in re.findall(r"^([a-z]\w*) +(\d+)$", table, re.MULTILINE)}
+
+
+def made(folder: Path) -> dict[str, str]:
+    """Checksums of all artifacts and results that do not tell of the hour."""
+    records = ("smoke/records", "smoke/mm_point/provenance", "smoke/mm_mixing/provenance")
+    trees = [tree_hash(folder / name, records) for name in ("artifacts", "results")]
+    return {name: digest for tree in trees for name, digest in tree.items() if not name.endswith(OF_THE_RUN)}
+
+
+def items_of(folder: Path) -> set[str]:
+    with (folder / METRICS).open() as stream:
+        return {row["n_items"] for row in csv.DictReader(stream) if row["metric"] == "overall_accuracy"}
+
+
+def split_of_54(folder: Path) -> None:
+    edit(folder / "config/scales/smoke.yaml", "{train: 90, test: 48}", "{train: 90, test: 54}")
+
+
+def test_the_finished_run_has_nothing_to_do_and_every_record_agrees(smoke_run: Path) -> None:
+    assert NOTHING in said(smoke_run, *SMOKE, "--dry-run")
+    checked = call(smoke_run, "concord3d", "check", "--scale", "smoke")
+    assert checked.returncode == 0, checked.stderr
+    assert "nodes are complete" in checked.stdout
+
+
+# A kill or a full disk after an edit.
+
+
+@pytest.mark.parametrize("script", ["world_dataset.py", "store.py"])
+def test_an_edit_survives_the_kill_of_one_job(copy: Path, script: str) -> None:
+    split_of_54(copy)
+    naming = "modelnet40" if script == "world_dataset.py" else "stores/modelnet40/test.npz"
+    killed = run_and_kill(copy, script, signal.SIGKILL, *POINT, naming=naming)
+    assert killed.returncode != 0
+    jobs = planned(copy, *POINT)
+    assert jobs.get("store", 0) >= 1 and jobs["metrics_mm_point"] == 1 and "pretrain" not in jobs
+    if script == "store.py":
+        said(copy, *POINT)
+        assert items_of(copy) == {"54"}
+        assert NOTHING in said(copy, *POINT, "--dry-run")
+
+
+def test_an_edit_survives_a_full_disk(copy: Path) -> None:
+    split_of_54(copy)
+    # Files may not grow beyond 128 KiB, so the job that writes the data set meets what a full disk is to it.
+    limited = f"ulimit -f 128; exec snakemake {' '.join(SMOKE)} 'papers=[mm_point]'"
+    starved = call(copy, "python", "-c", f"import os; os.execvp('bash', ['bash', '-c', {limited!r}])")
+    assert starved.returncode != 0 and "DiskFull" in starved.stdout + starved.stderr
+    assert planned(copy, *POINT)["metrics_mm_point"] == 1
+
+
+@pytest.mark.parametrize("loss_of_memory", ["deleted", "truncated"])
+def test_an_edit_is_seen_without_snakemakes_memory(copy: Path, loss_of_memory: str) -> None:
+    if loss_of_memory == "deleted":
+        shutil.rmtree(copy / ".snakemake")
+    else:
+        for path in (copy / ".snakemake" / "metadata").rglob("*"):
+            if path.is_file():
+                os.truncate(path, 0)
+    assert NOTHING in said(copy, *SMOKE, "--dry-run"), "nothing was edited yet"
+    settings = "training.epochs: {}\n      training.batch_size: 16\n      training.num_snap"
+    edit(copy / "config/scales/smoke.yaml", settings.format(2), settings.format(3))
+    jobs = planned(copy)
+    assert jobs["pretrain"] == 4 and jobs["encoders"] == 1 and "store" not in jobs and "tower" not in jobs
+    assert "training.epochs: 2 -> 3" in said(copy, *SMOKE, "--dry-run")
+    assert call(copy, "concord3d", "check", "--scale", "smoke").returncode == 1
+
+
+def test_touching_files_does_not_make_them_current(copy: Path) -> None:
+    split_of_54(copy)
+    said(copy, *SMOKE, "--touch")
+    assert planned(copy)["metrics_mm_point"] == 1
+
+
+# Edits that change numbers, and those that do not.
+
+
+def test_an_edited_loss_trains_anew_and_words_do_not(copy: Path) -> None:
+    loss = copy / "src/concord3d/losses/nt_xent.py"
+    original = loss.read_text()
+    loss.write_text(original.replace('"""', '"""Words: ', 1) + "# and a comment\n")
+    edit(copy / "src/concord3d/training/progress.py", '"""', '"""Words: ')
+    edit(copy / "src/concord3d/provenance/record.py", "UNKNOWN = ", "UNKNOWN: str = ")
+    edit(copy / "workflow_scripts/pretrain.py", '"""Rule', '"""The rule')
+    assert NOTHING in said(copy, *SMOKE, "--dry-run")
+    edit(copy / "papers/mm_point.yaml", "label: ", "label: The ")
+    jobs = planned(copy)
+    assert set(jobs) <= {"all", "total", "encoders", *(f"{part}_mm_point" for part in
+                         ("metrics", "tables", "figures", "verdicts", "pages"))}, jobs  # fmt: skip
+    edit(copy / "papers/mm_point.yaml", "label: The ", "label: ")
+    assert NOTHING in said(copy, *SMOKE, "--dry-run")
+
+    loss.write_text(tripled(original))
+    dry = said(copy, *SMOKE, "--dry-run")
+    assert "the source of concord3d.losses.nt_xent has changed" in dry
+    assert planned(copy)["pretrain"] >= 3
+    before = (copy / TRAINING / "model.safetensors").read_bytes()
+    said(copy, *SMOKE, "--", str(TRAINING / "model.safetensors"))
+    assert (copy / TRAINING / "model.safetensors").read_bytes() != before
+    found = call(copy, "concord3d", "doctor").stdout
+    assert "Artifact" in found or "problem" in found
+
+
+def tripled(source: str) -> str:
+    """The loss, three times its value."""
+    changed = re.sub(r"^    return (.*)$", r"    return 3 * (\1)", source, flags=re.MULTILINE)
+    assert changed != source
+    return changed
+
+
+# Damage.
+
+
+def flip_sign_bits(path: Path) -> None:
+    tensors = load_file(path)
+    with path.open("rb") as stream:
+        header = json.loads(stream.read(int.from_bytes(stream.read(8), "little")))
+    save_file({name: -value if value.dtype.kind == "f" else value for name, value in tensors.items()}, path,
+              metadata=header.get("__metadata__"))  # fmt: skip
+
+
+def flip_pixels(path: Path) -> None:
+    pixels = np.load(path, mmap_mode="r+")
+    pixels[0] = 255 - pixels[0]
+    pixels.flush()
+
+
+def view_shard(folder: Path) -> Path:
+    index = folder / "artifacts/smoke/views/shapenet__train__ring24__32.json"
+    return folder / "artifacts/smoke/views/store" / json.loads(index.read_text())["shards"][0]["file"]
+
+
+DAMAGE: dict[str, tuple[Callable[[Path], None], str, str]] = {
+    "sign bits of weights": (
+        lambda folder: flip_sign_bits(folder / TRAINING / "model.safetensors"),
+        str(TRAINING_RECORD),
+        "artifacts/smoke/mm_point/eval/mm_point__modelnet40__linear_svm__s1.json",
+    ),
+    "a snapshot": (
+        lambda folder: next((folder / TRAINING / "snapshots").glob("*.safetensors")).unlink(),
+        str(TRAINING_RECORD),
+        "artifacts/smoke/mm_point/eval/mm_point__modelnet40__linear_svm__s1.json",
+    ),
+    "pixels of views": (
+        lambda folder: flip_pixels(view_shard(folder)),
+        "artifacts/smoke/records/views/shapenet__train__ring24__32.json",
+        str(TRAINING / "model.safetensors"),
+    ),
+    "points of a store": (
+        lambda folder: (folder / "artifacts/smoke/stores/modelnet40/test.npz").write_bytes(
+            (folder / "artifacts/smoke/stores/modelnet40/test.npz").read_bytes()[:-1] + b"\1"
+        ),
+        "artifacts/smoke/records/stores/modelnet40__test.json",
+        "artifacts/smoke/mm_point/eval/mm_point__modelnet40__linear_svm__s1.json",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_damage_is_never_used_and_the_printed_command_mends_it(copy: Path, what: str) -> None:
+    do, record, user = DAMAGE[what]
+    before = made(copy)
+    do(copy)
+    verified = call(copy, "concord3d", "verify")
+    assert verified.returncode == 1 and f"rm '{record}'" in verified.stdout
+    # The record of what uses it is removed, so its job runs and meets the damage.
+    target = Path(user)
+    name = "mm_point/train/mm_point__s1" if target.name == "model.safetensors" else "mm_point/eval/mm_point__s1"
+    (copy / f"artifacts/smoke/records/{name}.json").unlink()
+    refused = call(copy, "snakemake", *SMOKE, "--", user, f"artifacts/smoke/records/{name}.json")
+    text = refused.stdout + refused.stderr
+    assert refused.returncode != 0 and "ArtifactDamaged" in text and f"rm '{record}'" in text
+    if what in ("sign bits of weights", "pixels of views"):
+        (copy / record).unlink()
+        said(copy, *POINT)
+        assert made(copy) == before
+        assert call(copy, "concord3d", "verify").returncode == 0
+
+
+def test_a_result_typed_by_hand_is_noticed(copy: Path) -> None:
+    path = copy / METRICS
+    path.write_text(path.read_text().replace("linear_svm,overall_accuracy", "linear_svm,overall_Accuracy", 1))
+    refused = call(copy, "snakemake", *SMOKE)
+    assert refused.returncode != 0 and "metrics.csv: other bytes of the same size" in refused.stdout + refused.stderr
+    assert "rm 'artifacts/smoke/records/mm_point/report/metrics.json'" in refused.stdout + refused.stderr
+
+
+def test_a_damaged_record_is_named(copy: Path) -> None:
+    os.truncate(copy / TRAINING_RECORD, 100)
+    refused = call(copy, "snakemake", *SMOKE)
+    assert refused.returncode != 0 and f"rm '{TRAINING_RECORD}'" in refused.stdout + refused.stderr
+
+
+# Kills of the whole run.
+
+
+def started(folder: Path, *arguments: str) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [program("snakemake"), *arguments], cwd=folder, env=environment_of(folder), start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 120) -> None:
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until, "what was waited for did not come"
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("whom", ["the whole group", "snakemake alone"])
+def test_a_killed_run_goes_on_with_the_same_command(copy: Path, whom: str) -> None:
+    before = made(copy)
+    for name in ("mm_point__s1", "single_view__s1"):
+        shutil.rmtree(copy / "artifacts/smoke/mm_point/train" / name)
+        (copy / f"artifacts/smoke/records/mm_point/train/{name}.json").unlink()
+    run = started(copy, *POINT)
+    work = copy / "work"
+    log = copy / "logs/pretrain/mm_point/mm_point__s1.log"
+    log.unlink(missing_ok=True)
+    wait_for(log.exists)
+    if whom == "the whole group":
+        os.killpg(run.pid, signal.SIGKILL)
+    else:
+        psutil.Process(run.pid).kill()
+    run.wait()
+    assert any((copy / ".snakemake" / "locks").iterdir()), "the lock of the killed run is there"
+    again = said(copy, *POINT)
+    assert "The lock of a run that was killed is removed" in again
+    assert made(copy) == before
+    assert NOTHING in said(copy, *POINT, "--dry-run")
+    assert work.is_dir()
+
+
+def test_a_running_workflow_keeps_its_lock(copy: Path) -> None:
+    (copy / TRAINING_RECORD).unlink()
+    run = started(copy, *POINT)
+    try:
+        wait_for(lambda: any((copy / ".snakemake" / "locks").glob("*")) and (copy / "work/run.lock").exists())
+        time.sleep(1.5)
+        second = call(copy, "snakemake", *POINT)
+        assert second.returncode != 0 and "lock" in (second.stdout + second.stderr).lower()
+        assert "removed" not in second.stderr
+    finally:
+        os.killpg(run.pid, signal.SIGTERM)
+        run.wait()
+
+
+def test_accepted_sources_make_nothing_anew_and_stand_in_the_ledger(copy: Path) -> None:
+    loss = copy / "src/concord3d/losses/nt_xent.py"
+    loss.write_text(loss.read_text() + "\n\nUNUSED = 1\n")
+    assert planned(copy)["pretrain"] >= 3
+    reason = "a constant that nothing reads"
+    accepted = call(
+        copy, "concord3d", "accept-source", "*/train/*", "*/eval/*", "--because", reason, "--scale", "smoke"
+    )
+    assert accepted.returncode == 0, accepted.stderr
+    jobs = planned(copy)
+    assert set(jobs) - {"all", "total"} <= {"pages_mm_point", "pages_mm_mixing"}, jobs
+    said(copy, *SMOKE)
+    assert reason in (copy / "results/smoke/mm_point/ledger.md").read_text()
+    provenance = json.loads((copy / "results/smoke/mm_point/provenance/mm_point__s1.json").read_text())
+    assert provenance["accepted"][0]["because"] == reason
+    assert NOTHING in said(copy, *SMOKE, "--dry-run")
+    loss.write_text(loss.read_text() + "\nANOTHER = 2\n")
+    assert planned(copy)["pretrain"] >= 3
