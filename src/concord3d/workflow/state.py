@@ -14,7 +14,8 @@ from typing import Any, Literal
 
 from concord3d.errors import ArtifactDamaged, UnreadableFile
 from concord3d.files import content_hash
-from concord3d.workflow.plan import Node, Plan
+from concord3d.workflow.node import Node
+from concord3d.workflow.plan import Plan
 from concord3d.workflow.records import content_of, damaged_files, read_record, repair_command
 from concord3d.workflow.sources import source_hashes
 

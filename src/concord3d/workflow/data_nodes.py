@@ -1,0 +1,106 @@
+"""Nodes of raw data, stores of clouds, and views."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from concord3d.config.models import Params, Scale
+from concord3d.data.catalog import DatasetSpec
+from concord3d.render.view_spec import view_spec
+from concord3d.workflow.layout import Layout
+from concord3d.workflow.node import Graph, Made
+
+# Reader of releases that hold tower features of their shapes in place of meshes to be rendered.
+FEATURE_READER = "openshape_npy"
+# Words of the catalogue, which say nothing about the data themselves.
+CATALOGUE_WORDS = {"title", "licence", "doc"}
+
+
+@dataclass(frozen=True)
+class DataNodes:
+    """Makes the nodes of data as others ask for them.
+
+    Attributes:
+        graph: Receives the nodes.
+        root: The repository.
+        params: The knobs.
+        scale: What the scale runs.
+        layout: Where files lie.
+        catalog: What is known of each data set.
+        renderer: What draws meshes.
+    """
+
+    graph: Graph
+    root: Path
+    params: Params
+    scale: Scale
+    layout: Layout
+    catalog: dict[str, DatasetSpec]
+    renderer: str
+
+    def brings_features(self, dataset: str) -> bool:
+        """Whether a data set is a release that holds tower features of its shapes."""
+        return self.scale.datasets[dataset].source == "real" and self.catalog[dataset].reader == FEATURE_READER
+
+    def spec(self, dataset: str, *left_out: str) -> dict[str, Any]:
+        return self.catalog[dataset].model_dump(mode="json", exclude=CATALOGUE_WORDS | set(left_out))
+
+    def raw(self, dataset: str) -> Made:
+        use = self.scale.datasets[dataset]
+        if use.source == "real":
+            # What is obtained is decided by the catalogue's checksums and counts, not by how it is fetched.
+            marker = self.layout.real_marker(dataset)
+            return self.graph.add_node(f"raw/real/{dataset}", "raw", {"spec": self.spec(dataset)}, (), {}, [marker])
+        recipe = {
+            "dataset": dataset,
+            "splits": use.splits,
+            "categories": use.categories,
+            "num_points": use.num_points,
+            "seed": self.scale.world_seed,
+        }
+        key = f"raw/world_{self.params.scale}/{dataset}"
+        marker = self.layout.world_marker(dataset)
+        return self.graph.add_node(key, "raw", recipe, ["workflow_scripts/world_dataset.py"], {}, [marker])
+
+    def _splits(self, dataset: str) -> list[str]:
+        """The splits for training and testing that a data set has at this scale."""
+        use = self.scale.datasets[dataset]
+        known: Iterable[str] = use.splits or {} if use.source == "world" else self.catalog[dataset].splits
+        return [split for split in ("train", "test") if split in known]
+
+    def store(self, dataset: str, split: str) -> Made:
+        use = self.scale.datasets[dataset]
+        recipe = {
+            "spec": self.spec(dataset, "files"),
+            "split": split,
+            "data_kind": "synthetic" if use.source == "world" else "real",
+            "num_points": use.num_points if "num_points" in use.model_fields_set else None,
+        }
+        return self.graph.add_node(
+            f"stores/{dataset}__{split}",
+            "data",
+            recipe,
+            ["workflow_scripts/store.py"],
+            {"marker": [self.raw(dataset)]},
+            [self.layout.store(dataset, split)],
+        )
+
+    def stores(self, dataset: str) -> list[Made]:
+        return [self.store(dataset, split) for split in self._splits(dataset)]
+
+    def views(self, dataset: str, split: str, view_set: str, pixels: int) -> Made:
+        views = view_spec(view_set, pixels, self.renderer)
+        recipe = {"spec": self.spec(dataset, "files"), "views": views.identity()}
+        return self.graph.add_node(
+            f"views/{dataset}__{split}__{view_set}__{pixels}",
+            "data",
+            recipe,
+            ["workflow_scripts/views.py"],
+            {"marker": [self.raw(dataset)], "clouds": [self.store(dataset, split)]},
+            [self.layout.views(dataset, split, view_set, pixels)],
+            # Only PyTorch3D draws on a GPU.
+            {"renderer": views.renderer, "device": self.params.device if views.renderer == "pytorch3d" else "cpu"},
+        )
