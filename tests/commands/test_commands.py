@@ -19,7 +19,7 @@ runner = CliRunner()
 
 @pytest.fixture
 def folder(repository: Path, tmp_path: Path) -> Path:
-    for name in ("papers", "config", "datasets", "params.yaml"):
+    for name in ("papers", "config", "datasets", "params.yaml", "src", "workflow_scripts"):
         source = repository / name
         (shutil.copytree if source.is_dir() else shutil.copy)(source, tmp_path / name)
     return tmp_path

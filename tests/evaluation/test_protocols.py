@@ -66,7 +66,7 @@ def result_of(job: EvaluationJob) -> tuple[dict[str, Any], dict[str, Any]]:
 
 def check_contract(job: EvaluationJob) -> tuple[dict[str, Any], dict[str, Any]]:
     body, arrays = result_of(job)
-    assert body["experiment"] == "mm_point" and body["variant"] == "MM-Point" and body["protocol"] == job.protocol
+    assert body["experiment"] == "mm_point" and "variant" not in body and body["protocol"] == job.protocol
     assert (body["seed"], body["scale"], body["data_kind"]) == (3, "smoke", "synthetic")
     assert body["dataset"] == ("s3dis" if job.dataset else "modelnet40")
     measured = {f"{record['metric']}__{record['selection']}": record for record in body["records"]}

@@ -201,7 +201,7 @@ def test_other_data_under_the_same_configuration_is_refused(
     tiny: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     interrupted(tiny, tmp_path, monkeypatch, step=2)
-    with pytest.raises(ResumeMismatch, match="data_sha256"):
+    with pytest.raises(ResumeMismatch, match="inputs"):
         pretrain(tiny.tiny_run(tmp_path, CHANGES, points=tiny.tiny_points() * 2))
 
 

@@ -91,7 +91,9 @@ def test_a_record_has_every_field_and_no_path(checkout: Path, tmp_path: Path) ->
     clouds = tmp_path / "train.npz"
     clouds.write_bytes(b"clouds")
     machine = {"device": "cpu", "wall_s": 12.5, "peak_memory_mb": 900.0, "clouds_per_s": 20.0}
-    record = run_provenance(RUN, {"clouds": clouds}, machine, "snakemake --cores all -- target", git_state(checkout))
+    record = run_provenance(
+        RUN, {"clouds": clouds}, machine, "snakemake --cores all -- target", git_state(checkout), "identity"
+    )
     assert set(FIELDS) <= set(record)
     assert (record["run"], record["seeds"], record["data_kind"]) == ("mm_point__s3", [3], "real")
     assert (record["wall_s"], record["peak_memory_mb"], record["device"]) == (12.5, 900.0, "cpu")
@@ -100,10 +102,14 @@ def test_a_record_has_every_field_and_no_path(checkout: Path, tmp_path: Path) ->
 
 def test_records_are_written_from_the_run_file(checkout: Path, tmp_path: Path) -> None:
     write_json(tmp_path / "run.json", {"device": "cpu", "wall_s": 1.0})
-    write_provenance(tmp_path / "provenance.json", RUN, {}, tmp_path / "run.json", "make", git_state(checkout))
+    write_provenance(
+        tmp_path / "provenance.json", RUN, {}, tmp_path / "run.json", "make", git_state(checkout), "identity"
+    )
     assert read_json(tmp_path / "provenance.json")["wall_s"] == 1.0
     with pytest.raises(UnreadableFile):
-        write_provenance(tmp_path / "other.json", RUN, {}, tmp_path / "absent.json", "make", git_state(checkout))
+        write_provenance(
+            tmp_path / "other.json", RUN, {}, tmp_path / "absent.json", "make", git_state(checkout), "identity"
+        )
     assert not (tmp_path / "other.json").exists()
 
 
@@ -114,7 +120,7 @@ def test_a_record_names_what_drew_the_pictures_behind_its_inputs(checkout: Path,
     write_json(tmp_path / "list.json", ["drawn_by"])
     (tmp_path / "clouds.npz").write_bytes(b"clouds")
     inputs = {path.stem: path for path in tmp_path.glob("*.*")}
-    record = run_provenance(RUN, inputs, {}, "make", git_state(checkout))
+    record = run_provenance(RUN, inputs, {}, "make", git_state(checkout), "identity")
     assert record["renderers"] == {"views": drawn_by}
     assert set(record["inputs"]) == {"views", "texts", "list", "clouds"}
 

@@ -109,7 +109,6 @@ class Fabricated:
     ) -> None:
         identity = {
             "experiment": experiment,
-            "variant": f"variant of {experiment}",
             "seed": seed,
             "scale": self.scale,
             "protocol": protocol,

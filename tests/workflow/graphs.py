@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from copy import deepcopy
@@ -12,11 +13,8 @@ from typing import Any
 
 import pytest
 
-from concord3d.config import resolve, strict_yaml
+from concord3d.config import strict_yaml
 from concord3d.config.resolve import load_params
-from concord3d.data import catalog
-from concord3d.reporting import spec
-from concord3d.workflow import plan as plan_module
 from concord3d.workflow.job import NodeJob
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.state import State
@@ -57,7 +55,12 @@ def smoke_plan(root: Path, **knobs: Any) -> Plan:
 
 def asked(root: Path, **knobs: Any) -> dict[str, str]:
     """The identity that the files below ``root`` ask of every node."""
-    return {key: state.asked for key, state in State(smoke_plan(root, **knobs)).nodes.items()}
+    return identities(smoke_plan(root, **knobs))
+
+
+def identities(plan: Plan) -> dict[str, str]:
+    """The identity that is asked of every node of a plan."""
+    return {key: state.asked for key, state in State(plan).nodes.items()}
 
 
 def differing(before: Mapping[str, str], after: Mapping[str, str]) -> set[str]:
@@ -146,6 +149,7 @@ _load: Callable[[Path], dict[str, Any]] = strict_yaml.load_yaml
 def remembered_yaml() -> Iterator[None]:
     """Parse a YAML file once per content: parsing is nearly all the time that a plan takes."""
     with pytest.MonkeyPatch.context() as patch:
-        for module in (resolve, catalog, spec, plan_module):
-            patch.setattr(module, "load_yaml", lambda path: deepcopy(_parsed(path.name, path.read_bytes(), path)))
+        for name, module in list(sys.modules.items()):
+            if name.startswith("concord3d.") and getattr(module, "load_yaml", None) is _load:
+                patch.setattr(module, "load_yaml", lambda path: deepcopy(_parsed(path.name, path.read_bytes(), path)))
         yield

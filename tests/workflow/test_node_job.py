@@ -1,0 +1,202 @@
+"""One job: inputs are checked, and either the whole node is recorded or nothing is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from concord3d.errors import ArtifactDamaged, ArtifactStale, UnreadableFile
+from concord3d.files import sha256_file, write_json
+from concord3d.workflow.job import NodeJob
+from concord3d.workflow.records import content_of, read_record
+
+RECIPE = {"epochs": 2}
+
+
+def payload(
+    key: str, identity: str = "i", inputs: Mapping[str, list[str]] | None = None, **more: Any
+) -> dict[str, Any]:
+    """What a state tells the job of a node; ``inputs`` holds the identities that are expected, by node."""
+    return {
+        "node": key,
+        "identity": identity,
+        "record": f"records/{key}.json",
+        "ingredients": {"recipe": RECIPE, "inputs": {}, "source": "s", "modules": {"m": "1"}, **more},
+        "inputs": {
+            upstream: {"record": f"records/{upstream}.json", "identities": expected}
+            for upstream, expected in (inputs or {}).items()
+        },
+    }
+
+
+def make(root: Path, key: str = "up", identity: str = "i", text: str = "made") -> dict[str, Any]:
+    """Make a node of two files, one of which tells of one run."""
+    with NodeJob(root, payload(key, identity), [Path(f"{key}.bin"), Path(f"{key}.run.json")]):
+        (root / f"{key}.bin").write_text(text)
+        (root / f"{key}.run.json").write_text(text)
+    return record_of(root, key)
+
+
+def record_of(root: Path, key: str) -> dict[str, Any]:
+    record = read_record(root / "records" / f"{key}.json")
+    assert record is not None
+    return record
+
+
+def refused(root: Path, kind: type[Exception], inputs: Mapping[str, list[str]]) -> str:
+    """Start the job of node ``down``, which must not begin its work; return what it said."""
+    began = False
+    with pytest.raises(kind) as caught, NodeJob(root, payload("down", inputs=inputs), [Path("down.bin")]):
+        began = True
+    assert not began and not (root / "records/down.json").exists()
+    return str(caught.value)
+
+
+def test_the_record_holds_all_that_the_node_was_made_of(tmp_path: Path) -> None:
+    upstream = make(tmp_path, "up", "of up")
+    (tmp_path / "out").mkdir()
+    job = NodeJob(tmp_path, payload("down", "of down", {"up": ["another", "of up"]}), [Path("down.bin"), Path("out")])
+    with job:
+        (tmp_path / "down.bin").write_text("numbers")
+        (tmp_path / "out/a").write_text("first")
+        (tmp_path / "out/b").write_text("second")
+    record = record_of(tmp_path, "down")
+    assert record["node"] == "down" and record["identity"] == "of down" and record["accepted"] == []
+    assert record["ingredients"] == payload("down")["ingredients"]
+    assert record["inputs"] == {"up": {"identity": "of up", "content": content_of(upstream)}}
+    assert list(record["files"]) == ["down.bin", "out/a", "out/b"]
+    assert record["files"]["out/b"] == {"bytes": 6, "sha256": sha256_file(tmp_path / "out/b")}
+    assert {"python", "numpy", "torch"} <= record["versions"].keys()
+
+
+def test_a_job_knows_its_identity_its_recipe_and_what_was_accepted(tmp_path: Path) -> None:
+    job = NodeJob(tmp_path, payload("a", "of a"), [])
+    assert job.identity == "of a" and job.recipe == RECIPE and job.accepted == {}
+    edits = {"up": [{"because": "words"}]}
+    assert NodeJob(tmp_path, payload("a", accepted=edits), []).accepted == edits
+
+
+def test_the_record_itself_is_no_output(tmp_path: Path) -> None:
+    with NodeJob(tmp_path, payload("a"), [Path("a.bin"), Path("records/a.json")]):
+        (tmp_path / "a.bin").write_text("made")
+    assert list(record_of(tmp_path, "a")["files"]) == ["a.bin"]
+
+
+def test_files_beside_the_outputs_are_recorded_too(tmp_path: Path) -> None:
+    index = tmp_path / "views/index.json"
+    with NodeJob(tmp_path, payload("views"), [Path("views/index.json")]) as job:
+        (tmp_path / "store").mkdir()
+        for name in ("shard.npy", "shard.json", "other.npy"):
+            (tmp_path / "store" / name).write_text(name)
+        (tmp_path / "beside").write_text("beside")
+        write_json(index, {"store": "../store", "shards": [{"file": "shard.npy"}]})
+        job.also_shards(index)
+        job.also([Path("beside")])
+    files = record_of(tmp_path, "views")["files"]
+    assert set(files) == {"views/index.json", "store/shard.npy", "store/shard.json", "beside"}
+
+
+def test_the_old_record_is_gone_before_the_work_begins(tmp_path: Path) -> None:
+    make(tmp_path, "a", "first")
+    record = tmp_path / "records/a.json"
+    with NodeJob(tmp_path, payload("a", "second"), [Path("a.bin")]):
+        assert not record.exists()
+        (tmp_path / "a.bin").write_text("again")
+        assert not record.exists()
+    assert record_of(tmp_path, "a")["identity"] == "second"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit, MemoryError])
+def test_a_job_that_ends_early_leaves_no_record(tmp_path: Path, error: type[BaseException]) -> None:
+    make(tmp_path, "a")
+    with pytest.raises(error), NodeJob(tmp_path, payload("a"), [Path("a.bin")]):
+        (tmp_path / "a.bin").write_text("half")
+        raise error
+    assert not (tmp_path / "records/a.json").exists()
+    assert make(tmp_path, "a")["node"] == "a", "the lock was given back"
+
+
+def test_an_output_that_was_not_made_leaves_no_record(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), NodeJob(tmp_path, payload("a"), [Path("a.bin"), Path("b.bin")]):
+        (tmp_path / "a.bin").write_text("made")
+    assert not (tmp_path / "records/a.json").exists()
+    assert make(tmp_path, "a")["node"] == "a", "the lock was given back"
+
+
+def test_an_input_without_a_record_is_refused(tmp_path: Path) -> None:
+    make(tmp_path, "down")
+    (tmp_path / "up.bin").write_text("files alone")
+    text = refused(tmp_path, ArtifactDamaged, {"up": ["i"]})
+    assert "'up' has files but no record" in text and "records/up.json" in text and "next:" in text
+
+
+def test_an_input_made_of_something_else_is_refused(tmp_path: Path) -> None:
+    make(tmp_path, "down")
+    make(tmp_path, "up", "old")
+    text = refused(tmp_path, ArtifactStale, {"up": ["new", "accepted"]})
+    assert "'up' was made of something else" in text and "old" in text and "new" in text
+    assert "rm 'records/up.json'" in text
+
+
+@pytest.mark.parametrize("damage", ["absent", "3 bytes where 4 are recorded", "other bytes of the same size"])
+def test_a_damaged_input_is_refused(tmp_path: Path, damage: str) -> None:
+    make(tmp_path, "up")
+    make(tmp_path, "down")
+    if damage == "absent":
+        (tmp_path / "up.bin").unlink()
+    else:
+        (tmp_path / "up.bin").write_text("mad" if damage.startswith("3") else "mace")
+    text = refused(tmp_path, ArtifactDamaged, {"up": ["i"]})
+    assert f"up.bin: {damage}" in text and "rm 'records/up.json'" in text
+
+
+def test_an_input_whose_record_is_damaged_is_refused(tmp_path: Path) -> None:
+    make(tmp_path, "up")
+    (tmp_path / "records/up.json").write_text("{")
+    assert "A record is damaged" in refused(tmp_path, UnreadableFile, {"up": ["i"]})
+
+
+def test_every_input_is_checked(tmp_path: Path) -> None:
+    for key in ("one", "two", "three"):
+        make(tmp_path, key)
+    (tmp_path / "three.bin").unlink()
+    assert "three" in refused(tmp_path, ArtifactDamaged, {"one": ["i"], "two": ["i"], "three": ["i"]})
+
+
+def test_the_content_of_an_input_leaves_out_what_tells_of_one_run(tmp_path: Path) -> None:
+    def content() -> str:
+        with NodeJob(tmp_path, payload("down", inputs={"up": ["i"]}), []):
+            pass
+        recorded: str = record_of(tmp_path, "down")["inputs"]["up"]["content"]
+        return recorded
+
+    make(tmp_path, "up", text="made")
+    first = content()
+    with NodeJob(tmp_path, payload("up"), [Path("up.bin"), Path("up.run.json")]):
+        (tmp_path / "up.run.json").write_text("at another hour")
+    assert content() == first
+    make(tmp_path, "up", text="other")
+    assert content() != first
+
+
+def test_a_second_job_of_a_node_waits_for_the_first(tmp_path: Path) -> None:
+    inside, done = threading.Event(), []
+
+    def second() -> None:
+        with NodeJob(tmp_path, payload("a", "second"), [Path("a.bin")]):
+            inside.set()
+            done.append((tmp_path / "a.bin").read_text())
+
+    with NodeJob(tmp_path, payload("a", "first"), [Path("a.bin")]):
+        thread = threading.Thread(target=second, daemon=True)
+        thread.start()
+        assert not inside.wait(0.3)
+        (tmp_path / "a.bin").write_text("of the first")
+        make(tmp_path, "b")
+    assert inside.wait(60)
+    thread.join(60)
+    assert done == ["of the first"] and record_of(tmp_path, "a")["identity"] == "second"

@@ -1,0 +1,409 @@
+"""The graph as data: its shape, and which nodes a change of the configuration concerns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+from tests.workflow.graphs import (
+    CATALOGUE,
+    LOSS,
+    SCALE,
+    append,
+    asked,
+    differing,
+    edit,
+    identities,
+    made_tree,
+    remembered_yaml,
+    smoke_plan,
+    with_downstream,
+)
+
+from concord3d.config.resolve import load_params
+from concord3d.config.strict_yaml import load_yaml
+from concord3d.errors import ConfigError
+from concord3d.evaluation.table import PROTOCOLS
+from concord3d.models.table import ENCODERS
+from concord3d.workflow.node import Node
+from concord3d.workflow.plan import Plan
+from concord3d.workflow.sources import source_hashes
+
+SCALES = ("smoke", "demo", "small", "paper")
+
+
+@pytest.fixture(scope="module", params=SCALES)
+def plan(request: pytest.FixtureRequest, repository: Path) -> Plan:
+    """The plan of both papers at every scale."""
+    with remembered_yaml():
+        return Plan(repository, load_params({"scale": request.param, "papers": ["mm_point", "mm_mixing"]}))
+
+
+@pytest.fixture(scope="module")
+def smoke(repository: Path) -> Plan:
+    """The plan of both papers at the smoke scale."""
+    with remembered_yaml():
+        return smoke_plan(repository)
+
+
+# The shape of the graph.
+
+
+def test_each_node_stands_after_those_that_it_is_made_from(plan: Plan) -> None:
+    place = {key: position for position, key in enumerate(plan.nodes)}
+    for node in plan.nodes.values():
+        assert all(place[key] < place[node.key] for key in node.upstream), node.key
+
+
+def test_the_maker_of_an_input_declares_it(plan: Plan) -> None:
+    num_inputs = 0
+    for node in plan.nodes.values():
+        assert node.inputs.keys() == node.makers.keys()
+        for name, paths in node.inputs.items():
+            declared = {output for key in node.makers[name] for output in plan.nodes[key].outputs}
+            assert all({path, *path.parents} & declared for path in paths), (node.key, name)
+            assert bool(paths) == bool(node.makers[name]), (node.key, name)
+            num_inputs += len(paths)
+    assert num_inputs > len(plan.nodes)
+
+
+def test_no_two_nodes_make_one_file(plan: Plan) -> None:
+    outputs = [path for node in plan.nodes.values() for path in node.outputs]
+    records = [plan.layout.record(key) for key in plan.nodes]
+    assert all(node.outputs for node in plan.nodes.values())
+    made = {*outputs, *records}
+    assert len(made) == len(outputs) + len(records) == len(plan.maker_of)
+    assert not {path for path in made if made.intersection(path.parents)}, "a file below another node's folder"
+    assert all(plan.maker_of[str(path)] == node.key for node in plan.nodes.values() for path in node.outputs)
+    assert all(plan.maker_of[str(plan.layout.record(key))] == key for key in plan.nodes)
+
+
+def test_stages_are_those_of_dvc(plan: Plan, repository: Path) -> None:
+    stages = load_yaml(repository / "dvc.yaml")["stages"]
+    assert {node.stage for node in plan.nodes.values()} - {"raw"} == stages.keys()
+    for name, stage in stages.items():
+        kept = [Path(key.replace("${scale}", plan.params.scale)) for out in stage["outs"] for key in out]
+        for node in plan.of_stage(name):
+            for path in (*node.outputs, plan.layout.record(node.key)):
+                assert set(path.parents) & set(kept), f"stage {name} does not keep {path}"
+
+
+def test_each_stage_asks_dvc_for_what_its_nodes_read(plan: Plan, repository: Path) -> None:
+    for name, stage in load_yaml(repository / "dvc.yaml")["stages"].items():
+        own = [key for out in stage["outs"] for key in out]
+        asked_for = [Path(key.replace("${scale}", plan.params.scale)) for key in [*own, *stage["deps"]]]
+        for node in plan.of_stage(name):
+            for key in node.upstream:
+                if plan.nodes[key].stage != "raw":
+                    record = plan.layout.record(key)
+                    assert set(record.parents) & set(asked_for), f"stage {name} does not ask for {record}"
+
+
+def test_the_record_of_raw_data_lies_beside_the_data(plan: Plan) -> None:
+    for node in plan.nodes.values():
+        below = "data/records" if node.stage == "raw" else f"artifacts/{plan.params.scale}/records"
+        assert plan.layout.record(node.key).is_relative_to(below)
+
+
+def test_sources_of_what_is_looked_up_by_name_are_entries(plan: Plan, repository: Path) -> None:
+    for node in plan.nodes.values():
+        counted = source_hashes(repository, node.entries)
+        assert bool(counted) == (not node.key.startswith("raw/real/"))
+        run = node.params.get("run")
+        if "/train/" in node.key:
+            assert run is not None and _module(ENCODERS, run["encoder"]["name"]) in counted
+            if run["method"] != "random_init":
+                assert f"concord3d.methods.{run['method']}" in counted
+        if "/eval/" in node.key:
+            assert run is not None and _module(ENCODERS, run["encoder"]["name"]) in counted
+            assert {_module(PROTOCOLS, name) for name, _, _ in node.params["jobs"]} <= counted.keys()
+
+
+def _module(table: dict[str, str], name: str) -> str:
+    return table[name].partition(":")[0]
+
+
+def test_evaluation_rules_cover_the_nodes_that_evaluate(plan: Plan) -> None:
+    rules = plan.evaluation_rules()
+    assert len({rule.name for rule in rules}) == len(rules)
+    keys = {key for key in plan.nodes if "/eval/" in key}
+    found = set()
+    for rule in rules:
+        for seed in {key.rpartition("__s")[2] for key in keys}:
+            key = rule.node.format(seed=seed)
+            if key in keys:
+                outputs = tuple(Path(str(path).format(seed=seed)) for path in rule.outputs)
+                assert plan.node(key).outputs == outputs
+                found.add(key)
+    assert found == keys
+
+
+def test_an_unknown_node_is_named_with_the_nearest(smoke: Plan) -> None:
+    assert smoke.node("mm_point/train/mm_point__s1") is smoke.nodes["mm_point/train/mm_point__s1"]
+    with pytest.raises(ConfigError, match="did you mean 'mm_point/train/mm_point__s1'") as caught:
+        smoke.node("mm_point/train/mm_point__s11")
+    assert "scale smoke" in str(caught.value)
+
+
+def test_all_that_a_node_is_made_from_is_found(smoke: Plan) -> None:
+    stores = {"raw/world_smoke/shapenet", "stores/shapenet__train"}
+    training = {*stores, "views/shapenet__train__ring24__32", "mm_point/train/mm_point__s1"}
+    assert smoke.with_upstream(["mm_point/train/mm_point__s1"]) == training
+    assert smoke.with_upstream([]) == set()
+    assert smoke.with_upstream(["stores/shapenet__train", "mm_point/train/random_init__s1"]) == {
+        *stores,
+        "mm_point/train/random_init__s1",
+    }
+    assert smoke.with_upstream(smoke.nodes) == set(smoke.nodes)
+
+
+def test_one_paper_alone_has_its_nodes_as_in_the_plan_of_both(repository: Path, smoke: Plan) -> None:
+    with remembered_yaml():
+        alone = {paper: smoke_plan(repository, papers=[paper]) for paper in ("mm_point", "mm_mixing")}
+        identities, both = {paper: asked(repository, papers=[paper]) for paper in alone}, asked(repository)
+    assert {**alone["mm_point"].nodes, **alone["mm_mixing"].nodes}.keys() == smoke.nodes.keys() - {"cross/encoders"}
+    for paper in alone:
+        assert identities[paper].items() <= both.items()
+
+
+# Which nodes a change concerns.
+
+
+@pytest.fixture
+def tree(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of the sources and the configuration, whose edits are undone."""
+    with made_tree(repository, tmp_path_factory.getbasetemp()) as root:
+        yield root
+
+
+@pytest.fixture
+def before(tree: Path) -> dict[str, str]:
+    """The identities that are asked before an edit."""
+    return first_identities(tree)
+
+
+@cache
+def first_identities(tree: Path) -> dict[str, str]:
+    return asked(tree)
+
+
+def nodes_where(plan: Plan, condition: Callable[[Node], bool]) -> set[str]:
+    found = {node.key for node in plan.nodes.values() if condition(node)}
+    assert found
+    return found
+
+
+def reports(plan: Plan, *papers: str) -> set[str]:
+    """Everything that a reader sees of some papers, without the examples beside the numbers."""
+    parts = {
+        f"{paper}/report/{part}" for paper in papers for part in ("metrics", "tables", "figures", "verdicts", "pages")
+    }
+    assert parts <= plan.nodes.keys()
+    return parts | {"cross/encoders"}
+
+
+def trainings(plan: Plan, paper: str) -> set[str]:
+    return nodes_where(plan, lambda node: node.key.startswith(f"{paper}/train/"))
+
+
+def of_raw(plan: Plan, *datasets: str) -> set[str]:
+    return with_downstream(plan, {f"raw/world_smoke/{name}" for name in datasets})
+
+
+EPOCHS = "training.epochs: {}\n      training.batch_size: 16\n      training.num_snap"
+TOWER = "settings: {epochs: 2, batch_size: 16"
+Changed = Callable[[Plan], set[str]]
+NOTHING: Changed = lambda plan: set()  # noqa: E731
+# The file, an edit of it, and exactly the nodes that it concerns.
+EDITS: dict[str, tuple[Path, str, str, Changed]] = {
+    "label": (
+        Path("papers/mm_point.yaml"), 'label: "MM-Point"', 'label: "Ours"', lambda plan: reports(plan, "mm_point"),
+    ),
+    "origin of a setting": (
+        Path("papers/mm_point.yaml"), "origin: author_code", "origin: ours", lambda plan: reports(plan, "mm_point"),
+    ),
+    "claims and tables": (
+        Path("papers/mm_mixing.report.yaml"), "[setting, metric]", "[metric]", lambda plan: reports(plan, "mm_mixing"),
+    ),
+    "published numbers": (
+        Path("papers/published/mm_point.csv"), "\n", "\n\n", lambda plan: reports(plan, "mm_point"),
+    ),
+    "epochs of a paper": (
+        SCALE, EPOCHS.format(2), EPOCHS.format(3), lambda plan: with_downstream(plan, trainings(plan, "mm_point")),
+    ),
+    "points of a paper": (
+        SCALE, "data.num_points: 128", "data.num_points: 64",
+        lambda plan: with_downstream(plan, trainings(plan, "mm_point")),
+    ),
+    "width of an encoder": (
+        SCALE, "encoder.width: 64", "encoder.width: 32",
+        lambda plan: with_downstream(plan, trainings(plan, "mm_mixing")),
+    ),
+    "teacher": (
+        SCALE, "  mm_mixing:\n", "  mm_mixing:\n    experiment_set: {stage1: {objective.beta: 0.5}}\n",
+        lambda plan: with_downstream(plan, {"mm_mixing/train/stage1__s1"}),
+    ),
+    "student": (
+        SCALE, "  mm_mixing:\n", "  mm_mixing:\n    experiment_set: {full: {objective.beta: 0.5}}\n",
+        lambda plan: with_downstream(plan, {"mm_mixing/train/full__s1"}),
+    ),
+    "size of a split": (
+        SCALE, "{train: 90, test: 48}", "{train: 90, test: 54}", lambda plan: of_raw(plan, "modelnet40"),
+    ),
+    "categories": (
+        SCALE, "[chair, table, shelf]", "[chair, table, bed]", lambda plan: of_raw(plan, "scanobjectnn_obj_only"),
+    ),
+    "points of the world": (
+        SCALE, "splits: {train: 48}, num_points: 256", "splits: {train: 48}, num_points: 512",
+        lambda plan: of_raw(plan, "shapenet"),
+    ),
+    "seed of the world": (
+        SCALE, "world_seed: 3", "world_seed: 4",
+        lambda plan: with_downstream(plan, nodes_where(plan, lambda node: node.stage == "raw")),
+    ),
+    "largest radius of a data set": (
+        CATALOGUE, "max_radius: 1.05", "max_radius: 1.06",
+        lambda plan: with_downstream(plan, {"stores/modelnet40__train", "stores/modelnet40__test"}),
+    ),
+    "patterns of a data set": (
+        CATALOGUE, 'patterns: ["ShapeNet/*/*.ply"]', 'patterns: ["*/*/*.ply"]',
+        lambda plan: with_downstream(plan, {"stores/shapenet__train", "views/shapenet__train__ring24__32"}),
+    ),
+    "another data set": (CATALOGUE, "[modelnet10_hdf5_2048]", "[modelnet10]", NOTHING),
+    "words of the catalogue": (CATALOGUE, "title: ModelNet40, 2,048", "title: ModelNet, 2,048", NOTHING),
+    "licence": (CATALOGUE, "name: academic use", "name: Academic use", NOTHING),
+    "address of a file": (CATALOGUE, "https://shapenet.cs.stanford.edu/media", "https://example.org", NOTHING),
+    "purpose of a scale": (SCALE, "the whole graph in a few minutes", "the graph", NOTHING),
+    "a comment": (SCALE, "# Small enough", "# Not too large", NOTHING),
+    "threads of a tower": (
+        SCALE, TOWER, f"{TOWER}, threads: 2, checkpoint_every_s: 5", lambda plan: reports(plan, "mm_mixing"),
+    ),
+    "epochs of a tower": (
+        SCALE, TOWER, TOWER.replace("2", "3"), lambda plan: with_downstream(plan, {"towers/concord_tiny"}),
+    ),
+    "seed of a tower": (
+        SCALE, "      image_size: 32\n      settings", "      image_size: 32\n      seed: 2\n      settings",
+        lambda plan: with_downstream(plan, {"towers/concord_tiny"}),
+    ),
+    "model of a tower": (
+        Path("config/towers/concord_tiny.json"), '"embed_dim": ', '"embed_dim": 1',
+        lambda plan: with_downstream(plan, {"towers/concord_tiny"}),
+    ),
+    "threads of a paper": (
+        SCALE, EPOCHS.format(2), f"training.threads: 2\n      {EPOCHS.format(2)}",
+        lambda plan: reports(plan, "mm_point"),
+    ),
+    "settings of a protocol": (
+        SCALE, "consistency: {datasets: [objaverse_lvis]}",
+        "consistency: {datasets: [objaverse_lvis], settings: {num_points: 64}}",
+        lambda plan: with_downstream(
+            plan, nodes_where(plan, lambda node: node.key.startswith(("mm_mixing/eval/", "mm_mixing/figures/mixed")))
+        ),
+    ),
+    "another scale": (Path("config/scales/demo.yaml"), "world_seed: 3", "world_seed: 4", NOTHING),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", EDITS)
+def test_an_edit_concerns_exactly(tree: Path, before: dict[str, str], what: str) -> None:
+    path, old, new, concerned = EDITS[what]
+    edit(tree / path, old, new)
+    plan = smoke_plan(tree)
+    found, expected = differing(before, identities(plan)), concerned(plan)
+    if "threads" in what:
+        # Whether reports count settings of speed is their own matter; nothing else may.
+        assert found <= expected
+    else:
+        assert found == expected
+
+
+def test_the_epochs_of_one_paper_leave_the_other_and_the_data(tree: Path, before: dict[str, str]) -> None:
+    edit(tree / SCALE, EPOCHS.format(2), EPOCHS.format(3))
+    changed = differing(before, asked(tree))
+    assert changed == {key for key in before if key.startswith("mm_point/")} | {"cross/encoders"}
+
+
+def test_a_teacher_moves_its_student_and_no_other(tree: Path, before: dict[str, str]) -> None:
+    edit(tree / SCALE, "  mm_mixing:\n", "  mm_mixing:\n    experiment_set: {stage1: {objective.beta: 0.5}}\n")
+    changed = {key for key in differing(before, asked(tree)) if "/train/" in key}
+    assert changed == {"mm_mixing/train/stage1__s1", "mm_mixing/train/full__s1"}
+
+
+def test_more_seeds_leave_those_that_were_there(tree: Path, before: dict[str, str]) -> None:
+    after, plan = asked(tree, seeds=[1, 2]), smoke_plan(tree)
+    shown = reports(plan, "mm_point", "mm_mixing") | {"mm_mixing/figures/pictures__objaverse_lvis"}
+    assert differing(before, {key: after[key] for key in before}) == shown
+    added = after.keys() - before.keys()
+    assert added == {key.replace("__s1", "__s2") for key in before if "__s1" in key}
+    assert added and not {after[key] for key in added} & set(before.values())
+
+
+def test_another_seed_trains_and_evaluates_and_leaves_data_and_towers(tree: Path, before: dict[str, str]) -> None:
+    after = asked(tree, seeds=[2])
+    other = {key: after[key.replace("__s1", "__s2")] for key in before}
+    changed = differing(before, other)
+    stages = {key: node.stage for key, node in smoke_plan(tree).nodes.items()}
+    assert {stages[key] for key in before.keys() - changed} == {"raw", "data", "towers", "mm_mixing"}
+    assert {key for key in before.keys() - changed if stages[key] == "mm_mixing"} == {"mm_mixing/figures/mixed_clouds"}
+    assert {stages[key] for key in changed} == {"mm_point", "mm_mixing", "cross"}
+
+
+def test_another_renderer_concerns_views_and_what_is_made_of_them(tree: Path, before: dict[str, str]) -> None:
+    plan = smoke_plan(tree)
+    changed = differing(before, asked(tree, renderer="pytorch3d"))
+    assert changed == with_downstream(plan, nodes_where(plan, lambda node: node.key.startswith("views/")))
+    assert not {key for key in changed if key.startswith(("raw/", "stores/"))}
+    assert not {key for key in changed if "random_init" in key and "/train/" in key}
+
+
+@pytest.mark.parametrize("device", ["cuda", "auto"])
+def test_the_device_concerns_nothing(tree: Path, before: dict[str, str], device: str) -> None:
+    assert asked(tree, device=device) == before
+    assert asked(tree, device=device, renderer="pytorch3d") == asked(tree, renderer="pytorch3d")
+
+
+SOURCES: dict[str, Changed] = {
+    "src/concord3d/methods/mm_point.py": lambda plan: trainings(plan, "mm_point") - {"mm_point/train/random_init__s1"},
+    "src/concord3d/models/pointnet.py": lambda plan: trainings(plan, "mm_point"),
+    "src/concord3d/models/point_bert.py": lambda plan: trainings(plan, "mm_mixing"),
+    "src/concord3d/evaluation/few_shot.py": lambda plan: nodes_where(plan, lambda node: "/eval/" in node.key),
+    "src/concord3d/training/tower.py": lambda plan: {"towers/concord_tiny"},
+    "src/concord3d/world/grammar.py": lambda plan: nodes_where(plan, lambda node: node.stage == "raw"),
+    "src/concord3d/reporting/tables.py": lambda plan: reports(plan, "mm_point", "mm_mixing"),
+    "workflow_scripts/views.py": lambda plan: nodes_where(plan, lambda node: node.key.startswith("views/")),
+    "workflow_scripts/store.py": lambda plan: nodes_where(plan, lambda node: node.key.startswith("stores/")),
+    "src/concord3d/config/resolve.py": NOTHING,
+    "src/concord3d/workflow/plan.py": NOTHING,
+    "src/concord3d/training/progress.py": NOTHING,
+    "src/concord3d/cli.py": NOTHING,
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_an_edited_source_concerns_exactly(tree: Path, before: dict[str, str], name: str) -> None:
+    append(tree / name)
+    plan = smoke_plan(tree)
+    assert differing(before, identities(plan)) == with_downstream(plan, SOURCES[name](plan))
+
+
+def test_an_edited_loss_concerns_what_is_trained_with_it(tree: Path, before: dict[str, str]) -> None:
+    append(tree / LOSS)
+    plan = smoke_plan(tree)
+    changed = differing(before, identities(plan))
+    using = nodes_where(plan, lambda node: "concord3d.losses.nt_xent" in source_hashes(tree, node.entries))
+    assert changed == with_downstream(plan, using)
+    trained = trainings(plan, "mm_point") - {"mm_point/train/random_init__s1"}
+    assert trained <= using and not [key for key in changed if plan.nodes[key].stage in ("raw", "data")]
+
+
+def test_an_unknown_encoder_is_named(tree: Path) -> None:
+    edit(tree / SCALE, "encoder.name: pointnet", "encoder.name: pointnot")
+    with pytest.raises(ConfigError, match="did you mean 'pointnet'"):
+        smoke_plan(tree)
+
+
+def test_the_identity_is_no_matter_of_the_place(before: dict[str, str], repository: Path) -> None:
+    with remembered_yaml():
+        assert before == asked(repository)
