@@ -2,7 +2,8 @@
 
 Snakemake runs a ``script:`` job as a direct child ``python <folder>/.snakemake/scripts/tmp<random>.<script>.py``, whose
 text holds, pickled, the paths of its inputs and outputs. The child is looked for every few milliseconds, and its
-interpreter needs longer than that to start, so that a kill "at once" comes before the job's first line.
+interpreter needs longer than that to start, so that a kill "at once" comes before the script's first line, and after
+Snakemake has removed the job's old outputs.
 """
 
 from __future__ import annotations
