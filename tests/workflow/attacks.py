@@ -77,13 +77,14 @@ def run_and_kill(
         while started.poll() is None:
             job = None if killed else find_job(snakemake, script, naming)
             if job is not None and when():
-                helpers = job.children(recursive=True)
-                # Refuses a process that has taken over the number of one that is gone.
-                job.send_signal(number)
-                killed = True
-            time.sleep(POLL_SECONDS if not killed else 0.1)
+                with suppress(psutil.NoSuchProcess):
+                    helpers = _halted_children(job)
+                    job.send_signal(number)
+                    killed = True
+                    job.resume()
+            time.sleep(0.1 if killed else POLL_SECONDS)
         for helper in helpers:
-            # A pool's processes wait for ever for work from one that is gone.
+            # The processes of a pool wait for ever for work from one that is gone.
             with suppress(psutil.NoSuchProcess):
                 helper.kill()
         out.seek(0)
@@ -91,3 +92,9 @@ def run_and_kill(
         completed = subprocess.CompletedProcess(command, started.returncode, out.read(), err.read())
     assert killed, f"no job of {script} was killed:\n{completed.stderr[-3000:]}"
     return completed
+
+
+def _halted_children(job: psutil.Process) -> list[psutil.Process]:
+    """Stop a process, so that it starts none that would be overlooked, and return those that it has started."""
+    job.suspend()
+    return job.children(recursive=True)
