@@ -11,7 +11,6 @@ import yaml
 
 from concord3d.errors import ConfigError
 
-
 # The parser of libyaml is ten times as fast as the one in Python, which is there without it.
 _SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
