@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.workflow.graphs import SCALE, append, edit, made_tree, make, smoke_plan, with_downstream
+from tests.workflow.graphs import LOSS, SCALE, append, edit, made_tree, make, smoke_plan, with_downstream
 
 from concord3d.errors import ArtifactStale, ConfigError
 from concord3d.files import content_hash
@@ -77,6 +77,17 @@ def test_an_accepted_edit_makes_nothing_anew_but_the_pages_that_show_it(plan: Pl
     make(plan, PAGES)
     assert not_current(plan) == {}
     require_complete(State(plan))
+
+
+def test_an_accepted_loss_leaves_towers_trainings_and_all_that_is_made_of_them(plan: Plan) -> None:
+    append(plan.root / LOSS)
+    using = {key for key, status in not_current(plan).items() if key.startswith("towers/") or "/train/" in key}
+    assert using >= TRAININGS and set(accept_source(plan, ["towers/*", "*/train/*"], REASON)) <= using
+    pages = {PAGES, "mm_mixing/report/pages"}
+    assert PAGES in not_current(plan) and not_current(plan).keys() <= pages
+    for key in pages:
+        make(plan, key)
+    assert not_current(plan) == {}
 
 
 def test_pages_are_told_which_edits_are_accepted(plan: Plan) -> None:
