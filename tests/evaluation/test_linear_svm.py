@@ -5,10 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import SVC
 
 from concord3d.errors import EvaluationError
-from concord3d.evaluation.linear_svm import C_GRID, PUBLISHED_C, linear_svm, search_cost
+from concord3d.evaluation.linear_svm import (
+    C_GRID,
+    PUBLISHED_C,
+    _fold_scores,
+    _search_subset,
+    gram_matrix,
+    linear_svm,
+    search_cost,
+)
 
 
 def gaussian_classes(num_items: int, num_classes: int, seed: int, noise: float = 1.0) -> tuple[NDArray, NDArray]:
@@ -108,6 +117,42 @@ def test_search_on_a_subset_is_stratified_and_says_so() -> None:
     train, labels = gaussian_classes(300, 3, 0)
     result = search_cost(train, labels, max_items=90)
     assert result.num_items == 90
+
+
+def test_a_subset_has_the_shares_of_the_classes_and_is_drawn_by_the_seed() -> None:
+    labels = np.repeat([0, 1, 2], [150, 100, 50])
+    first, again, other = (_search_subset(labels, 60, seed) for seed in (0, 0, 1))
+    for subset in (first, other):
+        assert np.bincount(labels[subset]).tolist() == [30, 20, 10] and (np.diff(subset) > 0).all()
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_another_seed_makes_other_folds() -> None:
+    train, labels = gaussian_classes(120, 4, 0, noise=4.0)
+    tables = [search_cost(train, labels, seed=seed, extend=False).table for seed in (0, 0, 1)]
+    assert tables[0] == tables[1] != tables[2]
+
+
+@pytest.mark.parametrize("cost", [0.003, 0.05, 0.06, 0.1, 1.0])
+def test_folds_are_scored_by_a_literal_loop_and_margins_are_hard_only_in_all_of_them(cost: float) -> None:
+    # At 0.05 the margin of the first fold alone is hard, at 0.06 also that of the last.
+    train, labels = gaussian_classes(40, 2, 3, noise=1.0)
+    accuracies, largest = [], []
+    for fit, out in StratifiedKFold(5, shuffle=True, random_state=4).split(train, labels):
+        classifier = SVC(kernel="linear", C=cost).fit(train[fit].astype(np.float64), labels[fit])
+        accuracies.append((classifier.predict(train[out].astype(np.float64)) == labels[out]).mean())
+        largest.append(np.abs(classifier.dual_coef_).max())
+    accuracy, hard = _fold_scores(gram_matrix(train, train), labels, 5, 4)(cost)
+    assert accuracy == pytest.approx(np.mean(accuracies))
+    assert hard == all(value < cost for value in largest)
+
+
+def test_inner_products_are_exact_to_float64() -> None:
+    left = np.array([[4096.0, 1.0]], np.float32)
+    right = np.array([[4096.0, 0.5], [4096.0, 0.25]], np.float32)
+    assert gram_matrix(left, right).tolist() == [[2.0**24 + 0.5, 2.0**24 + 0.25]]
+    assert gram_matrix(left, left).tolist() == [[2.0**24 + 1]]
 
 
 def test_search_uses_fewer_folds_for_small_classes() -> None:

@@ -16,6 +16,7 @@ from sklearn.metrics import average_precision_score
 from tests.evaluation.aligned import WIDTH, aligned_job, assert_same_bytes_twice, clouds, measured, tower
 
 from concord3d.errors import DependencyMissing, EvaluationError
+from concord3d.evaluation import retrieval
 from concord3d.evaluation.faiss_search import nearest_by_faiss
 from concord3d.evaluation.protocols import TowerFeatures
 from concord3d.evaluation.ranking import average_precision, places_of, precision_at
@@ -182,6 +183,39 @@ def test_proposals_that_hold_the_whole_gallery_settle_every_query() -> None:
     proposed = retrieve_instances(gallery, gallery, answers, labels, labels, faiss_above=10, search=by_sorting)
     np.testing.assert_array_equal(exact.places.expected_rank(), proposed.places.expected_rank())
     assert proposed.num_rescanned == 0
+
+
+def at_cosines(cosines: list[float]) -> NDArray[np.float64]:
+    """Unit vectors of the plane with these cosines to the first axis."""
+    return np.stack([cosines, np.sqrt(1 - np.square(cosines))], axis=1)
+
+
+@pytest.mark.parametrize("doubtful", ["the right candidate", "the last one counted"])
+def test_what_float32_cannot_tell_apart_is_scored_again(monkeypatch: pytest.MonkeyPatch, doubtful: str) -> None:
+    # The search leaves out a candidate that is better than its last proposal by less than its own error.
+    monkeypatch.setattr(retrieval, "_DEPTH", 5)
+    cosines = [0.9, 0.8, 0.7, 0.500004, 0.5, 0.499995, 0.1]
+    gallery, labels = at_cosines(cosines), np.array([1, 1, 1, 0, 1, 1, 1])
+    right, precision_k = (4, 2) if doubtful == "the right candidate" else (0, 4)
+
+    def search(queries: NDArray[np.float64], candidates: NDArray[np.float64], depth: int) -> NDArray[np.int64]:
+        return np.array([[0, 1, 2, 4, 5]])
+
+    found = retrieve_instances(
+        at_cosines([1.0]), gallery, np.array([right]), np.array([0]), labels, precision_k, faiss_above=3, search=search
+    )
+    assert found.num_rescanned == 1
+    assert found.places.expected_rank().tolist() == [right + 1]
+    assert found.precision.tolist() == [0 if precision_k == 2 else 1 / 4]
+
+
+def test_proposals_are_as_many_as_the_precision_counts() -> None:
+    count = retrieval._DEPTH + 50
+    queries, gallery, answers = rows(8, 0), rows(2 * count, 1), np.arange(8)
+    labels, others = np.arange(8) % 3, np.arange(2 * count) % 3
+    exact = retrieve_instances(queries, gallery, answers, labels, others, count)
+    found = retrieve_instances(queries, gallery, answers, labels, others, count, faiss_above=10, search=by_sorting)
+    np.testing.assert_array_equal(exact.precision, found.precision)
 
 
 def test_missing_faiss_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

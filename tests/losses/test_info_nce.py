@@ -32,7 +32,7 @@ def test_both_sides_count_alike_and_neither_order_nor_length_matters() -> None:
     expected = info_nce(a, b, SCALE)
     torch.testing.assert_close(info_nce(b, a, SCALE), expected)
     torch.testing.assert_close(info_nce(a[order], b[order], SCALE), expected)
-    torch.testing.assert_close(info_nce(1000 * a, 0.01 * b, SCALE), expected)
+    torch.testing.assert_close(info_nce(1000 * a, 1e-6 * b, SCALE), expected)
 
 
 @pytest.mark.parametrize("value", [0.0, 1e-30, 1e18])
@@ -161,6 +161,17 @@ def test_a_mixture_counts_only_if_both_targets_exist(soft: bool) -> None:
     both = has.all(0)
     expected = mixed_info_nce(anchors[both], first[both], second[both], ratio[both], SCALE, soft=soft)
     found = mixed_info_nce(anchors, first, second, ratio, SCALE, (has[0], has[1]), soft)
+    torch.testing.assert_close(found, expected)
+
+
+def test_an_object_without_target_is_no_candidate_although_its_mixture_counts() -> None:
+    # Of rows 0 and 3 the first target is missing and has weight 0; of row 5 the second.
+    anchors, first, second = (embeddings(6, 5, seed) for seed in range(3))
+    ratio = torch.tensor([0.0, 0.3, 0.6, 0.0, 0.8, 1.0])
+    has_first, has_second = ratio > 0, ratio < 1
+    expected = info_nce(anchors[has_first], first[has_first], SCALE, weight=ratio[has_first])
+    expected = expected + info_nce(anchors[has_second], second[has_second], SCALE, weight=1 - ratio[has_second])
+    found = mixed_info_nce(anchors, first, second, ratio, SCALE, (has_first, has_second), soft=True)
     torch.testing.assert_close(found, expected)
 
 

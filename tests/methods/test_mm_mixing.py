@@ -1,4 +1,5 @@
 import math
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -190,6 +191,34 @@ def test_one_lambda_may_serve_the_whole_batch(monkeypatch: pytest.MonkeyPatch) -
     contrasts = Spy(monkeypatch, "mixed_info_nce")
     method(stage="feature", lambda_per="batch").training_loss(batch())
     assert len(contrasts.calls[0][0][3].unique()) == 1
+
+
+def test_beta_decides_how_far_lambda_is_from_a_half(monkeypatch: pytest.MonkeyPatch) -> None:
+    contrasts = Spy(monkeypatch, "mixed_info_nce")
+    for beta in (1000.0, 0.01):
+        method(stage="feature", beta=beta).training_loss(batch())
+    near, far = (contrasts.calls[call][0][3] for call in (0, 2))
+    assert ((near - 0.5).abs() < 0.1).all() and ((far - 0.5).abs() > 0.4).any()
+
+
+def test_the_ranges_of_the_augmentation_are_those_of_the_settings() -> None:
+    ranges = {"scale": (0.5, 0.6), "shift": 0.01, "rotation_sigma": 0.02, "rotation_clip": 0.03, "spin": 0.04}
+    assert asdict(MMMixingSettings(**ranges).augmentation) == ranges
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_contrast_gathers_over_processes_and_holds_as_many_rows_as_set(
+    monkeypatch: pytest.MonkeyPatch, stage: str
+) -> None:
+    clean, mixed = Spy(monkeypatch, "info_nce"), Spy(monkeypatch, "mixed_info_nce")
+    model = method(stage=stage, chunk_size=3, teacher=TinyEncoder() if stage == "dual" else None)
+    model.gather = lambda embeddings: (embeddings, 0)
+    model.training_loss(batch())
+    assert len(clean.calls) == 2 and len(mixed.calls) == {"align": 0, "feature": 2, "dual": 3, "joint": 4}[stage]
+    for arguments, _ in clean.calls:
+        assert arguments[3] is model.gather and arguments[5] == 3
+    for arguments, _ in mixed.calls:
+        assert arguments[7] is model.gather and arguments[8] == 3
 
 
 def test_one_forward_pass_serves_mixed_and_clean_clouds_and_another_the_teacher() -> None:

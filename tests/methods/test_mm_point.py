@@ -175,6 +175,26 @@ def test_mean_divides_the_sum_by_the_number_of_views() -> None:
     torch.testing.assert_close(total, 4 * mean)
 
 
+def test_the_temperature_reaches_every_term() -> None:
+    intra, inter = (embeddings(0), embeddings(1)), [(embeddings(2), embeddings(3))]
+    loss = objective(intra, inter, MMPointSettings(views=1, temperature=0.7))
+    torch.testing.assert_close(loss.terms["intra"], nt_xent(*intra, 0.7))
+    torch.testing.assert_close(loss.terms["inter"], 2 * nt_xent(*inter[0], 0.7))
+
+
+def test_every_term_gathers_over_processes() -> None:
+    model, gathered = method(views=2), []
+
+    def gather(rows: Tensor) -> tuple[Tensor, int]:
+        gathered.append(len(rows))
+        return rows, 0
+
+    model.gather = gather
+    model.training_loss(batch(2))
+    # Both sides of both directions of the intra term and of the two inter terms.
+    assert gathered == [NUM_OBJECTS] * 12
+
+
 def test_weights_scale_the_terms() -> None:
     intra, inter = (embeddings(0), embeddings(1)), [(embeddings(2), embeddings(3))]
     loss = objective(intra, inter, MMPointSettings(views=1, w_intra=0.3, w_inter=2.0))

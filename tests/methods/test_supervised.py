@@ -5,6 +5,7 @@ import torch
 from torch import Tensor, nn
 
 from concord3d.errors import ConfigError, DatasetError
+from concord3d.geometry.augment import FineTuneAugmentation, augment_fine_tune, sample_points
 from concord3d.methods.interface import Batch, DataFacts
 from concord3d.methods.loading import load_method, method_names
 from concord3d.methods.supervised import build
@@ -71,6 +72,30 @@ def test_the_loss_is_the_cross_entropy_with_smoothed_labels(settings: dict[str, 
         row.index(max(row)) == label for row, label in zip(logits.tolist(), batch.labels.tolist(), strict=True)
     )
     assert loss.terms["train_accuracy"].item() == pytest.approx(100 * correct / 24)
+
+
+class Watched(MomentEncoder):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[Tensor] = []
+
+    def forward(self, points: Tensor) -> Tensor:
+        self.seen.append(points)
+        return super().forward(points)
+
+
+def test_training_draws_points_and_augments_them_and_held_out_objects_are_left_as_they_are() -> None:
+    encoder = Watched()
+    model = build({}, encoder, DataFacts(num_points=32, num_classes=2))
+    model.training_loss(labelled_batch(0))
+    draw = labelled_batch(0)
+    points = sample_points(draw.points, 32, draw.generator)
+    expected = augment_fine_tune(points, FineTuneAugmentation(), draw.generator)
+    assert torch.equal(encoder.seen[0], expected)
+    first = draw.points[:, :32]
+    assert not torch.equal(points, first) and not torch.equal(points, expected)
+    model.eval().held_out_metrics(labelled_batch(0))
+    assert torch.equal(encoder.seen[1], first)
 
 
 def test_labels_and_classes_are_required() -> None:

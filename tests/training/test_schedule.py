@@ -8,7 +8,7 @@ import torch
 
 from concord3d.errors import ConfigError
 from concord3d.training.schedule import learning_rate, make_optimizer
-from concord3d.training.seeding import derived_generator, derived_seed, seed_everything, set_deterministic
+from concord3d.training.seeding import STREAMS, derived_generator, derived_seed, seed_everything, set_deterministic
 
 
 def test_cosine_falls_at_every_step_from_the_base() -> None:
@@ -55,15 +55,51 @@ def test_every_optimizer_descends(name: str) -> None:
     assert weight.square().sum().item() < 2
 
 
+def _literal_steps(name: str, weight: float, gradients: list[float], rate: float, decay: float) -> float:
+    """The published update rules for one number, with the constants of the literature."""
+    velocity = first = second = 0.0
+    for step, gradient in enumerate(gradients, start=1):
+        if name == "adamw":
+            weight -= rate * decay * weight
+        else:
+            gradient += decay * weight
+        if name == "sgd":
+            velocity = 0.9 * velocity + gradient
+            weight -= rate * velocity
+        else:
+            first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
+            weight -= rate * first / (1 - 0.9**step) / (math.sqrt(second / (1 - 0.999**step)) + 1e-8)
+    return weight
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
+@pytest.mark.parametrize("decay", [0.0, 0.3])
+def test_every_optimizer_makes_the_steps_of_its_formula(name: str, decay: float) -> None:
+    weight = torch.nn.Parameter(torch.tensor([2.0]))
+    optimizer = make_optimizer(name, [weight], 0.1, decay)
+    gradients = [1.0, -0.5, 0.25, 3.0]
+    for gradient in gradients:
+        weight.grad = torch.tensor([gradient])
+        optimizer.step()
+    assert weight.item() == pytest.approx(_literal_steps(name, 2.0, gradients, 0.1, decay), rel=1e-5)
+
+
+def test_seeds_are_the_same_in_every_release() -> None:
+    # Other numbers would be other trainings under the same configuration.
+    assert STREAMS == {"order": 0, "views": 1, "augmentation": 2, "model": 3, "held_out": 4}
+    assert derived_seed(1, "order") == 3_941_715_100_300_054_245
+    assert derived_seed(7, "augmentation", 123, 1) == 496_457_914_346_715_088
+
+
 def test_derived_seeds_differ_by_purpose_step_rank_and_seed() -> None:
     seeds = {
         derived_seed(seed, stream, step, rank)
         for seed in (0, 1)
-        for stream in ("order", "views", "augmentation")
+        for stream in STREAMS
         for step in (0, 1, 1000)
         for rank in (0, 1)
     }
-    assert len(seeds) == 36 and all(0 <= seed < 2**63 for seed in seeds)
+    assert len(seeds) == 60 and all(0 <= seed < 2**63 for seed in seeds)
     draws = [torch.rand(3, generator=derived_generator(0, "order", 7)) for _ in range(2)]
     assert torch.equal(draws[0], draws[1])
 
