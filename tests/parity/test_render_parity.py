@@ -75,14 +75,31 @@ def wide_cameras() -> Cameras:
     return Cameras(square.rotation, square.translation, square.focal, 48, 80)
 
 
-def assert_agree(first: Views, second: Views, size: float = 2.0) -> None:
-    """The bounds between any two renderers: silhouette IoU >= 0.99, median depth error <= 1e-3 of the object."""
+def assert_agree(
+    first: Views,
+    second: Views,
+    *,
+    min_iou: float = 0.99,
+    max_depth_error: float = 1e-3,
+    min_same_color: float = 0.98,
+    size: float = 2.0,
+) -> None:
+    """The bounds between any two renderers.
+
+    Args:
+        first: One renderer's views.
+        second: The other's.
+        min_iou: Of the silhouettes of all views.
+        max_depth_error: Median over the pixels that both cover, as a share of ``size``.
+        min_same_color: Share of these pixels whose colours differ by at most 2 of 255 in every channel.
+        size: Of the object.
+    """
     union, both = first.mask | second.mask, first.mask & second.mask
     assert both.sum() > 500
-    assert both.sum() / union.sum() >= 0.99
-    assert np.median(np.abs(first.depth - second.depth)[both]) <= 1e-3 * size
+    assert both.sum() / union.sum() >= min_iou
+    assert np.median(np.abs(first.depth - second.depth)[both]) <= max_depth_error * size
     close = np.abs(first.color.astype(int) - second.color.astype(int)).max(axis=-1) <= 2
-    assert close[both].mean() >= 0.98
+    assert close[both].mean() >= min_same_color
     agreeing = ((first.normal * second.normal).sum(axis=-1) > 0.999)[both]
     assert agreeing.mean() >= 0.98
 
@@ -115,8 +132,10 @@ def test_pytorch3d_equals_open3d(layout: str) -> None:
 
 @pytest.mark.parametrize("category", GENERATORS)
 def test_pytorch3d_equals_open3d_on_every_category_of_the_world(category: str) -> None:
+    """Tighter bounds than between any two renderers: what is left are faces of two colours in one plane."""
     mesh = generate(category, 0, 0).mesh.normalized()
-    assert_agree(*drawn_by_both(mesh, view_spec("ring12", SIZE).cameras()))
+    first, second = drawn_by_both(mesh, view_spec("ring12", SIZE).cameras())
+    assert_agree(first, second, min_iou=0.999, max_depth_error=1e-5, min_same_color=0.99)
 
 
 def test_the_bounds_notice_a_mirrored_picture() -> None:

@@ -1,4 +1,4 @@
-"""PyTorch3D adapter: batches of views on a GPU; it runs on the CPU too, some hundred times slower than Open3D.
+"""PyTorch3D adapter: batches of views on a GPU; it runs on the CPU too, tens of times slower than Open3D.
 
 Shape legend: V views, H and W image height and width, F faces.
 """
