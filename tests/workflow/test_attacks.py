@@ -127,7 +127,8 @@ def test_an_edit_is_seen_without_snakemakes_memory(copy: Path, loss_of_memory: s
 
 def test_touching_files_does_not_make_them_current(copy: Path) -> None:
     split_of_54(copy)
-    said(copy, *SMOKE, "--touch")
+    touched = call(copy, "snakemake", *SMOKE, "--touch")
+    assert touched.returncode != 0 and "splits.test: 48 -> 54" in touched.stderr
     assert planned(copy)["metrics_mm_point"] == 1
 
 
@@ -142,17 +143,17 @@ def test_an_edited_loss_trains_anew_and_words_do_not(copy: Path) -> None:
     edit(copy / "src/concord3d/provenance/record.py", "UNKNOWN = ", "UNKNOWN: str = ")
     edit(copy / "workflow_scripts/pretrain.py", '"""Rule', '"""The rule')
     assert NOTHING in said(copy, *SMOKE, "--dry-run")
-    edit(copy / "papers/mm_point.yaml", "label: ", "label: The ")
+    edit(copy / "papers/mm_point.yaml", 'label: "MM-Point, one view"', 'label: "One view"')
     jobs = planned(copy)
     assert set(jobs) <= {"all", "total", "encoders", *(f"{part}_mm_point" for part in
                          ("metrics", "tables", "figures", "verdicts", "pages"))}, jobs  # fmt: skip
-    edit(copy / "papers/mm_point.yaml", "label: The ", "label: ")
+    edit(copy / "papers/mm_point.yaml", 'label: "One view"', 'label: "MM-Point, one view"')
     assert NOTHING in said(copy, *SMOKE, "--dry-run")
 
     loss.write_text(tripled(original))
     dry = said(copy, *SMOKE, "--dry-run")
     assert "the source of concord3d.losses.nt_xent has changed" in dry
-    assert planned(copy)["pretrain"] >= 3
+    assert planned(copy)["pretrain"] == 3
     before = (copy / TRAINING / "model.safetensors").read_bytes()
     said(copy, *SMOKE, "--", str(TRAINING / "model.safetensors"))
     assert (copy / TRAINING / "model.safetensors").read_bytes() != before
@@ -299,7 +300,7 @@ def test_a_running_workflow_keeps_its_lock(copy: Path) -> None:
         time.sleep(1.5)
         second = call(copy, "snakemake", *POINT)
         assert second.returncode != 0 and "lock" in (second.stdout + second.stderr).lower()
-        assert "removed" not in second.stderr
+        assert "The lock of a run that was killed" not in second.stderr
     finally:
         os.killpg(run.pid, signal.SIGTERM)
         run.wait()
@@ -308,11 +309,9 @@ def test_a_running_workflow_keeps_its_lock(copy: Path) -> None:
 def test_accepted_sources_make_nothing_anew_and_stand_in_the_ledger(copy: Path) -> None:
     loss = copy / "src/concord3d/losses/nt_xent.py"
     loss.write_text(loss.read_text() + "\n\nUNUSED = 1\n")
-    assert planned(copy)["pretrain"] >= 3
+    assert planned(copy)["pretrain"] == 3, "MM-Point's, and no training of another loss"
     reason = "a constant that nothing reads"
-    accepted = call(
-        copy, "concord3d", "accept-source", "*/train/*", "*/eval/*", "--because", reason, "--scale", "smoke"
-    )
+    accepted = call(copy, "concord3d", "accept-source", "mm_point/train/*", "--because", reason, "--scale", "smoke")
     assert accepted.returncode == 0, accepted.stderr
     jobs = planned(copy)
     assert set(jobs) - {"all", "total"} <= {"pages_mm_point", "pages_mm_mixing"}, jobs

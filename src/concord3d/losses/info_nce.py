@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torch.utils.checkpoint import checkpoint
 
-from concord3d.losses.nt_xent import NORM_FLOOR, Gather, no_gather
+from concord3d.losses.embeddings import NORM_FLOOR, Gather, no_gather
 
 INITIAL_SCALE = 14.28
 MAX_SCALE = 100.0

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from concord3d.losses.embeddings import Gather, no_gather
 from concord3d.losses.info_nce import info_nce, unit_rows
-from concord3d.losses.nt_xent import Gather, no_gather
 
 
 def mixture(first: Tensor, second: Tensor, ratio: Tensor) -> Tensor:

@@ -6,24 +6,12 @@ Shape legend: B objects on this process, N objects over all processes, D embeddi
 from __future__ import annotations
 
 import math
-from typing import Protocol
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-NORM_FLOOR = 1e-8
-
-
-class Gather(Protocol):
-    """Collects embeddings over processes: (B, D) -> ((N, D) with gradient, index of this process's first row)."""
-
-    def __call__(self, embeddings: Tensor) -> tuple[Tensor, int]: ...
-
-
-def no_gather(embeddings: Tensor) -> tuple[Tensor, int]:
-    """Return the embeddings unchanged: the single-process form of :class:`Gather`."""
-    return embeddings, 0
+from concord3d.losses.embeddings import NORM_FLOOR, Gather, no_gather
 
 
 def num_candidates(num_objects: int) -> int:

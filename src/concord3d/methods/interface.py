@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from torch import Tensor, nn
 
 from concord3d.errors import ConfigError, nearest
-from concord3d.losses.nt_xent import Gather, no_gather
+from concord3d.losses.embeddings import Gather, no_gather
 
 
 class Targets(NamedTuple):

@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from concord3d.errors import ConfigError
 from concord3d.geometry.augment import PointAugmentation, augment_points, sample_points
-from concord3d.losses.nt_xent import Gather, directional_nt_xent, mutual_information_bound, no_gather, nt_xent
+from concord3d.losses.embeddings import Gather, no_gather
+from concord3d.losses.nt_xent import directional_nt_xent, mutual_information_bound, nt_xent
 from concord3d.methods.image_augment import ViewAugmentation, augment_views
 from concord3d.methods.interface import Batch, DataFacts, LossTerms, Method, Settings, feature_width, parse_settings
 from concord3d.models.heads import projection_head_2d, projection_head_3d

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from concord3d.errors import NonFiniteLoss, TrainingError
-from concord3d.losses.nt_xent import Gather
+from concord3d.losses.embeddings import Gather
 from concord3d.methods.interface import Batch, Method
 from concord3d.models.weights import save_weights
 from concord3d.training.batches import assemble, iterate_batches, make_plan, to_device
