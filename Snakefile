@@ -30,11 +30,12 @@ rule all:
 
 
 onstart:
+    # Again, for a look at the graph may have held it when this one was built.
     hold_run_lock(Path())
 
 
 onsuccess:
-    require_complete(State(PLAN), nodes_behind(STATE, workflow.dag_settings.targets))
+    require_complete(State(PLAN), nodes_of_run())
     print(f"Done. Read {', '.join(str(LAYOUT.result(paper, 'README.md')) for paper in STUDIES)}")
 
 

@@ -14,7 +14,7 @@ from snakemake.exceptions import WorkflowError
 from concord3d.config.resolve import load_params
 from concord3d.errors import ConcordError
 from concord3d.workflow.layout import CATALOG, CROSS_FILES, RAW, Layout, evaluation_files
-from concord3d.workflow.guard import hold_run_lock, nodes_behind, release_abandoned_lock, require_complete
+from concord3d.workflow.guard import hold_run_lock, require_complete
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.state import State
 
@@ -25,7 +25,7 @@ try:
 except ConcordError as error:
     raise WorkflowError(str(error))
 
-release_abandoned_lock(Path())
+hold_run_lock(Path())
 LAYOUT = PLAN.layout
 STUDIES = PLAN.studies
 # Jobs that compute on tensors ask for a GPU only where one is demanded; "auto" must also run without.
@@ -83,6 +83,12 @@ def datasets_where(condition):
 def memory_with_clouds(base):
     """Megabytes that a job asks for: its own, twice its input up to 8 GiB, and a tenth, for large arrays are mapped."""
     return lambda wildcards, input: base + int(2 * min(input.size_mb, 8192) + 0.1 * input.size_mb)
+
+
+def nodes_of_run():
+    """Keys of the nodes that this run was asked for, with all that they are made from."""
+    made = {str(path) for job in workflow.dag.jobs for path in job.output}
+    return {PLAN.maker_of[path] for path in made & PLAN.maker_of.keys()}
 
 
 def stage_files(stage):

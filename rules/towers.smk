@@ -31,7 +31,6 @@ rule tower:
         node=payload_of("towers/{tower}"),
         run=param_of("towers/{tower}", "run"),
         sets=param_of("towers/{tower}", "sets"),
-        work="work",
         repository=".",
         device=PARAMS.device,
     message:

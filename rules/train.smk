@@ -30,7 +30,6 @@ rule pretrain:
     params:
         node=payload_of("{paper}/train/{experiment}__s{seed}"),
         run=param_of("{paper}/train/{experiment}__s{seed}", "run"),
-        work="work",
         repository=".",
         device=PARAMS.device,
     message:

@@ -17,7 +17,7 @@ with node_job(snakemake) as job:
     teacher = given.pop("teacher", [])
     files = TrainingFiles(**given, teacher=teacher[0] if teacher else None)
     out_dir = Path(snakemake.output.model).parent
-    pretrain(training_task(run, files, Path(snakemake.params.work), out_dir, snakemake.params.device, job.identity))
+    pretrain(training_task(run, files, job.work, out_dir, snakemake.params.device, job.identity))
     write_provenance(
         Path(snakemake.output.provenance),
         run,

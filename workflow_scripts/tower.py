@@ -31,7 +31,7 @@ with node_job(snakemake) as job:
             objects=sets,
             settings=settings,
             seed=run["seed"],
-            work_dir=Path(snakemake.params.work),
+            work_dir=job.work,
             out_dir=Path(snakemake.output.model).parent,
             device=snakemake.params.device,
             inputs_identity=job.identity,

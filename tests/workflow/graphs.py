@@ -126,7 +126,7 @@ def made_tree(repository: Path, folder: Path) -> Iterator[Path]:
 
     Args:
         repository: The working tree.
-        folder: Of this test session; the copy is made once in it.
+        folder: A temporary folder; the copy is made once in it.
     """
     root = folder / "made tree"
     with remembered_yaml():

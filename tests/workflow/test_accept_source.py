@@ -264,8 +264,21 @@ def test_an_accepted_node_that_is_lost_is_made_with_the_present_source(plan: Pla
 def test_a_damaged_node_does_not_become_intact_by_acceptance(plan: Plan) -> None:
     append(plan.root / METHOD)
     (plan.root / plan.nodes[TRAINING].outputs[0]).write_text("other")
-    accept_source(plan, ["mm_point/train/*"], REASON)
-    assert not_current(plan)[TRAINING] == "damaged"
+    with pytest.raises(ArtifactStale, match=r"1 of the named nodes differ by more than their sources; 2 others"):
+        accept_source(plan, ["mm_point/train/*"], REASON)
+    record = read_record(plan.root / plan.layout.record(TRAINING))
+    assert record is not None and record["accepted"] == []
+    assert not_current(plan)[TRAINING] == "stale"
+
+
+def test_what_is_stale_for_its_input_too_is_refused_and_its_record_kept(plan: Plan) -> None:
+    make(plan, "stores/shapenet__train", "other")
+    append(plan.root / METHOD)
+    with pytest.raises(ArtifactStale, match=r"3 of the named nodes differ by more than their sources; 0 others"):
+        accept_source(plan, ["mm_point/train/*"], REASON)
+    for key in TRAININGS:
+        record = read_record(plan.root / plan.layout.record(key))
+        assert record is not None and record["accepted"] == []
 
 
 def test_absent_nodes_are_passed_over(plan: Plan) -> None:

@@ -1,6 +1,8 @@
 """Snakemake and DVC agree, also in a fresh clone."""
 
 import json
+import re
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -55,6 +57,100 @@ def test_hydrate_refuses_a_tree_that_differs(recorded: Path, tmp_path: Path) -> 
     hydrate = call(clone, "concord3d", "hydrate")
     assert hydrate.returncode == 1
     assert "differs from dvc.lock" in hydrate.stderr
+
+
+@pytest.fixture
+def hydrated(recorded: Path, tmp_path: Path) -> Path:
+    """A fresh clone that DVC has filled."""
+    clone = tmp_path / "hydrated"
+    subprocess.run(["git", "clone", "-q", str(recorded), str(clone)], check=True)
+    hydrate = call(clone, "concord3d", "hydrate")
+    assert hydrate.returncode == 0, hydrate.stdout[-3000:] + hydrate.stderr[-3000:]
+    return clone
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("config/scales/smoke.yaml", "{train: 90, test: 48}", "{train: 90, test: 54}"),
+        ("datasets/datasets.yaml", "max_radius: ", "max_radius: 1"),
+    ],
+)
+def test_an_edit_after_hydrate_is_work_to_do(hydrated: Path, file: str, old: str, new: str) -> None:
+    text = (hydrated / file).read_text()
+    assert old in text
+    (hydrated / file).write_text(text.replace(old, new))
+    dry = call(hydrated, "snakemake", "--cores", "1", "--dry-run")
+    assert dry.returncode == 0, dry.stderr[-3000:]
+    said = dry.stdout + dry.stderr
+    assert "Nothing to be done" not in said and "metrics_mm_point" in said and "world_dataset" in said
+    assert call(hydrated, "concord3d", "check").returncode == 1
+
+
+def test_repro_after_an_edit_of_a_data_set_makes_it_anew(hydrated: Path) -> None:
+    catalog, lock = hydrated / "datasets/datasets.yaml", hydrated / "dvc.lock"
+    catalog.write_text(catalog.read_text().replace("max_radius: ", "max_radius: 1"))
+    before = lock.read_text()
+    record = hydrated / "artifacts/smoke/records/stores/modelnet40__test.json"
+    identity = json.loads(record.read_text())["identity"]
+    repro = call(hydrated, "dvc", "repro", "data")
+    assert repro.returncode == 0, repro.stdout[-3000:] + repro.stderr[-3000:]
+    assert json.loads(record.read_text())["identity"] != identity and lock.read_text() != before
+    assert "nodes are complete and made of what is asked" in repro.stdout
+    status = json.loads(call(hydrated, "dvc", "status", "--json").stdout)
+    assert "mm_point" in status and "data" not in status
+
+
+def test_repro_after_an_edit_of_a_loss_trains_anew(hydrated: Path) -> None:
+    loss = hydrated / "src/concord3d/losses/nt_xent.py"
+    text = loss.read_text()
+    tripled = re.sub(r"^    return (.*)$", r"    return 3 * (\1)", text, flags=re.MULTILINE)
+    assert tripled != text
+    loss.write_text(tripled)
+    weights = hydrated / "artifacts/smoke/mm_point/train/mm_point__s1/model.safetensors"
+    other = hydrated / "artifacts/smoke/mm_mixing/train/full__s1/model.safetensors"
+    before, untouched = weights.read_bytes(), other.read_bytes()
+    repro = call(hydrated, "dvc", "repro", "mm_point")
+    assert repro.returncode == 0, repro.stdout[-3000:] + repro.stderr[-3000:]
+    assert weights.read_bytes() != before and other.read_bytes() == untouched
+    provenance = json.loads((hydrated / "results/smoke/mm_point/provenance/mm_point__s1.json").read_text())
+    record = json.loads((hydrated / "artifacts/smoke/records/mm_point/train/mm_point__s1.json").read_text())
+    assert provenance["identity"] == record["identity"]
+
+
+def test_deleted_artifacts_come_back_before_they_are_recorded(recorded: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "deleted"
+    subprocess.run(["cp", "-a", str(recorded), str(folder)], check=True)
+    remote = tmp_path / "remote"
+    shutil.rmtree(folder / "artifacts/smoke/mm_point/train/random_init__s1")
+    shutil.rmtree(folder / "artifacts/smoke/mm_point/eval")
+    repro = call(folder, "dvc", "repro")
+    assert repro.returncode == 0, repro.stdout[-3000:] + repro.stderr[-3000:]
+    assert call(folder, "dvc", "remote", "add", "-d", "-f", "store", str(remote)).returncode == 0
+    assert call(folder, "dvc", "push").returncode == 0
+    subprocess.run(["git", "add", "-A"], cwd=folder, check=True)
+    subprocess.run([*COMMIT, "--allow-empty"], cwd=folder, check=True)
+    clone = tmp_path / "clone"
+    subprocess.run(["git", "clone", "-q", str(folder), str(clone)], check=True)
+    assert call(clone, "concord3d", "hydrate").returncode == 0
+    for name in ("mm_point/train/random_init__s1/model.safetensors", "mm_point/eval"):
+        assert (clone / "artifacts/smoke" / name).exists()
+    checked = call(clone, "concord3d", "check")
+    assert checked.returncode == 0, checked.stderr
+    before = tree_hash(recorded / "artifacts/smoke/mm_point/eval")
+    assert tree_hash(clone / "artifacts/smoke/mm_point/eval") == before
+
+
+def test_hydrate_refuses_what_was_made_of_something_else(recorded: Path, tmp_path: Path) -> None:
+    """Artifacts that DVC vouches for, but whose records hold another identity."""
+    folder = tmp_path / "forged"
+    subprocess.run(["cp", "-a", str(recorded), str(folder)], check=True)
+    record = folder / "artifacts/smoke/records/mm_point/train/mm_point__s1.json"
+    record.write_text(record.read_text().replace('"identity": "', '"identity": "0'))
+    committed = call(folder, "dvc", "commit", "--force")
+    assert committed.returncode == 0, committed.stderr
+    hydrate = call(folder, "concord3d", "hydrate")
+    assert hydrate.returncode == 1 and "mm_point/train/mm_point__s1 is stale" in hydrate.stderr
 
 
 def test_repro_and_snakemake_make_the_same_tree(recorded: Path, smoke_run: Path) -> None:

@@ -13,7 +13,8 @@ import pytest
 from tests.workflow.graphs import LOSS, append, made_tree, smoke_plan
 
 from concord3d.errors import ArtifactStale
-from concord3d.workflow.guard import nodes_behind, release_abandoned_lock, require_complete
+from concord3d.workflow import guard
+from concord3d.workflow.guard import hold_run_lock, require_complete
 from concord3d.workflow.state import State
 
 
@@ -30,62 +31,12 @@ def state(tree: Path) -> State:
     return State(smoke_plan(tree))
 
 
-WEIGHTS = "artifacts/smoke/mm_point/train/mm_point__s1/model.safetensors"
-BEHIND_WEIGHTS = {
-    "raw/world_smoke/shapenet",
-    "stores/shapenet__train",
-    "views/shapenet__train__ring24__32",
-    "mm_point/train/mm_point__s1",
-}
-
-
-@pytest.mark.parametrize(
-    "target",
-    [
-        WEIGHTS,
-        f"./{WEIGHTS}",
-        WEIGHTS.replace("model.safetensors", "snapshots"),
-        "artifacts/smoke/records/mm_point/train/mm_point__s1.json",
-    ],
-)
-def test_a_file_or_a_record_needs_its_node_and_all_upstream(state: State, target: str) -> None:
-    assert nodes_behind(state, [target]) == BEHIND_WEIGHTS
-
-
-@pytest.mark.parametrize("stage", ["data", "towers", "mm_point", "mm_mixing", "cross"])
-def test_the_target_of_a_stage_needs_the_stage_and_all_upstream(state: State, stage: str) -> None:
-    found = nodes_behind(state, [f"{stage}_all"])
-    own = {node.key for node in state.plan.of_stage(stage)}
-    assert own and found == state.plan.with_upstream(own)
-    expected = {
-        "data": {"raw", "data"},
-        "towers": {"raw", "data", "towers"},
-        "mm_point": {"raw", "data", "mm_point"},
-        "mm_mixing": {"raw", "data", "towers", "mm_mixing"},
-        "cross": {"raw", "data", "towers", "mm_point", "mm_mixing", "cross"},
-    }
-    assert {state.plan.nodes[key].stage for key in found} == expected[stage]
-
-
-def test_several_targets_need_what_each_needs(state: State) -> None:
-    store = "artifacts/smoke/stores/modelnet40/test.npz"
-    assert nodes_behind(state, [WEIGHTS, store]) == BEHIND_WEIGHTS | {
-        "raw/world_smoke/modelnet40",
-        "stores/modelnet40__test",
-    }
-
-
-@pytest.mark.parametrize("targets", [[], ["all"], ["no such thing"], [WEIGHTS, "no such thing"], ["mm_pointall"]])
-def test_no_target_and_an_unknown_one_need_everything(state: State, targets: list[str]) -> None:
-    assert nodes_behind(state, targets) == set(state.nodes)
-
-
-def test_a_run_is_complete_where_the_nodes_behind_its_targets_are(tree: Path) -> None:
+def test_a_run_is_complete_where_its_nodes_are(tree: Path) -> None:
     append(tree / LOSS)
     state = State(smoke_plan(tree))
-    require_complete(state, nodes_behind(state, ["data_all"]))
+    require_complete(state, {node.key for node in state.plan.of_stage("data")})
     with pytest.raises(ArtifactStale, match=r"1 of \d+ nodes") as caught:
-        require_complete(state, nodes_behind(state, [WEIGHTS]))
+        require_complete(state, ["mm_point/train/mm_point__s1"])
     assert "mm_point/train/mm_point__s1 is stale" in str(caught.value)
     assert "next: snakemake --cores all --config scale=smoke" in str(caught.value)
 
@@ -96,12 +47,27 @@ def test_a_run_is_complete_where_the_nodes_behind_its_targets_are(tree: Path) ->
 @pytest.fixture
 def locks(tmp_path: Path) -> Path:
     """The folder in which Snakemake leaves its lock, with one in it."""
-    folder = tmp_path / ".snakemake" / "locks"
-    folder.mkdir(parents=True)
+    (tmp_path / ".snakemake" / "metadata").mkdir(parents=True)
+    return leave_lock(tmp_path)
+
+
+def leave_lock(root: Path) -> Path:
+    """What Snakemake leaves while it runs, and a killed one for ever."""
+    folder = root / ".snakemake" / "locks"
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "0.input.lock").write_text("data")
     (folder / "0.output.lock").write_text("results")
-    (tmp_path / ".snakemake" / "metadata").mkdir()
     return folder
+
+
+@pytest.fixture(autouse=True)
+def lock_of_this_test(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """What this process locks is free again at the end of each test."""
+    held: list[int] = []
+    monkeypatch.setattr(guard, "_held", held)
+    yield
+    for descriptor in held:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -118,6 +84,7 @@ def running(root: Path, repository: Path) -> Iterator[subprocess.Popen[str]]:
     try:
         assert process.stdin is not None and process.stdout is not None
         assert process.stdout.readline() == "held\n"
+        leave_lock(root)
         yield process
     finally:
         process.kill()
@@ -130,7 +97,7 @@ def test_the_lock_of_a_killed_run_is_removed_and_said(
     with running(tmp_path, repository) as process:
         process.kill()
         process.wait()
-        release_abandoned_lock(tmp_path)
+        hold_run_lock(tmp_path)
     assert not locks.exists() and (tmp_path / ".snakemake" / "metadata").is_dir()
     assert "The lock of a run that was killed is removed" in capsys.readouterr().err
 
@@ -139,24 +106,29 @@ def test_a_run_that_goes_on_keeps_its_lock(
     locks: Path, tmp_path: Path, repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with running(tmp_path, repository):
-        release_abandoned_lock(tmp_path)
+        hold_run_lock(tmp_path)
         assert len(list(locks.iterdir())) == 2
     assert capsys.readouterr().err == ""
-    release_abandoned_lock(tmp_path)
+    hold_run_lock(tmp_path)
     assert not locks.exists()
 
 
-def test_the_one_that_removes_a_lock_holds_none(locks: Path, tmp_path: Path) -> None:
-    release_abandoned_lock(tmp_path)
-    locks.mkdir()
-    (locks / "0.input.lock").write_text("of a second run that was killed")
-    release_abandoned_lock(tmp_path)
+def test_whoever_removes_a_lock_holds_the_run(locks: Path, tmp_path: Path, repository: Path) -> None:
+    hold_run_lock(tmp_path)
     assert not locks.exists()
+    code = (
+        "import fcntl, os, sys\ndescriptor = os.open(sys.argv[1], os.O_RDWR)\n"
+        "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)"
+    )
+    other = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "work/run.lock")], capture_output=True, check=False
+    )
+    assert other.returncode != 0 and b"BlockingIOError" in other.stderr
 
 
-def test_without_a_lock_nothing_is_done(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    release_abandoned_lock(tmp_path)
+def test_without_a_lock_nothing_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / ".snakemake" / "locks").mkdir(parents=True)
-    release_abandoned_lock(tmp_path)
-    assert (tmp_path / ".snakemake" / "locks").is_dir() and not (tmp_path / "work").exists()
+    hold_run_lock(tmp_path)
+    hold_run_lock(tmp_path)
+    assert (tmp_path / ".snakemake" / "locks").is_dir()
     assert capsys.readouterr().err == ""

@@ -177,13 +177,15 @@ def test_files_of_one_run_are_still_checked(root: Path) -> None:
 
 
 def test_a_record_is_read_as_it_was_written(root: Path) -> None:
-    record = {**recorded(root), "identity": "1"}
+    record = {**recorded(root), "identity": "1", "ingredients": {}, "inputs": {}, "versions": {}, "accepted": []}
     write_record(root / RECORD, record)
     assert read_record(root / RECORD) == {"format": FORMAT, **record}
     assert read_record(root / "records/none.json") is None
 
 
-@pytest.mark.parametrize("text", ["", "{", '{"format": 1', "[]", "1", "null", "{}", '{"format": 0}', '{"format": "1"}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", '{"format": 1', "[]", "1", "null", "{}", '{"format": 0}', '{"format": 1}', '{"format": "1"}']
+)
 def test_a_record_that_is_damaged_or_foreign_is_named_with_what_mends_it(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a record.json"
     path.write_text(text)

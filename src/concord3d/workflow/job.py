@@ -44,6 +44,11 @@ class NodeJob:
         self._inputs: dict[str, dict[str, str]] = {}
 
     @property
+    def work(self) -> Path:
+        """Folder of this node for checkpoints in progress, relative to the repository."""
+        return WORK / str(self._payload["node"])
+
+    @property
     def identity(self) -> str:
         """The identity of all that this node is made of."""
         return str(self._payload["identity"])
@@ -70,9 +75,13 @@ class NodeJob:
 
     def __enter__(self) -> NodeJob:
         self._lock.__enter__()
-        (self._root / self._record).unlink(missing_ok=True)
-        for key, entry in self._payload["inputs"].items():
-            self._inputs[key] = self._checked(key, entry)
+        try:
+            (self._root / self._record).unlink(missing_ok=True)
+            for key, entry in self._payload["inputs"].items():
+                self._inputs[key] = self._checked(key, entry)
+        except BaseException:
+            self._lock.__exit__(None, None, None)
+            raise
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *details: Any) -> None:

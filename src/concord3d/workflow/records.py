@@ -18,6 +18,7 @@ from concord3d.errors import ArtifactDamaged, UnreadableFile
 from concord3d.files import content_hash, read_json, sha256_file, write_json
 
 FORMAT = 1
+KEYS = {"node", "identity", "ingredients", "inputs", "files", "versions", "accepted"}
 # Larger files are checked by size and blocks spread over them when they are used; `concord3d verify` reads every byte.
 FULL_CHECK_BYTES = 1 << 30
 # What the check at the start of every run reads; other files are compared by size there.
@@ -95,8 +96,10 @@ def read_record(path: Path) -> dict[str, Any] | None:
         record = read_json(path)
     except UnreadableFile as error:
         raise UnreadableFile("A record is damaged", where=path, found=error.found, next_step=remedy) from error
-    if not isinstance(record, dict) or record.get("format") != FORMAT:
-        raise UnreadableFile("Not a record of a node", where=path, expected=f"format {FORMAT}", next_step=remedy)
+    lacking = KEYS - record.keys() if isinstance(record, dict) and record.get("format") == FORMAT else KEYS
+    if lacking:
+        expected = f"format {FORMAT} with {', '.join(sorted(lacking))}"
+        raise UnreadableFile("Not a record of a node", where=path, expected=expected, next_step=remedy)
     return record
 
 

@@ -30,6 +30,7 @@ NUMBER_FREE = (
     "concord3d.evaluation.table",
 )
 _LOGGERS = ("_log", "log", "logger", "logging")
+_LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
 
 
 def is_number_free(module: str) -> bool:
@@ -76,7 +77,7 @@ def _read(root: Path, path: Path, _content: str) -> tuple[str, tuple[str, ...]]:
     """Return the hash of a source and the project's modules that it imports; known by content within a process."""
     try:
         tree = ast.parse(path.read_text(encoding="utf-8"))
-    except SyntaxError as error:
+    except (SyntaxError, ValueError) as error:
         raise ConfigError("A source is no valid Python", where=path, found=error) from error
     imported = {module for node in ast.walk(tree) for module in _imported(root, node)}
     return hashlib.sha256(repr(_meaning(tree)).encode()).hexdigest(), tuple(sorted(imported))
@@ -113,4 +114,6 @@ def _is_word(statement: Any) -> bool:
     if isinstance(value, ast.Constant):
         return isinstance(value.value, str)
     called = value.func if isinstance(value, ast.Call) else None
-    return isinstance(called, ast.Attribute) and isinstance(called.value, ast.Name) and called.value.id in _LOGGERS
+    if not isinstance(called, ast.Attribute) or not isinstance(called.value, ast.Name):
+        return False
+    return called.value.id in _LOGGERS and called.attr in _LEVELS

@@ -176,21 +176,33 @@ class State:
         gone = [str(output) for output in node.outputs if not (root / output).exists()]
         if gone:
             return NodeState(node, asked, asked, ingredients, "absent", tuple(f"{name}: absent" for name in gone))
-        if record["identity"] != asked and not self._accepted(node, record, ingredients):
-            reasons = tuple(differences(record["ingredients"], ingredients))
-            return NodeState(node, asked, asked, ingredients, "stale", reasons, content_of(record))
-        # Raw data are many files; the jobs that read them compare every byte.
-        problems = damaged_files(root, record, self._depth) if node.stage != "raw" or self._depth == "full" else []
-        if problems:
-            return NodeState(node, asked, asked, ingredients, "damaged", tuple(problems), content_of(record))
-        remade = [
+        problems = self._damage(node, record)
+        reasons = [
             f"its input '{key}' was made again and has other content"
             for key, made in record["inputs"].items()
             if key in self.nodes and self.nodes[key].content not in (None, made["content"])
         ]
-        status: Status = "stale" if remade else "current"
-        edits = tuple(record["accepted"])
-        return NodeState(node, asked, record["identity"], ingredients, status, tuple(remade), content_of(record), edits)
+        if record["identity"] != asked and (problems or reasons or not self._accepted(node, record, ingredients)):
+            reasons = [*differences(record["ingredients"], ingredients), *reasons]
+            return NodeState(node, asked, asked, ingredients, "stale", tuple(reasons), content_of(record))
+        if problems:
+            return NodeState(node, asked, asked, ingredients, "damaged", tuple(problems), content_of(record))
+        return NodeState(
+            node,
+            asked,
+            record["identity"],
+            ingredients,
+            "stale" if reasons else "current",
+            tuple(reasons),
+            content_of(record),
+            tuple(record["accepted"]),
+        )
+
+    def _damage(self, node: Node, record: Mapping[str, Any]) -> list[str]:
+        # Raw data are many files, which the jobs that read them check.
+        if node.stage == "raw" and self._depth == "quick":
+            return []
+        return damaged_files(self.plan.root, record, self._depth)
 
     def _ingredients(self, node: Node) -> dict[str, Any]:
         inputs = {name: [self.nodes[key].identity for key in keys] for name, keys in node.makers.items()}
