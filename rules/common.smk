@@ -13,7 +13,7 @@ from snakemake.exceptions import WorkflowError
 
 from concord3d.config.resolve import load_params
 from concord3d.errors import ConcordError
-from concord3d.workflow.layout import CATALOG, CROSS_FILES, RAW, Layout, evaluation_files
+from concord3d.workflow.layout import CATALOG, CROSS_FILES, RAW
 from concord3d.workflow.guard import hold_run_lock, require_complete
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.state import State
@@ -99,3 +99,19 @@ def stage_files(stage):
 def results_of(paper, part):
     """The files of one part of a paper's results."""
     return list(PLAN.node(f"{paper}/report/{part}").outputs)
+
+
+# What `snakemake --report` shows of a part: a caption, by the ending of the file's name.
+CAPTIONS = {
+    "tables": {".csv": "table"},
+    "figures": {".png": "figure"},
+    "pages": {"README.md": "page", "ledger.md": "ledger"},
+}
+
+
+def shown(paper, part, path):
+    """A result file, marked for Snakemake's report where it belongs into it."""
+    caption = next((c for end, c in CAPTIONS.get(part, {}).items() if str(path).endswith(end)), None)
+    if caption is None:
+        return path
+    return report(path, caption=f"../docs/report/{caption}.rst", category=paper, subcategory=part)

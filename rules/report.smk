@@ -4,22 +4,6 @@ Inputs: the evaluations and training histories of the scale. Outputs: results/<s
 only but for provenance/, which holds the records of the runs.
 """
 
-# What `snakemake --report` shows of a part: a caption, by the ending of the file's name.
-CAPTIONS = {
-    "tables": {".csv": "table"},
-    "figures": {".png": "figure"},
-    "pages": {"README.md": "page", "ledger.md": "ledger"},
-}
-
-
-def shown(paper, part, path):
-    """A result file, marked for Snakemake's report where it belongs into it."""
-    caption = next((c for end, c in CAPTIONS.get(part, {}).items() if str(path).endswith(end)), None)
-    if caption is None:
-        return path
-    return report(path, caption=f"../docs/report/{caption}.rst", category=paper, subcategory=part)
-
-
 for paper in STUDIES:
     for part in ("metrics", "tables", "figures", "verdicts", "pages"):
 

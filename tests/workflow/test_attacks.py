@@ -139,7 +139,7 @@ def test_an_edited_loss_trains_anew_and_words_do_not(copy: Path) -> None:
     loss = copy / "src/concord3d/losses/nt_xent.py"
     original = loss.read_text()
     loss.write_text(original.replace('"""', '"""Words: ', 1) + "# and a comment\n")
-    edit(copy / "src/concord3d/training/progress.py", '"""', '"""Words: ')
+    edit(copy / "src/concord3d/training/progress.py", "import time\n", "import time\nimport types  # noqa: F401\n")
     edit(copy / "src/concord3d/provenance/record.py", "UNKNOWN = ", "UNKNOWN: str = ")
     edit(copy / "workflow_scripts/pretrain.py", '"""Rule', '"""The rule')
     assert NOTHING in said(copy, *SMOKE, "--dry-run")
