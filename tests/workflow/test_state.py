@@ -112,7 +112,7 @@ def test_what_is_stale_is_made_again_and_said_once(tree: Path, capsys: pytest.Ca
     state = state_of(tree)
     assert state.must_be_made_again(TRAINING) and state.must_be_made_again(TRAINING)
     assert not state.must_be_made_again(STORE)
-    assert capsys.readouterr().err == f"Made again, training.epochs: 2 -> 3: {TRAINING}\n"
+    assert capsys.readouterr().err == f"{TRAINING} is made again: training.epochs: 2 -> 3\n"
 
 
 def test_each_node_made_again_is_current_and_only_its_users_wait(tree: Path) -> None:

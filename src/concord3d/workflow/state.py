@@ -119,7 +119,7 @@ class State:
             )
         if state.status == "stale" and key not in self._named:
             self._named.add(key)
-            print(f"Made again, {'; '.join(state.reasons[:3])}: {key}", file=sys.stderr)
+            print(f"{key} is made again: {'; '.join(state.reasons[:3])}", file=sys.stderr)
         return state.status == "stale"
 
     def findings(self, keys: Iterable[str] | None = None) -> list[Finding]:
