@@ -18,6 +18,11 @@ from concord3d.workflow.guard import hold_run_lock, require_complete
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.state import State
 
+if Path().resolve() != Path(workflow.basedir).resolve():
+    raise WorkflowError(
+        "Run Snakemake in the repository: its artifacts and their records lie there. --directory is not supported."
+    )
+
 try:
     PARAMS = load_params(config, "params.yaml or --config")
     PLAN = Plan(Path(workflow.basedir), PARAMS)

@@ -2,7 +2,7 @@
 
 Inputs: clouds of the pre-training sets with their views or their tower features, and the weights of a teacher where the
 method has one. Outputs: the encoder, its snapshots, the history and the record of the run.
-In-progress checkpoints live in work/ under the hash of the configuration and are no outputs.
+In-progress checkpoints live in work/ under the identity of the training and are no outputs.
 """
 
 

@@ -34,7 +34,7 @@ with node_job(snakemake) as job:
             out=out.with_suffix(""),
             device=snakemake.params.device,
             tower=towers.get(dataset),
-            work_dir=Path("work") / out.with_suffix(""),
+            work_dir=job.work / job.identity / out.stem,
         )
         for (protocol, dataset, settings), out in zip(snakemake.params.jobs, outputs, strict=True)
     )

@@ -28,6 +28,6 @@ with node_job(snakemake) as job:
             device=snakemake.params.device,
             dataset=dataset,
             data_kind=snakemake.params.data_kind,
-            work_dir=Path("work") / Path(snakemake.output[0]).with_suffix(""),
+            work_dir=job.work / job.identity / Path(snakemake.output[0]).stem,
         )
     )

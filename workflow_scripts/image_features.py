@@ -6,7 +6,8 @@ from job import node_job
 
 with node_job(snakemake) as job:
     from concord3d.features.cache import image_features
-    from concord3d.features.tower import TowerSpec, open_tower
+    from concord3d.features.open_clip_adapter import open_tower
+    from concord3d.features.tower import TowerSpec
     from concord3d.files import read_json, write_json
     from concord3d.render.stored import open_view_set
     from concord3d.training.seeding import set_threads
@@ -22,7 +23,7 @@ with node_job(snakemake) as job:
         open_view_set(index_path).images,
         hashes,
         tower,
-        Path(snakemake.params.store),
+        job.store_of(snakemake.params.store, "concord3d.features"),
         Path(snakemake.output.index),
         index.get("drawn_by"),
     )

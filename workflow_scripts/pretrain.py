@@ -23,7 +23,7 @@ with node_job(snakemake) as job:
         run,
         files.named(),
         Path(snakemake.output.run),
-        f"snakemake --cores all --config scale={run['scale']} --force -- {snakemake.output.model}",
+        f"{job.command} --force -- {snakemake.output.model}",
         sources,
         job.identity,
     )

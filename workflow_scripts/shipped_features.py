@@ -16,7 +16,7 @@ with node_job(snakemake) as job:
     count = shipped_features(
         records,
         TowerSpec(**snakemake.params.tower),
-        Path(snakemake.params.store),
+        job.store_of(snakemake.params.store),
         Path(snakemake.output.images),
         Path(snakemake.output.texts),
     )

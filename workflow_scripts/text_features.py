@@ -7,9 +7,10 @@ from job import node_job
 with node_job(snakemake) as job:
     from concord3d.data.records import CloudSplit
     from concord3d.features.cache import text_features
+    from concord3d.features.open_clip_adapter import open_tower
     from concord3d.features.prompts import all_class_prompts, class_features, save_class_features
     from concord3d.features.stored import open_features
-    from concord3d.features.tower import TowerSpec, open_tower
+    from concord3d.features.tower import TowerSpec
     from concord3d.files import write_json
     from concord3d.training.seeding import set_threads
 
@@ -24,7 +25,7 @@ with node_job(snakemake) as job:
         TowerSpec(**snakemake.params.tower), snakemake.params.device, Path(snakemake.params.weights_folder)
     )
     index = Path(snakemake.output.index)
-    count = text_features(texts, tower, Path(snakemake.params.store), index)
+    count = text_features(texts, tower, job.store_of(snakemake.params.store, "concord3d.features"), index)
     write_json(Path(snakemake.output.run), count.record())
     if classes:
         names = clouds.class_names

@@ -42,7 +42,7 @@ with node_job(snakemake) as job:
         run,
         inputs,
         Path(snakemake.output.run),
-        f"snakemake --cores all --config scale={run['scale']} --force -- {snakemake.output.model}",
+        f"{job.command} --force -- {snakemake.output.model}",
         sources,
         job.identity,
     )

@@ -19,7 +19,11 @@ with node_job(snakemake) as job:
     clouds = CloudSplit.load(Path(snakemake.input.clouds[0]))
     spec = load_catalog(Path(snakemake.params.catalog))[snakemake.wildcards.dataset]
     root = Path(snakemake.input.marker[0]).parent
-    target = (views, Path(snakemake.params.store), Path(snakemake.output[0]))
+    target = (
+        views,
+        job.store_of(snakemake.params.store, "concord3d.render", "concord3d.geometry"),
+        Path(snakemake.output[0]),
+    )
     if views.renderer == "points":
         render_cloud_views(clouds.points, *target)
     elif views.renderer == "images":

@@ -17,8 +17,9 @@ from safetensors.torch import load_file
 
 from concord3d.data.records import ShapeTexts
 from concord3d.errors import ConfigError, DiskFull, NonFiniteLoss, ResumeMismatch
+from concord3d.features.open_clip_adapter import open_tower
 from concord3d.features.pairs import PicturedObjects
-from concord3d.features.tower import TowerMismatch, TowerSpec, open_tower
+from concord3d.features.tower import TowerMismatch, TowerSpec
 from concord3d.methods.interface import parse_settings
 from concord3d.training import loop as loop_module
 from concord3d.training import tower as tower_module

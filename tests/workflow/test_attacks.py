@@ -187,7 +187,8 @@ def flip_pixels(path: Path) -> None:
 
 def view_shard(folder: Path) -> Path:
     index = folder / "artifacts/smoke/views/shapenet__train__ring24__32.json"
-    return folder / "artifacts/smoke/views/store" / json.loads(index.read_text())["shards"][0]["file"]
+    content = json.loads(index.read_text())
+    return index.parent / content["store"] / content["shards"][0]["file"]
 
 
 DAMAGE: dict[str, tuple[Callable[[Path], None], str, str]] = {

@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 
-from concord3d.errors import ArtifactDamaged, ArtifactStale, UnreadableFile
+from concord3d.data.manifest import write_manifest
+from concord3d.errors import ArtifactDamaged, ArtifactStale, DatasetCorrupt, UnreadableFile
 from concord3d.files import sha256_file, write_json
 from concord3d.workflow.job import NodeJob
 from concord3d.workflow.records import content_of, read_record
+from concord3d.workflow.sources import bytes_digest
 
 RECIPE = {"epochs": 2}
 
@@ -25,6 +27,9 @@ def payload(
         "node": key,
         "identity": identity,
         "record": f"records/{key}.json",
+        "command": "snakemake",
+        "entries": ["m"],
+        "bytes": bytes_digest(Path("nowhere"), ["m"]),
         "ingredients": {"recipe": RECIPE, "inputs": {}, "source": "s", "modules": {"m": "1"}, **more},
         "inputs": {
             upstream: {"record": f"records/{upstream}.json", "identities": expected}
@@ -200,3 +205,47 @@ def test_a_second_job_of_a_node_waits_for_the_first(tmp_path: Path) -> None:
     assert inside.wait(60)
     thread.join(60)
     assert done == ["of the first"] and record_of(tmp_path, "a")["identity"] == "second"
+
+
+def test_real_data_are_compared_with_their_manifest(tmp_path: Path) -> None:
+    folder = tmp_path / "data/raw/real/set"
+    folder.mkdir(parents=True)
+    (folder / "clouds.h5").write_bytes(b"clouds")
+    write_manifest(folder, "set", "a release", [folder / "clouds.h5"])
+    with NodeJob(tmp_path, payload("raw"), [Path("data/raw/real/set/manifest.json")]):
+        pass
+    with NodeJob(tmp_path, payload("down", inputs={"raw": ["i"]}), []):
+        pass
+    (folder / "clouds.h5").write_bytes(b"CLOUDS")
+    with pytest.raises(DatasetCorrupt), NodeJob(tmp_path, payload("down", inputs={"raw": ["i"]}), []):
+        raise AssertionError("the job began")
+
+
+def test_shards_of_other_sources_or_inputs_lie_elsewhere(tmp_path: Path) -> None:
+    make(tmp_path, "up", "of up", "first")
+
+    def stores(**modules: str) -> tuple[Path, Path]:
+        told = payload("down", inputs={"up": ["of up"]}, modules=modules)
+        told["bytes"] = bytes_digest(tmp_path, modules)
+        with NodeJob(tmp_path, told, []) as job:
+            return job.store_of("store", "concord3d.render"), job.store_of("store")
+
+    drawn, taken = stores(**{"concord3d.render.a": "1", "concord3d.data.b": "1"})
+    assert stores(**{"concord3d.render.a": "1", "concord3d.data.b": "2"}) == (drawn, taken)
+    redrawn, same = stores(**{"concord3d.render.a": "2", "concord3d.data.b": "1"})
+    assert redrawn != drawn and same == taken
+    make(tmp_path, "up", "of up", "second")
+    same, retaken = stores(**{"concord3d.render.a": "1", "concord3d.data.b": "1"})
+    assert same == drawn and retaken != taken and taken.parent == drawn.parent == Path("store")
+
+
+def test_checkpoints_go_when_the_node_is_recorded_and_not_before(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), NodeJob(tmp_path, payload("down"), []) as job:
+        checkpoint = tmp_path / job.work / "checkpoint"
+        checkpoint.parent.mkdir(parents=True)
+        checkpoint.write_text("steps")
+        raise KeyboardInterrupt
+    assert checkpoint.is_file()
+    with NodeJob(tmp_path, payload("down"), []):
+        pass
+    assert not checkpoint.parent.exists()

@@ -347,3 +347,42 @@ def test_of_many_findings_the_first_are_listed() -> None:
     assert text.count("is stale") == MAX_LISTED and text.endswith("and 3 more")
     assert "  d\n  and 2 more differences\n  next: do" in text and "  e\n" not in text
     assert listed(findings[:1]).count("\n") == 6 and listed([]) == ""
+
+
+def test_a_source_edited_after_the_graph_was_built_is_refused(tree: Path) -> None:
+    plan = smoke_plan(tree)
+    told = State(plan).payload(TRAINING)
+    loss = tree / LOSS
+    original = loss.read_text()
+    loss.write_text("# words\n" + original)
+    with NodeJob(tree, told, plan.nodes[TRAINING].outputs):
+        pass
+    append(loss)
+    with pytest.raises(ArtifactStale, match=r"(?s)edited while the workflow ran.*concord3d\.losses\.nt_xent"):
+        NodeJob(tree, told, plan.nodes[TRAINING].outputs).__enter__()
+
+
+def test_the_record_of_another_node_is_none(tree: Path) -> None:
+    plan = smoke_plan(tree)
+    other = plan.layout.record("mm_point/train/single_view__s1")
+    shutil.copyfile(tree / other, tree / plan.layout.record(TRAINING))
+    assert not_current(State(plan))[TRAINING] == "damaged"
+
+
+def test_a_record_without_its_outputs_is_none(tree: Path) -> None:
+    plan = smoke_plan(tree)
+    path = tree / plan.layout.record(TRAINING)
+    record = read_record(path)
+    assert record is not None
+    del record["files"][str(WEIGHTS)]
+    write_record(path, record)
+    assert not_current(State(plan))[TRAINING] == "damaged"
+
+
+def test_commands_say_what_params_yaml_does_not(tree: Path) -> None:
+    (tree / "params.yaml").write_text("scale: demo\npapers: [mm_point, mm_mixing]\nseeds: null\ndevice: auto\n")
+    plan = smoke_plan(tree, papers=["mm_point"], seeds=[7, 8], device="auto")
+    assert plan.command == (
+        "snakemake --cores all --config scale=smoke 'papers=[mm_point]' 'seeds=[7,8]' renderer=open3d"
+    )
+    assert smoke_plan(tree, device="auto", renderer="auto").command == "snakemake --cores all --config scale=smoke"

@@ -44,5 +44,5 @@ def check(root: Path, scale: str | None, papers: Sequence[str] | None, stage: st
 
 def accept(root: Path, scale: str | None, patterns: Sequence[str], because: str) -> None:
     """Declare that edits of sources change no number of some nodes; see :func:`accept_source`."""
-    for key in accept_source(plan_of(root, scale), patterns, because):
-        print(f"accepted: {key}")
+    changed = accept_source(plan_of(root, scale), patterns, because)
+    print("\n".join(f"accepted: {key}" for key in changed) or "Nothing to accept: these nodes are current or absent.")

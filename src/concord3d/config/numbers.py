@@ -18,8 +18,9 @@ def numbers_of(run: Mapping[str, Any]) -> dict[str, Any]:
         run: As :meth:`concord3d.config.resolve.Study.run_config` gives it.
     """
     kept = {key: value for key, value in run.items() if key not in (*NAMES, "tower")}
-    kept["training"] = speedless(run["training"])
-    # Inputs count by their identities; the names by which a scale calls them do not.
+    if "training" in run:
+        kept["training"] = speedless(run["training"])
+    # A tower counts by the identity of its features; the name by which a scale calls it does not.
     if "data" in kept:
         kept["data"] = {key: value for key, value in run["data"].items() if key != "tower"}
     if "teacher" in kept:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import logging
 import math
 import os
 import shutil
@@ -20,6 +21,9 @@ from concord3d.arrays import MAPPED_BYTES
 from concord3d.errors import DiskFull
 
 NEXT_STEP = "free some space and run the same command again; earlier files are untouched"
+
+
+_log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -77,5 +81,13 @@ def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock named after ``path``; other processes wait, and a killed one releases it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.with_name(f".lock-{path.name}").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _log.info("waiting for another process that works on %s", path.name)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except OSError as error:
+            if error.errno not in (errno.ENOSYS, errno.ENOTSUP, errno.ENOLCK):
+                raise
+            _log.warning("this file system knows no locks: start no second run in this folder")
         yield

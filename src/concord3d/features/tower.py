@@ -8,7 +8,6 @@ from __future__ import annotations
 import html
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -126,26 +125,3 @@ def check_pictures(images: NDArray[Any]) -> None:
         raise BadPictures(
             "Pictures have another form", expected="uint8 (B, H, W, 3 or 1)", found=f"{images.dtype} {images.shape}"
         )
-
-
-def open_tower(spec: TowerSpec, device: str = "auto", weights_folder: Path | None = None) -> Tower:
-    """Build a frozen tower in evaluation mode.
-
-    Nothing is unpickled. Weights given by a tag are looked for in ``weights_folder`` and fetched from their publisher
-    only if they are not there.
-
-    Args:
-        spec: Model and weights.
-        device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
-        weights_folder: Where released weights lie, as ``<model>__<tag>.safetensors``; None for open_clip's own caches.
-
-    Raises:
-        ConfigError: The model or the tag is unknown, or the configuration is not one of open_clip's form.
-        TowerMismatch: The weights were trained with another activation or configuration.
-        TowerWeightsMissing: There are no weights; the message says which file to place where.
-        CheckpointCorrupt: The weights file cannot be read safely, or names or shapes differ; both sides are listed.
-        DependencyMissing: open_clip is not installed.
-    """
-    from concord3d.features.open_clip_adapter import OpenClipTower
-
-    return OpenClipTower.open(spec, device, weights_folder)

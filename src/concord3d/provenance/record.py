@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from concord3d.config.numbers import numbers_of
 from concord3d.files import content_hash, read_json, sha256_file, write_json
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "torchvision", "lightning", "lightning-fabric", "open3d-cpu",
@@ -124,7 +125,7 @@ def run_provenance(
         "git_commit": commit,
         "git_dirty": dirty,
         "config": dict(run_config),
-        "config_hash": content_hash(dict(run_config)),
+        "config_hash": content_hash(numbers_of(run_config)),
         "identity": identity,
         "inputs": input_hashes(inputs),
         "renderers": renderers_of(inputs),

@@ -139,7 +139,7 @@ def _publish(run: TrainRun, loop: Loop, folder: Path, started: float) -> None:
         **machine_facts(loop.fabric.device, run),
     }
     write_json(run.out_dir / "run.json", record)
-    shutil.rmtree(folder, ignore_errors=True)
+    run.forget(folder)
 
 
 def machine_facts(device: torch.device, run: TrainRun) -> dict[str, Any]:

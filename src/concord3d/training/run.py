@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -159,6 +160,11 @@ class TrainRun:
     def work_folder(self) -> Path:
         """Where checkpoints in progress lie: another identity has another folder, so none is resumed under it."""
         return self.work_dir / (self.inputs_identity or self.config_hash)
+
+    def forget(self, folder: Path) -> None:
+        """Remove checkpoints in progress; who gave an identity does so itself, once the result is recorded."""
+        if self.inputs_identity is None:
+            shutil.rmtree(folder, ignore_errors=True)
 
     @property
     def seed(self) -> int:

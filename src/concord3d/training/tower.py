@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import shutil
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -246,7 +245,7 @@ def train_tower(run: TowerRun) -> None:
     loop = TowerLoop(fabric, task.validated(), ClipTraining(parts, pairs, run.settings), folder)
     loop.fit()
     _publish(run, loop, parts, pairs, started)
-    shutil.rmtree(folder, ignore_errors=True)
+    task.forget(folder)
 
 
 def _task(run: TowerRun, parts: ClipParts, pairs: Pairs) -> TrainRun:

@@ -64,7 +64,11 @@ def accept_source(plan: Plan, patterns: Sequence[str], because: str) -> list[str
         changed.append(node.key)
         return True
 
-    refused = [finding for finding in State(plan, accept=accept).findings(wanted) if finding.status == "stale"]
+    refused = [
+        finding
+        for finding in State(plan, accept=accept).findings(wanted)
+        if finding.status == "stale" and not plan.nodes[finding.node].shows_accepted
+    ]
     if refused:
         raise ArtifactStale(
             f"{len(refused)} of the named nodes differ by more than their sources; {len(changed)} others were accepted",

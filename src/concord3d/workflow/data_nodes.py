@@ -15,8 +15,15 @@ from concord3d.workflow.node import Graph, Made
 
 # Reader of releases that hold tower features of their shapes in place of meshes to be rendered.
 FEATURE_READER = "openshape_npy"
-# Words of the catalogue, which say nothing about the data themselves.
-CATALOGUE_WORDS = {"title", "licence", "doc"}
+# Words of the catalogue, and addresses: they say nothing about the data themselves.
+CATALOGUE_WORDS: dict[str, Any] = {
+    "title": True,
+    "licence": True,
+    "doc": True,
+    "about": True,
+    "files": {"__all__": {"urls"}},
+    "releases": {"__all__": {"note"}},
+}
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,9 @@ class DataNodes:
         return self.scale.datasets[dataset].source == "real" and self.catalog[dataset].reader == FEATURE_READER
 
     def spec(self, dataset: str, *left_out: str) -> dict[str, Any]:
-        return self.catalog[dataset].model_dump(mode="json", exclude=CATALOGUE_WORDS | set(left_out))
+        return self.catalog[dataset].model_dump(
+            mode="json", exclude={**CATALOGUE_WORDS, **dict.fromkeys(left_out, True)}
+        )
 
     def raw(self, dataset: str) -> Made:
         use = self.scale.datasets[dataset]

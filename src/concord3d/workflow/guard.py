@@ -48,8 +48,12 @@ def hold_run_lock(root: Path) -> None:
     if _held:
         return
     path = root / WORK / "run.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT)
+    except OSError:
+        # Whoever may not write here can still look at the graph.
+        return
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -6,10 +6,12 @@ leaves a node without a record, which is made again.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from concord3d.data.manifest import MANIFEST, verify_files
 from concord3d.data.storage import locked
 from concord3d.errors import ArtifactDamaged, ArtifactStale
 from concord3d.files import content_hash
@@ -24,6 +26,7 @@ from concord3d.workflow.records import (
     versions,
     write_record,
 )
+from concord3d.workflow.sources import bytes_digest, source_hashes
 
 
 class NodeJob:
@@ -44,6 +47,11 @@ class NodeJob:
         self._inputs: dict[str, dict[str, str]] = {}
 
     @property
+    def command(self) -> str:
+        """The command that makes the whole graph, as it was asked for."""
+        return str(self._payload["command"])
+
+    @property
     def work(self) -> Path:
         """Folder of this node for checkpoints in progress, relative to the repository."""
         return WORK / str(self._payload["node"])
@@ -52,6 +60,22 @@ class NodeJob:
     def identity(self) -> str:
         """The identity of all that this node is made of."""
         return str(self._payload["identity"])
+
+    def store_of(self, store: str, *packages: str) -> Path:
+        """Return the folder in a store of shards for what the present sources of some packages make.
+
+        Shards are kept by their content, so those that other sources made lie elsewhere.
+
+        Args:
+            store: The store.
+            packages: Packages that compute what the shards hold; none stands for shards that are taken over from the
+                inputs.
+        """
+        modules = self._payload["ingredients"]["modules"]
+        made_by: Any = {name: value for name, value in modules.items() if name.startswith(packages)}
+        if not packages:
+            made_by = self._inputs
+        return Path(store) / content_hash(made_by)[:16]
 
     @property
     def recipe(self) -> Mapping[str, Any]:
@@ -76,6 +100,7 @@ class NodeJob:
     def __enter__(self) -> NodeJob:
         self._lock.__enter__()
         try:
+            self._require_sources()
             (self._root / self._record).unlink(missing_ok=True)
             for key, entry in self._payload["inputs"].items():
                 self._inputs[key] = self._checked(key, entry)
@@ -88,6 +113,7 @@ class NodeJob:
         try:
             if kind is None:
                 self._write()
+                shutil.rmtree(self._root / self.work, ignore_errors=True)
         finally:
             self._lock.__exit__(None, None, None)
 
@@ -115,7 +141,31 @@ class NodeJob:
                 next_step=repair_command(path),
             )
         require_intact(self._root, path, record)
+        for name in record["files"]:
+            if name.endswith(f"/{MANIFEST}"):
+                # Real data: the record holds their manifest, and that holds the files.
+                verify_files((self._root / name).parent)
         return {"identity": record["identity"], "content": content_of(record)}
+
+    def _require_sources(self) -> None:
+        """Refuse to begin with other sources than the graph was built with.
+
+        Later edits do no harm: what a job computes with is imported when it begins.
+
+        Raises:
+            ArtifactStale: A source was edited while the workflow ran.
+        """
+        modules = self._payload["ingredients"]["modules"]
+        if bytes_digest(self._root, modules) == self._payload["bytes"]:
+            return
+        now = source_hashes(self._root, self._payload["entries"])
+        changed = sorted(name for name in {*now, *modules} if now.get(name) != modules.get(name))
+        if changed:
+            raise ArtifactStale(
+                f"Sources of node '{self._payload['node']}' were edited while the workflow ran",
+                where=", ".join(changed[:5]),
+                next_step="run the same command again: it is made with the present sources",
+            )
 
     def _write(self) -> None:
         write_record(

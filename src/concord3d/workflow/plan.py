@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from concord3d.config.models import Params
 from concord3d.config.resolve import load_study
+from concord3d.config.strict_yaml import load_yaml
 from concord3d.data.catalog import load_catalog
 from concord3d.errors import ConfigError, nearest
 from concord3d.render.choice import choose_renderer
@@ -88,6 +90,15 @@ class Plan:
         return found
 
     @cached_property
+    def command(self) -> str:
+        """The command that makes this graph, whatever params.yaml says."""
+        stated = load_yaml(self.root / "params.yaml") if (self.root / "params.yaml").is_file() else {}
+        defaults = {**Params(papers=list(self.params.papers)).model_dump(), **stated}
+        asked = {key: value for key, value in self.params.model_dump().items() if value != defaults[key]}
+        words = [_word(key, value) for key, value in ({"scale": self.params.scale} | asked).items()]
+        return f"snakemake --cores all --config {' '.join(words)}"
+
+    @cached_property
     def maker_of(self) -> dict[str, str]:
         """The node that makes each declared file, records included."""
         made = {str(path): node.key for node in self.nodes.values() for path in node.outputs}
@@ -100,3 +111,7 @@ class Plan:
     def evaluation_rules(self) -> list[EvaluationRule]:
         """Return the rules that evaluate, for all papers."""
         return [rule for maker in self._makers for rule in maker.evaluation_rules()]
+
+
+def _word(key: str, value: Any) -> str:
+    return f"'{key}=[{','.join(map(str, value))}]'" if isinstance(value, list) else f"{key}={value}"

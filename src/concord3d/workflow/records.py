@@ -91,7 +91,7 @@ def read_record(path: Path) -> dict[str, Any] | None:
     """
     if not path.is_file():
         return None
-    remedy = f"rm '{path}' and run the same command again: this node is made anew"
+    remedy = f"rm '{path}', then snakemake makes this node anew"
     try:
         record = read_json(path)
     except UnreadableFile as error:
@@ -108,7 +108,7 @@ def write_record(path: Path, record: Mapping[str, Any]) -> None:
     write_json(path, {"format": FORMAT, **record})
 
 
-def damaged_files(root: Path, record: Mapping[str, Any], depth: Depth, among: Sequence[str] = ()) -> list[str]:
+def damaged_files(root: Path, record: Mapping[str, Any], depth: Depth) -> list[str]:
     """Compare the files of a record with their checksums.
 
     Args:
@@ -116,15 +116,12 @@ def damaged_files(root: Path, record: Mapping[str, Any], depth: Depth, among: Se
         record: See :func:`read_record`.
         depth: ``quick`` reads small files and compares the sizes of others; ``use`` reads all but of very large ones,
             of which it reads blocks; ``full`` reads every byte.
-        among: Only these files; none means all.
 
     Returns:
         One sentence per file that is absent or differs.
     """
     problems = []
     for name, entry in record["files"].items():
-        if among and name not in among:
-            continue
         problem = _problem(root / name, entry, depth)
         if problem is not None:
             problems.append(f"{name}: {problem}")
@@ -176,4 +173,4 @@ def damage(path: Path, record: Mapping[str, Any], problems: Sequence[str]) -> Ar
 
 def repair_command(path: Path) -> str:
     """Return what mends the node of a record."""
-    return f"rm '{path}' and run the same command again to make it anew (or bring the files back: dvc checkout)"
+    return f"rm '{path}', then snakemake makes this node anew (or bring the files back: dvc checkout)"

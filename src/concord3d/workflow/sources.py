@@ -65,6 +65,20 @@ def source_hashes(root: Path, entries: Iterable[str]) -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def bytes_digest(root: Path, names: Iterable[str]) -> str:
+    """Return one hash of the bytes of some sources: quicker than their meaning, and moved by words too.
+
+    Args:
+        root: The repository.
+        names: Modules or scripts.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(names):
+        path = _path_of(root, name)
+        digest.update(name.encode() + (path.read_bytes() if path is not None else b"absent"))
+    return digest.hexdigest()
+
+
 def _path_of(root: Path, name: str) -> Path | None:
     if name.endswith(".py"):
         return root / name if (root / name).is_file() else None

@@ -17,7 +17,7 @@ from concord3d.files import content_hash
 from concord3d.workflow.node import Node
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.records import content_of, damaged_files, read_record, repair_command
-from concord3d.workflow.sources import source_hashes
+from concord3d.workflow.sources import bytes_digest, source_hashes
 
 MAX_LISTED = 12
 
@@ -111,11 +111,12 @@ class State:
         """
         state = self.nodes[key]
         if state.status == "damaged":
+            damaged = [finding for finding in self.findings() if finding.status == "damaged"]
             raise ArtifactDamaged(
-                f"Node '{key}' is damaged",
+                f"{len(damaged)} nodes are damaged, '{key}' among them",
                 where=self.plan.layout.record(key),
-                found=f"\n{listed(self.findings([key]))}",
-                next_step=self._remedy(state),
+                found=f"\n{listed(damaged)}",
+                next_step="the command below each node",
             )
         if state.status == "stale" and key not in self._named:
             self._named.add(key)
@@ -147,6 +148,9 @@ class State:
             "node": key,
             "identity": state.asked,
             "record": str(layout.record(key)),
+            "command": self.plan.command,
+            "entries": list(state.node.entries),
+            "bytes": bytes_digest(self.plan.root, state.ingredients["modules"]),
             "ingredients": dict(state.ingredients),
             "inputs": {
                 upstream: {
@@ -160,7 +164,7 @@ class State:
     def _remedy(self, state: NodeState) -> str:
         if state.status == "damaged":
             return repair_command(self.plan.layout.record(state.node.key))
-        return f"snakemake --cores all --config scale={self.plan.params.scale}"
+        return self.plan.command
 
     def _state(self, node: Node) -> NodeState:
         root, path = self.plan.root, self.plan.layout.record(node.key)
@@ -173,6 +177,8 @@ class State:
             return NodeState(node, asked, asked, ingredients, "damaged", (error.what,))
         if record is None:
             return NodeState(node, asked, asked, ingredients, "absent", ("it has no record",))
+        if record["node"] != node.key or not self._lists_outputs(node, record):
+            return NodeState(node, asked, asked, ingredients, "damaged", ("it is the record of another node",))
         gone = [str(output) for output in node.outputs if not (root / output).exists()]
         if gone:
             return NodeState(node, asked, asked, ingredients, "absent", tuple(f"{name}: absent" for name in gone))
@@ -196,6 +202,12 @@ class State:
             tuple(reasons),
             content_of(record),
             tuple(record["accepted"]),
+        )
+
+    def _lists_outputs(self, node: Node, record: Mapping[str, Any]) -> bool:
+        files = record["files"]
+        return all(
+            str(output) in files or any(name.startswith(f"{output}/") for name in files) for output in node.outputs
         )
 
     def _damage(self, node: Node, record: Mapping[str, Any]) -> list[str]:

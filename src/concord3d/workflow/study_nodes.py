@@ -76,7 +76,7 @@ class StudyNodes:
         made = self.data.graph.add_node(
             key,
             self.paper,
-            numbers_of(run),
+            {**numbers_of(run), "built_by": _encoder(run)},
             ["workflow_scripts/pretrain.py", *_modules(run)],
             self._training_inputs(run),
             [folder / file for file in files],
@@ -160,6 +160,8 @@ class StudyNodes:
         protocols = [[key.protocol, key.dataset, self.study.protocol(key.protocol).settings] for key in keys]
         recipe = {
             "protocols": protocols,
+            "run_by": {key.protocol: PROTOCOLS[key.protocol] for key in keys},
+            "built_by": _encoder(run),
             "encoder": run["encoder"],
             "num_points": run["data"]["num_points"],
             "seed": first.seed,
@@ -237,7 +239,7 @@ def _evaluation_script(keys: Sequence[EvaluationKey]) -> str:
     return "evaluate_rooms" if keys[0].protocol in ROOM_PROTOCOLS else "evaluate"
 
 
-def _encoder_module(run: Mapping[str, Any]) -> str:
+def _encoder(run: Mapping[str, Any]) -> str:
     name = run["encoder"]["name"]
     if name not in ENCODERS:
         raise ConfigError(
@@ -245,7 +247,11 @@ def _encoder_module(run: Mapping[str, Any]) -> str:
             where="encoder.name",
             expected=", ".join(ENCODERS),
         )
-    return ENCODERS[name].partition(":")[0]
+    return ENCODERS[name]
+
+
+def _encoder_module(run: Mapping[str, Any]) -> str:
+    return _encoder(run).partition(":")[0]
 
 
 def _modules(run: Mapping[str, Any]) -> list[str]:
