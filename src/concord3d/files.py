@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -93,6 +93,18 @@ def read_json(path: Path) -> Any:
 def content_hash(value: Any) -> str:
     """Return the SHA-256 hex digest of the canonical JSON of ``value``."""
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
+
+
+def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
+    """Return the dotted keys whose values differ between two nested mappings of JSON values, with (old, new) values."""
+    differing: dict[str, tuple[Any, Any]] = {}
+    for key in sorted({*old, *new}):
+        before, after = old.get(key), new.get(key)
+        if isinstance(before, Mapping) and isinstance(after, Mapping):
+            differing.update(differing_keys(before, after, f"{prefix}{key}."))
+        elif canonical_json(before) != canonical_json(after):
+            differing[f"{prefix}{key}"] = (before, after)
+    return differing
 
 
 def sha256_file(path: Path) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from concord3d.errors import CheckpointCorrupt, DiskFull, ResumeMismatch, TrainingError
-from concord3d.files import TEMPORARY_PREFIX, atomic_path, write_text
+from concord3d.files import TEMPORARY_PREFIX, atomic_path, differing_keys, write_text
 
 KEPT = 2
 
@@ -146,18 +146,6 @@ def latest_checkpoint(folder: Path, identity: Mapping[str, Any]) -> tuple[dict[s
             )
         return state, warnings
     return None, warnings
-
-
-def differing_keys(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
-    """Return the dotted keys whose values differ between two nested mappings, with (old, new) values."""
-    differing: dict[str, tuple[Any, Any]] = {}
-    for key in sorted({*old, *new}):
-        before, after = old.get(key), new.get(key)
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            differing.update(differing_keys(before, after, f"{prefix}{key}."))
-        elif before != after:
-            differing[f"{prefix}{key}"] = (before, after)
-    return differing
 
 
 @contextmanager

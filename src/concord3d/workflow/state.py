@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from concord3d.errors import ArtifactDamaged, UnreadableFile
-from concord3d.files import content_hash
+from concord3d.files import content_hash, differing_keys
 from concord3d.workflow.node import Node
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.records import content_of, damaged_files, read_record, repair_command
@@ -104,7 +104,7 @@ class State:
             self.nodes[node.key] = self._state(node)
 
     def must_be_made_again(self, key: str) -> bool:
-        """Whether a node exists but was made of something else; says so on standard error, once.
+        """Whether a node exists in part or was made of something else; says so on standard error, once.
 
         Raises:
             ArtifactDamaged: Its files are damaged; says which and how to mend them.
@@ -118,10 +118,13 @@ class State:
                 found=f"\n{listed(damaged)}",
                 next_step="the command below each node",
             )
-        if state.status == "stale" and key not in self._named:
+        # Raw data may be gone, for what was made of them stands; a part of any other node may not.
+        in_part = state.status == "absent" and state.content is not None and state.node.stage != "raw"
+        again = state.status == "stale" or in_part
+        if again and key not in self._named:
             self._named.add(key)
             print(f"{key} is made again: {'; '.join(state.reasons[:3])}", file=sys.stderr)
-        return state.status == "stale"
+        return again
 
     def findings(self, keys: Iterable[str] | None = None) -> list[Finding]:
         """Return the nodes that are not current.
@@ -181,7 +184,8 @@ class State:
             return NodeState(node, asked, asked, ingredients, "damaged", ("it is the record of another node",))
         gone = [str(output) for output in node.outputs if not (root / output).exists()]
         if gone:
-            return NodeState(node, asked, asked, ingredients, "absent", tuple(f"{name}: absent" for name in gone))
+            reasons = [f"{name}: absent" for name in gone]
+            return NodeState(node, asked, asked, ingredients, "absent", tuple(reasons), content_of(record))
         problems = self._damage(node, record)
         reasons = [
             f"its input '{key}' was made again and has other content"
@@ -244,9 +248,9 @@ class State:
 
 def differences(made: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     """Say what differs between the ingredients that a node was made of and those asked for."""
-    settings = _changes(made["recipe"], asked["recipe"])
+    settings = differing_keys(made["recipe"], asked["recipe"])
     found = [f"{key}: {_shown(old)} -> {_shown(new)}" for key, (old, new) in settings.items()]
-    found += [f"another input: {name}" for name in _changes(made["inputs"], asked["inputs"])]
+    found += [f"another input: {name}" for name in differing_keys(made["inputs"], asked["inputs"])]
     found += [f"the source of {name} has changed" for name in changed_sources(made, asked)]
     if content_hash(made.get("accepted")) != content_hash(asked.get("accepted")):
         found.append("other edits of sources are accepted upstream")
@@ -255,21 +259,9 @@ def differences(made: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
 
 def changed_sources(made: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     """Return the modules and scripts that differ between the ingredients of a record and those asked for."""
-    return list(_changes(made["modules"], asked["modules"]))
+    return list(differing_keys(made["modules"], asked["modules"]))
 
 
 def _shown(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _changes(old: Mapping[str, Any], new: Mapping[str, Any], prefix: str = "") -> dict[str, tuple[Any, Any]]:
-    """Return the dotted keys whose values differ between two nested mappings, with (old, new) values."""
-    changes: dict[str, tuple[Any, Any]] = {}
-    for key in sorted({*old, *new}):
-        before, after = old.get(key), new.get(key)
-        if isinstance(before, Mapping) and isinstance(after, Mapping):
-            changes.update(_changes(before, after, f"{prefix}{key}."))
-        elif content_hash(before) != content_hash(after):
-            changes[f"{prefix}{key}"] = (before, after)
-    return changes
