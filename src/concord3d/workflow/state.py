@@ -100,6 +100,7 @@ class State:
         self.nodes: dict[str, NodeState] = {}
         self._named: set[str] = set()
         self._modules: dict[tuple[str, ...], dict[str, str]] = {}
+        self._digests: dict[tuple[str, ...], str] = {}
         for node in plan.nodes.values():
             self.nodes[node.key] = self._state(node)
 
@@ -153,7 +154,7 @@ class State:
             "record": str(layout.record(key)),
             "command": self.plan.command,
             "entries": list(state.node.entries),
-            "bytes": bytes_digest(self.plan.root, state.ingredients["modules"]),
+            "bytes": self._bytes(state.node),
             "ingredients": dict(state.ingredients),
             "inputs": {
                 upstream: {
@@ -244,6 +245,11 @@ class State:
         if node.entries not in self._modules:
             self._modules[node.entries] = source_hashes(self.plan.root, node.entries)
         return self._modules[node.entries]
+
+    def _bytes(self, node: Node) -> str:
+        if node.entries not in self._digests:
+            self._digests[node.entries] = bytes_digest(self.plan.root, self._sources(node))
+        return self._digests[node.entries]
 
 
 def differences(made: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
