@@ -44,7 +44,7 @@ if len(STUDIES) > 1:
         input:
             unpack(inputs_of("cross/encoders")),
         output:
-            [LAYOUT.results / "cross" / name for name in CROSS_FILES],
+            list(PLAN.node("cross/encoders").outputs),
             record=LAYOUT.record("cross/encoders"),
         log:
             "logs/report/cross.log",

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.workflow.clones import call, copy_tree
+from tests.workflow.graphs import made_tree
 
 
 @pytest.fixture(scope="session")
@@ -23,3 +25,10 @@ def smoke_run(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
     completed = call(folder, "snakemake", "--cores", "2", "--config", "scale=smoke")
     assert completed.returncode == 0, completed.stderr[-5000:]
     return folder
+
+
+@pytest.fixture
+def tree(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A copy of the repository in which every node of the smoke graph is current; edits of it are undone."""
+    with made_tree(repository, tmp_path_factory.getbasetemp()) as root:
+        yield root

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.workflow.graphs import LOSS, SCALE, append, edit, made_tree, make, smoke_plan, with_downstream
+from tests.workflow.graphs import LOSS, SCALE, append, edit, make, smoke_plan, with_downstream
 
 from concord3d.errors import ArtifactStale, ConfigError
 from concord3d.files import content_hash
@@ -25,13 +24,6 @@ TRAININGS = {f"mm_point/train/{name}__s1" for name in ("mm_point", "single_view"
 TRAINING, EVALUATION, PAGES = "mm_point/train/mm_point__s1", "mm_point/eval/mm_point__s1", "mm_point/report/pages"
 REASON = "a constant that nothing reads"
 EPOCHS = "training.epochs: {}\n      training.batch_size: 16\n      training.num_snap"
-
-
-@pytest.fixture
-def tree(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of the repository in which every node of the smoke graph is current; edits of it are undone."""
-    with made_tree(repository, tmp_path_factory.getbasetemp()) as root:
-        yield root
 
 
 @pytest.fixture

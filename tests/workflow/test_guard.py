@@ -10,19 +10,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.workflow.graphs import LOSS, append, made_tree, smoke_plan
+from tests.workflow.graphs import LOSS, append, smoke_plan
 
 from concord3d.errors import ArtifactStale
 from concord3d.workflow import guard
 from concord3d.workflow.guard import hold_run_lock, require_complete
 from concord3d.workflow.state import State
-
-
-@pytest.fixture
-def tree(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of the repository in which every node of the smoke graph is current; edits of it are undone."""
-    with made_tree(repository, tmp_path_factory.getbasetemp()) as root:
-        yield root
 
 
 @pytest.fixture

@@ -215,7 +215,13 @@ def of_raw(plan: Plan, *datasets: str) -> set[str]:
 EPOCHS = "training.epochs: {}\n      training.batch_size: 16\n      training.num_snap"
 TOWER = "settings: {epochs: 2, batch_size: 16"
 Changed = Callable[[Plan], set[str]]
-NOTHING: Changed = lambda plan: set()  # noqa: E731
+
+
+def nothing(plan: Plan) -> set[str]:
+    """An edit that concerns no node."""
+    return set()
+
+
 # The file, an edit of it, and exactly the nodes that it concerns.
 EDITS: dict[str, tuple[Path, str, str, Changed]] = {
     "label": (
@@ -271,12 +277,12 @@ EDITS: dict[str, tuple[Path, str, str, Changed]] = {
         CATALOGUE, 'patterns: ["ShapeNet/*/*.ply"]', 'patterns: ["*/*/*.ply"]',
         lambda plan: with_downstream(plan, {"stores/shapenet__train", "views/shapenet__train__ring24__32"}),
     ),
-    "another data set": (CATALOGUE, "[modelnet10_hdf5_2048]", "[modelnet10]", NOTHING),
-    "words of the catalogue": (CATALOGUE, "title: ModelNet40, 2,048", "title: ModelNet, 2,048", NOTHING),
-    "licence": (CATALOGUE, "name: academic use", "name: Academic use", NOTHING),
-    "address of a file": (CATALOGUE, "https://shapenet.cs.stanford.edu/media", "https://example.org", NOTHING),
-    "purpose of a scale": (SCALE, "the whole graph in a few minutes", "the graph", NOTHING),
-    "a comment": (SCALE, "# Small enough", "# Not too large", NOTHING),
+    "another data set": (CATALOGUE, "[modelnet10_hdf5_2048]", "[modelnet10]", nothing),
+    "words of the catalogue": (CATALOGUE, "title: ModelNet40, 2,048", "title: ModelNet, 2,048", nothing),
+    "licence": (CATALOGUE, "name: academic use", "name: Academic use", nothing),
+    "address of a file": (CATALOGUE, "https://shapenet.cs.stanford.edu/media", "https://example.org", nothing),
+    "purpose of a scale": (SCALE, "the whole graph in a few minutes", "the graph", nothing),
+    "a comment": (SCALE, "# Small enough", "# Not too large", nothing),
     "threads of a tower": (
         SCALE, TOWER, f"{TOWER}, threads: 2, checkpoint_every_s: 5", lambda plan: reports(plan, "mm_mixing"),
     ),
@@ -302,7 +308,7 @@ EDITS: dict[str, tuple[Path, str, str, Changed]] = {
             plan, nodes_where(plan, lambda node: node.key.startswith(("mm_mixing/eval/", "mm_mixing/figures/mixed")))
         ),
     ),
-    "another scale": (Path("config/scales/demo.yaml"), "world_seed: 3", "world_seed: 4", NOTHING),
+    "another scale": (Path("config/scales/demo.yaml"), "world_seed: 3", "world_seed: 4", nothing),
 }  # fmt: skip
 
 
@@ -374,10 +380,10 @@ SOURCES: dict[str, Changed] = {
     "src/concord3d/reporting/tables.py": lambda plan: reports(plan, "mm_point", "mm_mixing"),
     "workflow_scripts/views.py": lambda plan: nodes_where(plan, lambda node: node.key.startswith("views/")),
     "workflow_scripts/store.py": lambda plan: nodes_where(plan, lambda node: node.key.startswith("stores/")),
-    "src/concord3d/config/resolve.py": NOTHING,
-    "src/concord3d/workflow/plan.py": NOTHING,
-    "src/concord3d/training/progress.py": NOTHING,
-    "src/concord3d/cli.py": NOTHING,
+    "src/concord3d/config/resolve.py": nothing,
+    "src/concord3d/workflow/plan.py": nothing,
+    "src/concord3d/training/progress.py": nothing,
+    "src/concord3d/cli.py": nothing,
 }
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.workflow.graphs import LOSS, SCALE, append, edit, made_tree, make, smoke_plan, with_downstream
+from tests.workflow.graphs import LOSS, SCALE, append, edit, make, smoke_plan, with_downstream
 
 from concord3d.errors import ArtifactDamaged, ArtifactStale
 from concord3d.files import content_hash
@@ -26,13 +25,6 @@ STORE = "stores/modelnet40__test"
 RAW = "raw/world_smoke/modelnet40"
 WEIGHTS = Path("artifacts/smoke/mm_point/train/mm_point__s1/model.safetensors")
 EPOCHS = "training.epochs: {}\n      training.batch_size: 16\n      training.num_snap"
-
-
-@pytest.fixture
-def tree(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A copy of the repository in which every node of the smoke graph is current; edits of it are undone."""
-    with made_tree(repository, tmp_path_factory.getbasetemp()) as root:
-        yield root
 
 
 def state_of(tree: Path, **more: Any) -> State:

@@ -41,7 +41,7 @@ def report_now(root: Path, scale: str | None) -> None:
             where=", ".join(str(inputs.artifacts / "eval") for inputs in kept),
             expected="at least one evaluation",
             found="none",
-            next_step=f"snakemake --cores all --config scale={plan.params.scale}; the results are as they were",
+            next_step=f"{plan.command}; the results are as they were",
         )
     for inputs in papers:
         if inputs in kept:

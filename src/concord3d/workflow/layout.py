@@ -11,8 +11,6 @@ RAW = Path("data/raw")
 # Records of raw data stand beside them: raw data are not part of what DVC keeps.
 RAW_RECORDS = Path("data/records")
 WORK = Path("work")
-# Of the table over all papers, below results/<scale>/cross.
-CROSS_FILES = ("encoders.csv", "encoders.md")
 
 
 def paper_yaml(paper: str) -> Path:
@@ -28,11 +26,6 @@ def report_yaml(paper: str) -> Path:
 def published_csv(paper: str) -> Path:
     """A paper's published numbers."""
     return Path("papers") / "published" / f"{paper}.csv"
-
-
-def scale_yaml(scale: str) -> Path:
-    """How much of everything a scale runs."""
-    return Path("config") / "scales" / f"{scale}.yaml"
 
 
 @dataclass(frozen=True)
