@@ -139,7 +139,7 @@ def test_an_edited_loss_trains_anew_and_words_do_not(copy: Path) -> None:
     loss = copy / "src/concord3d/losses/nt_xent.py"
     original = loss.read_text()
     loss.write_text(original.replace('"""', '"""Words: ', 1) + "# and a comment\n")
-    edit(copy / "src/concord3d/training/progress.py", "import time\n", "import time\nimport types  # noqa: F401\n")
+    edit(copy / "src/concord3d/training/progress.py", "import time\n", "import time\nimport types\n")
     edit(copy / "src/concord3d/provenance/record.py", "UNKNOWN = ", "UNKNOWN: str = ")
     edit(copy / "workflow_scripts/pretrain.py", '"""Rule', '"""The rule')
     assert NOTHING in said(copy, *SMOKE, "--dry-run")
@@ -157,8 +157,9 @@ def test_an_edited_loss_trains_anew_and_words_do_not(copy: Path) -> None:
     before = (copy / TRAINING / "model.safetensors").read_bytes()
     said(copy, *SMOKE, "--", str(TRAINING / "model.safetensors"))
     assert (copy / TRAINING / "model.safetensors").read_bytes() != before
-    found = call(copy, "concord3d", "doctor").stdout
-    assert "Artifact" in found or "problem" in found
+    edit(copy / "params.yaml", "scale: demo", "scale: smoke")
+    found = call(copy, "concord3d", "doctor", COLUMNS="300").stdout
+    assert re.search(r"Artifact: mm_point/train/single_view__s1.*problem.*stale: the source of .*nt_xent", found), found
 
 
 def tripled(source: str) -> str:
