@@ -154,6 +154,23 @@ def build_clip(model: str, preprocess_cfg: dict[str, Any] | None = None) -> Clip
     return ClipParts(module, plain, preprocess, lambda texts: tokenizer([_readable(text) for text in texts]))
 
 
+def preprocess_of(model: str) -> Preprocess:
+    """Return what happens to pictures before a model that has random weights sees them, without building it.
+
+    Args:
+        model: See :func:`clip_config`.
+
+    Raises:
+        ConfigError: As :func:`clip_config`, or the preprocessing cannot be carried out.
+        DependencyMissing: open_clip is not installed.
+    """
+    transform = import_open_clip().transform
+    config = clip_config(model)
+    own_size = {"size": config["model_cfg"]["vision_cfg"].get("image_size", 224)}
+    asked = transform.merge_preprocess_dict(transform.PreprocessCfg(), config["preprocess_cfg"])
+    return Preprocess.from_config(transform.merge_preprocess_dict(asked, own_size))
+
+
 def _tokenizer(open_clip: ModuleType, model: str, text_cfg: dict[str, Any]) -> Callable[[list[str]], Tensor]:
     if not model.endswith(".json"):
         with _quiet():

@@ -1,54 +1,27 @@
-"""What the training loop asks of a method, and what a method may ask of the training loop.
+"""What the training loop asks of a method, and what a method is told when it is built.
 
-Shape legend: B objects, P stored points, m views, H height, W width, C channels, D width of tower features.
+Shape legend: B units of a batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Generic, NamedTuple
 
+import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from concord3d.errors import ConfigError, nearest
+from concord3d.batches.interface import BatchType
 from concord3d.losses.embeddings import Gather, no_gather
+from concord3d.methods.settings import PACKAGE, MethodSettings
+from concord3d.models.factory import build_point_encoder, load_point_encoder
 
-
-class Targets(NamedTuple):
-    """Features of frozen towers for the objects of a batch.
-
-    Attributes:
-        image: (B, D) float32, of one picture of each object, not normalised.
-        text: (B, D) float32, of one text of each object, not normalised; zeros where there is none.
-        has_text: (B,) bool; an object without text takes part in no term on texts.
-    """
-
-    image: Tensor
-    text: Tensor
-    has_text: Tensor
-
-
-class Batch(NamedTuple):
-    """One batch as stored, before any augmentation.
-
-    Attributes:
-        points: (B, P, 3) float32.
-        views: (B, m, H, W, C) uint8 with m = ``Method.num_views``, or None where the method uses no images.
-        labels: (B,) int64, or None where the method uses no labels.
-        generator: CPU generator for every random number of this step.
-        colors: (B, P, 3) uint8 RGB per point, or None where the method uses none or the data have none.
-        targets: Features of frozen towers, or None where the method uses none.
-    """
-
-    points: Tensor
-    views: Tensor | None
-    labels: Tensor | None
-    generator: torch.Generator
-    colors: Tensor | None = None
-    targets: Targets | None = None
+Table = Mapping[str, NDArray[Any]]
 
 
 class LossTerms(NamedTuple):
@@ -64,53 +37,167 @@ class LossTerms(NamedTuple):
 
 
 @dataclass(frozen=True)
-class DataFacts:
-    """What a method is told about the data when it is built.
+class EarlierTraining:
+    """A finished training that another one learns from.
 
     Attributes:
-        num_points: Points per cloud that the encoder shall see.
-        num_views: Stored views per object, 0 without images.
-        num_classes: Number of classes, 0 without labels.
-        target_dim: Width of the frozen towers' features, 0 without towers.
-        teacher: Encoder of an earlier run, frozen and in evaluation mode, or None; it is no part of the checkpoint.
+        run: Its resolved configuration.
+        weights: Files of its saved modules, by name.
     """
 
-    num_points: int
-    num_views: int = 0
-    num_classes: int = 0
-    target_dim: int = 0
-    teacher: nn.Module | None = None
+    run: Mapping[str, Any]
+    weights: Mapping[str, Path]
+
+    def module(self, name: str = "point") -> nn.Module:
+        """Return one of its modules with the weights of the last epoch; torch's global generator is left as it was.
+
+        Raises:
+            CheckpointCorrupt: The weights cannot be read or do not fit.
+        """
+        with torch.random.fork_rng():
+            return saved_module(self.run, name, self.weights[name])
 
 
-class Method(nn.Module):
-    """A training objective around a point encoder.
+def saved_module(run: Mapping[str, Any], name: str, weights: Path) -> nn.Module:
+    """Build a module that a training has saved, and load its weights.
 
-    A method is one module ``concord3d.methods.<name>`` with ``build(settings, encoder, facts) -> Method``.
+    The method's package may say how, by ``rebuilt(run, name, weights)``; else the module is the run's point encoder.
+
+    Args:
+        run: Resolved configuration of the training.
+        name: Name of the module, one of the method's ``saved``.
+        weights: Its file.
+
+    Raises:
+        CheckpointCorrupt: The weights cannot be read or do not fit.
+    """
+    method = import_module(f"{PACKAGE}.{run['method']}.method")
+    if hasattr(method, "rebuilt"):
+        module: nn.Module = method.rebuilt(run, name, weights)
+        return module
+    return load_point_encoder(run["encoder"], weights)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a method is told when it is built.
 
     Attributes:
-        point_encoder: The encoder that is saved and evaluated.
-        num_views: Views per object that each batch must hold, 0 for none.
-        uses_labels: Whether each batch must hold labels.
-        uses_targets: Whether each batch must hold features of frozen towers.
+        encoder: The run's ``encoder`` section.
+        data_settings: The run's ``data`` section.
+        data: The data that it will be trained on; None for a method that is not trained.
+        held_out: Units of the data that it will never be trained on.
+        needs: Earlier trainings by role.
+    """
+
+    encoder: Mapping[str, Any]
+    data_settings: Mapping[str, Any]
+    data: Any = None
+    held_out: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    needs: Mapping[str, EarlierTraining] = field(default_factory=dict)
+
+    @property
+    def num_points(self) -> int:
+        """Points per cloud that the encoder shall see."""
+        return int(self.data_settings["num_points"])
+
+    def point_encoder(self) -> nn.Module:
+        """Build the run's point encoder with random weights.
+
+        A method builds it before anything else, so that all methods with one seed start from the same encoder.
+        """
+        return build_point_encoder(self.encoder)
+
+
+@dataclass(frozen=True)
+class ParameterGroup:
+    """Parameters that are optimised alike.
+
+    Attributes:
+        parameters: The parameters.
+        rate: Factor of the learning rate.
+        weight_decay: In place of the run's; None leaves it.
+    """
+
+    parameters: Sequence[nn.Parameter]
+    rate: float = 1.0
+    weight_decay: float | None = None
+
+
+class Method(nn.Module, Generic[BatchType]):
+    """A training objective around the modules that it trains.
+
+    Everything that must survive a restart is a parameter, a buffer or a submodule, the average of a teacher too.
+
+    Attributes:
         gather: Collects embeddings over processes; set by the training loop.
     """
-
-    point_encoder: nn.Module
-    num_views: int = 0
-    uses_labels: bool = False
-    uses_targets: bool = False
 
     def __init__(self) -> None:
         super().__init__()
         self.gather: Gather = no_gather
 
-    def training_loss(self, batch: Batch) -> LossTerms:
-        """Return the loss of one batch; the only method called in training mode."""
+    def saved(self) -> Mapping[str, nn.Module]:
+        """Return the modules that a training keeps, by the names that the settings' ``saved`` lists."""
         raise NotImplementedError
 
-    def held_out_metrics(self, batch: Batch) -> dict[str, float]:
-        """Return named figures of objects never trained on; called in evaluation mode without gradients."""
+    def loss(self, batch: BatchType, draw: torch.Generator) -> LossTerms:
+        """Return the loss of one batch; the only method called in training mode.
+
+        Args:
+            batch: As stored, before any augmentation, on the device.
+            draw: CPU generator for every random number of this step.
+        """
+        raise NotImplementedError
+
+    def held_out(self, batch: BatchType, draw: torch.Generator) -> dict[str, float]:
+        """Return named figures of units never trained on; called in evaluation mode without gradients."""
         return {}
+
+    def parameter_groups(self) -> Sequence[ParameterGroup]:
+        """Return the parameters to optimise; by default one group of all that have gradients."""
+        return [ParameterGroup([parameter for parameter in self.parameters() if parameter.requires_grad])]
+
+    def after_step(self, step: int, num_steps: int) -> None:
+        """Do what follows every step of the optimiser, such as the average of a teacher or of a codebook.
+
+        Args:
+            step: Steps done, from 1.
+            num_steps: Steps of the whole training.
+        """
+
+    def exports(self, epoch: int) -> Mapping[str, Table]:
+        """Return arrays that the training leaves of an epoch, such as pseudo-labels, by name; called in every epoch.
+
+        Args:
+            epoch: Epochs done, from 1.
+        """
+        return {}
+
+    def reports(self, weights: Mapping[str, Path]) -> Mapping[str, Any]:
+        """Return what the method says after the last epoch, one JSON file per name of the settings' ``reports``.
+
+        Args:
+            weights: Files of the saved modules, by name.
+        """
+        return {}
+
+
+def build_method(name: str, settings: MethodSettings, context: Context) -> Method[Any]:
+    """Build a method with freshly initialised weights, drawn from torch's global generator.
+
+    Args:
+        name: The method.
+        settings: Its settings.
+        context: What else it is told.
+
+    Raises:
+        ConfigError: Settings, data and earlier trainings do not fit together.
+    """
+    method = import_module(f"{PACKAGE}.{name}.method").build(settings, context)
+    if not isinstance(method, Method):
+        raise TypeError(f"{PACKAGE}.{name}.method.build returned {type(method)}, not a Method")
+    return method
 
 
 def feature_width(encoder: nn.Module) -> int:
@@ -123,38 +210,3 @@ def feature_width(encoder: nn.Module) -> int:
     if not isinstance(width, int):
         raise TypeError(f"{type(encoder).__name__} has no integer feature_dim")
     return width
-
-
-class Settings(BaseModel):
-    """Base of each method's settings: unknown keys and impossible values are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-SettingsType = TypeVar("SettingsType", bound=BaseModel)
-
-
-def parse_settings(kind: type[SettingsType], values: Mapping[str, Any], where: str) -> SettingsType:
-    """Validate a mapping against a settings model.
-
-    Args:
-        kind: The pydantic model.
-        values: Keys and values as configured.
-        where: Name of the section for the error message, e.g. ``objective``.
-
-    Raises:
-        ConfigError: A key is unknown (the nearest valid one is named) or a value is impossible.
-    """
-    try:
-        return kind.model_validate(dict(values))
-    except ValidationError as error:
-        first = error.errors()[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            valid = tuple(kind.model_fields)
-            raise ConfigError(
-                f"Unknown key '{key}'{nearest(key, valid)}", where=where, expected=valid, found=key
-            ) from error
-        raise ConfigError(
-            f"'{key}' has an impossible value", where=where, expected=first["msg"], found=first["input"]
-        ) from error

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from importlib import import_module
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from torch import nn
 
-from concord3d.errors import ConfigError, nearest
+from concord3d.models.encoder_settings import encoder_settings
 from concord3d.models.projected import in_tower_space
-from concord3d.models.table import ENCODERS
 from concord3d.models.weights import load_weights, read_tensors
 
 
@@ -20,29 +18,18 @@ def build_point_encoder(settings: Mapping[str, Any]) -> nn.Module:
     """Build a point encoder with random weights.
 
     Args:
-        settings: ``name`` and the arguments of that encoder, e.g. ``{"name": "dgcnn", "k": 15, "emb_dims": 1024}``.
+        settings: The ``encoder`` section, e.g. ``{"name": "dgcnn", "k": 15, "emb_dims": 1024}``.
 
     Returns:
         A module from (B, N, in_channels) points to (B, feature_dim) features, with these two attributes.
 
     Raises:
-        ConfigError: The name or an argument is unknown, or a value is not a positive integer.
+        ConfigError: See :func:`concord3d.models.encoder_settings.encoder_settings`.
     """
-    arguments = dict(settings)
-    name = arguments.pop("name", None)
-    if name not in ENCODERS:
-        hint = nearest(str(name), tuple(ENCODERS))
-        raise ConfigError(f"Unknown point encoder '{name}'{hint}", where="encoder.name", expected=sorted(ENCODERS))
-    module, _, builder_name = ENCODERS[name].partition(":")
-    builder: Callable[..., nn.Module] = getattr(import_module(module), builder_name)
-    known = tuple(signature(builder).parameters)
-    for key, value in arguments.items():
-        if key not in known:
-            hint = nearest(key, known)
-            raise ConfigError(f"Unknown setting '{key}' of encoder '{name}'{hint}", where="encoder", expected=known)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            raise ConfigError("Not a positive integer", where=f"encoder.{key}", found=value)
-    return builder(**arguments)
+    parsed = encoder_settings(settings)
+    module, _, name = parsed.builder.partition(":")
+    encoder: nn.Module = getattr(import_module(module), name)(**parsed.model_dump())
+    return encoder
 
 
 def load_point_encoder(settings: Mapping[str, Any], path: Path) -> nn.Module:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torchvision.models.resnet import BasicBlock, ResNet, resnet18, resnet50
 
 from concord3d.errors import ConfigError, nearest
+from concord3d.models.image_encoder_names import IMAGE_ENCODERS
 
 _TEMPORARY_CLASSES = 1
 
@@ -72,9 +73,11 @@ def image_encoder(name: str, in_channels: int = 3) -> ImageEncoder:
         "resnet10_32": lambda: _NarrowResNet(width=32, stem_stride=1),
         "resnet10_16": lambda: _NarrowResNet(width=16, stem_stride=2),
     }
-    if name not in builders:
+    if name not in IMAGE_ENCODERS:
         raise ConfigError(
-            f"Unknown image encoder '{name}'{nearest(name, tuple(builders))}", expected=sorted(builders), found=name
+            f"Unknown image encoder '{name}'{nearest(name, IMAGE_ENCODERS)}",
+            expected=sorted(IMAGE_ENCODERS),
+            found=name,
         )
     if in_channels < 1:
         raise ConfigError("Images need at least one channel", found=in_channels)

@@ -12,31 +12,28 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import numpy as np
 import torch
 from lightning_fabric import Fabric
-from numpy.typing import NDArray
 from torch import Tensor
 
+from concord3d.arrays import write_arrays
+from concord3d.batches.interface import Batch
 from concord3d.errors import NonFiniteLoss, TrainingError
 from concord3d.losses.embeddings import Gather
-from concord3d.methods.interface import Batch, Method
+from concord3d.methods.interface import Method
 from concord3d.models.weights import save_weights
-from concord3d.training.batches import assemble, iterate_batches, make_plan, to_device
 from concord3d.training.checkpoint import TrainingInterrupted, latest_checkpoint, misfit_named, save_checkpoint
+from concord3d.training.files import TrainingFolder
 from concord3d.training.progress import TrainingProgress
-from concord3d.training.run import HELD_OUT_OBJECTS, TrainRun
 from concord3d.training.schedule import learning_rate, make_optimizer
 from concord3d.training.seeding import derived_generator, derived_seed, seed_everything
+from concord3d.training.settings import snapshot_epochs
+from concord3d.training.steps import steps_of
+from concord3d.training.task import HELD_OUT_UNITS, TrainingTask
 
 
 class OutOfMemory(TrainingError):
     """The device has not enough memory for one step."""
-
-
-def snapshot_epochs(num_epochs: int, num_snapshots: int) -> tuple[int, ...]:
-    """Return the 1-based epochs after which the encoder is kept: equal distances, the last included."""
-    return tuple(sorted({max(1, round(num_epochs * (i + 1) / num_snapshots)) for i in range(num_snapshots)}))
 
 
 def gather_over(fabric: Fabric) -> Gather:
@@ -78,39 +75,45 @@ class Loop:
 
     Args:
         fabric: Device, precision and processes, launched.
-        run: The task, validated.
+        task: The task, validated.
         method: Freshly initialised method.
-        folder: Where checkpoints and snapshots in progress lie.
     """
 
-    def __init__(self, fabric: Fabric, run: TrainRun, method: Method, folder: Path) -> None:
-        self.fabric, self.run, self.method, self.folder = fabric, run, method, folder
-        self.settings = run.training
-        self.plan = make_plan(run)
-        self.num_steps = self.plan.steps_per_epoch * self.settings.epochs
+    def __init__(self, fabric: Fabric, task: TrainingTask, method: Method[Batch]) -> None:
+        self.fabric, self.task, self.method, self.folder = fabric, task, method, task.work_folder
+        self.settings = task.training
+        self.steps = steps_of(task)
+        self.num_steps = self.steps.per_epoch * self.settings.epochs
+        # Kept beside the checkpoints until the end, because an interrupted job's declared outputs may be removed.
+        self.kept = TrainingFolder(self.folder)
         self.snapshot_epochs = snapshot_epochs(self.settings.epochs, self.settings.num_snapshots)
-        self.identity = run.identity()
+        self.identity = task.identity()
         self.history: list[dict[str, Any]] = []
         self.resumed_from: list[int] = []
         self.warnings: list[str] = []
         self.earlier_seconds = 0.0
-        self.clouds_per_s = 0.0
+        self.units_per_s = 0.0
         self._sums: dict[str, float] = {}
         self._steps_done = 0
         self._started = self._last_saved = time.monotonic()
         self._last_path: Path | None = None
-        self._parameters = [parameter for parameter in method.parameters() if parameter.requires_grad]
+        groups = method.parameter_groups()
+        self._parameters = [parameter for group in groups for parameter in group.parameters]
+        self._rates = [group.rate for group in groups]
+        decay = self.settings.weight_decay
         optimizer = make_optimizer(
-            self.settings.optimizer, self._parameters, self.settings.learning_rate, self.settings.weight_decay
+            self.settings.optimizer,
+            [
+                {"params": list(g.parameters), "weight_decay": decay if g.weight_decay is None else g.weight_decay}
+                for g in groups
+            ],
+            self.settings.learning_rate,
+            decay,
         )
         self._module, self._optimizer = fabric.setup(method, optimizer)
-        self._module.mark_forward_method("training_loss")
+        self._module.mark_forward_method("loss")
         if fabric.world_size > 1:
             method.gather = gather_over(fabric)
-
-    def snapshot_path(self, epoch: int) -> Path:
-        """Return where the encoder after a 1-based epoch is kept while the run lasts."""
-        return self.folder / "snapshots" / f"epoch_{epoch:04d}.safetensors"
 
     def fit(self) -> None:
         """Train from the last checkpoint, or from the start, to the end.
@@ -122,32 +125,31 @@ class Loop:
         """
         self._resume()
         rank, ranks = self.fabric.global_rank, self.fabric.world_size
-        batches = iterate_batches(
-            self.run, self.plan, self.method.num_views, self._steps_done, self.num_steps, rank, ranks
-        )
-        shown = self.run.progress and rank == 0
+        shown = self.task.progress and rank == 0
         self.method.train()
         with (
             stop_signals() as stop,
-            TrainingProgress(shown, self._steps_done, self.num_steps, self.plan.batch_size) as progress,
+            TrainingProgress(shown, self._steps_done, self.num_steps, self.steps.batch_size) as progress,
         ):
-            for step, _, batch in batches:
-                loss, stopping = self._step(step, to_device(batch, self.fabric.device), stop())
+            for step, batch in self.steps.batches(self._steps_done, self.num_steps, rank, ranks):
+                loss, stopping = self._step(step, batch.to(self.fabric.device), stop())
                 self._steps_done = step + 1
-                if self._steps_done % self.plan.steps_per_epoch == 0:
-                    self._end_epoch(self._steps_done // self.plan.steps_per_epoch)
+                self.method.after_step(self._steps_done, self.num_steps)
+                if self._steps_done % self.steps.per_epoch == 0:
+                    self._end_epoch(self._steps_done // self.steps.per_epoch)
                 progress.show(self._steps_done, loss)
                 self._checkpoint_if_due(stopping)
-            self.clouds_per_s = progress.rate(self._steps_done)
+            self.units_per_s = progress.rate(self._steps_done)
 
     def _step(self, step: int, batch: Batch, stop: bool) -> tuple[float, bool]:
         # Layers that draw from the global generator (dropout) get a seed of their own for each step: see seeding.py.
-        seed_everything(derived_seed(self.run.seed, "model", step + 1, self.fabric.global_rank))
+        seed, rank = self.task.seed, self.fabric.global_rank
+        seed_everything(derived_seed(seed, "model", step + 1, rank))
         rate = self._learning_rate(step)
-        for group in self._optimizer.param_groups:
-            group["lr"] = rate
+        for group, factor in zip(self._optimizer.param_groups, self._rates, strict=True):
+            group["lr"] = rate * factor
         try:
-            loss = self._module.training_loss(batch)
+            loss = self._module.loss(batch, derived_generator(seed, "augmentation", step, rank))
             names = ["loss", *loss.terms]
             # One small exchange per step agrees on the figures of the joint batch and on whether to stop.
             flag = torch.tensor(float(stop), device=loss.total.device)
@@ -175,7 +177,7 @@ class Loop:
             self.settings.schedule,
             self.settings.learning_rate,
             step,
-            self.plan.steps_per_epoch,
+            self.steps.per_epoch,
             self.settings.epochs,
             self.settings.warmup_epochs,
         )
@@ -191,41 +193,42 @@ class Loop:
         bad = {name: value for name, value in figures.items() if not math.isfinite(value)}
         if not bad:
             return
-        objects = self.plan.objects(step).tolist()
         raise NonFiniteLoss(
             f"The {' and '.join(bad)} became NaN or infinite at step {step + 1}",
-            where=f"shapes {objects}",
+            where=f"{self.steps.data.unit} {self.steps.units(step).tolist()}",
             expected="finite values",
             found=figures,
-            next_step="lower training.learning_rate or look at these shapes; "
+            next_step=f"lower training.learning_rate or look at these {self.steps.data.unit}; "
             f"last good checkpoint: {self._last_path or 'none'}",
         )
 
     def _end_epoch(self, epoch: int) -> None:
-        steps = self.plan.steps_per_epoch
+        steps = self.steps.per_epoch
         entry: dict[str, Any] = {"epoch": epoch, "learning_rate": self._learning_rate(self._steps_done - 1)}
         entry.update({name: total / steps for name, total in self._sums.items()})
         self._sums = {}
-        kept = epoch in self.snapshot_epochs
-        if self.fabric.is_global_zero and (kept or epoch == 1):
-            entry["held_out"] = self._held_out_metrics()
-        if self.fabric.is_global_zero and kept:
-            metadata = {"config_hash": self.run.config_hash}
-            save_weights(self.method.point_encoder, self.snapshot_path(epoch), metadata)
+        if self.fabric.is_global_zero:
+            kept = epoch in self.snapshot_epochs
+            if kept or epoch == 1:
+                entry["held_out"] = self._held_out()
+            if kept:
+                for name, module in self.method.saved().items():
+                    save_weights(module, self.kept.snapshot(name, epoch), {"config_hash": self.task.config_hash})
+            for name, table in self.method.exports(epoch).items():
+                write_arrays(self.kept.export(name, epoch), dict(table))
         self.history.append(entry)
 
-    def _held_out_metrics(self) -> dict[str, float]:
-        objects: NDArray[np.int64] = self.run.held_out_index()[:HELD_OUT_OBJECTS]
-        if len(objects) < 2:
+    def _held_out(self) -> dict[str, float]:
+        units = self.task.held_out_index()[:HELD_OUT_UNITS]
+        if len(units) < 2:
             return {}
-        seed = self.run.seed
-        batch = assemble(self.run, objects, self.method.num_views, derived_generator(seed, "views"))
-        batch = batch._replace(generator=derived_generator(seed, "held_out"))
+        seed = self.task.seed
+        batch = self.task.units.read(units, derived_generator(seed, "views"))
         self.method.eval()
         with torch.no_grad(), self.fabric.autocast():
-            metrics = self.method.held_out_metrics(to_device(batch, self.fabric.device))
+            figures = self.method.held_out(batch.to(self.fabric.device), derived_generator(seed, "held_out"))
         self.method.train()
-        return metrics
+        return figures
 
     def _checkpoint_if_due(self, stopping: bool) -> None:
         due = time.monotonic() - self._last_saved >= self.settings.checkpoint_every_s

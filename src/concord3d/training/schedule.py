@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any
 
 import torch
-from torch import nn
 
 from concord3d.errors import ConfigError
-
-Schedule = Literal["constant", "cosine", "cosine_end_of_epoch", "cosine_start_of_epoch", "warmup_cosine"]
-OptimizerName = Literal["adam", "adamw", "sgd"]
+from concord3d.training.settings import OptimizerName, Schedule
 
 
 def learning_rate(
@@ -64,11 +61,18 @@ def _warmup_cosine(base: float, step: int, warmup: int, num_steps: int) -> float
 
 
 def make_optimizer(
-    name: OptimizerName, parameters: Iterable[nn.Parameter], rate: float, weight_decay: float
+    name: OptimizerName, groups: Sequence[dict[str, Any]], rate: float, weight_decay: float
 ) -> torch.optim.Optimizer:
-    """Return Adam, AdamW, or SGD with momentum 0.9, in the fused form (one pass over each parameter)."""
+    """Return Adam, AdamW, or SGD with momentum 0.9, in the fused form (one pass over each parameter).
+
+    Args:
+        name: Which one.
+        groups: Parameter groups in torch's form.
+        rate: Learning rate of the groups that state none.
+        weight_decay: Of the groups that state none.
+    """
     if name == "adam":
-        return torch.optim.Adam(parameters, lr=rate, fused=True, weight_decay=weight_decay)
+        return torch.optim.Adam(groups, lr=rate, fused=True, weight_decay=weight_decay)
     if name == "adamw":
-        return torch.optim.AdamW(parameters, lr=rate, fused=True, weight_decay=weight_decay)
-    return torch.optim.SGD(parameters, lr=rate, fused=True, momentum=0.9, weight_decay=weight_decay)
+        return torch.optim.AdamW(groups, lr=rate, fused=True, weight_decay=weight_decay)
+    return torch.optim.SGD(groups, lr=rate, fused=True, momentum=0.9, weight_decay=weight_decay)

@@ -9,19 +9,20 @@ Shape legend: B objects, P stored points, N points, m views, D embedding width, 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
-from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 
+from concord3d.batches.objects import ObjectBatch
 from concord3d.errors import ConfigError
 from concord3d.geometry.augment import PointAugmentation, augment_points, sample_points
 from concord3d.losses.embeddings import Gather, no_gather
 from concord3d.losses.nt_xent import directional_nt_xent, mutual_information_bound, nt_xent
-from concord3d.methods.image_augment import ViewAugmentation, augment_views
-from concord3d.methods.interface import Batch, DataFacts, LossTerms, Method, Settings, feature_width, parse_settings
+from concord3d.methods.interface import Context, LossTerms, Method, feature_width
+from concord3d.methods.mm_point.ladder import augment_views
+from concord3d.methods.mm_point.settings import MMPointSettings
 from concord3d.models.heads import projection_head_2d, projection_head_3d
 from concord3d.models.image_resnet import image_encoder
 
@@ -30,39 +31,6 @@ HIDDEN_2D = 512
 HELD_OUT_CHUNK = 32
 
 Pair = tuple[Tensor, Tensor]
-
-
-class MMPointSettings(Settings):
-    """The objective's switches; see spec 2.5, 3 and 4.2 for their meaning and origin.
-
-    Attributes:
-        views: Views per object and step, m.
-        heads: ``per_view``: one intra head and one head pair per view; ``two_level``: one pair of each width, the
-            wide one for the intra term and the views 1, 3, ..., the narrow one for the views 2, 4, ...; ``single``:
-            one shared 3D and one shared 2D head of width ``head_dim_inter``.
-        head_dim_intra: Width of the intra (wide) head.
-        head_dim_inter: Width of the inter (narrow) heads.
-        pairing: ``split``: views up to ceil(m/2) meet the first augmented cloud, the rest the second; ``mean``: every
-            view meets the mean of both clouds' projections.
-        inter_reduction: Sum or mean over the views.
-        w_intra: Weight of the 3D-3D term, 0 switches it off.
-        w_inter: Weight of the 3D-2D terms, 0 switches them off, with the image encoder.
-        temperature: Temperature of NT-Xent.
-        view_augmentation: Ladder of image transforms.
-        image_encoder: Name of the image encoder shared by all views.
-    """
-
-    views: PositiveInt = 4
-    heads: Literal["per_view", "two_level", "single"] = "per_view"
-    head_dim_intra: PositiveInt = 512
-    head_dim_inter: PositiveInt = 128
-    pairing: Literal["split", "mean"] = "split"
-    inter_reduction: Literal["sum", "mean"] = "sum"
-    w_intra: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    w_inter: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    temperature: PositiveFloat = 0.1
-    view_augmentation: ViewAugmentation = "multi_level"
-    image_encoder: str = "resnet18"
 
 
 class Embeddings(NamedTuple):
@@ -113,7 +81,7 @@ def objective(
     return LossTerms(torch.stack(parts).sum(), {name: term.detach() for name, term in terms.items()})
 
 
-class MMPoint(Method):
+class MMPoint(Method[ObjectBatch]):
     """The MM-Point objective around a point encoder and an image encoder.
 
     Args:
@@ -133,16 +101,12 @@ class MMPoint(Method):
         augmentation: PointAugmentation | None = None,
     ) -> None:
         super().__init__()
-        if settings.w_intra == 0 and settings.w_inter == 0:
-            raise ConfigError(
-                "Both weights are zero: nothing to train", where="objective", found="w_intra = w_inter = 0"
-            )
         self.settings = settings
         self.num_points = num_points
         self.augmentation = augmentation or PointAugmentation()
         self.point_encoder = encoder
         self.image_encoder = images if settings.w_inter > 0 else None
-        self.num_views = settings.views if settings.w_inter > 0 else 0
+        self.num_views = settings.num_views
         # Only heads that some term reads are made: a parameter without gradient would stall distributed training.
         used = sorted({self._head_of_view(view) for view in range(self.num_views)})
         used_3d = sorted({0, *used}) if settings.w_intra > 0 else used
@@ -215,31 +179,34 @@ class MMPoint(Method):
             projected.update(zip(views, joint.unbind(0), strict=True))
         return projected
 
-    def transform(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+    def saved(self) -> dict[str, nn.Module]:
+        """Return the point encoder."""
+        return {"point": self.point_encoder}
+
+    def transform(self, batch: ObjectBatch, draw: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """Draw the two augmented clouds (2, B, N, 3) and the augmented views (m, B, 3, H, W) of a batch."""
-        generator, points = batch.generator, batch.points
+        points = batch.points
         # Coordinates and pixels keep float32 where the networks run in half precision.
         with torch.autocast(device_type=points.device.type, enabled=False):
             clouds = [
-                augment_points(sample_points(points, self.num_points, generator), self.augmentation, generator)
-                for _ in range(2)
+                augment_points(sample_points(points, self.num_points, draw), self.augmentation, draw) for _ in range(2)
             ]
             if self.num_views == 0 or batch.views is None:
                 return torch.stack(clouds), None
-            return torch.stack(clouds), augment_views(batch.views, self.settings.view_augmentation, generator)
+            return torch.stack(clouds), augment_views(batch.views, self.settings.view_augmentation, draw)
 
-    def training_loss(self, batch: Batch) -> LossTerms:
+    def loss(self, batch: ObjectBatch, draw: torch.Generator) -> LossTerms:
         """Return the loss of one batch under fresh augmentations (spec 3)."""
-        embeddings = self.embed(*self.transform(batch))
+        embeddings = self.embed(*self.transform(batch, draw))
         return objective(embeddings.intra, embeddings.inter, self.settings, self.gather)
 
-    def held_out_metrics(self, batch: Batch) -> dict[str, float]:
+    def held_out(self, batch: ObjectBatch, draw: torch.Generator) -> dict[str, float]:
         """Return the mutual-information bound of each pairing in nats, under the training transforms (spec 3).
 
         Keys: ``mi_num_objects`` (the N that bounds the value by log(2N - 1)), ``mi_intra``, ``mi_view_<j>`` for
         j = 1..m and their mean ``mi_inter``.
         """
-        clouds, views = self.transform(batch)
+        clouds, views = self.transform(batch, draw)
         pieces = [
             self.embed(
                 clouds[:, start : start + HELD_OUT_CHUNK],
@@ -263,20 +230,21 @@ class MMPoint(Method):
         return metrics
 
 
-def build(settings: Mapping[str, Any], encoder: nn.Module, facts: DataFacts) -> MMPoint:
-    """Build MM-Point from the run's ``objective`` section.
+def build(settings: MMPointSettings, context: Context) -> MMPoint:
+    """Build MM-Point.
 
     Raises:
-        ConfigError: A setting is unknown or impossible, or asks for more views than are stored.
+        ConfigError: The objective asks for more views than are stored.
     """
-    parsed = parse_settings(MMPointSettings, settings, "objective")
-    if parsed.w_inter > 0 and parsed.views > facts.num_views:
+    stored = context.data.num_views
+    if settings.num_views > stored:
         raise ConfigError(
             "The objective asks for more views than are stored",
             where="objective.views",
-            expected=f"at most {facts.num_views}",
-            found=parsed.views,
+            expected=f"at most {stored}",
+            found=settings.views,
             next_step="lower objective.views or render a view set with more views",
         )
-    images = image_encoder(parsed.image_encoder) if parsed.w_inter > 0 else None
-    return MMPoint(parsed, encoder, images, facts.num_points)
+    encoder = context.point_encoder()
+    images = image_encoder(settings.image_encoder) if settings.w_inter > 0 else None
+    return MMPoint(settings, encoder, images, context.num_points)

@@ -7,118 +7,27 @@ feature, u a mixture of two features, Q a cloud mixed from two, lambda the weigh
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator
 from torch import Tensor, nn
 
+from concord3d.batches.objects import ObjectBatch, Targets
 from concord3d.errors import ConfigError, DatasetError
 from concord3d.geometry.augment import ColouredAugmentation, augment_coloured, coloured_clouds, drop_points, paint_grey
-from concord3d.geometry.mixing import Mixed, MixingSettings, OperatorName, mix_clouds
+from concord3d.geometry.mixing.operators import mix_clouds
 from concord3d.geometry.mixing.pairing import Pairs, draw_weights, paired_in_circle
+from concord3d.geometry.mixing.parts import Mixed
 from concord3d.losses.info_nce import LogitScale, agreement, info_nce
 from concord3d.losses.mixed_info_nce import mixed_info_nce, mixture
-from concord3d.methods.interface import (
-    Batch,
-    DataFacts,
-    LossTerms,
-    Method,
-    Settings,
-    Targets,
-    feature_width,
-    parse_settings,
-)
+from concord3d.methods.interface import Context, LossTerms, Method, feature_width
+from concord3d.methods.mm_mixing.settings import MMMixingSettings
 from concord3d.models.projected import in_tower_space, input_channels, require_same_form
 
 HELD_OUT_CHUNK = 32
 
 Terms = dict[str, Tensor]
-
-
-class MMMixingSettings(Settings):
-    """The objective's switches; see spec 3 for their meaning and origin.
-
-    Attributes:
-        stage: ``align``: no mixing, the loss L0; ``feature``: stage 1, features of two clouds and of their targets are
-            mixed; ``dual``: stage 2, clouds are mixed and meet mixed targets, with the frozen encoder of stage 1 as
-            teacher where ``w_teacher`` is not 0; ``joint``: both at once in one stage, without a teacher.
-        w_clean: Weight of the terms on clean clouds (w_c), 0 switches them off.
-        w_mix: Weight of the mixed terms on images and texts (w_m), 0 switches them off.
-        w_teacher: Weight of the mixed term on the teacher's features (w_p); ``dual`` only.
-        beta: lambda is drawn from Beta(beta, beta).
-        lambda_per: One lambda per ``sample``, or one per ``batch`` of each process.
-        lambda_fixed: Takes the place of the draw; 1 is the control without mixing.
-        mix_probability: Share of a batch whose clouds are mixed; the others feed the terms on clean clouds, so that
-            one forward pass serves both. At least one object is on either side unless the share is 0 or 1. ``dual``
-            and ``joint`` only.
-        targets: ``mixed``: a mixture meets the mixture of the two targets; ``soft_label``: it meets both targets
-            unmixed, with weights lambda and 1 - lambda (the second reading of spec 3.2; in ``dual`` without a teacher
-            it is input-level mixing alone).
-        modalities: Which towers the mixed terms use.
-        operator: How clouds are mixed, one of ``concord3d.geometry.mixing.OPERATORS``.
-        mixing: Constants of the operators.
-        chunk_size: Rows of logits held at once; null holds all.
-        grey_probability: Probability that a cloud, or both clouds of a pair, lose their colour.
-        grey_value: r, g and b of clouds without colour.
-        max_dropout: Upper end of the share of points that are dropped.
-        scale: Range of the scale factor, see :class:`ColouredAugmentation`, like the following.
-        shift: Largest shift per axis.
-        rotation_sigma: Standard deviation of the small rotation.
-        rotation_clip: Largest angle of the small rotation.
-        spin: Upper end of the angle about the upright axis.
-    """
-
-    stage: Literal["align", "feature", "dual", "joint"] = "align"
-    w_clean: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    w_mix: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    w_teacher: float = Field(default=1.0, ge=0, allow_inf_nan=False)
-    beta: PositiveFloat = 1.0
-    lambda_per: Literal["sample", "batch"] = "sample"
-    lambda_fixed: float | None = Field(default=None, ge=0, le=1)
-    mix_probability: float = Field(default=0.5, ge=0, le=1)
-    targets: Literal["mixed", "soft_label"] = "mixed"
-    modalities: Literal["both", "text", "image"] = "both"
-    operator: OperatorName = "point_cut_mix_r"
-    mixing: MixingSettings = MixingSettings()
-    chunk_size: PositiveInt | None = None
-    grey_probability: float = Field(default=0.5, ge=0, le=1)
-    grey_value: float = Field(default=0.4, ge=0, le=1)
-    max_dropout: float = Field(default=0.875, ge=0, lt=1)
-    scale: tuple[PositiveFloat, PositiveFloat] = (0.8, 1.25)
-    shift: float = Field(default=0.1, ge=0, allow_inf_nan=False)
-    rotation_sigma: float = Field(default=0.06, ge=0, allow_inf_nan=False)
-    rotation_clip: float = Field(default=0.18, ge=0, allow_inf_nan=False)
-    spin: float = Field(default=2 * math.pi, ge=0, allow_inf_nan=False)
-
-    @field_validator("scale")
-    @classmethod
-    def _ascending(cls, ends: tuple[float, float]) -> tuple[float, float]:
-        if ends[0] > ends[1]:
-            raise ValueError("the lower end first")
-        return ends
-
-    @property
-    def augmentation(self) -> ColouredAugmentation:
-        """The ranges of the 3D transform."""
-        return ColouredAugmentation(self.scale, self.shift, self.rotation_sigma, self.rotation_clip, self.spin)
-
-    @property
-    def mixed_modalities(self) -> tuple[str, ...]:
-        """The towers that the mixed terms use."""
-        return ("image", "text") if self.modalities == "both" else (self.modalities,)
-
-    @property
-    def uses_teacher(self) -> bool:
-        """Whether the loss has a term on a teacher's features."""
-        return self.stage == "dual" and self.w_teacher > 0
-
-    def weight_of(self, term: str) -> float:
-        """Return the weight of a named term."""
-        if term == "input_teacher":
-            return self.w_teacher
-        return self.w_clean if term.startswith("clean") else self.w_mix
 
 
 class Clouds(NamedTuple):
@@ -135,7 +44,7 @@ class Clouds(NamedTuple):
     grey: Tensor
 
 
-class MMMixing(Method):
+class MMMixing(Method[ObjectBatch]):
     """The MM-Mixing objective around a point encoder.
 
     The loss is the weighted sum of the terms ``clean_image`` and ``clean_text`` (L0), ``feature_image`` and
@@ -150,15 +59,15 @@ class MMMixing(Method):
             where the settings have no term on it.
     """
 
-    uses_targets = True
-
     def __init__(
         self, settings: MMMixingSettings, encoder: nn.Module, num_points: int, teacher: nn.Module | None = None
     ) -> None:
         super().__init__()
-        _require_something_to_train(settings)
         self.settings = settings
         self.num_points = num_points
+        self.augmentation = ColouredAugmentation(
+            settings.scale, settings.shift, settings.rotation_sigma, settings.rotation_clip, settings.spin
+        )
         self.point_encoder = encoder
         self.in_channels = input_channels(encoder)
         self.logit_scale = LogitScale()
@@ -172,20 +81,24 @@ class MMMixing(Method):
             teacher._apply(fn)
         return self
 
-    def transform(self, batch: Batch) -> Clouds:
+    def saved(self) -> dict[str, nn.Module]:
+        """Return the point encoder."""
+        return {"point": self.point_encoder}
+
+    def transform(self, batch: ObjectBatch, generator: torch.Generator) -> Clouds:
         """Load and augment the clouds of a batch, each on its own (spec 1.3)."""
-        settings, generator = self.settings, batch.generator
+        settings = self.settings
         clouds = self._load(batch, generator)
         draw = torch.rand(len(clouds), generator=generator, device=generator.device)
         grey = (draw < settings.grey_probability).to(clouds.device)
         kept, source = drop_points(clouds, settings.max_dropout, generator)
-        return Clouds(augment_coloured(kept, settings.augmentation, generator), source, grey)
+        return Clouds(augment_coloured(kept, self.augmentation, generator), source, grey)
 
-    def _load(self, batch: Batch, generator: torch.Generator | None) -> Tensor:
+    def _load(self, batch: ObjectBatch, generator: torch.Generator | None) -> Tensor:
         grey_value = self.settings.grey_value
         return coloured_clouds(batch.points, batch.colors, self.num_points, self.in_channels, grey_value, generator)
 
-    def training_loss(self, batch: Batch) -> LossTerms:
+    def loss(self, batch: ObjectBatch, draw: torch.Generator) -> LossTerms:
         """Return the loss of one batch under fresh augmentations.
 
         Raises:
@@ -195,12 +108,12 @@ class MMMixing(Method):
         targets = _targets(batch)
         # Coordinates keep float32 where the networks run in half precision.
         with torch.autocast(device_type=batch.points.device.type, enabled=False):
-            clouds = self.transform(batch)
+            clouds = self.transform(batch, draw)
         scale = self.logit_scale()
         if self.settings.stage in ("dual", "joint"):
-            terms = self._input_level(clouds, targets, scale, batch.generator)
+            terms = self._input_level(clouds, targets, scale, draw)
         else:
-            terms = self._feature_level(clouds, targets, scale, batch.generator)
+            terms = self._feature_level(clouds, targets, scale, draw)
         total = torch.stack([self.settings.weight_of(name) * term for name, term in terms.items()]).sum()
         record = {name: term.detach() for name, term in terms.items()}
         return LossTerms(total, {**record, "logit_scale": scale.detach()})
@@ -316,7 +229,7 @@ class MMMixing(Method):
         soft = self.settings.targets == "soft_label"
         return mixed_info_nce(mixtures, first, second, ratio, scale, has, soft, self.gather, self.settings.chunk_size)
 
-    def held_out_metrics(self, batch: Batch) -> dict[str, float]:
+    def held_out(self, batch: ObjectBatch, draw: torch.Generator) -> dict[str, float]:
         """Return how well clean, unaugmented clouds meet their targets.
 
         Keys: ``cosine_image`` and ``cosine_text`` (mean cosine of a cloud and its own target),
@@ -338,7 +251,7 @@ class MMMixing(Method):
         return metrics
 
 
-def _targets(batch: Batch) -> Targets:
+def _targets(batch: ObjectBatch) -> Targets:
     if batch.targets is None:
         raise DatasetError(
             "MM-Mixing needs features of frozen towers", expected="image and text features per shape", found="none"
@@ -351,32 +264,17 @@ def _random_order(rows: Tensor, generator: torch.Generator) -> Tensor:
     return torch.randperm(len(rows), generator=generator, device=generator.device).to(rows.device)
 
 
-def _require_something_to_train(settings: MMMixingSettings) -> None:
-    mixes = settings.stage != "align"
-    by_input = settings.stage in ("dual", "joint")
-    has_clean = settings.w_clean > 0 and not (by_input and settings.mix_probability == 1)
-    has_mixed = mixes and settings.w_mix > 0 and not (settings.stage == "dual" and settings.mix_probability == 0)
-    if not (has_clean or has_mixed):
-        raise ConfigError(
-            "No term on images or texts is left: nothing to train",
-            where="objective",
-            found={key: getattr(settings, key) for key in ("stage", "w_clean", "w_mix", "mix_probability")},
-        )
-
-
-def build(settings: Mapping[str, Any], encoder: nn.Module, facts: DataFacts) -> MMMixing:
-    """Build MM-Mixing from the run's ``objective`` section.
+def build(settings: MMMixingSettings, context: Context) -> MMMixing:
+    """Build MM-Mixing.
 
     An encoder that does not project into a tower's space gets a linear projection (:class:`ProjectedEncoder`) and the
     whole is what is saved and evaluated, unless its output happens to have the tower's width.
 
     Raises:
-        ConfigError: A setting is unknown or impossible, there are no tower features or no teacher where they are
-            needed, or widths differ.
+        ConfigError: There are no tower features or no teacher where they are needed, or widths differ.
     """
-    operators = parse_settings(MixingSettings, settings.get("mixing") or {}, "objective.mixing")
-    parsed = parse_settings(MMMixingSettings, {**settings, "mixing": operators}, "objective")
-    if facts.target_dim < 1:
+    width = context.data.target_dim
+    if width < 1:
         raise ConfigError(
             "MM-Mixing needs features of frozen towers",
             where="data.tower",
@@ -384,16 +282,16 @@ def build(settings: Mapping[str, Any], encoder: nn.Module, facts: DataFacts) -> 
             found="none",
             next_step="name a tower of this scale in data.tower",
         )
-    encoder = in_tower_space(encoder, facts.target_dim)
+    encoder = in_tower_space(context.point_encoder(), width)
     teacher = None
-    if parsed.uses_teacher:
-        if facts.teacher is None:
+    if "teacher" in settings.roles:
+        if "teacher" not in context.needs:
             raise ConfigError(
                 "Stage 'dual' with w_teacher > 0 learns from the encoder of an earlier run, and none is given",
                 where="objective.w_teacher",
                 expected="a teacher",
                 found="none",
-                next_step="name the experiment's teacher, or set objective.w_teacher: 0",
+                next_step="name one under 'needs' of the experiment, or set objective.w_teacher: 0",
             )
-        teacher = require_same_form(facts.teacher, encoder)
-    return MMMixing(parsed, encoder, facts.num_points, teacher)
+        teacher = require_same_form(context.needs["teacher"].module(), encoder)
+    return MMMixing(settings, encoder, context.num_points, teacher)

@@ -1,0 +1,95 @@
+"""Pictures of objects and what is written about them, from which image and text encoders are trained.
+
+Shape legend: B objects of a batch, m pictures per object, s side of the encoder's input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from concord3d.batches.interface import Batch, IntArray, shuffled
+from concord3d.data.records import CloudSplit, ShapeTexts
+from concord3d.features.open_clip_adapter import preprocess_of
+from concord3d.features.pairs import Pairs, PicturedObjects, TextChoice
+from concord3d.methods.settings import MethodSettings
+from concord3d.render.stored import open_view_set
+
+
+@dataclass(frozen=True)
+class PictureBatch(Batch):
+    """Pictures with the texts to choose from.
+
+    Attributes:
+        pixels: (B, 3, s, s) float32 in [0, 1], one randomly chosen picture of each object.
+        texts: The usable texts of each object.
+    """
+
+    pixels: Tensor
+    texts: tuple[TextChoice, ...]
+
+
+@dataclass(frozen=True)
+class PictureData:
+    """Objects that have pictures and at least one usable text.
+
+    Attributes:
+        pairs: The objects.
+    """
+
+    pairs: Pairs
+    unit: str = field(default="pairs", init=False)
+
+    def __len__(self) -> int:
+        return self.pairs.num_objects
+
+    @property
+    def identity(self) -> str:
+        """See :attr:`concord3d.features.pairs.Pairs.identity`."""
+        return self.pairs.identity
+
+    def order(self, index: IntArray, draw: torch.Generator) -> IntArray:
+        """Return an epoch's order."""
+        return shuffled(index, draw)
+
+    def read(self, units: IntArray, draw: torch.Generator) -> PictureBatch:
+        """Return one picture of each of some objects, with their texts."""
+        places = torch.rand((len(units), self.pairs.num_views), generator=draw)
+        chosen = places.argsort(dim=1)[:, :1].numpy()
+        pictures = torch.from_numpy(np.ascontiguousarray(self.pairs.read(units, chosen)))
+        pixels = pictures[:, 0].permute(0, 3, 1, 2).float() / 255
+        return PictureBatch(pixels, tuple(self.pairs.texts[unit] for unit in units.tolist()))
+
+    def validated(self) -> None:
+        """Nothing is left to check: :class:`Pairs` refuses data that do not fit."""
+
+
+def opened(run: Mapping[str, Any], settings: MethodSettings, files: Mapping[str, Sequence[Path]]) -> PictureData:
+    """Open the files of a training on pictures and texts.
+
+    Args:
+        run: Resolved configuration; ``data`` names the data sets and the view sets, ``encoder`` the model whose input
+            size the pictures get.
+        settings: Settings of the method.
+        files: ``clouds``: one store per data set, for texts and classes; ``views``: for each data set in turn, one
+            index per view set.
+
+    Raises:
+        UnreadableFile: A store or index is absent or damaged.
+        ConfigError: Data sets do not fit together, or no object has a text.
+    """
+    view_sets: Sequence[str] = run["data"]["view_sets"]
+    indices = iter(files["views"])
+    sets = []
+    for path in files["clouds"]:
+        clouds = CloudSplit.load(path)
+        views = {name: open_view_set(next(indices)) for name in view_sets}
+        texts = clouds.texts or (ShapeTexts(),) * len(clouds)
+        sets.append(PicturedObjects(clouds.dataset, views, texts, clouds.labels, clouds.class_names))
+    return PictureData(Pairs(sets, preprocess_of(run["encoder"]["model"])))

@@ -1,0 +1,45 @@
+"""What the training of a CLIP may be told: the ``objective`` section of a tower's run."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from concord3d.methods.settings import MethodSettings
+
+
+class ClipSettings(MethodSettings):
+    """Texts, augmentation of pictures, and the thresholds of the gate.
+
+    Attributes:
+        raw_share: How often a raw text is learned from, relative to the other kinds that an object has.
+        caption_share: The same for captions.
+        retrieved_share: The same for retrieved texts, the noisiest kind.
+        sentence_share: Probability that a raw text is put into one of the sentences for class names.
+        crop_scale_low: Lower end of the area fraction of the random crop; 1 never crops.
+        flip: Probability of the horizontal flip.
+        jitter: Probability of changed brightness, contrast and saturation.
+        grayscale: Probability of dropping the colour.
+        blur: Probability of a Gaussian blur.
+        min_image_to_text_r1: The gate's threshold in percent; null accepts any.
+        min_zero_shot_top1: The gate's threshold in percent; null accepts any, or where no object has a class.
+    """
+
+    data: ClassVar[str] = "pictures"
+    saved: ClassVar[tuple[str, ...]] = ("clip",)
+    reports: ClassVar[tuple[str, ...]] = ("open_clip_config", "tower", "gate")
+    raw_share: float = Field(default=0.8, gt=0, allow_inf_nan=False)
+    caption_share: float = Field(default=0.2, gt=0, allow_inf_nan=False)
+    retrieved_share: float = Field(default=0.05, gt=0, allow_inf_nan=False)
+    sentence_share: float = Field(default=0.8, ge=0, le=1)
+    crop_scale_low: float = Field(default=0.6, gt=0, le=1)
+    flip: float = Field(default=0.5, ge=0, le=1)
+    jitter: float = Field(default=0.5, ge=0, le=1)
+    grayscale: float = Field(default=0.1, ge=0, le=1)
+    blur: float = Field(default=0.0, ge=0, le=1)
+    min_image_to_text_r1: float | None = Field(ge=0, le=100)
+    min_zero_shot_top1: float | None = Field(ge=0, le=100)
+
+
+SETTINGS = ClipSettings

@@ -1,0 +1,107 @@
+"""What MM-Mixing may be told: the ``objective`` section of a run (spec 3)."""
+
+from __future__ import annotations
+
+import math
+from typing import ClassVar, Literal
+
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+
+from concord3d.geometry.mixing.settings import MixingSettings, OperatorName
+from concord3d.methods.settings import ObjectMethodSettings
+
+
+class MMMixingSettings(ObjectMethodSettings):
+    """The objective's switches; see spec 3 for their meaning and origin.
+
+    Attributes:
+        stage: ``align``: no mixing, the loss L0; ``feature``: stage 1, features of two clouds and of their targets are
+            mixed; ``dual``: stage 2, clouds are mixed and meet mixed targets, with the frozen encoder of stage 1 as
+            teacher where ``w_teacher`` is not 0; ``joint``: both at once in one stage, without a teacher.
+        w_clean: Weight of the terms on clean clouds (w_c), 0 switches them off.
+        w_mix: Weight of the mixed terms on images and texts (w_m), 0 switches them off.
+        w_teacher: Weight of the mixed term on the teacher's features (w_p); ``dual`` only.
+        beta: lambda is drawn from Beta(beta, beta).
+        lambda_per: One lambda per ``sample``, or one per ``batch`` of each process.
+        lambda_fixed: Takes the place of the draw; 1 is the control without mixing.
+        mix_probability: Share of a batch whose clouds are mixed; the others feed the terms on clean clouds, so that
+            one forward pass serves both. At least one object is on either side unless the share is 0 or 1. ``dual``
+            and ``joint`` only.
+        targets: ``mixed``: a mixture meets the mixture of the two targets; ``soft_label``: it meets both targets
+            unmixed, with weights lambda and 1 - lambda (the second reading of spec 3.2; in ``dual`` without a teacher
+            it is input-level mixing alone).
+        modalities: Which towers the mixed terms use.
+        operator: How clouds are mixed, one of ``concord3d.geometry.mixing.OPERATORS``.
+        mixing: Constants of the operators.
+        chunk_size: Rows of logits held at once; null holds all.
+        grey_probability: Probability that a cloud, or both clouds of a pair, lose their colour.
+        grey_value: r, g and b of clouds without colour.
+        max_dropout: Upper end of the share of points that are dropped.
+        scale: Range of the scale factor, see :class:`~concord3d.geometry.augment.ColouredAugmentation`, like the rest.
+        shift: Largest shift per axis.
+        rotation_sigma: Standard deviation of the small rotation.
+        rotation_clip: Largest angle of the small rotation.
+        spin: Upper end of the angle about the upright axis.
+    """
+
+    reads_targets: ClassVar[bool] = True
+    stage: Literal["align", "feature", "dual", "joint"] = "align"
+    w_clean: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    w_mix: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    w_teacher: float = Field(default=1.0, ge=0, allow_inf_nan=False)
+    beta: PositiveFloat = 1.0
+    lambda_per: Literal["sample", "batch"] = "sample"
+    lambda_fixed: float | None = Field(default=None, ge=0, le=1)
+    mix_probability: float = Field(default=0.5, ge=0, le=1)
+    targets: Literal["mixed", "soft_label"] = "mixed"
+    modalities: Literal["both", "text", "image"] = "both"
+    operator: OperatorName = "point_cut_mix_r"
+    mixing: MixingSettings = MixingSettings()
+    chunk_size: PositiveInt | None = None
+    grey_probability: float = Field(default=0.5, ge=0, le=1)
+    grey_value: float = Field(default=0.4, ge=0, le=1)
+    max_dropout: float = Field(default=0.875, ge=0, lt=1)
+    scale: tuple[PositiveFloat, PositiveFloat] = (0.8, 1.25)
+    shift: float = Field(default=0.1, ge=0, allow_inf_nan=False)
+    rotation_sigma: float = Field(default=0.06, ge=0, allow_inf_nan=False)
+    rotation_clip: float = Field(default=0.18, ge=0, allow_inf_nan=False)
+    spin: float = Field(default=2 * math.pi, ge=0, allow_inf_nan=False)
+
+    @field_validator("scale")
+    @classmethod
+    def _ascending(cls, ends: tuple[float, float]) -> tuple[float, float]:
+        if ends[0] > ends[1]:
+            raise ValueError("the lower end first")
+        return ends
+
+    @model_validator(mode="after")
+    def _something_to_train(self) -> MMMixingSettings:
+        mixes = self.stage != "align"
+        by_input = self.stage in ("dual", "joint")
+        has_clean = self.w_clean > 0 and not (by_input and self.mix_probability == 1)
+        has_mixed = mixes and self.w_mix > 0 and not (self.stage == "dual" and self.mix_probability == 0)
+        if not (has_clean or has_mixed):
+            shown = ", ".join(
+                f"{key} = {getattr(self, key)}" for key in ("stage", "w_clean", "w_mix", "mix_probability")
+            )
+            raise ValueError(f"no term on images or texts is left: nothing to train ({shown})")
+        return self
+
+    @property
+    def mixed_modalities(self) -> tuple[str, ...]:
+        """The towers that the mixed terms use."""
+        return ("image", "text") if self.modalities == "both" else (self.modalities,)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """``teacher`` where the loss has a term on a teacher's features."""
+        return ("teacher",) if self.stage == "dual" and self.w_teacher > 0 else ()
+
+    def weight_of(self, term: str) -> float:
+        """Return the weight of a named term."""
+        if term == "input_teacher":
+            return self.w_teacher
+        return self.w_clean if term.startswith("clean") else self.w_mix
+
+
+SETTINGS = MMMixingSettings

@@ -1,0 +1,1 @@
+"""The point encoder as it is initialised, as the reference row of any paper."""

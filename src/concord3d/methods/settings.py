@@ -1,0 +1,76 @@
+"""What a method says of itself before anything is trained: read without torch, by the plan of all jobs.
+
+A method is a package ``concord3d.methods.<name>`` with two modules: ``settings``, whose ``SETTINGS`` is the model of
+its ``objective`` section, and ``method``, whose ``build(settings, context)`` returns the method itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any, ClassVar
+
+from concord3d.config.validation import StrictModel, validate
+from concord3d.named_modules import load_named, module_names
+
+PACKAGE = "concord3d.methods"
+NOT_METHODS = ("interface", "settings")
+
+
+class MethodSettings(StrictModel):
+    """Base of each method's settings.
+
+    Attributes:
+        data: Kind of data that it reads: a module of :mod:`concord3d.batches`.
+        saved: Names of the modules that a training keeps; each has a file of weights of its own.
+        reports: Names of the JSON files that it leaves besides.
+        is_trained: Whether there is anything to train; a method that is not trained saves what it builds, and reads
+            no data.
+    """
+
+    data: ClassVar[str] = "objects"
+    saved: ClassVar[tuple[str, ...]] = ("point",)
+    reports: ClassVar[tuple[str, ...]] = ()
+    is_trained: ClassVar[bool] = True
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Roles of the earlier trainings that it learns from, such as ``teacher``."""
+        return ()
+
+
+class ObjectMethodSettings(MethodSettings):
+    """Base of the settings of methods that read single objects.
+
+    Attributes:
+        reads_targets: Whether it reads features of frozen towers, and colours with them.
+    """
+
+    reads_targets: ClassVar[bool] = False
+
+    @property
+    def num_views(self) -> int:
+        """Rendered views that it reads of each object."""
+        return 0
+
+
+def method_names() -> tuple[str, ...]:
+    """Return the names of the methods."""
+    return tuple(name for name in module_names(PACKAGE) if name not in NOT_METHODS)
+
+
+def method_settings(name: str, objective: Mapping[str, Any], where: str = "objective") -> MethodSettings:
+    """Validate the ``objective`` section of a run.
+
+    Args:
+        name: The method.
+        objective: Keys and values as configured.
+        where: Place for messages.
+
+    Raises:
+        ConfigError: There is no such method, a key is unknown (the nearest valid one is named), or a value is
+            impossible.
+    """
+    load_named(PACKAGE, "method", name, "method", NOT_METHODS)
+    kind: type[MethodSettings] = import_module(f"{PACKAGE}.{name}.settings").SETTINGS
+    return validate(kind, dict(objective), where)

@@ -1,0 +1,1 @@
+"""Supervised classification as the reference row of any paper."""

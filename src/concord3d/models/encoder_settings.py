@@ -1,0 +1,45 @@
+"""The ``encoder`` section of a run: which encoder, and what it is told. Read without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import ConfigDict
+
+from concord3d.config.validation import StrictModel, validate
+from concord3d.named_modules import load_named, module_names
+
+PACKAGE = "concord3d.models.settings"
+
+
+class EncoderSettings(StrictModel):
+    """Base of each encoder's settings.
+
+    Attributes:
+        builder: ``module:class`` of the encoder, called with the settings.
+    """
+
+    # A number in quotes, or true for 1, is a slip.
+    model_config = ConfigDict(strict=True)
+    builder: ClassVar[str]
+
+
+def encoder_names() -> tuple[str, ...]:
+    """Return the encoders that ``encoder.name`` may name."""
+    return module_names(PACKAGE)
+
+
+def encoder_settings(section: Mapping[str, Any], where: str = "encoder") -> EncoderSettings:
+    """Validate an ``encoder`` section.
+
+    Args:
+        section: ``name`` and what that encoder is told, e.g. ``{"name": "dgcnn", "k": 15, "emb_dims": 1024}``.
+        where: Place for messages.
+
+    Raises:
+        ConfigError: The name or a key is unknown (the nearest valid one is named), or a value is impossible.
+    """
+    values = dict(section)
+    kind = load_named(PACKAGE, "point encoder", values.pop("name", None), f"{where}.name").SETTINGS
+    return validate(kind, values, where)
