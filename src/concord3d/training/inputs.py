@@ -109,5 +109,5 @@ def _targets(splits: Sequence[CloudSplit], files: TrainingFiles) -> FrozenTarget
 
 
 def _teacher(run_config: Mapping[str, Any], weights: Path) -> nn.Module:
-    teacher = load_point_encoder(run_config["teacher"]["encoder"], weights)
+    teacher = load_point_encoder(run_config["needs"]["teacher"]["encoder"], weights)
     return teacher.eval().requires_grad_(False)
