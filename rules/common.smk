@@ -11,6 +11,7 @@ os.environ.update(PYTHONPATH=SOURCES)
 
 from snakemake.exceptions import WorkflowError
 
+from concord3d.config.places import Place
 from concord3d.config.resolve import load_params
 from concord3d.errors import ConcordError
 from concord3d.workflow.guard import hold_run_lock, require_complete
@@ -24,7 +25,7 @@ if Path().resolve() != Path(workflow.basedir).resolve():
     )
 
 try:
-    PARAMS = load_params(config, "params.yaml or --config")
+    PARAMS = load_params(config, Place(Path(workflow.basedir), Path("params.yaml")))
     PLAN = Plan(Path(workflow.basedir), PARAMS)
     STATE = State(PLAN)
 except ConcordError as error:
@@ -38,8 +39,8 @@ GPU = 1 if PARAMS.device == "cuda" else 0
 
 
 wildcard_constraints:
-    paper="|".join(STUDIES),
-    experiment="|".join(sorted({name for study in STUDIES.values() for name in study.experiments})),
+    paper="|".join(PLAN.loaded),
+    experiment="|".join(sorted({name for study in PLAN.loaded.values() for name in study.experiments})),
     dataset="|".join(PLAN.scale.datasets),
     tower="|".join(PLAN.scale.towers) or "none",
     view_set="[a-z0-9_]+?",

@@ -11,7 +11,7 @@ from concord3d.config.strict_yaml import load_yaml
 
 # Packages each package may import; files at the root of the package (errors, files) are open to all.
 ALLOWED = {
-    "config": set(),
+    "config": {"workflow.layout"},
     "geometry": set(),
     "world": {"geometry"},
     "render": {"geometry"},
@@ -22,7 +22,7 @@ ALLOWED = {
     "features": {"geometry", "data", "models"},
     "training": {"geometry", "render", "models", "losses", "methods", "data", "features", "config", "provenance"},
     "evaluation": {"geometry", "models", "losses", "methods", "data", "features", "training", "config"},
-    "reporting": {"config", "evaluation.seed_spread", "evaluation.statistics", "provenance"},
+    "reporting": {"config", "evaluation.seed_spread", "evaluation.statistics", "provenance", "workflow.layout"},
     "provenance": {"config"},
     "workflow": {
         "config",

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from concord3d.cli import app
 from concord3d.commands import doctor
 from concord3d.commands.estimate import split_sizes, training_flops
-from concord3d.config.resolve import joined_datasets, load_study
+from concord3d.config.resolve import load_study
+from concord3d.config.study import joined_datasets
 from concord3d.errors import ConfigError, DatasetMissing, ReportingError
 from concord3d.render import choice
 

@@ -27,7 +27,8 @@ from unittest import mock
 import torch
 
 from concord3d.config.models import TowerTraining
-from concord3d.config.resolve import Study, load_study
+from concord3d.config.resolve import load_study
+from concord3d.config.study import Study
 from concord3d.data.records import CloudSplit, ShapeTexts
 from concord3d.features.pairs import PicturedObjects
 from concord3d.methods.interface import parse_settings

@@ -19,7 +19,8 @@ from rich.console import Console
 from rich.table import Table
 
 from concord3d.commands.workflow import params_of
-from concord3d.config.resolve import Study, joined_datasets, load_study
+from concord3d.config.resolve import load_study
+from concord3d.config.study import Study, joined_datasets
 from concord3d.data.catalog import load_catalog
 from concord3d.data.readers import COLOURED_READERS
 from concord3d.files import canonical_json, read_json

@@ -1,17 +1,45 @@
-"""What the configuration files may say: params.yaml, config/scales/*.yaml and papers/*.yaml."""
+"""What the configuration files may say: params.yaml, config/scales/*.yaml, and what is said of each paper."""
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from collections.abc import Hashable
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, WithJsonSchema, model_validator
 
 from concord3d.config.validation import StrictModel
 
 ScaleName = Literal["smoke", "demo", "small", "paper"]
 RendererName = Literal["auto", "pytorch3d", "open3d"]
 Origin = Literal["abstract", "paper", "author_code", "lineage", "ours"]
-SECTIONS = ("encoder", "objective", "data", "training")
+Section = Literal["encoder", "objective", "data", "training"]
+SECTIONS: tuple[Section, ...] = ("encoder", "objective", "data", "training")
+# What folders, wildcards and shells can hold; two underscores separate the parts of file names.
+NAME = r"^[a-z][a-z0-9]*(_[a-z0-9]+)*$"
+Item = TypeVar("Item", bound=Hashable)
+
+
+def plain_name(name: str) -> str:
+    """Return ``name``; ValueError where files, wildcards and rules could not bear it."""
+    if re.fullmatch(NAME, name) is None:
+        raise ValueError(
+            f"{name!r} is no plain name: lower-case letters and digits, parts joined by one underscore, a letter first"
+        )
+    return name
+
+
+def _once(items: list[Item]) -> list[Item]:
+    twice = sorted({str(item) for item in items if items.count(item) > 1})
+    if twice:
+        raise ValueError(f"{', '.join(twice)} stands twice")
+    return items
+
+
+Name = Annotated[str, AfterValidator(plain_name), WithJsonSchema({"type": "string", "pattern": NAME})]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_once)]
+Names = Annotated[list[str], AfterValidator(_once)]
 
 
 class Params(StrictModel):
@@ -27,8 +55,8 @@ class Params(StrictModel):
     """
 
     scale: ScaleName = "demo"
-    papers: list[str] = Field(min_length=1)
-    seeds: list[int] | None = None
+    papers: Names = Field(min_length=1)
+    seeds: Seeds | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     renderer: RendererName = "auto"
 
@@ -72,7 +100,7 @@ class TowerTraining(StrictModel):
     datasets: list[str] = Field(min_length=1)
     view_sets: list[str] = Field(min_length=1)
     image_size: PositiveInt
-    seed: int = 1
+    seed: Seed = 1
     settings: dict[str, Any] = {}
 
 
@@ -100,32 +128,43 @@ class ProtocolOverlay(StrictModel):
     """What a scale changes of a protocol; null leaves the paper's choice."""
 
     settings: dict[str, Any] = {}
-    datasets: list[str] | None = None
-    experiments: list[str] | None = None
+    datasets: Names | None = None
+    experiments: Names | None = None
 
 
-class ScalePaper(StrictModel):
-    """What a scale changes of a paper.
+class AllBut(StrictModel):
+    """Every experiment of the paper but these."""
+
+    all_but: Names = Field(min_length=1)
+
+
+class PaperScale(StrictModel):
+    """``papers/<paper>/scales/<scale>.yaml``: how much of a paper runs at a scale.
 
     Attributes:
-        set: Dotted keys of the paper's ``defaults`` and their values at this scale.
-        experiments: Experiments that run at this scale.
-        experiment_set: Dotted keys for single experiments; they win over everything else.
+        experiments: Experiments that run: their names, ``all``, or ``{all_but: [...]}``.
+        set: Dotted keys of the paper's ``defaults`` and their values. ``{times: 2}`` doubles what the defaults say.
+        experiment_set: Dotted keys for single experiments; they win over everything else. ``{times: 2}`` doubles what
+            the other layers say.
         seeds: Random seeds of this paper's experiments; null takes those of the scale.
         max_seeds: How many of the seeds an experiment gets, where it costs too much for all of them.
         protocols: Changes per protocol; a protocol that is not named does not run.
+        datasets: Data sets that this paper alone needs, besides those of the scale.
+        towers: Towers that this paper alone needs, besides those of the scale.
     """
 
+    experiments: Literal["all"] | AllBut | Names
     set: dict[str, Any] = {}
-    experiments: list[str]
     experiment_set: dict[str, dict[str, Any]] = {}
-    seeds: list[int] | None = Field(default=None, min_length=1)
+    seeds: Seeds | None = None
     max_seeds: dict[str, PositiveInt] = {}
     protocols: dict[str, ProtocolOverlay]
+    datasets: dict[Name, DatasetUse] = {}
+    towers: dict[Name, TowerUse] = {}
 
 
 class Scale(StrictModel):
-    """``config/scales/<scale>.yaml``.
+    """``config/scales/<scale>.yaml``: what is common to all papers at a scale.
 
     Attributes:
         scale: Its name.
@@ -136,18 +175,16 @@ class Scale(StrictModel):
         renderer: What ``renderer: auto`` of ``params.yaml`` means at this scale.
         datasets: Where each data set comes from.
         towers: Frozen towers by the name that ``data.tower`` uses.
-        papers: What runs of each paper.
     """
 
     scale: ScaleName
     purpose: str
     hardware: str
-    seeds: list[int] = Field(min_length=1)
-    world_seed: int
+    seeds: Seeds
+    world_seed: Seed
     renderer: RendererName = "auto"
-    datasets: dict[str, DatasetUse]
-    towers: dict[str, TowerUse] = {}
-    papers: dict[str, ScalePaper]
+    datasets: dict[Name, DatasetUse]
+    towers: dict[Name, TowerUse] = {}
 
 
 class Sourced(StrictModel):
@@ -164,16 +201,18 @@ class Experiment(StrictModel):
     Attributes:
         label: What tables and figures call it.
         method: Training objective; null means the paper's.
-        set: Dotted keys of the paper's ``defaults`` and their values.
-        teacher: Experiment whose encoder, trained with the same seed, this one learns from.
+        set: Dotted keys of the paper's ``defaults`` and their values. ``{times: 2}`` doubles what the scale says, or
+            the defaults where it says nothing.
+        needs: Earlier trainings that this one rests on, by their role, e.g. ``teacher``: an experiment of this paper, or
+            ``<paper>/<experiment>`` of another. It runs at the same scale and with the same seed.
         protocols: The only protocols it takes part in; null means all that apply to it.
     """
 
     label: str
     method: str | None = None
     set: dict[str, Any] = {}
-    teacher: str | None = None
-    protocols: list[str] | None = None
+    needs: dict[Name, str] = {}
+    protocols: Names | None = None
 
 
 TowerInput = Literal["classes", "images", "texts"]
@@ -193,18 +232,18 @@ class Protocol(StrictModel):
     trains_encoder: bool = False
     needs: list[TowerInput] = []
     settings: dict[str, Any] = {}
-    datasets: list[str]
-    experiments: list[str] | None = None
+    datasets: Names
+    experiments: Names | None = None
 
 
 class Paper(StrictModel):
-    """``papers/<paper>.yaml``."""
+    """``papers/<paper>/paper.yaml``."""
 
-    paper: str
+    paper: Name
     title: str
     authors: str
     venue: str
     method: str
-    defaults: dict[Literal["encoder", "objective", "data", "training"], dict[str, Sourced]]
-    experiments: dict[str, Experiment]
-    protocols: dict[str, Protocol]
+    defaults: dict[Section, dict[str, Sourced]]
+    experiments: dict[Name, Experiment]
+    protocols: dict[Name, Protocol]

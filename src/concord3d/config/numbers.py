@@ -15,7 +15,7 @@ def numbers_of(run: Mapping[str, Any]) -> dict[str, Any]:
     """Return the part of a resolved run that its numbers depend on.
 
     Args:
-        run: As :meth:`concord3d.config.resolve.Study.run_config` gives it.
+        run: As :meth:`concord3d.config.study.Study.run_config` gives it.
     """
     kept = {key: value for key, value in run.items() if key not in (*NAMES, "tower")}
     if "training" in run:
@@ -23,8 +23,9 @@ def numbers_of(run: Mapping[str, Any]) -> dict[str, Any]:
     # A tower counts by the identity of its features; the name by which a scale calls it does not.
     if "data" in kept:
         kept["data"] = {key: value for key, value in run["data"].items() if key != "tower"}
-    if "teacher" in kept:
-        kept["teacher"] = {"encoder": run["teacher"]["encoder"]}
+    # An earlier training counts by the identity of its weights, and by the encoder that they are read into.
+    if "needs" in kept:
+        kept["needs"] = {role: {"encoder": need["encoder"]} for role, need in run["needs"].items()}
     return kept
 
 

@@ -1,176 +1,29 @@
-"""From configuration files to the list of runs and evaluations they stand for."""
+"""From configuration files to studies: reading, and the checks that one file alone does not allow."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from copy import deepcopy
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from concord3d.config.models import SECTIONS, Paper, Params, Protocol, Scale
+from concord3d.config.models import AllBut, Paper, PaperScale, Params, Scale
+from concord3d.config.places import Place
 from concord3d.config.strict_yaml import load_yaml
-from concord3d.config.validation import validate
-from concord3d.errors import ConfigError, nearest
+from concord3d.config.study import UNTRAINED_METHODS, Need, Study, joined_datasets
+from concord3d.config.validation import require_known, validate
+from concord3d.errors import ConfigError
+from concord3d.workflow.layout import PAPERS, PARAMS, paper_scale_yaml, paper_yaml, scale_yaml
 
-# Methods that need no data: they save the encoder as it is initialised.
-UNTRAINED_METHODS = ("random_init",)
-
-
-@dataclass(frozen=True)
-class EvaluationKey:
-    """One evaluation: an experiment and seed under a protocol on a data set."""
-
-    experiment: str
-    seed: int
-    protocol: str
-    dataset: str
+# Settings that every training has, whatever its method.
+REQUIRED = ("encoder.name", "data.dataset", "data.num_points", "training.threads")
 
 
-@dataclass(frozen=True)
-class Study:
-    """One paper at one scale: everything that the workflow asks of the configuration.
-
-    Attributes:
-        paper: The paper's file.
-        scale: The scale's file.
-        seeds: Random seeds, in the order in which experiments with fewer take them.
-    """
-
-    paper: Paper
-    scale: Scale
-    seeds: tuple[int, ...]
-
-    @property
-    def experiments(self) -> tuple[str, ...]:
-        """Identifiers of the experiments that run at this scale."""
-        return tuple(self.scale.papers[self.paper.paper].experiments)
-
-    def seeds_of(self, experiment: str) -> tuple[int, ...]:
-        """The seeds that an experiment runs with."""
-        return self.seeds[: self.scale.papers[self.paper.paper].max_seeds.get(experiment)]
-
-    def trainings(self) -> list[tuple[str, int]]:
-        """Every experiment with each of its seeds, in the order of the configuration."""
-        return [(experiment, seed) for experiment in self.experiments for seed in self.seeds_of(experiment)]
-
-    def run_config(self, experiment: str, seed: int) -> dict[str, Any]:
-        """Resolve one training run: defaults, then scale, then experiment, then scale-and-experiment."""
-        overlay = self.scale.papers[self.paper.paper]
-        entry = self.paper.experiments[experiment]
-        settings: dict[str, Any] = {section: {} for section in SECTIONS}
-        for section, defaults in self.paper.defaults.items():
-            settings[section] = {key: deepcopy(sourced.value) for key, sourced in defaults.items()}
-        paper_encoder = deepcopy(settings["encoder"])
-        for changes in (overlay.set, {**entry.set, **overlay.experiment_set.get(experiment, {})}):
-            _apply(settings, changes, paper_encoder, where=f"{self.paper.paper}, experiment '{experiment}'")
-        dataset = settings["data"].pop("dataset")
-        method = entry.method or self.paper.method
-        pretrain = None
-        if method not in UNTRAINED_METHODS:
-            pretrain = {"dataset": dataset, "data_kind": self.data_kind(dataset)}
-        resolved = {
-            "paper": self.paper.paper,
-            "experiment": experiment,
-            "seed": seed,
-            "scale": self.scale.scale,
-            "method": method,
-            "pretrain": pretrain,
-            **settings,
-        }
-        tower = settings["data"].get("tower")
-        if tower is not None:
-            _known([tower], self.scale.towers, "tower", f"{self.scale.scale}.yaml, experiment '{experiment}'")
-            resolved["tower"] = self.scale.towers[tower].model_dump()
-        if entry.teacher is not None:
-            resolved["teacher"] = {
-                "experiment": entry.teacher,
-                "encoder": self.run_config(entry.teacher, seed)["encoder"],
-            }
-        return resolved
-
-    def data_kind(self, dataset: str) -> str:
-        """``synthetic`` or ``real`` for a data set at this scale; ``mixed`` for several joined by ``+``."""
-        kinds = {
-            "synthetic" if self.scale.datasets[name].source == "world" else "real" for name in joined_datasets(dataset)
-        }
-        return kinds.pop() if len(kinds) == 1 else "mixed"
-
-    def protocol(self, name: str) -> Protocol:
-        """A protocol with the changes of this scale."""
-        base, overlay = self.paper.protocols[name], self.scale.papers[self.paper.paper].protocols[name]
-        return Protocol(
-            trains_encoder=base.trains_encoder,
-            needs=base.needs,
-            settings={**base.settings, **overlay.settings},
-            datasets=base.datasets if overlay.datasets is None else overlay.datasets,
-            experiments=base.experiments if overlay.experiments is None else overlay.experiments,
-        )
-
-    def evaluations(self) -> list[EvaluationKey]:
-        """Every evaluation of this study, in the order of the configuration."""
-        keys = []
-        for name in self.scale.papers[self.paper.paper].protocols:
-            protocol = self.protocol(name)
-            experiments = self.experiments if protocol.experiments is None else protocol.experiments
-            experiments = tuple(name for name in experiments if name in self.experiments)
-            keys += [
-                EvaluationKey(experiment, seed, name, dataset)
-                for experiment in experiments
-                if name in (self.paper.experiments[experiment].protocols or [name])
-                for seed in self.seeds_of(experiment)
-                for dataset in protocol.datasets
-            ]
-        return keys
-
-    def datasets(self) -> list[str]:
-        """Identifiers of the data sets that this study reads, sorted."""
-        used = {key.dataset for key in self.evaluations()}
-        for experiment in self.experiments:
-            pretrain = self.run_config(experiment, self.seeds[0])["pretrain"]
-            used |= set(joined_datasets(pretrain["dataset"])) if pretrain else set()
-        for tower in self.towers():
-            training = self.scale.towers[tower].training
-            used |= set(training.datasets) if training else set()
-        return sorted(used)
-
-    def towers(self) -> list[str]:
-        """Names of the frozen towers that this study uses, sorted."""
-        names = {self.run_config(name, self.seeds[0])["data"].get("tower") for name in self.experiments}
-        return sorted(name for name in names if name is not None)
-
-
-def _apply(settings: dict[str, Any], changes: dict[str, Any], paper_encoder: dict[str, Any], where: str) -> None:
-    name = changes.get("encoder.name", settings["encoder"]["name"])
-    own_encoder = name != paper_encoder["name"]
-    if name != settings["encoder"]["name"]:
-        # Settings of one encoder mean nothing to another, be they the paper's or the scale's.
-        settings["encoder"] = {"name": name} if own_encoder else deepcopy(paper_encoder)
-    for dotted, value in changes.items():
-        section, _, key = dotted.partition(".")
-        # Another encoder than the paper's has arguments of its own, which its builder checks.
-        if key not in settings.get(section, {}) and not (own_encoder and section == "encoder"):
-            known = [f"{s}.{k}" for s, keys in settings.items() for k in keys]
-            raise ConfigError(f"unknown key '{dotted}'{nearest(dotted, known)}", where=where, expected=known)
-        settings[section][key] = deepcopy(value)
-
-
-def joined_datasets(names: str) -> list[str]:
-    """Return the data sets of ``data.dataset``: one, or several joined by ``+`` that are trained on together."""
-    return names.split("+")
-
-
-def _known(names: Iterable[str], valid: Iterable[str], what: str, where: object) -> None:
-    options = sorted(valid)
-    for name in names:
-        if name not in options:
-            raise ConfigError(
-                f"unknown {what} '{name}'{nearest(name, options)}", where=str(where), expected=", ".join(options)
-            )
-
-
-def load_params(content: dict[str, Any], where: str = "params.yaml") -> Params:
+def load_params(content: dict[str, Any], where: str | Place = str(PARAMS)) -> Params:
     """Validate the content of ``params.yaml`` (already parsed, with any ``--config`` overrides applied).
+
+    Args:
+        content: What the file and the command line say.
+        where: What messages call it; the place of the file adds lines.
 
     Raises:
         ConfigError: An unknown key, a wrong type or an impossible value.
@@ -179,58 +32,187 @@ def load_params(content: dict[str, Any], where: str = "params.yaml") -> Params:
 
 
 def load_study(root: Path, paper_name: str, scale_name: str, seeds: list[int] | None = None) -> Study:
-    """Read and cross-check one paper at one scale.
+    """Read and cross-check one paper at one scale, and the papers whose trainings it needs.
 
     Args:
         root: The repository.
-        paper_name: A file of ``papers/`` without its suffix.
+        paper_name: A folder of ``papers/``.
         scale_name: A file of ``config/scales/`` without its suffix.
         seeds: Replaces the seeds of the scale; experiments that are too costly for all take the first of them.
 
     Raises:
         ConfigError: A file is invalid or names something that does not exist.
     """
-    available = [path.stem for path in (root / "papers").glob("*.yaml") if "." not in path.stem]
-    _known([paper_name], available, "paper", "params.yaml: papers")
-    paper_path, scale_path = root / "papers" / f"{paper_name}.yaml", root / "config" / "scales" / f"{scale_name}.yaml"
-    paper = validate(Paper, load_yaml(paper_path), paper_path.name)
-    scale = validate(Scale, load_yaml(scale_path), scale_path.name)
-    if paper_name not in scale.papers:
-        raise ConfigError(f"scale '{scale_name}' does not know paper '{paper_name}'", where=scale_path.name)
-    overlay = scale.papers[paper_name]
-    _known(overlay.experiments, paper.experiments, "experiment", scale_path.name)
-    _known(overlay.experiment_set, overlay.experiments, "experiment", scale_path.name)
-    _known(overlay.max_seeds, overlay.experiments, "experiment", scale_path.name)
-    _known(overlay.protocols, paper.protocols, "protocol", scale_path.name)
-    for experiment, entry in paper.experiments.items():
-        _known(entry.protocols or [], paper.protocols, "protocol", f"{paper_path.name}, experiment '{experiment}'")
-    study = Study(paper, scale, tuple(seeds or overlay.seeds or scale.seeds))
-    for name in overlay.protocols:
-        protocol = study.protocol(name)
-        _known(protocol.datasets, scale.datasets, "data set", f"{scale_path.name}, protocol '{name}'")
-        asked = overlay.protocols[name].experiments or []
-        _known(asked, overlay.experiments, "experiment", f"{scale_path.name}, protocol '{name}'")
-        _known(protocol.experiments or [], paper.experiments, "experiment", f"{paper_path.name}, protocol '{name}'")
-    for experiment in overlay.experiments:
-        _check_experiment(study, experiment, scale_path.name)
+    available = sorted(path.parent.name for path in (root / PAPERS).glob("*/paper.yaml"))
+    require_known(paper_name, available, "paper", f"{PARAMS}: papers")
+    scale_place = Place(root, scale_yaml(scale_name))
+    scale = validate(Scale, load_yaml(root / scale_place.file), scale_place)
+    loaded: dict[str, Study] = {}
+    waiting = [paper_name]
+    while waiting:
+        name = waiting.pop()
+        study = _read_study(root, name, scale, seeds, loaded)
+        loaded[name] = study
+        for experiment in study.experiments:
+            place = study.paper_place.below("experiments", experiment, "needs")
+            for role, need in study.needs_of(experiment).items():
+                require_known(need.paper, available, "paper", place.below(role))
+                waiting += [] if need.paper in (*loaded, *waiting) else [need.paper]
+    # In this order: each check relies on those before it.
+    for check in (_check_needs, _refuse_circles, _check_datasets):
+        for study in loaded.values():
+            check(study)
+    return loaded[paper_name]
+
+
+def _read_study(root: Path, name: str, scale: Scale, seeds: list[int] | None, loaded: Mapping[str, Study]) -> Study:
+    """Read one paper at one scale and check what its own files name."""
+    place, overlay_place = Place(root, paper_yaml(name)), Place(root, paper_scale_yaml(name, scale.scale))
+    paper = validate(Paper, load_yaml(root / place.file), place)
+    if paper.paper != name:
+        raise ConfigError(
+            "A paper has another name than its folder",
+            where=str(place.below("paper")),
+            expected=name,
+            found=paper.paper,
+        )
+    if not (root / overlay_place.file).is_file():
+        there = sorted(path.stem for path in (root / overlay_place.file).parent.glob("*.yaml"))
+        raise ConfigError(
+            f"paper '{name}' does not run at scale '{scale.scale}'",
+            where=f"{PARAMS}: papers, scale",
+            expected=str(overlay_place.file),
+            found=f"files for {', '.join(there) or 'no scale'}",
+            next_step="choose another scale, or leave the paper out",
+        )
+    overlay = validate(PaperScale, load_yaml(root / overlay_place.file), overlay_place)
+    study = Study(
+        root=root,
+        paper=paper,
+        common=scale,
+        scale=with_own_entries(scale, Place(root, scale_yaml(scale.scale)), [(overlay, overlay_place)]),
+        overlay=overlay,
+        seeds=tuple(seeds or overlay.seeds or scale.seeds),
+        loaded=loaded,
+    )
+    _check_names(study)
     return study
 
 
-def _check_experiment(study: Study, name: str, where: str) -> None:
-    """Refuse an experiment that names a data set, tower or teacher that its scale does not have."""
-    teacher, seen = study.paper.experiments[name].teacher, [name]
-    while teacher is not None:
-        if teacher in seen:
-            raise ConfigError(f"the teachers of '{name}' form a circle", where=where, found=" <- ".join(seen))
-        _known([teacher], study.experiments, "teacher", f"{where}, experiment '{seen[-1]}'")
-        if len(study.seeds_of(teacher)) < len(study.seeds_of(name)):
+def with_own_entries(scale: Scale, place: Place, overlays: Iterable[tuple[PaperScale, Place]]) -> Scale:
+    """Return a scale with the data sets and towers that some papers add to it.
+
+    Args:
+        scale: What is common to all papers.
+        place: Its file.
+        overlays: What papers say, each with its file.
+
+    Raises:
+        ConfigError: Two files give one name to different things.
+    """
+    merged: dict[str, dict[str, Any]] = {"datasets": dict(scale.datasets), "towers": dict(scale.towers)}
+    origin = {(kind, name): place for kind, entries in merged.items() for name in entries}
+    for overlay, file in overlays:
+        for kind, entries in (("datasets", overlay.datasets), ("towers", overlay.towers)):
+            for name, entry in entries.items():
+                first = origin.setdefault((kind, name), file)
+                if merged[kind].setdefault(name, entry) != entry:
+                    raise ConfigError(
+                        f"'{name}' stands for different things in two files",
+                        where=str(file.below(kind, name)),
+                        expected=f"the same as in {first.below(kind, name)}, or another name",
+                    )
+    return scale.model_copy(update=merged)
+
+
+def _check_names(study: Study) -> None:
+    """Refuse names of experiments, protocols and data sets that do not exist, and settings that are missing."""
+    paper, overlay = study.paper, study.overlay
+    file, scaled = study.paper_place, study.overlay_place
+    _check_required(study)
+    chosen = overlay.experiments
+    if isinstance(chosen, AllBut):
+        require_known(chosen.all_but, paper.experiments, "experiment", scaled.below("experiments", "all_but"))
+    elif chosen != "all":
+        require_known(chosen, paper.experiments, "experiment", scaled.below("experiments"))
+    require_known(overlay.experiment_set, study.experiments, "experiment", scaled.below("experiment_set"))
+    require_known(overlay.max_seeds, study.experiments, "experiment", scaled.below("max_seeds"))
+    require_known(overlay.protocols, paper.protocols, "protocol", scaled.below("protocols"))
+    for experiment, entry in paper.experiments.items():
+        place = file.below("experiments", experiment, "protocols")
+        require_known(entry.protocols or [], paper.protocols, "protocol", place)
+    for name, base in paper.protocols.items():
+        place = file.below("protocols", name, "experiments")
+        require_known(base.experiments or [], paper.experiments, "experiment", place)
+    for name, changed in overlay.protocols.items():
+        here = scaled.below("protocols", name)
+        require_known(changed.experiments or [], study.experiments, "experiment", here.below("experiments"))
+        stated = file.below("protocols", name) if changed.datasets is None else here
+        require_known(study.protocol(name).datasets, study.scale.datasets, "data set", stated.below("datasets"))
+
+
+def _check_required(study: Study) -> None:
+    """Refuse a paper whose defaults lack what every training has, and a tower that learns from unknown data."""
+    defaults = {str(section): keys for section, keys in study.paper.defaults.items()}
+    for dotted in REQUIRED:
+        section, key = dotted.split(".")
+        if key not in defaults.get(section, {}):
             raise ConfigError(
-                f"'{name}' has more seeds than its teacher '{teacher}'",
-                where=f"{where}, max_seeds",
-                expected=f"at most {len(study.seeds_of(teacher))}",
-                found=len(study.seeds_of(name)),
+                f"'{dotted}' is missing",
+                where=str(study.paper_place.below("defaults", section)),
+                expected=f"'{key}' with its value and its origin",
+                found=", ".join(defaults.get(section, {})) or "nothing",
             )
-        seen.append(teacher)
-        teacher = study.paper.experiments[teacher].teacher
-    pretrain = study.run_config(name, study.seeds[0])["pretrain"]
-    _known(joined_datasets(pretrain["dataset"]) if pretrain else [], study.scale.datasets, "data set", where)
+    for name, tower in study.scale.towers.items():
+        file = study.overlay_place if name in study.overlay.towers else study.common_place
+        if tower.training is not None:
+            place = file.below("towers", name, "training", "datasets")
+            require_known(tower.training.datasets, study.scale.datasets, "data set", place)
+
+
+def _check_needs(study: Study) -> None:
+    """Refuse trainings that need one which does not run at this scale, or not with their seeds."""
+    for experiment in study.experiments:
+        for role, need in study.needs_of(experiment).items():
+            place = study.paper_place.below("experiments", experiment, "needs", role)
+            other = study.loaded[need.paper]
+            require_known(need.experiment, other.experiments, f"{role} in {need.paper} at this scale:", place)
+            there = other.seeds_of(need.experiment)
+            missing = [seed for seed in study.seeds_of(experiment) if seed not in there]
+            if missing:
+                raise ConfigError(
+                    f"'{experiment}' has seeds that its {role} '{need.experiment}' does not run with",
+                    where=str(place),
+                    expected=f"seeds among {', '.join(map(str, there))}",
+                    found=", ".join(map(str, missing)),
+                    next_step=f"change seeds or max_seeds in {study.overlay_place.file} or {other.overlay_place.file}",
+                )
+
+
+def _refuse_circles(study: Study) -> None:
+    """Refuse trainings that need each other in turn."""
+    for experiment in study.experiments:
+        start = Need(study.paper.paper, experiment)
+        ways = [[start]]
+        while ways:
+            way = ways.pop()
+            following = study.loaded[way[-1].paper].needs_of(way[-1].experiment).values()
+            if start in following:
+                raise ConfigError(
+                    f"the needs of '{experiment}' form a circle",
+                    where=str(study.paper_place.below("experiments", experiment, "needs")),
+                    found=" <- ".join(map(str, [*way, start])),
+                )
+            ways += [[*way, need] for need in following if need not in way]
+
+
+def _check_datasets(study: Study) -> None:
+    """Refuse experiments that train on a data set, or with a tower, that their scale does not have."""
+    for name in study.experiments:
+        values = study.settings(name).values["data"]
+        tower = values.get("tower")
+        place = study.place_of(name, "data.tower")
+        require_known([] if tower is None else str(tower), study.scale.towers, "tower", place)
+        if study.method_of(name) not in UNTRAINED_METHODS:
+            for dataset in joined_datasets(str(values["dataset"])):
+                require_known(dataset, study.scale.datasets, "data set", study.place_of(name, "data.dataset"))

@@ -51,6 +51,12 @@ _StrictLoader.add_implicit_resolver(
 )
 
 
+def compose_yaml(path: Path) -> yaml.Node | None:
+    """Return the nodes of a YAML file, which know their lines; None for an empty file."""
+    node: yaml.Node | None = _StrictLoader(_NamedText(path.read_text(encoding="utf-8"), path.name)).get_single_node()
+    return node
+
+
 def load_yaml(path: Path) -> dict[str, Any]:
     """Read a YAML mapping.
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from concord3d.config.places import Place
 from concord3d.errors import ConfigError, nearest
 
 
@@ -20,8 +22,13 @@ class StrictModel(BaseModel):
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def validate(model: type[Model], content: Any, where: str | Path) -> Model:
+def validate(model: type[Model], content: Any, where: str | Path | Place) -> Model:
     """Validate ``content`` against ``model``.
+
+    Args:
+        model: What is expected.
+        content: What a file or a caller says.
+        where: Its name in messages; a :class:`Place` lets them name the line of every problem too.
 
     Raises:
         ConfigError: Lists every problem with its key; an unknown key comes with the nearest valid one.
@@ -29,8 +36,40 @@ def validate(model: type[Model], content: Any, where: str | Path) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        problems = [_describe(model, item) for item in error.errors()]
-        raise ConfigError("; ".join(problems), where=where, next_step="correct the file and run again") from error
+        problems = [_line(where, item) + _describe(model, item) for item in error.errors()]
+        shown = str(where.file) if isinstance(where, Place) else where
+        raise ConfigError("; ".join(problems), where=shown, next_step="correct the file and run again") from error
+
+
+def require_known(names: str | Iterable[str], valid: Iterable[str], what: str, where: str | Place) -> None:
+    """Refuse a name that does not exist.
+
+    Args:
+        names: One name, a list of names, or a mapping whose keys they are.
+        valid: All that exist.
+        what: What they are names of.
+        where: The name, the list or the mapping.
+
+    Raises:
+        ConfigError: Names the nearest valid one.
+    """
+    options = sorted(valid)
+    for position, name in enumerate([names] if isinstance(names, str) else names):
+        if name not in options:
+            place = where
+            if isinstance(where, Place) and not isinstance(names, str):
+                place = where.below(name if isinstance(names, Mapping) else position)
+            raise ConfigError(
+                f"unknown {what} '{name}'{nearest(name, options)}",
+                where=str(place),
+                expected=", ".join(options) or "none is known",
+                found=name,
+            )
+
+
+def _line(where: str | Path | Place, item: Any) -> str:
+    line = where.below(*item["loc"]).line if isinstance(where, Place) else None
+    return "" if line is None else f"line {line}: "
 
 
 def _describe(model: type[BaseModel], item: Any) -> str:

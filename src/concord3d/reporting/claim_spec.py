@@ -1,4 +1,4 @@
-"""What a claim may say in ``papers/<paper>.report.yaml``: inequalities between measured and published numbers."""
+"""What a claim may say in ``papers/<paper>/report.yaml``: inequalities between measured and published numbers."""
 
 from __future__ import annotations
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from concord3d.config.resolve import Study
+from concord3d.config.study import Study
+from concord3d.workflow.layout import Layout, paper_yaml, published_csv, report_yaml
 
 
 class ExpectedJob(NamedTuple):
@@ -63,11 +64,19 @@ class ReportInputs:
         """The experiments that train an encoder."""
         return frozenset(name for name, run in self.runs.items() if run.get("pretrain"))
 
+    def needs(self, experiment: str) -> dict[str, str]:
+        """Return the earlier trainings that an experiment was given, by role; another paper's as ``<paper>/<name>``."""
+        run = self.runs.get(experiment, {})
+        return {
+            role: need["experiment"] if need["paper"] == run["paper"] else f"{need['paper']}/{need['experiment']}"
+            for role, need in run.get("needs", {}).items()
+        }
+
     def lineage(self, experiment: str) -> list[str]:
-        """Return an experiment and the teachers that it rests on, itself first."""
+        """Return an experiment and all earlier trainings that it rests on, itself first."""
         names = [experiment]
-        while teacher := self.runs.get(names[-1], {}).get("teacher"):
-            names.append(str(teacher["experiment"]))
+        for name in names:
+            names += [need for need in self.needs(name).values() if need not in names]
         return names
 
 
@@ -82,14 +91,14 @@ def report_inputs(
         accepted: Edits of sources that were declared to change no number, by node of the workflow.
     """
     paper, scale = study.paper.paper, study.scale.scale
-    artifacts = root / "artifacts" / scale
+    layout = Layout(scale)
     return ReportInputs(
-        artifacts=artifacts / paper,
-        paper_yaml=root / "papers" / f"{paper}.yaml",
-        report_yaml=root / "papers" / f"{paper}.report.yaml",
-        published_csv=root / "papers" / "published" / f"{paper}.csv",
+        artifacts=root / layout.artifacts / paper,
+        paper_yaml=root / paper_yaml(paper),
+        report_yaml=root / report_yaml(paper),
+        published_csv=root / published_csv(paper),
         scale=scale,
-        out=root / "results" / scale / paper,
+        out=root / layout.result(paper),
         expected_jobs=tuple(
             ExpectedJob(key.experiment, key.dataset, key.protocol, key.seed) for key in study.evaluations()
         ),
@@ -98,7 +107,7 @@ def report_inputs(
         accepted=accepted or {},
         labels={name: entry.label for name, entry in study.paper.experiments.items()},
         towers={
-            name: artifacts / "towers" / name / "gate.json" if study.scale.towers[name].training else None
+            name: root / layout.tower(name) / "gate.json" if study.scale.towers[name].training else None
             for name in study.towers()
         },
     )

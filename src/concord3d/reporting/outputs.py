@@ -17,7 +17,7 @@ def report_outputs(report_yaml: Path, part: Literal["tables", "figures"]) -> lis
     """Return the files of one part of a report, relative to the results folder, in the order of the report's file.
 
     Args:
-        report_yaml: ``papers/<paper>.report.yaml``.
+        report_yaml: ``papers/<paper>/report.yaml``.
         part: ``tables`` or ``figures``.
     """
     report = load_report_spec(report_yaml)

@@ -1,4 +1,4 @@
-"""What ``papers/<paper>.report.yaml`` may say: tables, figures, claims, audit and ledger of one paper."""
+"""What ``papers/<paper>/report.yaml`` may say: tables, figures, claims, audit and ledger of one paper."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ class LedgerSpec(StrictModel):
 
 
 class ReportSpec(StrictModel):
-    """``papers/<paper>.report.yaml``.
+    """``papers/<paper>/report.yaml``.
 
     Attributes:
         paper: The paper's identifier.

@@ -100,9 +100,19 @@ def describe_run(experiment: str, inputs: ReportInputs) -> str:
     if not pretrain:
         return f"{words}, untrained"
     epochs = f", {objective['epochs']} epochs" if "epochs" in objective else ""
-    teachers = inputs.lineage(experiment)[1:]
-    taught = f", taught by {' and '.join(teachers)}" if teachers else ""
-    return f"{words}, trained on {pretrain['dataset']} ({pretrain['data_kind']}){epochs}{taught}"
+    return f"{words}, trained on {pretrain['dataset']} ({pretrain['data_kind']}){epochs}{_given(experiment, inputs)}"
+
+
+def _given(experiment: str, inputs: ReportInputs) -> str:
+    """Return what an experiment got from earlier trainings, e.g. ``, taught by stage1``."""
+    needs = inputs.needs(experiment)
+    teachers, name = [], needs.get("teacher")
+    while name is not None:
+        teachers.append(name)
+        name = inputs.needs(name).get("teacher")
+    words = [f"taught by {' and '.join(teachers)}"] if teachers else []
+    words += [f"{role} from {need}" for role, need in needs.items() if role != "teacher"]
+    return "".join(f", {word}" for word in words)
 
 
 def build_cells(spec: ReportSpec, table: TableSpec, published: Sequence[PublishedCell], results: Results,

@@ -6,26 +6,45 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+PARAMS = Path("params.yaml")
 CATALOG = Path("datasets/datasets.yaml")
+SCALES = Path("config/scales")
+PAPERS = Path("papers")
+SCHEMAS = Path("schemas")
 RAW = Path("data/raw")
 # Records of raw data stand beside them: raw data are not part of what DVC keeps.
 RAW_RECORDS = Path("data/records")
 WORK = Path("work")
 
 
+def scale_yaml(scale: str) -> Path:
+    """What is common to all papers at a scale: seeds, world, data sets, towers."""
+    return SCALES / f"{scale}.yaml"
+
+
 def paper_yaml(paper: str) -> Path:
     """What a paper says: hyper-parameters, experiments, protocols."""
-    return Path("papers") / f"{paper}.yaml"
+    return PAPERS / paper / "paper.yaml"
+
+
+def paper_scale_yaml(paper: str, scale: str) -> Path:
+    """How much of a paper runs at a scale."""
+    return PAPERS / paper / "scales" / f"{scale}.yaml"
 
 
 def report_yaml(paper: str) -> Path:
     """A paper's tables, figures, claims and deviations."""
-    return Path("papers") / f"{paper}.report.yaml"
+    return PAPERS / paper / "report.yaml"
 
 
 def published_csv(paper: str) -> Path:
     """A paper's published numbers."""
-    return Path("papers") / "published" / f"{paper}.csv"
+    return PAPERS / paper / "published.csv"
+
+
+def paper_spec(paper: str) -> Path:
+    """What is known of a paper's method, in our words."""
+    return PAPERS / paper / "SPEC.md"
 
 
 @dataclass(frozen=True)

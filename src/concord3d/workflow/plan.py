@@ -11,14 +11,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from concord3d.config.models import Params
-from concord3d.config.resolve import load_study
+from concord3d.config.models import Params, Scale
+from concord3d.config.resolve import load_study, with_own_entries
 from concord3d.config.strict_yaml import load_yaml
+from concord3d.config.validation import require_known
 from concord3d.data.catalog import load_catalog
 from concord3d.errors import ConfigError, nearest
 from concord3d.render.choice import choose_renderer
 from concord3d.workflow.data_nodes import DataNodes
-from concord3d.workflow.layout import CATALOG, Layout
+from concord3d.workflow.layout import CATALOG, PARAMS, Layout
 from concord3d.workflow.node import Graph, Node
 from concord3d.workflow.report_nodes import add_cross, add_report
 from concord3d.workflow.study_nodes import EvaluationRule, StudyNodes
@@ -34,6 +35,7 @@ class Plan:
 
     Attributes:
         studies: The papers at this scale.
+        loaded: These papers, and those whose trainings they need.
         scale: What the scale runs.
         layout: Where files lie.
         nodes: Nodes by key.
@@ -46,19 +48,31 @@ class Plan:
     def __init__(self, root: Path, params: Params) -> None:
         self.root, self.params = root, params
         self.studies = {name: load_study(root, name, params.scale, params.seeds) for name in params.papers}
-        self.scale = next(iter(self.studies.values())).scale
+        needed = {name: other for study in self.studies.values() for name, other in study.loaded.items()}
+        self.loaded = {**needed, **self.studies}
+        catalog = load_catalog(root / CATALOG)
+        self.scale = self._combined_scale(catalog)
         self.layout = Layout(params.scale)
         self.renderer = choose_renderer(params.renderer, self.scale.renderer, params.device).name
         self.nodes = Graph()
-        self._data = DataNodes(
-            self.nodes, root, params, self.scale, self.layout, load_catalog(root / CATALOG), self.renderer
-        )
+        self._data = DataNodes(self.nodes, root, params, self.scale, self.layout, catalog, self.renderer)
         towers = TowerNodes(self._data)
-        self._makers = [StudyNodes(study, towers) for study in self.studies.values()]
+        makers: dict[str, StudyNodes] = {}
+        makers.update({name: StudyNodes(study, towers, makers) for name, study in self.loaded.items()})
+        self._makers = [makers[name] for name in self.studies]
         for maker in self._makers:
             add_report(maker)
         if len(self.studies) > 1:
             add_cross(self._data, list(self.studies))
+
+    def _combined_scale(self, catalog: Iterable[str]) -> Scale:
+        """Return what all papers have at this scale, and refuse data sets that the catalogue does not know."""
+        first = next(iter(self.studies.values()))
+        overlays = [(study.overlay, study.overlay_place) for study in self.loaded.values()]
+        require_known(first.common.datasets, catalog, "data set", first.common_place.below("datasets"))
+        for overlay, place in overlays:
+            require_known(overlay.datasets, catalog, "data set", place.below("datasets"))
+        return with_own_entries(first.common, first.common_place, overlays)
 
     def node(self, key: str) -> Node:
         """Return a node.
@@ -92,7 +106,7 @@ class Plan:
     @cached_property
     def command(self) -> str:
         """The command that makes this graph, whatever params.yaml says."""
-        stated = load_yaml(self.root / "params.yaml") if (self.root / "params.yaml").is_file() else {}
+        stated = load_yaml(self.root / PARAMS) if (self.root / PARAMS).is_file() else {}
         defaults = {**Params(papers=list(self.params.papers)).model_dump(), **stated}
         asked = {key: value for key, value in self.params.model_dump().items() if value != defaults[key]}
         words = [_word(key, value) for key, value in ({"scale": self.params.scale} | asked).items()]

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from concord3d.config.numbers import numbers_of
-from concord3d.config.resolve import EvaluationKey, Study, joined_datasets
+from concord3d.config.study import EvaluationKey, Study, joined_datasets
+from concord3d.config.validation import require_known
 from concord3d.errors import ConfigError, nearest
 from concord3d.evaluation.table import PROTOCOLS
 from concord3d.models.table import ENCODERS
@@ -19,6 +20,8 @@ from concord3d.workflow.tower_nodes import TowerNodes
 # Protocols that read blocks of rooms, whose nine channels the store of clouds does not hold.
 ROOM_PROTOCOLS = ("semantic_segmentation",)
 MIXED_CLOUD_POINTS = 1024
+# What a training can take from an earlier one.
+ROLES = ("teacher",)
 
 
 @dataclass(frozen=True)
@@ -46,10 +49,11 @@ class StudyNodes:
     Args:
         study: The paper at a scale.
         towers: Makes the nodes of towers.
+        others: Makers of this paper's nodes and of those of all papers whose trainings it needs, by paper.
     """
 
-    def __init__(self, study: Study, towers: TowerNodes) -> None:
-        self.study, self.towers = study, towers
+    def __init__(self, study: Study, towers: TowerNodes, others: Mapping[str, StudyNodes]) -> None:
+        self.study, self.towers, self.others = study, towers, others
         self.data = towers.data
         self.paper = study.paper.paper
         self._runs: dict[tuple[str, int], dict[str, Any]] = {}
@@ -95,9 +99,11 @@ class StudyNodes:
             inputs["text_features"] = [self.towers.text_features(tower, name, "train") for name in sets]
         elif run["method"] != "supervised":
             inputs["views"] = [self.data.views(name, "train", *pictures) for name in sets]
-        if "teacher" in run:
-            teacher = self.training(run["teacher"]["experiment"], run["seed"])
-            inputs["teacher"] = [Made(teacher.node, teacher.files[:1])]
+        for role, need in run.get("needs", {}).items():
+            where = self.study.paper_place.below("experiments", run["experiment"], "needs")
+            require_known({role: need}, ROLES, "role", where)
+            earlier = self.others[need["paper"]].training(need["experiment"], need["seed"])
+            inputs[role] = [Made(earlier.node, earlier.files[:1])]
         return inputs
 
     def histories(self) -> list[Made]:

@@ -1,0 +1,223 @@
+"""One paper at one scale: the runs and evaluations that its configuration stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from concord3d.config.layers import Settings
+from concord3d.config.models import AllBut, Paper, PaperScale, Protocol, Scale
+from concord3d.config.places import Layer, Place
+from concord3d.workflow.layout import paper_scale_yaml, paper_yaml, scale_yaml
+
+# Methods that need no data: they save the encoder as it is initialised.
+UNTRAINED_METHODS = ("random_init",)
+
+
+@dataclass(frozen=True)
+class EvaluationKey:
+    """One evaluation: an experiment and seed under a protocol on a data set."""
+
+    experiment: str
+    seed: int
+    protocol: str
+    dataset: str
+
+
+class Need(NamedTuple):
+    """An earlier training that another one rests on.
+
+    Attributes:
+        paper: The paper that it belongs to.
+        experiment: Its experiment; the seed is that of the training that needs it.
+    """
+
+    paper: str
+    experiment: str
+
+    def __str__(self) -> str:
+        return f"{self.paper}/{self.experiment}"
+
+
+@dataclass(frozen=True)
+class Study:
+    """One paper at one scale: everything that the workflow asks of the configuration.
+
+    Attributes:
+        root: The repository.
+        paper: The paper's file.
+        common: The scale's file.
+        scale: The same with the data sets and towers that the paper adds.
+        overlay: How much of the paper runs at the scale.
+        seeds: Random seeds, in the order in which experiments with fewer take them.
+        loaded: This study and those whose trainings it needs, by paper.
+    """
+
+    root: Path
+    paper: Paper
+    common: Scale
+    scale: Scale
+    overlay: PaperScale
+    seeds: tuple[int, ...]
+    loaded: Mapping[str, Study] = field(repr=False, compare=False)
+
+    @property
+    def paper_place(self) -> Place:
+        """The paper's file."""
+        return Place(self.root, paper_yaml(self.paper.paper))
+
+    @property
+    def overlay_place(self) -> Place:
+        """The file that says how much of the paper runs at the scale."""
+        return Place(self.root, paper_scale_yaml(self.paper.paper, self.scale.scale))
+
+    @property
+    def common_place(self) -> Place:
+        """The scale's file."""
+        return Place(self.root, scale_yaml(self.scale.scale))
+
+    @cached_property
+    def experiments(self) -> tuple[str, ...]:
+        """Identifiers of the experiments that run at this scale."""
+        chosen = self.overlay.experiments
+        if isinstance(chosen, list):
+            return tuple(chosen)
+        left_out = chosen.all_but if isinstance(chosen, AllBut) else []
+        return tuple(name for name in self.paper.experiments if name not in left_out)
+
+    def seeds_of(self, experiment: str) -> tuple[int, ...]:
+        """The seeds that an experiment runs with."""
+        return self.seeds[: self.overlay.max_seeds.get(experiment)]
+
+    def trainings(self) -> list[tuple[str, int]]:
+        """Every experiment with each of its seeds, in the order of the configuration."""
+        return [(experiment, seed) for experiment in self.experiments for seed in self.seeds_of(experiment)]
+
+    def method_of(self, experiment: str) -> str:
+        """The training objective of an experiment."""
+        return self.paper.experiments[experiment].method or self.paper.method
+
+    def needs_of(self, experiment: str) -> dict[str, Need]:
+        """Return the earlier trainings that an experiment rests on, by role."""
+        return {role: self._need(text) for role, text in self.paper.experiments[experiment].needs.items()}
+
+    def _need(self, text: str) -> Need:
+        paper, slash, experiment = text.rpartition("/")
+        return Need(paper if slash else self.paper.paper, experiment)
+
+    def settings(self, experiment: str) -> Settings:
+        """Resolve the settings of an experiment: defaults, then scale, then experiment, then scale-and-experiment.
+
+        Raises:
+            ConfigError: A key that the paper's defaults do not have, or a product that is no such number.
+        """
+        entry, paper, overlay = self.paper.experiments[experiment], self.paper_place, self.overlay_place
+        settings = Settings.of_defaults(self.paper.defaults, _layer(paper.below("defaults"), "default"))
+        settings.apply(self.overlay.set, _layer(overlay.below("set"), "scale"))
+        settings.apply(entry.set, _layer(paper.below("experiments", experiment, "set"), "experiment"))
+        single = self.overlay.experiment_set.get(experiment, {})
+        settings.apply(single, _layer(overlay.below("experiment_set", experiment), "scale and experiment"))
+        return settings
+
+    def place_of(self, experiment: str, dotted: str) -> Place:
+        """Return where a resolved setting of an experiment was set: file, line, keys and layer.
+
+        Args:
+            experiment: Identifier.
+            dotted: A section and a key, e.g. ``objective.beta``. Of a key that is not set, the place is that of the
+                section's defaults.
+        """
+        section = dotted.partition(".")[0]
+        nowhere = _layer(self.paper_place.below("defaults", section), "default")
+        return self.settings(experiment).places.get(dotted, nowhere)
+
+    def run_config(self, experiment: str, seed: int) -> dict[str, Any]:
+        """Resolve one training run."""
+        settings = self.settings(experiment).values
+        dataset = settings["data"].pop("dataset")
+        method = self.method_of(experiment)
+        pretrain = None
+        if method not in UNTRAINED_METHODS:
+            pretrain = {"dataset": dataset, "data_kind": self.data_kind(dataset)}
+        resolved = {
+            "paper": self.paper.paper,
+            "experiment": experiment,
+            "seed": seed,
+            "scale": self.scale.scale,
+            "method": method,
+            "pretrain": pretrain,
+            **settings,
+        }
+        tower = settings["data"].get("tower")
+        if tower is not None:
+            resolved["tower"] = self.scale.towers[tower].model_dump()
+        needs = self.needs_of(experiment)
+        if needs:
+            resolved["needs"] = {role: self._needed(need, seed) for role, need in needs.items()}
+        return resolved
+
+    def _needed(self, need: Need, seed: int) -> dict[str, Any]:
+        encoder = self.loaded[need.paper].run_config(need.experiment, seed)["encoder"]
+        return {"paper": need.paper, "experiment": need.experiment, "seed": seed, "encoder": encoder}
+
+    def data_kind(self, dataset: str) -> str:
+        """``synthetic`` or ``real`` for a data set at this scale; ``mixed`` for several joined by ``+``."""
+        kinds = {
+            "synthetic" if self.scale.datasets[name].source == "world" else "real" for name in joined_datasets(dataset)
+        }
+        return kinds.pop() if len(kinds) == 1 else "mixed"
+
+    def protocol(self, name: str) -> Protocol:
+        """A protocol with the changes of this scale."""
+        base, overlay = self.paper.protocols[name], self.overlay.protocols[name]
+        return Protocol(
+            trains_encoder=base.trains_encoder,
+            needs=base.needs,
+            settings={**base.settings, **overlay.settings},
+            datasets=base.datasets if overlay.datasets is None else overlay.datasets,
+            experiments=base.experiments if overlay.experiments is None else overlay.experiments,
+        )
+
+    def evaluations(self) -> list[EvaluationKey]:
+        """Every evaluation of this study, in the order of the configuration."""
+        keys = []
+        for name in self.overlay.protocols:
+            protocol = self.protocol(name)
+            experiments = self.experiments if protocol.experiments is None else protocol.experiments
+            experiments = tuple(name for name in experiments if name in self.experiments)
+            keys += [
+                EvaluationKey(experiment, seed, name, dataset)
+                for experiment in experiments
+                if name in (self.paper.experiments[experiment].protocols or [name])
+                for seed in self.seeds_of(experiment)
+                for dataset in protocol.datasets
+            ]
+        return keys
+
+    def datasets(self) -> list[str]:
+        """Identifiers of the data sets that this study reads, sorted."""
+        used = {key.dataset for key in self.evaluations()}
+        for experiment in self.experiments:
+            pretrain = self.run_config(experiment, self.seeds[0])["pretrain"]
+            used |= set(joined_datasets(pretrain["dataset"])) if pretrain else set()
+        for tower in self.towers():
+            training = self.scale.towers[tower].training
+            used |= set(training.datasets) if training else set()
+        return sorted(used)
+
+    def towers(self) -> list[str]:
+        """Names of the frozen towers that this study uses, sorted."""
+        names = {self.run_config(name, self.seeds[0])["data"].get("tower") for name in self.experiments}
+        return sorted(name for name in names if name is not None)
+
+
+def _layer(place: Place, layer: Layer) -> Place:
+    return replace(place, layer=layer)
+
+
+def joined_datasets(names: str) -> list[str]:
+    """Return the data sets of ``data.dataset``: one, or several joined by ``+`` that are trained on together."""
+    return names.split("+")
