@@ -16,8 +16,10 @@ from torch import Tensor, nn
 
 from concord3d.errors import ConfigError, DatasetError
 from concord3d.geometry.augment import ColouredAugmentation, augment_coloured, coloured_clouds, drop_points, paint_grey
-from concord3d.geometry.mixing import Mixed, MixingSettings, OperatorName, mix_clouds
+from concord3d.geometry.mixing.operators import mix_clouds
 from concord3d.geometry.mixing.pairing import Pairs, draw_weights, paired_in_circle
+from concord3d.geometry.mixing.parts import Mixed
+from concord3d.geometry.mixing.settings import MixingSettings, OperatorName
 from concord3d.losses.info_nce import LogitScale, agreement, info_nce
 from concord3d.losses.mixed_info_nce import mixed_info_nce, mixture
 from concord3d.methods.interface import (
@@ -57,7 +59,7 @@ class MMMixingSettings(Settings):
             unmixed, with weights lambda and 1 - lambda (the second reading of spec 3.2; in ``dual`` without a teacher
             it is input-level mixing alone).
         modalities: Which towers the mixed terms use.
-        operator: How clouds are mixed, one of ``concord3d.geometry.mixing.OPERATORS``.
+        operator: How clouds are mixed, one of ``concord3d.geometry.mixing.settings.OPERATORS``.
         mixing: Constants of the operators.
         chunk_size: Rows of logits held at once; null holds all.
         grey_probability: Probability that a cloud, or both clouds of a pair, lose their colour.

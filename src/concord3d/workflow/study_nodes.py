@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from concord3d.config.numbers import numbers_of
-from concord3d.config.resolve import EvaluationKey, Study, joined_datasets
+from concord3d.config.resolve import POINT_MODULE, EvaluationKey, Study, joined_datasets
 from concord3d.errors import ConfigError, nearest
-from concord3d.evaluation.table import PROTOCOLS
 from concord3d.models.table import ENCODERS
+from concord3d.protocols.loading import load_protocol, parse, protocol_module
 from concord3d.workflow.layout import evaluation_files
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
 
-# Protocols that read blocks of rooms, whose nine channels the store of clouds does not hold.
-ROOM_PROTOCOLS = ("semantic_segmentation",)
+# The file of each module that a training saves.
+MODULE_FILES = {POINT_MODULE: "model.safetensors"}
 MIXED_CLOUD_POINTS = 1024
 
 
@@ -53,10 +53,12 @@ class StudyNodes:
         self.data = towers.data
         self.paper = study.paper.paper
         self._runs: dict[tuple[str, int], dict[str, Any]] = {}
+        self._settings = _protocol_settings(study)
         self._jobs: dict[tuple[str, int], list[EvaluationKey]] = {}
         for key in study.evaluations():
             # Evaluations on frozen features of one training share a job; those that train have one each.
-            own = f"__{key.dataset}__{key.protocol}" if study.protocol(key.protocol).trains_encoder else ""
+            own = f"__{key.dataset}__{key.protocol}" if load_protocol(key.protocol).trains else ""
+            own += f"__{key.module}" if key.module != POINT_MODULE else ""
             self._jobs.setdefault((f"{key.experiment}{own}", key.seed), []).append(key)
 
     def run(self, experiment: str, seed: int) -> dict[str, Any]:
@@ -134,9 +136,27 @@ class StudyNodes:
         }
         return list(rules.values())
 
+    def _weights(self, training: Made, key: EvaluationKey) -> Made:
+        """Return the file of the saved module that is evaluated."""
+        if key.module not in MODULE_FILES:
+            raise ConfigError(
+                f"Trainings save no module '{key.module}'{nearest(key.module, tuple(MODULE_FILES))}",
+                where=f"{self.paper}: protocols.{key.protocol}.module",
+                expected=", ".join(MODULE_FILES),
+            )
+        return Made(training.node, (training.files[0].with_name(MODULE_FILES[key.module]),))
+
     def _compared(self, key: EvaluationKey) -> dict[str, Made]:
         """Return the tower features that an evaluation compares with, by what they are of."""
         data, dataset = self.run(key.experiment, key.seed)["data"], key.dataset
+        needs = load_protocol(key.protocol).needs
+        if needs and data.get("tower") is None:
+            raise ConfigError(
+                f"Protocol '{key.protocol}' compares with a tower's features, and '{key.experiment}' has no tower",
+                where=f"{self.paper} at scale {self.study.scale.scale}: protocols.{key.protocol}.experiments",
+                expected="experiments with data.tower",
+                found=key.experiment,
+            )
         makers = {
             "classes": lambda: self.towers.class_features(data["tower"], dataset),
             "images": lambda: self.towers.image_features(
@@ -144,36 +164,36 @@ class StudyNodes:
             ),
             "texts": lambda: self.towers.text_features(data["tower"], dataset, "test"),
         }
-        return {need: makers[need]() for need in self.study.protocol(key.protocol).needs}
+        return {need: makers[need]() for need in needs}
 
     def _evaluation(self, name: str, keys: Sequence[EvaluationKey]) -> Made:
         first = keys[0]
         run = self.run(first.experiment, first.seed)
         training = self.training(first.experiment, first.seed)
         inputs: dict[str, list[Made]] = {
-            "model": [Made(training.node, training.files[:1])],
+            "model": [self._weights(training, first)],
             "snapshots": [Made(training.node, training.files[1:])],
         }
         compared: dict[str, dict[str, Made]] = {}
         for key in keys:
             compared.setdefault(key.dataset, {}).update(self._compared(key))
-        protocols = [[key.protocol, key.dataset, self.study.protocol(key.protocol).settings] for key in keys]
+        protocols = [[key.protocol, key.dataset, self._settings[key.protocol]] for key in keys]
         recipe = {
             "protocols": protocols,
-            "run_by": {key.protocol: PROTOCOLS[key.protocol] for key in keys},
+            "module": first.module,
             "built_by": _encoder(run),
             "encoder": run["encoder"],
             "num_points": run["data"]["num_points"],
             "seed": first.seed,
         }
-        if first.protocol in ROOM_PROTOCOLS:
+        if _reads_rooms(keys):
             inputs["marker"] = [self.data.raw(first.dataset)]
             recipe["spec"] = self.data.spec(first.dataset, "files")
         else:
             datasets = sorted({key.dataset for key in keys})
             inputs["stores"] = [made for dataset in datasets for made in self.data.stores(dataset)]
             inputs["tower"] = [made for needs in compared.values() for made in needs.values()]
-        algorithms = {PROTOCOLS[key.protocol].partition(":")[0] for key in keys}
+        algorithms = sorted({protocol_module(key.protocol) for key in keys})
         tower = {
             dataset: {need: str(made.files[0]) for need, made in needs.items()}
             for dataset, needs in compared.items()
@@ -183,10 +203,16 @@ class StudyNodes:
             name,
             self.paper,
             recipe,
-            [f"workflow_scripts/{_evaluation_script(keys)}.py", _encoder_module(run), *sorted(algorithms)],
+            [f"workflow_scripts/{_evaluation_script(keys)}.py", _encoder_module(run), *algorithms],
             inputs,
             evaluation_files(self._stems(keys)),
-            {"run": run, "jobs": protocols, "tower": tower, "data_kind": self.study.data_kind(first.dataset)},
+            {
+                "run": run,
+                "module": first.module,
+                "jobs": protocols,
+                "tower": tower,
+                "data_kind": self.study.data_kind(first.dataset),
+            },
         )
 
     def examples(self) -> list[Made]:
@@ -197,7 +223,7 @@ class StudyNodes:
         datasets = sorted({key.dataset for key in self.study.evaluations() if key.protocol == "consistency"})
         if not datasets:
             return []
-        settings = self.study.protocol("consistency").settings
+        settings = self._settings["consistency"]
         return [
             self.data.graph.add_node(
                 f"{self.paper}/figures/mixed_clouds",
@@ -235,8 +261,27 @@ class StudyNodes:
         ]
 
 
+def _protocol_settings(study: Study) -> dict[str, dict[str, Any]]:
+    """Return the settings of every protocol that runs, checked and complete, as plain JSON.
+
+    Raises:
+        ConfigError: The paper names an unknown protocol, or a setting is unknown or impossible.
+    """
+    where = f"{study.paper.paper} at scale {study.scale.scale}: protocols"
+    for name in study.paper.protocols:
+        load_protocol(name, where)
+    return {
+        name: parse(name, study.protocol(name).settings, f"{where}.{name}.settings").model_dump(mode="json")
+        for name in study.scale.papers[study.paper.paper].protocols
+    }
+
+
+def _reads_rooms(keys: Sequence[EvaluationKey]) -> bool:
+    return load_protocol(keys[0].protocol).store == "rooms"
+
+
 def _evaluation_script(keys: Sequence[EvaluationKey]) -> str:
-    return "evaluate_rooms" if keys[0].protocol in ROOM_PROTOCOLS else "evaluate"
+    return "evaluate_rooms" if _reads_rooms(keys) else "evaluate"
 
 
 def _encoder(run: Mapping[str, Any]) -> str:

@@ -1,8 +1,15 @@
-"""Constants of the operators."""
+"""Names of the operators, and their constants."""
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt
+
+OperatorName = Literal[
+    "point_cut_mix_r", "point_cut_mix_k", "fps_mix", "point_mixup", "rsmix", "sage_mix", "point_patch_mix"
+]
+OPERATORS: tuple[str, ...] = get_args(OperatorName)
 
 
 class MixingSettings(BaseModel):
