@@ -13,9 +13,10 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.svm import SVC
 
-from concord3d.evaluation.knn import knn_correct
-from concord3d.evaluation.linear_svm import fit_predict, gram_matrix, linear_svm, search_cost
-from concord3d.evaluation.statistics import statistic_interval
+from concord3d.measures.knn import knn_correct
+from concord3d.measures.linear_svm import fit_predict, gram_matrix, linear_svm, search_cost
+from concord3d.protocols.linear_svm import Settings
+from concord3d.statistics.bootstrap import statistic_interval
 
 
 def features(num_items: int, width: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -52,7 +53,9 @@ def test_svc_modelnet40_size(benchmark: Any) -> None:
 @pytest.mark.parametrize("max_items", [1000, 3000])
 def test_search_of_the_cost(benchmark: Any, max_items: int) -> None:
     train, labels = features(9843, 1024, 0)
-    found = benchmark.pedantic(search_cost, (train, labels), {"max_items": max_items}, rounds=1)
+    found = benchmark.pedantic(
+        search_cost, (train, labels), {"grid": Settings().c_grid, "max_items": max_items}, rounds=1
+    )
     assert found.num_items == max_items
 
 

@@ -6,7 +6,8 @@ import pytest
 import torch
 
 from concord3d.geometry.augment import ColouredAugmentation, augment_coloured, coloured_clouds
-from concord3d.geometry.mixing import OPERATORS, MixingSettings, mix_clouds
+from concord3d.geometry.mixing.operators import mix_clouds
+from concord3d.geometry.mixing.settings import OPERATORS, MixingSettings
 from concord3d.losses.info_nce import info_nce
 
 

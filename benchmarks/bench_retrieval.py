@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from concord3d.evaluation.probing import fit_and_score
-from concord3d.evaluation.retrieval import retrieve_classes, retrieve_instances
-from concord3d.evaluation.zero_shot import zero_shot_correct
+from concord3d.measures.probing import fit_and_score
+from concord3d.measures.retrieval import retrieve_classes, retrieve_instances
+from concord3d.measures.zero_shot import zero_shot_correct
 
 NUM_SHAPES, WIDTH = 2000, 256
 

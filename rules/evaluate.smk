@@ -30,6 +30,7 @@ for evaluation in PLAN.evaluation_rules():
             jobs=param_of(evaluation.node, "jobs"),
             tower=param_of(evaluation.node, "tower"),
             run=param_of(evaluation.node, "run"),
+            module=param_of(evaluation.node, "module"),
             data_kind=param_of(evaluation.node, "data_kind"),
             catalog=str(CATALOG),
             device=PARAMS.device,

@@ -6,8 +6,10 @@ from job import node_job
 
 with node_job(snakemake) as job:
     from concord3d.data.records import CloudSplit
-    from concord3d.evaluation.protocols import EvaluationJob, evaluate_all
-    from concord3d.evaluation.tower_inputs import TowerFiles, read_tower_features
+    from concord3d.protocols.evaluation.evaluate import evaluate_all
+    from concord3d.protocols.evaluation.job import EvaluationJob
+    from concord3d.protocols.evaluation.tower_features import TowerFeatures
+    from concord3d.protocols.evaluation.tower_files import TowerFiles, read_tower_features
     from concord3d.training.seeding import set_threads
 
     run = snakemake.params.run
@@ -25,6 +27,7 @@ with node_job(snakemake) as job:
     evaluate_all(
         EvaluationJob(
             run_config=run,
+            module=snakemake.params.module,
             model_path=Path(snakemake.input.model[0]),
             snapshot_paths=sorted(Path(snakemake.input.snapshots[0]).glob("*.safetensors")),
             train=splits.get((dataset, "train")),
@@ -33,7 +36,7 @@ with node_job(snakemake) as job:
             settings=settings,
             out=out.with_suffix(""),
             device=snakemake.params.device,
-            tower=towers.get(dataset),
+            tower=towers.get(dataset, TowerFeatures()),
             work_dir=job.work / job.identity / out.stem,
         )
         for (protocol, dataset, settings), out in zip(snakemake.params.jobs, outputs, strict=True)

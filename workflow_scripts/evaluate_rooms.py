@@ -7,7 +7,8 @@ from job import node_job
 with node_job(snakemake) as job:
     from concord3d.data.catalog import load_catalog
     from concord3d.data.readers import read_blocks
-    from concord3d.evaluation.protocols import EvaluationJob, evaluate
+    from concord3d.protocols.evaluation.evaluate import evaluate
+    from concord3d.protocols.evaluation.job import EvaluationJob
     from concord3d.training.seeding import set_threads
 
     run = snakemake.params.run
@@ -18,6 +19,7 @@ with node_job(snakemake) as job:
     evaluate(
         EvaluationJob(
             run_config=run,
+            module=snakemake.params.module,
             model_path=Path(snakemake.input.model[0]),
             snapshot_paths=[],
             train=read_blocks(spec, root, spec.splits["train"].areas),

@@ -7,10 +7,10 @@ from job import node_job
 with node_job(snakemake) as job:
     from concord3d.arrays import write_arrays
     from concord3d.data.records import CloudSplit
-    from concord3d.evaluation.mixing_examples import mixing_examples
-    from concord3d.evaluation.settings import ConsistencySettings
+    from concord3d.protocols.consistency import Settings
+    from concord3d.protocols.evaluation.mixing_examples import mixing_examples
 
-    settings = ConsistencySettings.model_validate(job.recipe["settings"])
+    settings = Settings.model_validate(job.recipe["settings"])
     split = CloudSplit.load(Path(snakemake.input.clouds[0]))
     num_points = min(job.recipe["num_points"], split.points.shape[1])
     arrays = mixing_examples(split, settings.weights, num_points, settings.mixing)

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.evaluation.aligned import WIDTH, aligned_job, clouds, measured, tower
+from tests.protocols.aligned import WIDTH, aligned_job, clouds, measured, tower
 
 from concord3d.errors import BadCloud, ConcordError, ConfigError, EvaluationError
-from concord3d.evaluation.encoding import mean_record
-from concord3d.evaluation.protocols import EvaluationJob, TowerFeatures, evaluate
 from concord3d.models.weights import read_tensors, save_tensors
+from concord3d.protocols.evaluation.evaluate import evaluate
+from concord3d.protocols.evaluation.job import EvaluationJob
+from concord3d.protocols.evaluation.results import mean_record
+from concord3d.protocols.evaluation.tower_features import TowerFeatures
 
 SMALL: dict[str, dict[str, Any]] = {
     "zero_shot": {"ks": [1]},

@@ -14,10 +14,12 @@ import torch
 from concord3d import files
 from concord3d.data.records import CloudSplit
 from concord3d.errors import BadCloud, CheckpointCorrupt, ConcordError, ConfigError, DiskFull, EvaluationError
-from concord3d.evaluation.protocols import EvaluationJob, evaluate, parse_settings
-from concord3d.evaluation.results import ProtocolResult, Record, write_result
 from concord3d.models.factory import build_point_encoder
 from concord3d.models.weights import save_weights
+from concord3d.protocols.evaluation.evaluate import evaluate
+from concord3d.protocols.evaluation.job import EvaluationJob
+from concord3d.protocols.evaluation.results import ProtocolResult, Record, write_result
+from concord3d.protocols.loading import parse_settings
 
 ENCODER = {"name": "pointnet"}
 

@@ -16,9 +16,9 @@ import pytest
 import torch
 
 from concord3d.errors import CheckpointCorrupt
-from concord3d.evaluation import fine_tuning_loop
-from concord3d.evaluation.fine_tuning_loop import FineTuned
+from concord3d.training import fine_tuning
 from concord3d.training.checkpoint import checkpoint_path, read_checkpoint, save_checkpoint
+from concord3d.training.fine_tuning import FineTuned
 
 SCRIPT = Path(__file__).parents[1] / "evaluation" / "tiny_fine_tuning.py"
 PROTOCOLS = ("classify", "segment")
@@ -42,7 +42,7 @@ def tiny() -> Iterator[ModuleType]:
 
 @pytest.fixture(autouse=True)
 def keep_every_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fine_tuning_loop, "CHECKPOINT_EVERY_S", 0)
+    monkeypatch.setattr(fine_tuning, "CHECKPOINT_EVERY_S", 0)
 
 
 def crash_at(limit: int):
@@ -133,6 +133,6 @@ def test_a_checkpoint_of_other_code_is_named(tiny: ModuleType, tmp_path: Path) -
 
 
 def test_quick_epochs_share_a_checkpoint(tiny: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(fine_tuning_loop, "CHECKPOINT_EVERY_S", 3600.0)
+    monkeypatch.setattr(fine_tuning, "CHECKPOINT_EVERY_S", 3600.0)
     tiny.classify(tiny.new_model(), tmp_path)
     assert [path.name for path in tmp_path.glob("*/*.pt")] == ["ckpt_00000004.pt"]

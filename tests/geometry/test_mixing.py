@@ -9,10 +9,12 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from concord3d.errors import BadCloud, ConfigError
-from concord3d.geometry.mixing import OPERATORS, Mixed, MixingSettings, mix_clouds
 from concord3d.geometry.mixing.assignment import match_clouds
+from concord3d.geometry.mixing.operators import mix_clouds
 from concord3d.geometry.mixing.pairing import draw_weights, paired_in_circle
+from concord3d.geometry.mixing.parts import Mixed
 from concord3d.geometry.mixing.patches import partition
+from concord3d.geometry.mixing.settings import OPERATORS, MixingSettings
 
 SMALL = MixingSettings(match_points=16, num_patches=4)
 INTERPOLATING = ("point_mixup", "sage_mix")

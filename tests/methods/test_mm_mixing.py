@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from concord3d.errors import BadCloud, ConfigError, DatasetError
-from concord3d.geometry.mixing import OPERATORS
+from concord3d.geometry.mixing.settings import OPERATORS
 from concord3d.losses.info_nce import info_nce, unit_rows
 from concord3d.losses.mixed_info_nce import mixture
 from concord3d.methods import mm_mixing

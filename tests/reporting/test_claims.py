@@ -13,13 +13,13 @@ from tests.reporting.conftest import NUM_RESAMPLES
 from tests.reporting.fabricate import Fabricated, outcomes
 
 from concord3d.errors import ConfigError, ReportingError
-from concord3d.evaluation.results import ProtocolResult, Record
-from concord3d.evaluation.statistics import statistic_interval
+from concord3d.protocols.evaluation.results import ProtocolResult, Record
 from concord3d.reporting.claims import combine, decide, evaluate_claims, scope_of
 from concord3d.reporting.evaluation_files import load_results
 from concord3d.reporting.expressions import Comparison
 from concord3d.reporting.published import read_published
 from concord3d.reporting.spec import load_report_spec
+from concord3d.statistics.bootstrap import statistic_interval
 
 HEAD = """
 paper: mm_point

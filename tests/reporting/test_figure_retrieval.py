@@ -12,7 +12,7 @@ from tests.reporting.fabricate import Fabricated
 from tests.reporting.test_figures import svg
 
 from concord3d.errors import ReportingError, UnreadableFile
-from concord3d.evaluation.results import ProtocolResult, Record
+from concord3d.protocols.evaluation.results import ProtocolResult, Record
 from concord3d.reporting.figure_retrieval import RIGHT, WRONG, read_pictures, shown_shapes
 
 REPORT = """

@@ -10,8 +10,8 @@ from tests.reporting.fabricate import Fabricated, outcomes
 from tests.reporting.test_figures import svg
 
 from concord3d.errors import ConfigError
-from concord3d.evaluation.results import ProtocolResult, Record
 from concord3d.files import write_json
+from concord3d.protocols.evaluation.results import ProtocolResult, Record
 from concord3d.reporting.evaluation_files import load_results
 from concord3d.reporting.figure_style import FigureContext
 from concord3d.reporting.figure_sweeps import clouds_seen

@@ -9,7 +9,7 @@ import pytest
 from tests.reporting.fabricate import Fabricated, outcomes
 
 from concord3d.errors import ConfigError
-from concord3d.evaluation.results import ProtocolResult, Record
+from concord3d.protocols.evaluation.results import ProtocolResult, Record
 from concord3d.reporting.figure_maps import project
 from concord3d.reporting.report import build_figure
 

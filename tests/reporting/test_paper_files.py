@@ -13,11 +13,11 @@ import pytest
 from concord3d.config.models import Paper
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import StrictModel, validate
-from concord3d.evaluation.protocols import PROTOCOLS
 from concord3d.methods.mm_mixing import MMMixingSettings
 from concord3d.models.dgcnn import DGCNN
 from concord3d.models.mink_resnet import MinkResNet34
 from concord3d.models.point_bert import PointBERT
+from concord3d.protocols.loading import PROTOCOLS
 from concord3d.reporting.audit import audit
 from concord3d.reporting.claim_spec import ClaimPart, Selector, Term
 from concord3d.reporting.expressions import leaves

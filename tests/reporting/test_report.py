@@ -15,8 +15,8 @@ import pytest
 from tests.reporting.fabricate import Fabricated, demo_like, outcomes
 
 from concord3d.errors import ConfigError, ReportingError, UnreadableFile
-from concord3d.evaluation.results import ProtocolResult, Record
 from concord3d.files import read_json, write_json
+from concord3d.protocols.evaluation.results import ProtocolResult, Record
 from concord3d.reporting import results
 from concord3d.reporting.evaluation_files import load_results
 from concord3d.reporting.outputs import report_outputs

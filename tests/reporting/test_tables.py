@@ -10,13 +10,13 @@ import pytest
 from tests.reporting.fabricate import Fabricated, outcomes
 
 from concord3d.errors import ConfigError, ReportingError
-from concord3d.evaluation.results import ProtocolResult, record_from_interval
-from concord3d.evaluation.statistics import binomial_interval
+from concord3d.protocols.evaluation.results import ProtocolResult, record_from_interval
 from concord3d.reporting.published import read_published
 from concord3d.reporting.report import build_pages, build_table
 from concord3d.reporting.spec import load_report_spec
 from concord3d.reporting.table_files import latex_escape
 from concord3d.reporting.tables import describe_run
+from concord3d.statistics.intervals import binomial_interval
 
 REPORT = """
 paper: mm_point

@@ -25,8 +25,8 @@ from tests.workflow.graphs import (
 from concord3d.config.resolve import load_params
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.errors import ConfigError
-from concord3d.evaluation.table import PROTOCOLS
 from concord3d.models.table import ENCODERS
+from concord3d.protocols.loading import PROTOCOLS
 from concord3d.workflow.node import Node
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.sources import source_hashes

@@ -215,25 +215,20 @@ class Experiment(StrictModel):
     protocols: Names | None = None
 
 
-TowerInput = Literal["classes", "images", "texts"]
-
-
 class Protocol(StrictModel):
     """How encoders are evaluated.
 
     Attributes:
-        trains_encoder: False for protocols on frozen features, which share one job.
-        needs: Tower features that it compares with: of the class names, or of the test shapes' pictures or texts.
         settings: Passed to the protocol, which validates them.
         datasets: Data sets it applies to.
         experiments: Experiments it applies to, as far as the scale runs them; null means all.
+        module: Which saved module of a training it evaluates.
     """
 
-    trains_encoder: bool = False
-    needs: list[TowerInput] = []
     settings: dict[str, Any] = {}
     datasets: Names
     experiments: Names | None = None
+    module: str = "point"
 
 
 class Paper(StrictModel):

@@ -13,18 +13,29 @@ from concord3d.config.models import AllBut, Paper, PaperScale, Protocol, Scale
 from concord3d.config.places import Layer, Place
 from concord3d.workflow.layout import paper_scale_yaml, paper_yaml, scale_yaml
 
+# The saved module that is evaluated where nothing else is said.
+POINT_MODULE = "point"
 # Methods that need no data: they save the encoder as it is initialised.
 UNTRAINED_METHODS = ("random_init",)
 
 
 @dataclass(frozen=True)
 class EvaluationKey:
-    """One evaluation: an experiment and seed under a protocol on a data set."""
+    """One evaluation: an experiment and seed under a protocol on a data set.
+
+    Attributes:
+        experiment: Whose training is evaluated.
+        seed: Random seed of the training.
+        protocol: How it is evaluated.
+        dataset: On what.
+        module: Which saved module of the training.
+    """
 
     experiment: str
     seed: int
     protocol: str
     dataset: str
+    module: str = POINT_MODULE
 
 
 class Need(NamedTuple):
@@ -174,11 +185,10 @@ class Study:
         """A protocol with the changes of this scale."""
         base, overlay = self.paper.protocols[name], self.overlay.protocols[name]
         return Protocol(
-            trains_encoder=base.trains_encoder,
-            needs=base.needs,
             settings={**base.settings, **overlay.settings},
             datasets=base.datasets if overlay.datasets is None else overlay.datasets,
             experiments=base.experiments if overlay.experiments is None else overlay.experiments,
+            module=base.module,
         )
 
     def evaluations(self) -> list[EvaluationKey]:
@@ -189,7 +199,7 @@ class Study:
             experiments = self.experiments if protocol.experiments is None else protocol.experiments
             experiments = tuple(name for name in experiments if name in self.experiments)
             keys += [
-                EvaluationKey(experiment, seed, name, dataset)
+                EvaluationKey(experiment, seed, name, dataset, protocol.module)
                 for experiment in experiments
                 if name in (self.paper.experiments[experiment].protocols or [name])
                 for seed in self.seeds_of(experiment)

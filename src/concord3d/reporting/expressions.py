@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.errors import ReportingError
-from concord3d.evaluation.statistics import bootstrap_means, spearman_interval
 from concord3d.reporting.claim_spec import ClaimPart, Term
 from concord3d.reporting.published import PublishedCell, the_cell
 from concord3d.reporting.results import Address, HistoryAddress, Leaf, Results
+from concord3d.statistics.bootstrap import bootstrap_means, spearman_interval
 
 NUM_RESAMPLES = 10_000
 PRINTED = "printed values"

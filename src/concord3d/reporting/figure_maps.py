@@ -10,7 +10,6 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from concord3d.config.validation import StrictModel
-from concord3d.evaluation.statistics import binomial_interval
 from concord3d.reporting.claim_spec import Selector
 from concord3d.reporting.figure_style import (
     COLORS,
@@ -27,6 +26,7 @@ from concord3d.reporting.published import PublishedCell, chosen_cells
 from concord3d.reporting.results import Evaluation
 from concord3d.reporting.table_files import SELECTION_WORDS
 from concord3d.reporting.tables import build_cells
+from concord3d.statistics.intervals import binomial_interval
 
 MAX_NAMED_CLASSES = 15
 

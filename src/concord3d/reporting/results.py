@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.errors import ReportingError
-from concord3d.evaluation.seed_spread import FloatArray, SeedSpread
-from concord3d.evaluation.statistics import Interval, bootstrap_mean_interval, proportion_interval
 from concord3d.reporting.inputs import ExpectedJob
+from concord3d.statistics.bootstrap import bootstrap_mean_interval, proportion_interval
+from concord3d.statistics.intervals import Interval
+from concord3d.statistics.seed_spread import FloatArray, SeedSpread
 
 NUM_RESAMPLES = 4000
 

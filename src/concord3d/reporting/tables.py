@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from concord3d.evaluation.statistics import Interval
 from concord3d.reporting.inputs import ReportInputs
 from concord3d.reporting.published import PublishedCell
 from concord3d.reporting.results import Address, Estimate, Evaluation, Results
 from concord3d.reporting.spec import MetricMap, ReportSpec, RowMatch, TableSpec
+from concord3d.statistics.intervals import Interval
 
 Status = Literal["measured", "not_run", "quoted"]
 NO_COUNTERPART = "ours_only"

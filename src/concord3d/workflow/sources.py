@@ -27,7 +27,6 @@ NUMBER_FREE = (
     "concord3d.training.progress",
     "concord3d.workflow",
     "concord3d.models.table",
-    "concord3d.evaluation.table",
 )
 _LOGGERS = ("_log", "log", "logger", "logging")
 _LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
