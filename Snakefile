@@ -14,8 +14,8 @@ configfile: "params.yaml"
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/render.smk"
-include: "rules/towers.smk"
 include: "rules/train.smk"
+include: "rules/encode.smk"
 include: "rules/evaluate.smk"
 include: "rules/examples.smk"
 include: "rules/report.smk"
@@ -32,6 +32,8 @@ rule all:
 onstart:
     # Again, for a look at the graph may have held it when this one was built.
     hold_run_lock(Path())
+    keep_what_is_current(STATE, jobs_of_run())
+    os.environ.update({AGAIN: "1"} if is_forced() else {})
 
 
 onsuccess:

@@ -14,8 +14,8 @@ from snakemake.exceptions import WorkflowError
 from concord3d.config.places import Place
 from concord3d.config.resolve import load_params
 from concord3d.errors import ConcordError
-from concord3d.workflow.guard import hold_run_lock, require_complete
-from concord3d.workflow.layout import CATALOG, RAW
+from concord3d.workflow.batch import AGAIN
+from concord3d.workflow.guard import hold_run_lock, keep_what_is_current, require_complete
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.state import State
 
@@ -40,45 +40,48 @@ GPU = 1 if PARAMS.device == "cuda" else 0
 
 wildcard_constraints:
     paper="|".join(PLAN.loaded),
-    experiment="|".join(sorted({name for study in PLAN.loaded.values() for name in study.experiments})),
     dataset="|".join(PLAN.scale.datasets),
-    tower="|".join(PLAN.scale.towers) or "none",
     view_set="[a-z0-9_]+?",
     pixels=r"\d+",
     split="train|val|test",
-    seed=r"\d+",
 
 
-def node_of(pattern):
-    """The node that a pattern stands for, once its wildcards are known."""
-    return lambda wildcards: PLAN.node(pattern.format(**wildcards))
-
-
-def inputs_of(pattern):
-    """A node's inputs by name, and the records of the nodes that make them.
+def read_by(job):
+    """Files that a job reads, and the records of the nodes that make them.
 
     Snakemake asks for them while it builds the graph. It decides by times and by its own memory, which a kill, a clone
     or a restored copy falsify; so a node whose record does not hold what is asked is forced here.
     """
-
-    def inputs(wildcards):
-        node = node_of(pattern)(wildcards)
+    for node in job.nodes:
         if STATE.must_be_made_again(node.key):
             workflow.dag.forcefiles.add(str(LAYOUT.record(node.key)))
-        records = [str(LAYOUT.record(key)) for key in node.upstream]
-        return {**{name: [str(path) for path in paths] for name, paths in node.inputs.items()}, "records": records}
-
-    return inputs
+    return [*map(str, job.inputs), *(str(LAYOUT.record(key)) for key in job.upstream)]
 
 
-def payload_of(pattern):
-    """What a node's job needs to check its inputs and to write its record; its identity stands in it."""
-    return lambda wildcards: STATE.payload(node_of(pattern)(wildcards).key)
+def payloads(job):
+    """What a job's script needs to know of each of its nodes; their identities stand in it."""
+    return [STATE.payload(node.key) for node in job.nodes]
 
 
-def param_of(pattern, name):
-    """What a node's script is told beside its identity."""
-    return lambda wildcards: node_of(pattern)(wildcards).params[name]
+def job_of(pattern):
+    """The job of the node that a pattern stands for, once its wildcards are known."""
+    return lambda wildcards: PLAN.jobs[PLAN.node(pattern.format(**wildcards)).job]
+
+
+def inputs_of(job):
+    """Input function of a job, which is known at once or by a pattern."""
+    return lambda wildcards: read_by(job(wildcards) if callable(job) else job)
+
+
+def nodes_of(job):
+    """Parameter function of a job, which is known at once or by a pattern."""
+    return lambda wildcards: payloads(job(wildcards) if callable(job) else job)
+
+
+def made_by(job):
+    """All that a job leaves: files, folders, and the record of each node."""
+    files = [path if path.suffix else directory(path) for path in job.outputs]
+    return [*files, *(LAYOUT.record(node.key) for node in job.nodes)]
 
 
 def datasets_where(condition):
@@ -97,14 +100,21 @@ def nodes_of_run():
     return {PLAN.maker_of[path] for path in made & PLAN.maker_of.keys()}
 
 
+def jobs_of_run():
+    """Jobs that are about to be run."""
+    made = {str(path) for job in workflow.dag.needrun_jobs() for path in job.output}
+    return [PLAN.jobs[name] for name in {PLAN.nodes[PLAN.maker_of[path]].job for path in made & PLAN.maker_of.keys()}]
+
+
+def is_forced():
+    """Whether Snakemake was told to make what is there anew; its reasons for a job do not reach the job's script."""
+    asked = workflow.dag_settings
+    return bool(asked.forceall or asked.forcerun or asked.forcetargets)
+
+
 def stage_files(stage):
     """Everything that the nodes of a stage leave, records included."""
     return [path for node in PLAN.of_stage(stage) for path in (*node.outputs, LAYOUT.record(node.key))]
-
-
-def results_of(paper, part):
-    """The files of one part of a paper's results."""
-    return list(PLAN.node(f"{paper}/report/{part}").outputs)
 
 
 # What `snakemake --report` shows of a part: a caption, by the ending of the file's name.
@@ -115,9 +125,20 @@ CAPTIONS = {
 }
 
 
-def shown(paper, part, path):
-    """A result file, marked for Snakemake's report where it belongs into it."""
-    caption = next((c for end, c in CAPTIONS.get(part, {}).items() if str(path).endswith(end)), None)
-    if caption is None:
-        return path
-    return report(path, caption=f"../docs/report/{caption}.rst", category=paper, subcategory=part)
+def shown(paper, job):
+    """What a report's job leaves, with what belongs into Snakemake's own report marked."""
+    captions = {
+        str(path): (part, caption)
+        for part, endings in CAPTIONS.items()
+        for path in PLAN.node(f"{paper}/report/{part}").outputs
+        for end, caption in endings.items()
+        if str(path).endswith(end)
+    }
+
+    def marked(path):
+        part, caption = captions.get(str(path), (None, None))
+        if part is None:
+            return path
+        return report(path, caption=f"../docs/report/{caption}.rst", category=paper, subcategory=part)
+
+    return list(map(marked, made_by(job)))

@@ -7,10 +7,10 @@ Outputs: data/raw/<source>/<data set>/ and artifacts/<scale>/stores/<data set>/<
 
 rule world_dataset:
     input:
-        unpack(inputs_of(f"raw/world_{PARAMS.scale}/{{dataset}}")),
+        inputs_of(job_of(f"raw/world_{PARAMS.scale}/{{dataset}}")),
     output:
-        marker=LAYOUT.world_marker("{dataset}"),
-        record=LAYOUT.record(f"raw/world_{PARAMS.scale}/{{dataset}}"),
+        LAYOUT.world_marker("{dataset}"),
+        LAYOUT.record(f"raw/world_{PARAMS.scale}/{{dataset}}"),
     log:
         "logs/world_dataset/{dataset}.log",
     benchmark:
@@ -25,7 +25,7 @@ rule world_dataset:
         runtime=60,
         gpu=0,
     params:
-        node=payload_of(f"raw/world_{PARAMS.scale}/{{dataset}}"),
+        nodes=nodes_of(job_of(f"raw/world_{PARAMS.scale}/{{dataset}}")),
     message:
         "World: building {wildcards.dataset} in its real on-disk layout"
     script:
@@ -34,10 +34,10 @@ rule world_dataset:
 
 rule obtain_dataset:
     input:
-        unpack(inputs_of("raw/real/{dataset}")),
+        inputs_of(job_of("raw/real/{dataset}")),
     output:
-        marker=LAYOUT.real_marker("{dataset}"),
-        record=LAYOUT.record("raw/real/{dataset}"),
+        LAYOUT.real_marker("{dataset}"),
+        LAYOUT.record("raw/real/{dataset}"),
     log:
         "logs/obtain_dataset/{dataset}.log",
     benchmark:
@@ -52,8 +52,7 @@ rule obtain_dataset:
         runtime=1440,
         gpu=0,
     params:
-        node=payload_of("raw/real/{dataset}"),
-        catalog=str(CATALOG),
+        nodes=nodes_of(job_of("raw/real/{dataset}")),
     message:
         "Data: obtaining {wildcards.dataset} (mirror, then network) and verifying it"
     script:
@@ -62,10 +61,10 @@ rule obtain_dataset:
 
 rule store:
     input:
-        unpack(inputs_of("stores/{dataset}__{split}")),
+        inputs_of(job_of("stores/{dataset}__{split}")),
     output:
         LAYOUT.store("{dataset}", "{split}"),
-        record=LAYOUT.record("stores/{dataset}__{split}"),
+        LAYOUT.record("stores/{dataset}__{split}"),
     log:
         "logs/store/{dataset}_{split}.log",
     benchmark:
@@ -80,8 +79,7 @@ rule store:
         runtime=lambda wildcards: 1440 if PLAN.brings_features(wildcards.dataset) else 30,
         gpu=0,
     params:
-        node=payload_of("stores/{dataset}__{split}"),
-        catalog=str(CATALOG),
+        nodes=nodes_of(job_of("stores/{dataset}__{split}")),
     message:
         "Data: reading {wildcards.dataset}/{wildcards.split}"
     script:

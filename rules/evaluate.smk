@@ -1,40 +1,33 @@
-"""Evaluation. Protocols on frozen features share one job per experiment and seed; protocols that train have one each.
+"""Evaluation. All protocols on frozen features of one encoder share a node, and are given the same features; protocols that train
+have a node each.
 
-Inputs: an encoder (with its snapshots) and the stores of the data sets.
+Inputs: weights of trainings and stores of data sets.
 Outputs: artifacts/<scale>/<paper>/eval/<experiment>__<data set>__<protocol>__s<seed>.{json,npz}.
 """
 
-for evaluation in PLAN.evaluation_rules():
+for job in PLAN.jobs_of("evaluate"):
 
     rule:
         name:
-            evaluation.name
+            job.name
         input:
-            unpack(inputs_of(evaluation.node)),
+            inputs_of(job),
         output:
-            evaluation.outputs,
-            record=LAYOUT.record(evaluation.node),
+            made_by(job),
         log:
-            f"logs/evaluate/{evaluation.node}.log",
+            f"logs/evaluate/{job.name}.log",
         benchmark:
-            f"benchmarks-out/evaluate/{evaluation.node}.tsv"
+            f"benchmarks-out/evaluate/{job.name}.tsv"
         conda:
             "../envs/cuda.yaml"
-        threads: evaluation.threads
+        threads: job.threads
         resources:
             mem_mb=memory_with_clouds(6000),
             runtime=1440,
             gpu=GPU,
         params:
-            node=payload_of(evaluation.node),
-            jobs=param_of(evaluation.node, "jobs"),
-            tower=param_of(evaluation.node, "tower"),
-            run=param_of(evaluation.node, "run"),
-            module=param_of(evaluation.node, "module"),
-            data_kind=param_of(evaluation.node, "data_kind"),
-            catalog=str(CATALOG),
-            device=PARAMS.device,
+            nodes=nodes_of(job),
         message:
-            f"Evaluate: {evaluation.name}, seed {{wildcards.seed}}"
+            f"Evaluate: {job.name}, {len(job.nodes)} encoders"
         script:
-            f"../workflow_scripts/{evaluation.script}.py"
+            "../workflow_scripts/evaluate.py"

@@ -6,10 +6,10 @@ Inputs: stores of clouds, views and retrieval evaluations. Outputs: artifacts/<s
 
 rule mixed_clouds:
     input:
-        unpack(inputs_of("{paper}/figures/mixed_clouds")),
+        inputs_of(job_of("{paper}/figures/mixed_clouds")),
     output:
         LAYOUT.example("{paper}", "mixed_clouds"),
-        record=LAYOUT.record("{paper}/figures/mixed_clouds"),
+        LAYOUT.record("{paper}/figures/mixed_clouds"),
     log:
         "logs/mixed_clouds/{paper}.log",
     benchmark:
@@ -22,7 +22,7 @@ rule mixed_clouds:
         runtime=30,
         gpu=0,
     params:
-        node=payload_of("{paper}/figures/mixed_clouds"),
+        nodes=nodes_of(job_of("{paper}/figures/mixed_clouds")),
     message:
         "Figures: mixed clouds of {wildcards.paper}"
     script:
@@ -31,10 +31,10 @@ rule mixed_clouds:
 
 rule retrieval_pictures:
     input:
-        unpack(inputs_of("{paper}/figures/pictures__{dataset}")),
+        inputs_of(job_of("{paper}/figures/pictures__{dataset}")),
     output:
         LAYOUT.example("{paper}", "pictures__{dataset}"),
-        record=LAYOUT.record("{paper}/figures/pictures__{dataset}"),
+        LAYOUT.record("{paper}/figures/pictures__{dataset}"),
     log:
         "logs/retrieval_pictures/{paper}__{dataset}.log",
     benchmark:
@@ -47,7 +47,7 @@ rule retrieval_pictures:
         runtime=30,
         gpu=0,
     params:
-        node=payload_of("{paper}/figures/pictures__{dataset}"),
+        nodes=nodes_of(job_of("{paper}/figures/pictures__{dataset}")),
     message:
         "Figures: pictures of retrieved shapes of {wildcards.dataset}"
     script:

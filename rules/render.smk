@@ -7,10 +7,10 @@ Output: artifacts/<scale>/views/<data set>__<split>__<view set>__<pixels>.json, 
 
 rule views:
     input:
-        unpack(inputs_of("views/{dataset}__{split}__{view_set}__{pixels}")),
+        inputs_of(job_of("views/{dataset}__{split}__{view_set}__{pixels}")),
     output:
         LAYOUT.views("{dataset}", "{split}", "{view_set}", "{pixels}"),
-        record=LAYOUT.record("views/{dataset}__{split}__{view_set}__{pixels}"),
+        LAYOUT.record("views/{dataset}__{split}__{view_set}__{pixels}"),
     log:
         "logs/views/{dataset}__{split}__{view_set}__{pixels}.log",
     benchmark:
@@ -23,11 +23,7 @@ rule views:
         runtime=240,
         gpu=GPU if PLAN.renderer == "pytorch3d" else 0,
     params:
-        node=payload_of("views/{dataset}__{split}__{view_set}__{pixels}"),
-        catalog=str(CATALOG),
-        store=str(LAYOUT.view_store),
-        renderer=param_of("views/{dataset}__{split}__{view_set}__{pixels}", "renderer"),
-        device=param_of("views/{dataset}__{split}__{view_set}__{pixels}", "device"),
+        nodes=nodes_of(job_of("views/{dataset}__{split}__{view_set}__{pixels}")),
     message:
         "Render: {wildcards.view_set} of {wildcards.dataset}/{wildcards.split} at {wildcards.pixels} pixels"
     script:

@@ -5,47 +5,41 @@ only but for provenance/, which holds the records of the runs.
 """
 
 for paper in STUDIES:
-    for part in ("metrics", "tables", "figures", "verdicts", "pages"):
+    job = PLAN.jobs[f"report_{paper}"]
 
-        rule:
-            name:
-                f"{part}_{paper}"
-            input:
-                unpack(inputs_of(f"{paper}/report/{part}")),
-            output:
-                [shown(paper, part, path) for path in results_of(paper, part)],
-                record=LAYOUT.record(f"{paper}/report/{part}"),
-            log:
-                f"logs/report/{paper}_{part}.log",
-            benchmark:
-                f"benchmarks-out/report/{paper}_{part}.tsv"
-            conda:
-                "../envs/core.yaml"
-            threads: 1
-            resources:
-                mem_mb=2000,
-                runtime=30,
-                gpu=0,
-            params:
-                node=payload_of(f"{paper}/report/{part}"),
-                paper=paper,
-                part=part,
-                seeds=PARAMS.seeds,
-                scale=PARAMS.scale,
-            message:
-                f"Report: {part} of {paper}"
-            script:
-                "../workflow_scripts/report.py"
+    rule:
+        name:
+            job.name
+        input:
+            inputs_of(job),
+        output:
+            shown(paper, job),
+        log:
+            f"logs/report/{paper}.log",
+        benchmark:
+            f"benchmarks-out/report/{paper}.tsv"
+        conda:
+            "../envs/core.yaml"
+        threads: 1
+        resources:
+            mem_mb=2000,
+            runtime=60,
+            gpu=0,
+        params:
+            nodes=nodes_of(job),
+        message:
+            f"Report: {paper}"
+        script:
+            "../workflow_scripts/report.py"
 
 
 if len(STUDIES) > 1:
 
     rule encoders:
         input:
-            unpack(inputs_of("cross/encoders")),
+            inputs_of(job_of("cross/encoders")),
         output:
-            list(PLAN.node("cross/encoders").outputs),
-            record=LAYOUT.record("cross/encoders"),
+            made_by(PLAN.jobs["cross_encoders"]),
         log:
             "logs/report/cross.log",
         benchmark:
@@ -58,10 +52,7 @@ if len(STUDIES) > 1:
             runtime=30,
             gpu=0,
         params:
-            node=payload_of("cross/encoders"),
-            papers=list(STUDIES),
-            seeds=PARAMS.seeds,
-            scale=PARAMS.scale,
+            nodes=nodes_of(job_of("cross/encoders")),
         message:
             "Report: the encoders of all papers in one table"
         script:

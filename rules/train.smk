@@ -1,38 +1,34 @@
-"""Pre-training: one job per experiment and seed.
+"""Training, of papers' encoders and of towers. A job trains one or several runs, each with its own checkpoints and record;
+which runs share a job says `batch` of the scale.
 
-Inputs: clouds of the pre-training sets with their views or their tower features, and the weights of a teacher where the
-method has one. Outputs: the encoder, its snapshots, the history and the record of the run.
-In-progress checkpoints live in work/ under the identity of the training and are no outputs.
+Inputs: what the methods' kinds of data are read from, and the weights of earlier trainings.
+Outputs: artifacts/<scale>/<paper>/train/<experiment>__s<seed>/ and artifacts/<scale>/towers/<tower>/.
+Checkpoints in progress live in work/ under the identity of the training and are no outputs.
 """
 
+for job in PLAN.jobs_of("train"):
 
-rule pretrain:
-    input:
-        unpack(inputs_of("{paper}/train/{experiment}__s{seed}")),
-    output:
-        model=LAYOUT.training("{paper}", "{experiment}", "{seed}") / "model.safetensors",
-        snapshots=directory(LAYOUT.training("{paper}", "{experiment}", "{seed}") / "snapshots"),
-        history=LAYOUT.training("{paper}", "{experiment}", "{seed}") / "train.json",
-        run=LAYOUT.training("{paper}", "{experiment}", "{seed}") / "run.json",
-        provenance=LAYOUT.training("{paper}", "{experiment}", "{seed}") / "provenance.json",
-        record=LAYOUT.record("{paper}/train/{experiment}__s{seed}"),
-    log:
-        "logs/pretrain/{paper}/{experiment}__s{seed}.log",
-    benchmark:
-        "benchmarks-out/pretrain/{paper}/{experiment}__s{seed}.tsv"
-    conda:
-        "../envs/cuda.yaml"
-    threads: lambda wildcards: node_of("{paper}/train/{experiment}__s{seed}")(wildcards).params["run"]["training"]["threads"]
-    resources:
-        mem_mb=memory_with_clouds(6000),
-        runtime=2880,
-        gpu=GPU,
-    params:
-        node=payload_of("{paper}/train/{experiment}__s{seed}"),
-        run=param_of("{paper}/train/{experiment}__s{seed}", "run"),
-        repository=".",
-        device=PARAMS.device,
-    message:
-        "Train: {wildcards.paper} {wildcards.experiment}, seed {wildcards.seed}"
-    script:
-        "../workflow_scripts/pretrain.py"
+    rule:
+        name:
+            job.name
+        input:
+            inputs_of(job),
+        output:
+            made_by(job),
+        log:
+            f"logs/train/{job.name}.log",
+        benchmark:
+            f"benchmarks-out/train/{job.name}.tsv"
+        conda:
+            "../envs/cuda.yaml"
+        threads: job.threads
+        resources:
+            mem_mb=memory_with_clouds(6000),
+            runtime=2880,
+            gpu=GPU,
+        params:
+            nodes=nodes_of(job),
+        message:
+            f"Train: {job.name}, {len(job.nodes)} runs"
+        script:
+            "../workflow_scripts/train.py"

@@ -1,14 +1,18 @@
-"""Rule cross: one table of what the encoders of all papers score under the same protocols."""
+"""Rule encoders: one table of what the encoders of all papers score under the same protocols."""
 
 from pathlib import Path
 
-from job import node_job
+from job import NodeJob, make_nodes
 
-with node_job(snakemake) as job:
+
+def make(job: NodeJob) -> None:
     from concord3d.config.resolve import load_study
     from concord3d.reporting.cross import build_cross
     from concord3d.reporting.inputs import report_inputs
 
-    root, scale, seeds = Path(), snakemake.params.scale, snakemake.params.seeds
-    papers = [report_inputs(root, load_study(root, paper, scale, seeds)) for paper in snakemake.params.papers]
-    build_cross(papers, Path(snakemake.output[0]).parent)
+    root, scale, seeds = Path(), job.params["scale"], job.params["seeds"]
+    papers = [report_inputs(root, load_study(root, paper, scale, seeds)) for paper in job.params["papers"]]
+    build_cross(papers, job.outputs[0].parent)
+
+
+make_nodes(snakemake, make)

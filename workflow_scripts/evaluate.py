@@ -1,10 +1,11 @@
-"""Rules evaluate_*: the protocols of one job, on one trained encoder; frozen features are computed once."""
+"""Rule evaluate: the protocols of trained encoders; frozen features are computed once per encoder."""
 
 from pathlib import Path
 
-from job import node_job
+from job import NodeJob, make_nodes
 
-with node_job(snakemake) as job:
+
+def make(job: NodeJob) -> None:
     from concord3d.data.records import CloudSplit
     from concord3d.protocols.evaluation.evaluate import evaluate_all
     from concord3d.protocols.evaluation.job import EvaluationJob
@@ -12,32 +13,33 @@ with node_job(snakemake) as job:
     from concord3d.protocols.evaluation.tower_files import TowerFiles, read_tower_features
     from concord3d.training.seeding import set_threads
 
-    run = snakemake.params.run
-    set_threads(snakemake.threads)
-    splits = {
-        (path.parent.name, path.stem): CloudSplit.load(path) for path in map(Path, sorted(set(snakemake.input.stores)))
-    }
+    run, module = job.params["run"], job.params["module"]
+    set_threads(job.threads)
+    splits = {(path.parent.name, path.stem): CloudSplit.load(path) for path in sorted(set(job.files["stores"]))}
     towers = {
         dataset: read_tower_features(
             splits[dataset, "test"], TowerFiles(**{need: Path(index) for need, index in indices.items()})
         )
-        for dataset, indices in snakemake.params.tower.items()
+        for dataset, indices in job.params["tower"].items()
     }
-    outputs = [Path(path) for path in snakemake.output if path.endswith(".json") and path != snakemake.output.record]
+    outputs = [path for path in job.outputs if path.suffix == ".json"]
     evaluate_all(
         EvaluationJob(
             run_config=run,
-            module=snakemake.params.module,
-            model_path=Path(snakemake.input.model[0]),
-            snapshot_paths=sorted(Path(snakemake.input.snapshots[0]).glob("*.safetensors")),
+            module=module,
+            model_path=job.files["model"][0],
+            snapshot_paths=sorted((job.files["snapshots"][0] / module).glob("*.safetensors")),
             train=splits.get((dataset, "train")),
             test=splits[dataset, "test"],
             protocol=protocol,
             settings=settings,
             out=out.with_suffix(""),
-            device=snakemake.params.device,
+            device=job.device,
             tower=towers.get(dataset, TowerFeatures()),
             work_dir=job.work / job.identity / out.stem,
         )
-        for (protocol, dataset, settings), out in zip(snakemake.params.jobs, outputs, strict=True)
+        for (protocol, dataset, settings), out in zip(job.params["jobs"], outputs, strict=True)
     )
+
+
+make_nodes(snakemake, make)

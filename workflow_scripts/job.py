@@ -3,31 +3,42 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
 from concord3d.errors import ConcordError
+from concord3d.workflow.batch import AGAIN, nodes_to_make
 from concord3d.workflow.job import NodeJob
 
 
-@contextmanager
-def node_job(snakemake: Any) -> Iterator[NodeJob]:
-    """Run one node: its inputs are checked, and its record is written if nothing fails.
+def make_nodes(snakemake: Any, make: Callable[[NodeJob], None]) -> None:
+    """Make the nodes of a job: the inputs of each are checked, and its record is written if nothing fails.
 
-    Output goes to the rule's log, progress also to the terminal; a named error ends the job with its message alone.
+    Args:
+        snakemake: What the workflow gives a script; its parameter ``nodes`` holds one payload per node.
+        make: Makes one node.
     """
-    console, log = sys.stderr, snakemake.log[0]
-    Path(log).parent.mkdir(parents=True, exist_ok=True)
-    with Path(log).open("w", encoding="utf-8", buffering=1) as stream, redirect_stdout(stream), redirect_stderr(stream):
+    with _logged(Path(snakemake.log[0])):
+        for job in nodes_to_make(Path(), snakemake.params.nodes, again=AGAIN in os.environ):
+            with job:
+                make(job)
+
+
+@contextmanager
+def _logged(log: Path) -> Iterator[None]:
+    """Send output to the rule's log, and progress also to the terminal; a named error ends with its message alone."""
+    console = sys.stderr
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("w", encoding="utf-8", buffering=1) as stream, redirect_stdout(stream), redirect_stderr(stream):
         handlers = [logging.StreamHandler(stream), logging.StreamHandler(console)]
         logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)
         try:
-            with NodeJob(Path(), snakemake.params.node, map(Path, snakemake.output)) as job:
-                yield job
+            yield
         except ConcordError as error:
             traceback.print_exc(file=stream)
             print(f"\n{type(error).__name__}: {error}", file=console)

@@ -1,17 +1,18 @@
 """Rule mixed_clouds: two test shapes mixed by every operator, for a figure."""
 
-from pathlib import Path
+from job import NodeJob, make_nodes
 
-from job import node_job
 
-with node_job(snakemake) as job:
+def make(job: NodeJob) -> None:
     from concord3d.arrays import write_arrays
     from concord3d.data.records import CloudSplit
     from concord3d.protocols.consistency import Settings
     from concord3d.protocols.evaluation.mixing_examples import mixing_examples
 
     settings = Settings.model_validate(job.recipe["settings"])
-    split = CloudSplit.load(Path(snakemake.input.clouds[0]))
+    split = CloudSplit.load(job.files["clouds"][0])
     num_points = min(job.recipe["num_points"], split.points.shape[1])
-    arrays = mixing_examples(split, settings.weights, num_points, settings.mixing)
-    write_arrays(Path(snakemake.output[0]), arrays)
+    write_arrays(job.outputs[0], mixing_examples(split, settings.weights, num_points, settings.mixing))
+
+
+make_nodes(snakemake, make)

@@ -3,12 +3,16 @@
 import os
 from pathlib import Path
 
-from job import node_job
+from job import NodeJob, make_nodes
 
-with node_job(snakemake) as job:
+
+def make(job: NodeJob) -> None:
     from concord3d.data.catalog import load_catalog
     from concord3d.data.verify import obtain
 
-    spec = load_catalog(Path(snakemake.params.catalog))[snakemake.wildcards.dataset]
+    spec = load_catalog(Path(job.params["catalog"]))[job.params["dataset"]]
     mirror = os.environ.get("CONCORD3D_MIRROR")
-    obtain(spec, Path(snakemake.output.marker).parent, mirrors=[mirror] if mirror else [])
+    obtain(spec, job.outputs[0].parent, mirrors=[mirror] if mirror else [])
+
+
+make_nodes(snakemake, make)

@@ -1,14 +1,18 @@
-"""Rules of report.smk: one part of a paper's report."""
+"""Rule report: the parts of a paper's report."""
 
 from pathlib import Path
 
-from job import node_job
+from job import NodeJob, make_nodes
 
-with node_job(snakemake) as job:
+
+def make(job: NodeJob) -> None:
     from concord3d.config.resolve import load_study
     from concord3d.reporting.inputs import report_inputs
     from concord3d.reporting.report import build_part
 
     root = Path()
-    study = load_study(root, snakemake.params.paper, snakemake.params.scale, snakemake.params.seeds)
-    build_part(report_inputs(root, study, job.accepted), snakemake.params.part)
+    study = load_study(root, job.params["paper"], job.params["scale"], job.params["seeds"])
+    build_part(report_inputs(root, study, job.accepted), job.params["part"])
+
+
+make_nodes(snakemake, make)

@@ -2,14 +2,17 @@
 
 from pathlib import Path
 
-from job import node_job
+from job import NodeJob, make_nodes
 
-with node_job(snakemake) as job:
+
+def make(job: NodeJob) -> None:
     from concord3d.data.catalog import load_catalog
     from concord3d.data.readers import read_split
 
-    spec = load_catalog(Path(snakemake.params.catalog))[snakemake.wildcards.dataset]
-    root = Path(snakemake.input.marker[0]).parent
-    recipe = job.recipe
+    spec = load_catalog(Path(job.params["catalog"]))[job.params["dataset"]]
+    root, recipe = job.files["marker"][0].parent, job.recipe
     clouds = read_split(spec, root, recipe["split"], recipe["data_kind"], recipe["num_points"])
-    clouds.validated().save(Path(snakemake.output[0]))
+    clouds.validated().save(job.outputs[0])
+
+
+make_nodes(snakemake, make)

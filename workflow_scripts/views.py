@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
-from job import node_job
+from job import NodeJob, make_nodes
 
-with node_job(snakemake) as job:
+THREADS = snakemake.threads
+
+
+def make(job: NodeJob) -> None:
     from concord3d.data.catalog import load_catalog
     from concord3d.data.readers import read_meshes
     from concord3d.data.readers.layout import layout_folder
@@ -14,16 +17,13 @@ with node_job(snakemake) as job:
     from concord3d.render.view_spec import view_spec
     from concord3d.training.seeding import set_threads
 
-    set_threads(snakemake.threads)
-    views = view_spec(snakemake.wildcards.view_set, int(snakemake.wildcards.pixels), snakemake.params.renderer)
-    clouds = CloudSplit.load(Path(snakemake.input.clouds[0]))
-    spec = load_catalog(Path(snakemake.params.catalog))[snakemake.wildcards.dataset]
-    root = Path(snakemake.input.marker[0]).parent
-    target = (
-        views,
-        job.store_of(snakemake.params.store, "concord3d.render", "concord3d.geometry"),
-        Path(snakemake.output[0]),
-    )
+    set_threads(THREADS)
+    told = job.params
+    views = view_spec(told["view_set"], told["pixels"], told["renderer"])
+    clouds = CloudSplit.load(job.files["clouds"][0])
+    spec = load_catalog(Path(told["catalog"]))[told["dataset"]]
+    root, index = job.files["marker"][0].parent, job.outputs[0]
+    target = (views, job.store_of(told["store"], "concord3d.render", "concord3d.geometry"), index)
     if views.renderer == "points":
         render_cloud_views(clouds.points, *target)
     elif views.renderer == "images":
@@ -31,6 +31,9 @@ with node_job(snakemake) as job:
         pictures = (read_renderings(folder, name, views.num_views, views.image_size) for name in clouds.names)
         store_image_views(pictures, *target)
     else:
-        meshes = read_meshes(spec, root, snakemake.wildcards.split)
-        render_mesh_views(meshes, *target, num_threads=snakemake.threads, device=snakemake.params.device)
-    job.also_shards(Path(snakemake.output[0]))
+        meshes = read_meshes(spec, root, told["split"])
+        render_mesh_views(meshes, *target, num_threads=THREADS, device=told["device"])
+    job.also_shards(index)
+
+
+make_nodes(snakemake, make)

@@ -1,14 +1,18 @@
 """Rule world_dataset: the synthetic world writes one data set in its real on-disk layout."""
 
-from pathlib import Path
+from job import NodeJob, make_nodes
 
-from job import node_job
+WORKERS = snakemake.threads
 
-with node_job(snakemake) as job:
+
+def make(job: NodeJob) -> None:
     from concord3d.world.build import WorldRecipe, build_dataset
 
     asked = job.recipe
     recipe = WorldRecipe(**{**asked, "categories": tuple(asked["categories"]) if asked["categories"] else None})
-    folder = Path(snakemake.output.marker).parent
-    build_dataset(recipe, folder, workers=snakemake.threads)
+    folder = job.outputs[0].parent
+    build_dataset(recipe, folder, workers=WORKERS)
     job.also([folder])
+
+
+make_nodes(snakemake, make)

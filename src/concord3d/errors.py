@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from pathlib import Path
 
 
 class ConcordError(Exception):
@@ -21,7 +20,7 @@ class ConcordError(Exception):
         self,
         what: str,
         *,
-        where: str | Path | None = None,
+        where: object = None,
         expected: object = None,
         found: object = None,
         next_step: str | None = None,

@@ -16,7 +16,7 @@ def module_names(package: str) -> tuple[str, ...]:
     return tuple(sorted(module.name for module in pkgutil.iter_modules(import_module(package).__path__)))
 
 
-def load_named(package: str, what: str, name: object, where: str, others: tuple[str, ...] = ()) -> ModuleType:
+def load_named(package: str, what: str, name: object, where: object, others: tuple[str, ...] = ()) -> ModuleType:
     """Import the module of a package that a configuration names.
 
     Args:

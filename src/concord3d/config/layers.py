@@ -28,6 +28,7 @@ class Settings:
     places: dict[str, Place]
     _paper_encoder: dict[str, Any] = field(default_factory=dict)
     _paper_places: dict[str, Place] = field(default_factory=dict)
+    _own_objective: bool = False
 
     @classmethod
     def of_defaults(cls, defaults: Mapping[Any, Mapping[str, Sourced]], place: Place) -> Settings:
@@ -44,6 +45,12 @@ class Settings:
             places.update({f"{section}.{key}": place.below(section, key) for key in keys})
         encoder = {dotted: found for dotted, found in places.items() if dotted.startswith("encoder.")}
         return cls(values, places, deepcopy(values["encoder"]), encoder)
+
+    def clear_objective(self) -> None:
+        """Forget the objective: it means nothing to another method than the paper's, which checks its own."""
+        self.values["objective"] = {}
+        self.places = {dotted: place for dotted, place in self.places.items() if not dotted.startswith("objective.")}
+        self._own_objective = True
 
     def apply(self, changes: Mapping[str, Any], place: Place) -> None:
         """Set some keys, in place.
@@ -62,8 +69,9 @@ class Settings:
         for dotted, value in changes.items():
             section, _, key = dotted.partition(".")
             here = place.below(dotted)
-            # Another encoder than the paper's has arguments of its own, which its builder checks.
-            if key not in self.values.get(section, {}) and not (own_encoder and section == "encoder" and key):
+            # Another encoder or method than the paper's has settings of its own, which the plan checks.
+            own = (own_encoder and section == "encoder") or (self._own_objective and section == "objective")
+            if key not in self.values.get(section, {}) and not (own and key):
                 known = [f"{s}.{k}" for s, keys in self.values.items() for k in keys]
                 raise ConfigError(
                     f"unknown key '{dotted}'{nearest(dotted, known)}", where=str(here), expected=", ".join(known)

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, PositiveInt, WithJsonSchema, model_v
 from concord3d.config.validation import StrictModel
 
 ScaleName = Literal["smoke", "demo", "small", "paper"]
+BatchName = Literal["seed", "experiment", "node"]
 RendererName = Literal["auto", "pytorch3d", "open3d"]
 Origin = Literal["abstract", "paper", "author_code", "lineage", "ours"]
 Section = Literal["encoder", "objective", "data", "training"]
@@ -87,21 +88,29 @@ class DatasetUse(StrictModel):
 
 
 class TowerTraining(StrictModel):
-    """What a tower learns from, where the pipeline trains it.
+    """How a tower is trained, where the pipeline does it: a run in the form of every training's.
 
     Attributes:
-        datasets: Data sets with pictures and texts; their training splits are used.
-        view_sets: Pictures of every object.
-        image_size: Pixels of the pictures.
+        method: Training objective.
         seed: Random seed.
-        settings: Passed to the training, which validates them.
+        data: ``dataset`` (one, or several joined by ``+``, whose training splits are used), ``view_sets`` (pictures of
+            every object) and ``image_size`` (pixels of the pictures).
+        objective: What the method is told.
+        training: How it is trained.
     """
 
-    datasets: list[str] = Field(min_length=1)
-    view_sets: list[str] = Field(min_length=1)
-    image_size: PositiveInt
+    method: str = "clip"
     seed: Seed = 1
-    settings: dict[str, Any] = {}
+    data: dict[str, Any]
+    objective: dict[str, Any] = {}
+    training: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _complete_data(self) -> TowerTraining:
+        lacking = [key for key in ("dataset", "view_sets", "image_size") if key not in self.data]
+        if lacking:
+            raise ValueError(f"'data' lacks {', '.join(lacking)}")
+        return self
 
 
 class TowerUse(StrictModel):
@@ -173,6 +182,8 @@ class Scale(StrictModel):
         seeds: Random seeds of the experiments.
         world_seed: Seed of the synthetic world.
         renderer: What ``renderer: auto`` of ``params.yaml`` means at this scale.
+        batch: What shares a job, see :class:`concord3d.workflow.batching.Batching`. One process for many small
+            trainings saves starts; a job per training can wait for a GPU of its own.
         datasets: Where each data set comes from.
         towers: Frozen towers by the name that ``data.tower`` uses.
     """
@@ -183,6 +194,7 @@ class Scale(StrictModel):
     seeds: Seeds
     world_seed: Seed
     renderer: RendererName = "auto"
+    batch: BatchName = "experiment"
     datasets: dict[Name, DatasetUse]
     towers: dict[Name, TowerUse] = {}
 
@@ -203,8 +215,8 @@ class Experiment(StrictModel):
         method: Training objective; null means the paper's.
         set: Dotted keys of the paper's ``defaults`` and their values. ``{times: 2}`` doubles what the scale says, or
             the defaults where it says nothing.
-        needs: Earlier trainings that this one rests on, by their role, e.g. ``teacher``: an experiment of this paper, or
-            ``<paper>/<experiment>`` of another. It runs at the same scale and with the same seed.
+        needs: Earlier trainings that this one rests on, by their role, e.g. ``teacher``: an experiment of this paper,
+            or ``<paper>/<experiment>`` of another. It runs at the same scale and with the same seed.
         protocols: The only protocols it takes part in; null means all that apply to it.
     """
 

@@ -9,7 +9,7 @@ from typing import Any
 from concord3d.config.models import AllBut, Paper, PaperScale, Params, Scale
 from concord3d.config.places import Place
 from concord3d.config.strict_yaml import load_yaml
-from concord3d.config.study import UNTRAINED_METHODS, Need, Study, joined_datasets
+from concord3d.config.study import Need, Study, joined_datasets
 from concord3d.config.validation import require_known, validate
 from concord3d.errors import ConfigError
 from concord3d.workflow.layout import PAPERS, PARAMS, paper_scale_yaml, paper_yaml, scale_yaml
@@ -166,8 +166,9 @@ def _check_required(study: Study) -> None:
     for name, tower in study.scale.towers.items():
         file = study.overlay_place if name in study.overlay.towers else study.common_place
         if tower.training is not None:
-            place = file.below("towers", name, "training", "datasets")
-            require_known(tower.training.datasets, study.scale.datasets, "data set", place)
+            place = file.below("towers", name, "training", "data", "dataset")
+            for dataset in joined_datasets(str(tower.training.data["dataset"])):
+                require_known(dataset, study.scale.datasets, "data set", place)
 
 
 def _check_needs(study: Study) -> None:
@@ -213,6 +214,6 @@ def _check_datasets(study: Study) -> None:
         tower = values.get("tower")
         place = study.place_of(name, "data.tower")
         require_known([] if tower is None else str(tower), study.scale.towers, "tower", place)
-        if study.method_of(name) not in UNTRAINED_METHODS:
+        if study.is_trained(name):
             for dataset in joined_datasets(str(values["dataset"])):
                 require_known(dataset, study.scale.datasets, "data set", study.place_of(name, "data.dataset"))

@@ -11,12 +11,11 @@ from typing import Any, NamedTuple
 from concord3d.config.layers import Settings
 from concord3d.config.models import AllBut, Paper, PaperScale, Protocol, Scale
 from concord3d.config.places import Layer, Place
+from concord3d.methods.settings import method_kind
 from concord3d.workflow.layout import paper_scale_yaml, paper_yaml, scale_yaml
 
 # The saved module that is evaluated where nothing else is said.
 POINT_MODULE = "point"
-# Methods that need no data: they save the encoder as it is initialised.
-UNTRAINED_METHODS = ("random_init",)
 
 
 @dataclass(frozen=True)
@@ -111,6 +110,11 @@ class Study:
         """The training objective of an experiment."""
         return self.paper.experiments[experiment].method or self.paper.method
 
+    def is_trained(self, experiment: str) -> bool:
+        """Whether an experiment trains anything; the untrained encoder of a reference row reads no data."""
+        place = self.paper_place.below("experiments", experiment, "method")
+        return method_kind(self.method_of(experiment), place).is_trained
+
     def needs_of(self, experiment: str) -> dict[str, Need]:
         """Return the earlier trainings that an experiment rests on, by role."""
         return {role: self._need(text) for role, text in self.paper.experiments[experiment].needs.items()}
@@ -128,6 +132,8 @@ class Study:
         entry, paper, overlay = self.paper.experiments[experiment], self.paper_place, self.overlay_place
         settings = Settings.of_defaults(self.paper.defaults, _layer(paper.below("defaults"), "default"))
         settings.apply(self.overlay.set, _layer(overlay.below("set"), "scale"))
+        if self.method_of(experiment) != self.paper.method:
+            settings.clear_objective()
         settings.apply(entry.set, _layer(paper.below("experiments", experiment, "set"), "experiment"))
         single = self.overlay.experiment_set.get(experiment, {})
         settings.apply(single, _layer(overlay.below("experiment_set", experiment), "scale and experiment"))
@@ -151,7 +157,7 @@ class Study:
         dataset = settings["data"].pop("dataset")
         method = self.method_of(experiment)
         pretrain = None
-        if method not in UNTRAINED_METHODS:
+        if self.is_trained(experiment):
             pretrain = {"dataset": dataset, "data_kind": self.data_kind(dataset)}
         resolved = {
             "paper": self.paper.paper,
@@ -215,7 +221,7 @@ class Study:
             used |= set(joined_datasets(pretrain["dataset"])) if pretrain else set()
         for tower in self.towers():
             training = self.scale.towers[tower].training
-            used |= set(training.datasets) if training else set()
+            used |= set(joined_datasets(training.data["dataset"])) if training else set()
         return sorted(used)
 
     def towers(self) -> list[str]:

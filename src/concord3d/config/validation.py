@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from concord3d.config.places import Place
+from concord3d.config.places import Key, Place
 from concord3d.errors import ConfigError, nearest
 
 
@@ -22,13 +23,27 @@ class StrictModel(BaseModel):
 Model = TypeVar("Model", bound=BaseModel)
 
 
-def validate(model: type[Model], content: Any, where: str | Path | Place) -> Model:
+@dataclass(frozen=True)
+class Places:
+    """Where the keys of a mapping stand that several files make up, such as a section of a run's settings.
+
+    Attributes:
+        of: Maps the keys that lead to a value to its place.
+    """
+
+    of: Callable[[tuple[Key, ...]], Place]
+
+
+Where = str | Path | Place | Places
+
+
+def validate(model: type[Model], content: Any, where: Where) -> Model:
     """Validate ``content`` against ``model``.
 
     Args:
         model: What is expected.
         content: What a file or a caller says.
-        where: Its name in messages; a :class:`Place` lets them name the line of every problem too.
+        where: Its name in messages; a :class:`Place` or :class:`Places` lets them name the line of every problem too.
 
     Raises:
         ConfigError: Lists every problem with its key; an unknown key comes with the nearest valid one.
@@ -36,7 +51,11 @@ def validate(model: type[Model], content: Any, where: str | Path | Place) -> Mod
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        problems = [_line(where, item) + _describe(model, item) for item in error.errors()]
+        items = error.errors()
+        if isinstance(where, Places):
+            first = where.of(items[0]["loc"])
+            raise ConfigError("; ".join(_describe(model, item) for item in items), where=first) from error
+        problems = [_line(where, item) + _describe(model, item) for item in items]
         shown = str(where.file) if isinstance(where, Place) else where
         raise ConfigError("; ".join(problems), where=shown, next_step="correct the file and run again") from error
 
@@ -61,7 +80,7 @@ def require_known(names: str | Iterable[str], valid: Iterable[str], what: str, w
                 place = where.below(name if isinstance(names, Mapping) else position)
             raise ConfigError(
                 f"unknown {what} '{name}'{nearest(name, options)}",
-                where=str(place),
+                where=place,
                 expected=", ".join(options) or "none is known",
                 found=name,
             )

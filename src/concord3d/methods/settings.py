@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import Any, ClassVar
 
-from concord3d.config.validation import StrictModel, validate
+from concord3d.config.validation import StrictModel, Where, validate
+from concord3d.models.encoder_settings import PACKAGE as ENCODERS
+from concord3d.models.encoder_settings import encoder_settings
 from concord3d.named_modules import load_named, module_names
 
 PACKAGE = "concord3d.methods"
-NOT_METHODS = ("interface", "settings")
+NOT_METHODS = ("image_augment", "interface", "settings")
 
 
 class MethodSettings(StrictModel):
@@ -24,6 +26,7 @@ class MethodSettings(StrictModel):
         data: Kind of data that it reads: a module of :mod:`concord3d.batches`.
         saved: Names of the modules that a training keeps; each has a file of weights of its own.
         reports: Names of the JSON files that it leaves besides.
+        exports: Whether it leaves arrays of epochs, such as pseudo-labels.
         is_trained: Whether there is anything to train; a method that is not trained saves what it builds, and reads
             no data.
     """
@@ -31,7 +34,24 @@ class MethodSettings(StrictModel):
     data: ClassVar[str] = "objects"
     saved: ClassVar[tuple[str, ...]] = ("point",)
     reports: ClassVar[tuple[str, ...]] = ()
+    exports: ClassVar[bool] = False
     is_trained: ClassVar[bool] = True
+
+    @classmethod
+    def encoder_modules(cls, encoder: Mapping[str, Any], where: Where = "encoder") -> tuple[str, ...]:
+        """Validate the run's ``encoder`` section, and return the modules that build what it names.
+
+        A method that trains something else than one point encoder says here what the section may hold.
+
+        Args:
+            encoder: The section.
+            where: Place for messages.
+
+        Raises:
+            ConfigError: An unknown name or key, or an impossible value.
+        """
+        parsed = encoder_settings(encoder, where)
+        return (f"{ENCODERS}.{encoder['name']}", parsed.builder.partition(":")[0])
 
     @property
     def roles(self) -> tuple[str, ...]:
@@ -59,7 +79,18 @@ def method_names() -> tuple[str, ...]:
     return tuple(name for name in module_names(PACKAGE) if name not in NOT_METHODS)
 
 
-def method_settings(name: str, objective: Mapping[str, Any], where: str = "objective") -> MethodSettings:
+def method_kind(name: str, where: object = "method") -> type[MethodSettings]:
+    """Return the model of a method's settings.
+
+    Raises:
+        ConfigError: There is no such method; the nearest name is given.
+    """
+    load_named(PACKAGE, "method", name, where, NOT_METHODS)
+    kind: type[MethodSettings] = import_module(f"{PACKAGE}.{name}.settings").SETTINGS
+    return kind
+
+
+def method_settings(name: str, objective: Mapping[str, Any], where: Where = "objective") -> MethodSettings:
     """Validate the ``objective`` section of a run.
 
     Args:
@@ -71,6 +102,4 @@ def method_settings(name: str, objective: Mapping[str, Any], where: str = "objec
         ConfigError: There is no such method, a key is unknown (the nearest valid one is named), or a value is
             impossible.
     """
-    load_named(PACKAGE, "method", name, "method", NOT_METHODS)
-    kind: type[MethodSettings] = import_module(f"{PACKAGE}.{name}.settings").SETTINGS
-    return validate(kind, dict(objective), where)
+    return validate(method_kind(name), dict(objective), where)

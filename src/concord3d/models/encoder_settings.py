@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from pydantic import ConfigDict
 
-from concord3d.config.validation import StrictModel, validate
+from concord3d.config.validation import Places, StrictModel, Where, validate
 from concord3d.named_modules import load_named, module_names
 
 PACKAGE = "concord3d.models.settings"
@@ -30,7 +30,7 @@ def encoder_names() -> tuple[str, ...]:
     return module_names(PACKAGE)
 
 
-def encoder_settings(section: Mapping[str, Any], where: str = "encoder") -> EncoderSettings:
+def encoder_settings(section: Mapping[str, Any], where: Where = "encoder") -> EncoderSettings:
     """Validate an ``encoder`` section.
 
     Args:
@@ -41,5 +41,6 @@ def encoder_settings(section: Mapping[str, Any], where: str = "encoder") -> Enco
         ConfigError: The name or a key is unknown (the nearest valid one is named), or a value is impossible.
     """
     values = dict(section)
-    kind = load_named(PACKAGE, "point encoder", values.pop("name", None), f"{where}.name").SETTINGS
+    named = where.of(("name",)) if isinstance(where, Places) else f"{where}.name"
+    kind = load_named(PACKAGE, "point encoder", values.pop("name", None), named).SETTINGS
     return validate(kind, values, where)

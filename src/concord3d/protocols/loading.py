@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from concord3d import protocols
-from concord3d.config.validation import StrictModel, validate
+from concord3d.config.validation import StrictModel, Where, validate
 from concord3d.errors import ConfigError, nearest
 from concord3d.protocols.interface import Protocol
 
@@ -26,7 +26,7 @@ def protocol_module(name: str) -> str:
     return f"{protocols.__name__}.{name}"
 
 
-def load_protocol(name: str, where: str = "protocols") -> Protocol:
+def load_protocol(name: str, where: object = "protocols") -> Protocol:
     """Return ``concord3d.protocols.<name>.PROTOCOL``.
 
     Args:
@@ -48,7 +48,7 @@ def load_protocol(name: str, where: str = "protocols") -> Protocol:
     return protocol
 
 
-def parse(name: str, values: Mapping[str, Any], where: str | None = None) -> StrictModel:
+def parse(name: str, values: Mapping[str, Any], where: Where | None = None) -> StrictModel:
     """Check the settings of a protocol and complete them with its defaults.
 
     Args:

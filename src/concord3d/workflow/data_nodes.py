@@ -10,7 +10,8 @@ from typing import Any
 from concord3d.config.models import Params, Scale
 from concord3d.data.catalog import DatasetSpec
 from concord3d.render.view_spec import view_spec
-from concord3d.workflow.layout import Layout
+from concord3d.workflow.batching import Batching
+from concord3d.workflow.layout import CATALOG, Layout
 from concord3d.workflow.node import Graph, Made
 
 # Reader of releases that hold tower features of their shapes in place of meshes to be rendered.
@@ -38,6 +39,7 @@ class DataNodes:
         layout: Where files lie.
         catalog: What is known of each data set.
         renderer: What draws meshes.
+        batching: Which nodes share a job.
     """
 
     graph: Graph
@@ -47,6 +49,7 @@ class DataNodes:
     layout: Layout
     catalog: dict[str, DatasetSpec]
     renderer: str
+    batching: Batching
 
     def brings_features(self, dataset: str) -> bool:
         """Whether a data set is a release that holds tower features of its shapes."""
@@ -57,12 +60,16 @@ class DataNodes:
             mode="json", exclude={**CATALOGUE_WORDS, **dict.fromkeys(left_out, True)}
         )
 
+    def _params(self, dataset: str) -> dict[str, Any]:
+        return {"dataset": dataset, "catalog": str(CATALOG)}
+
     def raw(self, dataset: str) -> Made:
         use = self.scale.datasets[dataset]
         if use.source == "real":
             # What is obtained is decided by the catalogue's checksums and counts, not by how it is fetched.
             marker = self.layout.real_marker(dataset)
-            return self.graph.add_node(f"raw/real/{dataset}", "raw", {"spec": self.spec(dataset)}, (), {}, [marker])
+            recipe = {"spec": self.spec(dataset)}
+            return self.graph.add_node(f"raw/real/{dataset}", "raw", recipe, (), {}, [marker], self._params(dataset))
         recipe = {
             "dataset": dataset,
             "splits": use.splits,
@@ -95,6 +102,7 @@ class DataNodes:
             ["workflow_scripts/store.py"],
             {"marker": [self.raw(dataset)]},
             [self.layout.store(dataset, split)],
+            self._params(dataset),
         )
 
     def stores(self, dataset: str) -> list[Made]:
@@ -110,6 +118,14 @@ class DataNodes:
             ["workflow_scripts/views.py"],
             {"marker": [self.raw(dataset)], "clouds": [self.store(dataset, split)]},
             [self.layout.views(dataset, split, view_set, pixels)],
-            # Only PyTorch3D draws on a GPU.
-            {"renderer": views.renderer, "device": self.params.device if views.renderer == "pytorch3d" else "cpu"},
+            {
+                **self._params(dataset),
+                "split": split,
+                "view_set": view_set,
+                "pixels": pixels,
+                "renderer": views.renderer,
+                # Only PyTorch3D draws on a GPU.
+                "device": self.params.device if views.renderer == "pytorch3d" else "cpu",
+                "store": str(self.layout.view_store),
+            },
         )

@@ -10,7 +10,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from concord3d.errors import ArtifactStale
+from concord3d.workflow.keep import KEPT, keep_files
 from concord3d.workflow.layout import WORK
+from concord3d.workflow.node import Job
 from concord3d.workflow.state import State, listed
 
 # Descriptors of locks that this process holds until it ends.
@@ -34,6 +36,20 @@ def require_complete(state: State, keys: Iterable[str] | None = None) -> None:
             found="\n" + listed(findings),
             next_step=findings[0].next_step,
         )
+
+
+def keep_what_is_current(state: State, jobs: Iterable[Job]) -> None:
+    """Keep the files of finished nodes whose jobs are about to run for the sake of others.
+
+    Args:
+        state: The nodes and their records.
+        jobs: Jobs that will run.
+    """
+    for job in jobs:
+        for node in job.nodes:
+            if len(job.nodes) > 1 and state.nodes[node.key].status == "current":
+                record = state.plan.layout.record(node.key)
+                keep_files(state.plan.root, record, KEPT / node.key)
 
 
 def hold_run_lock(root: Path) -> None:

@@ -15,9 +15,11 @@ from concord3d.data.manifest import MANIFEST, verify_files
 from concord3d.data.storage import locked
 from concord3d.errors import ArtifactDamaged, ArtifactStale
 from concord3d.files import content_hash
+from concord3d.workflow.keep import KEPT, keep_files, take_back_files
 from concord3d.workflow.layout import WORK
 from concord3d.workflow.records import (
     content_of,
+    damaged_files,
     file_entries,
     indexed_files,
     read_record,
@@ -35,15 +37,28 @@ class NodeJob:
     Args:
         root: The repository.
         payload: See :meth:`concord3d.workflow.state.State.payload`.
-        outputs: Files and folders that the job makes, relative to ``root``.
+
+    Attributes:
+        key: The node.
+        files: What it reads, by name, relative to ``root``.
+        outputs: Files and folders that it makes, relative to ``root``.
+        params: What its script is told beside the recipe.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        threads: Threads that its tensors use.
     """
 
-    def __init__(self, root: Path, payload: Mapping[str, Any], outputs: Iterable[Path]) -> None:
+    def __init__(self, root: Path, payload: Mapping[str, Any]) -> None:
         self._root, self._payload = root, payload
+        self.key = str(payload["node"])
+        self.files = {name: [Path(path) for path in paths] for name, paths in payload["files"].items()}
+        self.outputs = [Path(path) for path in payload["outputs"]]
+        self.params: Mapping[str, Any] = payload["params"]
+        self.device = str(payload["device"])
+        self.threads = int(payload["threads"])
         self._record = Path(payload["record"])
-        self._outputs = [path for path in outputs if path != self._record]
+        self._also: list[Path] = []
         # A job of a run that was killed may still be at work.
-        self._lock = locked(root / WORK / "nodes" / content_hash(payload["node"])[:24])
+        self._lock = locked(root / WORK / "nodes" / content_hash(self.key)[:24])
         self._inputs: dict[str, dict[str, str]] = {}
 
     @property
@@ -52,9 +67,22 @@ class NodeJob:
         return str(self._payload["command"])
 
     @property
+    def remake_command(self) -> str:
+        """The command that makes this node alone once more; the record is what says that it is there."""
+        return f"rm '{self._record}' && {self.command} -- '{self.outputs[0]}'"
+
+    def named_files(self) -> dict[str, Path]:
+        """Return every file that it reads by a name that says what it is, for the record of a run."""
+        return {
+            name if len(paths) == 1 else f"{name}_{number}": path
+            for name, paths in self.files.items()
+            for number, path in enumerate(paths, start=1)
+        }
+
+    @property
     def work(self) -> Path:
         """Folder of this node for checkpoints in progress, relative to the repository."""
-        return WORK / str(self._payload["node"])
+        return WORK / self.key
 
     @property
     def identity(self) -> str:
@@ -95,7 +123,39 @@ class NodeJob:
 
     def also(self, paths: Iterable[Path]) -> None:
         """Add files that the job left beside its declared outputs, such as the shards of an index."""
-        self._outputs += paths
+        self._also += paths
+
+    def is_current(self) -> bool:
+        """Whether what the node leaves is there already, whole and made of what is asked."""
+        record = read_record(self._root / self._record)
+        identities = (self.identity, self._payload["accepted_identity"])
+        if record is None or record["node"] != self.key or record["identity"] not in identities:
+            return False
+        for key, entry in self._payload["inputs"].items():
+            made = read_record(self._root / entry["record"])
+            if made is None or record["inputs"].get(key, {}).get("content") != content_of(made):
+                return False
+        return not damaged_files(self._root, record, "use")
+
+    def keep(self) -> None:
+        """Keep what the node has left under names of its own, for the workflow tool removes what a job declares.
+
+        It does so before a job starts and after one that fails, with what is finished and what is not.
+        """
+        keep_files(self._root, self._record, self._kept)
+
+    def take_back(self) -> None:
+        """Put what was kept back in its place."""
+        take_back_files(self._root, self._kept)
+
+    def forget(self) -> None:
+        """Remove what was kept and checkpoints in progress."""
+        shutil.rmtree(self._root / self.work, ignore_errors=True)
+        shutil.rmtree(self._root / self._kept, ignore_errors=True)
+
+    @property
+    def _kept(self) -> Path:
+        return KEPT / self.key
 
     def __enter__(self) -> NodeJob:
         self._lock.__enter__()
@@ -113,7 +173,6 @@ class NodeJob:
         try:
             if kind is None:
                 self._write()
-                shutil.rmtree(self._root / self.work, ignore_errors=True)
         finally:
             self._lock.__exit__(None, None, None)
 
@@ -162,7 +221,7 @@ class NodeJob:
         changed = sorted(name for name in {*now, *modules} if now.get(name) != modules.get(name))
         if changed:
             raise ArtifactStale(
-                f"Sources of node '{self._payload['node']}' were edited while the workflow ran",
+                f"Sources of node '{self.key}' were edited while the workflow ran",
                 where=", ".join(changed[:5]),
                 next_step="run the same command again: it is made with the present sources",
             )
@@ -171,11 +230,11 @@ class NodeJob:
         write_record(
             self._root / self._record,
             {
-                "node": self._payload["node"],
+                "node": self.key,
                 "identity": self.identity,
                 "ingredients": self._payload["ingredients"],
                 "inputs": self._inputs,
-                "files": file_entries(self._root, self._outputs),
+                "files": file_entries(self._root, [*self.outputs, *self._also]),
                 "versions": versions(),
                 "accepted": [],
             },

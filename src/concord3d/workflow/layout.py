@@ -108,9 +108,9 @@ class Layout:
         """Shards of tower features by content."""
         return self.artifacts / "features" / "store"
 
-    def features(self, tower: str, of: str) -> Path:
-        """The index of a tower's features of what ``of`` names; the data set comes first in it."""
-        return self.artifacts / "features" / tower / f"{of}.json"
+    def features(self, tower: str, file: str) -> Path:
+        """A file of a tower's features; the data set comes first in its name."""
+        return self.artifacts / "features" / tower / file
 
     def training(self, paper: str, experiment: str, seed: int | str) -> Path:
         """Folder of one training."""

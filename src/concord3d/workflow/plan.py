@@ -12,17 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from concord3d.config.models import Params, Scale
+from concord3d.config.places import Place
 from concord3d.config.resolve import load_study, with_own_entries
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import require_known
 from concord3d.data.catalog import load_catalog
 from concord3d.errors import ConfigError, nearest
 from concord3d.render.choice import choose_renderer
+from concord3d.workflow.batching import Batching
 from concord3d.workflow.data_nodes import DataNodes
 from concord3d.workflow.layout import CATALOG, PARAMS, Layout
-from concord3d.workflow.node import Graph, Node
+from concord3d.workflow.node import Graph, Job, Node
 from concord3d.workflow.report_nodes import add_cross, add_report
-from concord3d.workflow.study_nodes import EvaluationRule, StudyNodes
+from concord3d.workflow.study_nodes import StudyNodes
 from concord3d.workflow.tower_nodes import TowerNodes
 
 
@@ -55,13 +57,13 @@ class Plan:
         self.layout = Layout(params.scale)
         self.renderer = choose_renderer(params.renderer, self.scale.renderer, params.device).name
         self.nodes = Graph()
-        self._data = DataNodes(self.nodes, root, params, self.scale, self.layout, catalog, self.renderer)
-        towers = TowerNodes(self._data)
+        batching = Batching(self.scale.batch)
+        self._data = DataNodes(self.nodes, root, params, self.scale, self.layout, catalog, self.renderer, batching)
+        towers = TowerNodes(self._data, self._tower_places())
         makers: dict[str, StudyNodes] = {}
         makers.update({name: StudyNodes(study, towers, makers) for name, study in self.loaded.items()})
-        self._makers = [makers[name] for name in self.studies]
-        for maker in self._makers:
-            add_report(maker)
+        for name in self.studies:
+            add_report(makers[name])
         if len(self.studies) > 1:
             add_cross(self._data, list(self.studies))
 
@@ -73,6 +75,26 @@ class Plan:
         for overlay, place in overlays:
             require_known(overlay.datasets, catalog, "data set", place.below("datasets"))
         return with_own_entries(first.common, first.common_place, overlays)
+
+    def _tower_places(self) -> dict[str, Place]:
+        """Return where each tower of the scale stands."""
+        first = next(iter(self.studies.values()))
+        places = {name: first.common_place.below("towers", name) for name in first.common.towers}
+        for study in self.loaded.values():
+            places.update({name: study.overlay_place.below("towers", name) for name in study.overlay.towers})
+        return places
+
+    @cached_property
+    def jobs(self) -> dict[str, Job]:
+        """Jobs by name, in the order of their first nodes."""
+        nodes: dict[str, list[Node]] = {}
+        for node in self.nodes.values():
+            nodes.setdefault(node.job, []).append(node)
+        return {name: Job(name, tuple(members)) for name, members in nodes.items()}
+
+    def jobs_of(self, script: str) -> list[Job]:
+        """Return the jobs that a script of ``workflow_scripts/`` makes."""
+        return [job for job in self.jobs.values() if job.nodes[0].script == script]
 
     def node(self, key: str) -> Node:
         """Return a node.
@@ -121,10 +143,6 @@ class Plan:
     def brings_features(self, dataset: str) -> bool:
         """Whether a data set is a release that holds tower features of its shapes."""
         return self._data.brings_features(dataset)
-
-    def evaluation_rules(self) -> list[EvaluationRule]:
-        """Return the rules that evaluate, for all papers."""
-        return [rule for maker in self._makers for rule in maker.evaluation_rules()]
 
 
 def _word(key: str, value: Any) -> str:

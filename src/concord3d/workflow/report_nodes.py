@@ -9,6 +9,7 @@ from concord3d.config.strict_yaml import load_yaml
 from concord3d.files import content_hash, sha256_file
 from concord3d.reporting.outputs import CROSS_FILES, report_outputs
 from concord3d.workflow.data_nodes import DataNodes
+from concord3d.workflow.example_nodes import examples
 from concord3d.workflow.layout import paper_yaml, published_csv, report_yaml
 from concord3d.workflow.node import Made
 from concord3d.workflow.study_nodes import StudyNodes
@@ -33,7 +34,8 @@ def add_report(nodes: StudyNodes) -> None:
             ["workflow_scripts/report.py"],
             inputs,
             [data.layout.result(paper, file) for file in files],
-            {"part": name, **told},
+            {"paper": paper, "part": name, **told},
+            f"report_{paper}",
             shows_accepted=name == "pages",
         )
 
@@ -42,7 +44,7 @@ def add_report(nodes: StudyNodes) -> None:
     items = sorted({f"per_item/{k.experiment}__{k.protocol}__s{k.seed}.npz" for k in study.evaluations()})
     metrics = part("metrics", ["metrics.csv", *items], {"evaluations": evaluations})
     tables = part("tables", report_outputs(spec, "tables"), measured)
-    figures = part("figures", report_outputs(spec, "figures"), {**measured, "examples": nodes.examples()})
+    figures = part("figures", report_outputs(spec, "figures"), {**measured, "examples": examples(nodes)})
     verdicts = part("verdicts", ["claims.json", "audit.csv"], measured)
     records = [f"provenance/{name}__s{seed}.json" for name, seed in study.trainings()]
     gates = [made for name in study.towers() for made in nodes.towers.gate(name)]
@@ -57,7 +59,9 @@ def _configuration(nodes: StudyNodes) -> dict[str, Any]:
         "paper": content_hash(load_yaml(root / paper_yaml(paper))),
         "report": content_hash(load_yaml(root / report_yaml(paper))),
         "published": sha256_file(root / published_csv(paper)),
-        "runs": content_hash({f"{name}__s{seed}": nodes.run(name, seed) for name, seed in study.trainings()}),
+        "runs": content_hash(
+            {f"{name}__s{seed}": dict(nodes.training(name, seed).run) for name, seed in study.trainings()}
+        ),
         "data_kinds": {name: study.data_kind(name) for name in study.scale.datasets},
         "evaluations": content_hash([[k.experiment, k.seed, k.protocol, k.dataset] for k in study.evaluations()]),
     }

@@ -145,12 +145,18 @@ class State:
         ]
 
     def payload(self, key: str) -> dict[str, Any]:
-        """Return what the job of a node needs to check its inputs and to write its record."""
+        """Return what the job of a node needs: what it reads and makes, and what its record says."""
         state = self.nodes[key]
-        layout = self.plan.layout
+        layout, node = self.plan.layout, state.node
         return {
             "node": key,
             "identity": state.asked,
+            "accepted_identity": state.identity,
+            "files": {name: [str(path) for path in paths] for name, paths in node.inputs.items()},
+            "outputs": [str(path) for path in node.outputs],
+            "params": dict(node.params),
+            "device": self.plan.params.device,
+            "threads": node.threads,
             "record": str(layout.record(key)),
             "command": self.plan.command,
             "entries": list(state.node.entries),

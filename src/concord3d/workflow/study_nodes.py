@@ -1,46 +1,25 @@
-"""Nodes of one paper: trainings, evaluations, and the examples that its figures show."""
+"""Nodes of one paper: trainings and evaluations."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from concord3d.config.numbers import numbers_of
-from concord3d.config.study import EvaluationKey, Study, joined_datasets
-from concord3d.config.validation import require_known
-from concord3d.errors import ConfigError, nearest
-from concord3d.evaluation.table import PROTOCOLS
-from concord3d.models.table import ENCODERS
+from concord3d.config.places import Place
+from concord3d.config.study import EvaluationKey, Study
+from concord3d.config.validation import Places, require_known, validate
+from concord3d.errors import ConfigError
+from concord3d.methods.settings import method_settings
+from concord3d.protocols.interface import Protocol
+from concord3d.protocols.loading import load_protocol, parse, protocol_module
+from concord3d.training.settings import TrainingSettings
 from concord3d.workflow.layout import evaluation_files
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
+from concord3d.workflow.training_nodes import MadeTraining, TrainingRequest, add_training, method_modules
 
-# Protocols that read blocks of rooms, whose nine channels the store of clouds does not hold.
-ROOM_PROTOCOLS = ("semantic_segmentation",)
-MIXED_CLOUD_POINTS = 1024
-# What a training can take from an earlier one.
-ROLES = ("teacher",)
-
-
-@dataclass(frozen=True)
-class EvaluationRule:
-    """The evaluations of one experiment that share a job, with the seed left open.
-
-    Attributes:
-        name: E.g. ``evaluate_mm_point_crosspoint``.
-        node: Key of the node, with ``{seed}``.
-        outputs: Its files, with ``{seed}``.
-        threads: Threads that its tensors use.
-        script: Name of the script below ``workflow_scripts/``.
-    """
-
-    name: str
-    node: str
-    outputs: tuple[Path, ...]
-    threads: int
-    script: str
+EVALUATE = "workflow_scripts/evaluate.py"
 
 
 class StudyNodes:
@@ -50,99 +29,119 @@ class StudyNodes:
         study: The paper at a scale.
         towers: Makes the nodes of towers.
         others: Makers of this paper's nodes and of those of all papers whose trainings it needs, by paper.
+
+    Raises:
+        ConfigError: A protocol or one of its settings is unknown or impossible.
     """
 
     def __init__(self, study: Study, towers: TowerNodes, others: Mapping[str, StudyNodes]) -> None:
         self.study, self.towers, self.others = study, towers, others
         self.data = towers.data
         self.paper = study.paper.paper
-        self._runs: dict[tuple[str, int], dict[str, Any]] = {}
-        self._jobs: dict[tuple[str, int], list[EvaluationKey]] = {}
+        self._trainings: dict[tuple[str, int], MadeTraining] = {}
+        self._protocols = {name: load_protocol(name, self._protocol_place(name)) for name in study.paper.protocols}
+        self.protocol_settings = {name: self._checked_protocol(name) for name in study.overlay.protocols}
+        self._groups: dict[tuple[str, int], list[EvaluationKey]] = {}
         for key in study.evaluations():
-            # Evaluations on frozen features of one training share a job; those that train have one each.
-            own = f"__{key.dataset}__{key.protocol}" if study.protocol(key.protocol).trains_encoder else ""
-            self._jobs.setdefault((f"{key.experiment}{own}", key.seed), []).append(key)
+            # Evaluations of one module on frozen features share a node; those that train have one each.
+            own = f"__{key.dataset}__{key.protocol}" if self._protocols[key.protocol].trains else ""
+            own += f"__{key.module}" if key.module != "point" else ""
+            self._groups.setdefault((f"{key.experiment}{own}", key.seed), []).append(key)
 
-    def run(self, experiment: str, seed: int) -> dict[str, Any]:
-        """Return the resolved configuration of a training."""
-        if (experiment, seed) not in self._runs:
-            self._runs[experiment, seed] = self.study.run_config(experiment, seed)
-        return self._runs[experiment, seed]
+    def _protocol_place(self, name: str) -> Place:
+        return self.study.paper_place.below("protocols", name)
 
-    def training(self, experiment: str, seed: int) -> Made:
-        """Return the weights and snapshots of one training."""
-        key = f"{self.paper}/train/{experiment}__s{seed}"
-        if key in self.data.graph:
-            return Made(key, self.data.graph[key].outputs[:2])
-        run = self.run(experiment, seed)
-        folder = self.data.layout.training(self.paper, experiment, seed)
-        files = ("model.safetensors", "snapshots", "train.json", "run.json", "provenance.json")
-        made = self.data.graph.add_node(
-            key,
-            self.paper,
-            {**numbers_of(run), "built_by": _encoder(run)},
-            ["workflow_scripts/pretrain.py", *_modules(run)],
-            self._training_inputs(run),
-            [folder / file for file in files],
-            {"run": run},
+    def _checked_protocol(self, name: str) -> dict[str, Any]:
+        """Return the settings of a protocol, checked and complete, as plain JSON."""
+        overlay = self.study.overlay.protocols[name].settings
+        own, scaled = (
+            place.below("protocols", name, "settings") for place in (self.study.paper_place, self.study.overlay_place)
         )
-        return Made(made.node, made.files[:2])
+        places = Places(lambda keys: (scaled if keys and keys[0] in overlay else own).below(*keys))
+        return parse(name, self.study.protocol(name).settings, places).model_dump(mode="json")
 
-    def _training_inputs(self, run: Mapping[str, Any]) -> dict[str, list[Made]]:
-        data = run["data"]
-        sets = joined_datasets(run["pretrain"]["dataset"]) if run["pretrain"] else []
-        pictures = (data.get("view_set"), data.get("image_size"))
-        inputs = {"clouds": [self.data.store(name, "train") for name in sets]}
-        if "tower" in run:
-            tower = data["tower"]
-            inputs["image_features"] = [self.towers.image_features(tower, name, "train", *pictures) for name in sets]
-            inputs["text_features"] = [self.towers.text_features(tower, name, "train") for name in sets]
-        elif run["method"] != "supervised":
-            inputs["views"] = [self.data.views(name, "train", *pictures) for name in sets]
-        for role, need in run.get("needs", {}).items():
-            where = self.study.paper_place.below("experiments", run["experiment"], "needs")
-            require_known({role: need}, ROLES, "role", where)
-            earlier = self.others[need["paper"]].training(need["experiment"], need["seed"])
-            inputs[role] = [Made(earlier.node, earlier.files[:1])]
-        return inputs
+    def training(self, experiment: str, seed: int) -> MadeTraining:
+        """Return one training.
+
+        Raises:
+            ConfigError: A setting of its method, encoder or training is unknown or impossible, or it lacks an earlier
+                training that its method learns from.
+        """
+        if (experiment, seed) not in self._trainings:
+            self._trainings[experiment, seed] = self._training(experiment, seed)
+        return self._trainings[experiment, seed]
+
+    def _training(self, experiment: str, seed: int) -> MadeTraining:
+        study, layout = self.study, self.data.layout
+        run = study.run_config(experiment, seed)
+
+        def places(section: str) -> Places:
+            return Places(lambda keys: study.place_of(experiment, ".".join([section, *map(str, keys[:1])])))
+
+        settings = method_settings(run["method"], run["objective"], places("objective"))
+        encoder_modules = settings.encoder_modules(run["encoder"], places("encoder"))
+        validate(TrainingSettings, run["training"], places("training"))
+        self._check_roles(experiment, settings.roles)
+        needs = {
+            role: self.others[need.paper].training(need.experiment, seed)
+            for role, need in study.needs_of(experiment).items()
+        }
+        request = TrainingRequest(
+            f"{self.paper}/train/{experiment}__s{seed}",
+            self.paper,
+            self.data.batching.training(self.paper, experiment, seed),
+            run,
+            settings,
+            encoder_modules,
+            layout.training(self.paper, experiment, seed),
+            needs,
+            {},
+        )
+        return add_training(request, self.towers)
+
+    def _check_roles(self, experiment: str, roles: Sequence[str]) -> None:
+        """Refuse earlier trainings that the method does not use, and the lack of one that it does."""
+        place = self.study.paper_place.below("experiments", experiment)
+        given = self.study.needs_of(experiment)
+        require_known(given, roles, "role", place.below("needs"))
+        missing = [role for role in roles if role not in given]
+        if missing:
+            raise ConfigError(
+                f"'{experiment}' learns from an earlier training in the role '{missing[0]}', and names none",
+                where=place,
+                expected=f"needs: {{{missing[0]}: <experiment>}}",
+                found=", ".join(given) or "no needs",
+            )
 
     def histories(self) -> list[Made]:
         """Return the history and the provenance of every training."""
-        found = []
-        for experiment, seed in self.study.trainings():
-            made = self.training(experiment, seed)
-            folder = made.files[0].parent
-            found.append(Made(made.node, (folder / "train.json", folder / "provenance.json")))
-        return found
+        made = [self.training(experiment, seed) for experiment, seed in self.study.trainings()]
+        return [training.made(training.files.history, training.files.provenance) for training in made]
 
     def evaluations(self) -> list[Made]:
-        """Return what every job that evaluates leaves."""
-        return [self._evaluation(self._job_key(name, seed), keys) for (name, seed), keys in self._jobs.items()]
+        """Return the files of every evaluation."""
+        return [self._evaluation(name, keys) for (name, _), keys in self._groups.items()]
 
-    def _job_key(self, name: str, seed: int | str) -> str:
-        return f"{self.paper}/eval/{name}__s{seed}"
+    def evaluation_of(self, key: EvaluationKey) -> Made:
+        """Return the outcomes of one evaluation."""
+        [(name, keys)] = [(name, keys) for (name, _), keys in self._groups.items() if key in keys]
+        [stem] = self._stems([key])
+        return Made(self._evaluation(name, keys).node, (stem.with_name(f"{stem.name}.npz"),))
 
-    def _stems(self, keys: Sequence[EvaluationKey], seed: str | None = None) -> list[Path]:
+    def _stems(self, keys: Sequence[EvaluationKey]) -> list[Path]:
         layout = self.data.layout
-        return [layout.evaluation(self.paper, k.experiment, k.dataset, k.protocol, seed or k.seed) for k in keys]
+        return [layout.evaluation(self.paper, k.experiment, k.dataset, k.protocol, k.seed) for k in keys]
 
-    def evaluation_rules(self) -> list[EvaluationRule]:
-        """Return the rules that evaluate: one per list of protocols and data sets, for experiments differ in them."""
-        rules = {
-            name: EvaluationRule(
-                f"evaluate_{self.paper}_{name}",
-                self._job_key(name, "{seed}"),
-                tuple(evaluation_files(self._stems(keys, "{seed}"))),
-                self.run(keys[0].experiment, keys[0].seed)["training"]["threads"],
-                _evaluation_script(keys),
-            )
-            for (name, _), keys in self._jobs.items()
-        }
-        return list(rules.values())
-
-    def _compared(self, key: EvaluationKey) -> dict[str, Made]:
+    def _compared(self, key: EvaluationKey, protocol: Protocol) -> dict[str, Made]:
         """Return the tower features that an evaluation compares with, by what they are of."""
-        data, dataset = self.run(key.experiment, key.seed)["data"], key.dataset
+        data, dataset = self.training(key.experiment, key.seed).run["data"], key.dataset
+        if protocol.needs and data.get("tower") is None:
+            raise ConfigError(
+                f"Protocol '{key.protocol}' compares with a tower's features, and '{key.experiment}' has no tower",
+                where=self._protocol_place(key.protocol),
+                expected="experiments with data.tower",
+                found=key.experiment,
+            )
         makers = {
             "classes": lambda: self.towers.class_features(data["tower"], dataset),
             "images": lambda: self.towers.image_features(
@@ -150,117 +149,44 @@ class StudyNodes:
             ),
             "texts": lambda: self.towers.text_features(data["tower"], dataset, "test"),
         }
-        return {need: makers[need]() for need in self.study.protocol(key.protocol).needs}
+        return {need: makers[need]() for need in protocol.needs}
+
+    def _weights(self, training: MadeTraining, key: EvaluationKey) -> Made:
+        """Return the file of the saved module that is evaluated."""
+        require_known(key.module, training.settings.saved, "saved module", self._protocol_place(key.protocol))
+        return training.made(training.files.weights(key.module))
 
     def _evaluation(self, name: str, keys: Sequence[EvaluationKey]) -> Made:
         first = keys[0]
-        run = self.run(first.experiment, first.seed)
+        node = f"{self.paper}/eval/{name}__s{first.seed}"
+        if node in self.data.graph:
+            return Made(node, self.data.graph[node].outputs)
         training = self.training(first.experiment, first.seed)
-        inputs: dict[str, list[Made]] = {
-            "model": [Made(training.node, training.files[:1])],
-            "snapshots": [Made(training.node, training.files[1:])],
-        }
         compared: dict[str, dict[str, Made]] = {}
         for key in keys:
-            compared.setdefault(key.dataset, {}).update(self._compared(key))
-        protocols = [[key.protocol, key.dataset, self.study.protocol(key.protocol).settings] for key in keys]
-        recipe = {
-            "protocols": protocols,
-            "run_by": {key.protocol: PROTOCOLS[key.protocol] for key in keys},
-            "built_by": _encoder(run),
-            "encoder": run["encoder"],
-            "num_points": run["data"]["num_points"],
-            "seed": first.seed,
-        }
-        if first.protocol in ROOM_PROTOCOLS:
-            inputs["marker"] = [self.data.raw(first.dataset)]
-            recipe["spec"] = self.data.spec(first.dataset, "files")
-        else:
-            datasets = sorted({key.dataset for key in keys})
-            inputs["stores"] = [made for dataset in datasets for made in self.data.stores(dataset)]
-            inputs["tower"] = [made for needs in compared.values() for made in needs.values()]
-        algorithms = {PROTOCOLS[key.protocol].partition(":")[0] for key in keys}
+            compared.setdefault(key.dataset, {}).update(self._compared(key, self._protocols[key.protocol]))
+        protocols = [[key.protocol, key.dataset, self.protocol_settings[key.protocol]] for key in keys]
+        datasets = sorted({key.dataset for key in keys})
         tower = {
             dataset: {need: str(made.files[0]) for need, made in needs.items()}
             for dataset, needs in compared.items()
             if needs
         }
+        encoder_modules = training.settings.encoder_modules(training.run["encoder"])
+        algorithms = sorted({protocol_module(key.protocol) for key in keys})
         return self.data.graph.add_node(
-            name,
+            node,
             self.paper,
-            recipe,
-            [f"workflow_scripts/{_evaluation_script(keys)}.py", _encoder_module(run), *sorted(algorithms)],
-            inputs,
+            {"protocols": protocols, "module": first.module},
+            [EVALUATE, *method_modules(training.run, encoder_modules), *algorithms],
+            {
+                "model": [self._weights(training, first)],
+                "snapshots": [training.made(training.files.snapshots)],
+                "stores": [made for dataset in datasets for made in self.data.stores(dataset)],
+                "tower": [made for needs in compared.values() for made in needs.values()],
+            },
             evaluation_files(self._stems(keys)),
-            {"run": run, "jobs": protocols, "tower": tower, "data_kind": self.study.data_kind(first.dataset)},
+            {"run": dict(training.run), "module": first.module, "jobs": protocols, "tower": tower},
+            self.data.batching.evaluation(self.paper, first.experiment, first.seed, name),
+            training.run["training"]["threads"],
         )
-
-    def examples(self) -> list[Made]:
-        """Return the arrays that figures show beside the numbers."""
-        return [*self._mixed_clouds(), *self._retrieval_pictures()]
-
-    def _mixed_clouds(self) -> list[Made]:
-        datasets = sorted({key.dataset for key in self.study.evaluations() if key.protocol == "consistency"})
-        if not datasets:
-            return []
-        settings = self.study.protocol("consistency").settings
-        return [
-            self.data.graph.add_node(
-                f"{self.paper}/figures/mixed_clouds",
-                self.paper,
-                {"settings": settings, "num_points": MIXED_CLOUD_POINTS},
-                ["workflow_scripts/mixed_clouds.py"],
-                {"clouds": [self.data.store(datasets[0], "test")]},
-                [self.data.layout.example(self.paper, "mixed_clouds")],
-            )
-        ]
-
-    def _retrieval_pictures(self) -> list[Made]:
-        outcomes: dict[str, list[Made]] = {}
-        pictured: dict[str, Made] = {}
-        for (name, seed), keys in self._jobs.items():
-            for key in keys:
-                if key.protocol != "retrieval" or self.data.brings_features(key.dataset):
-                    continue
-                data = self.run(key.experiment, key.seed)["data"]
-                [stem] = self._stems([key])
-                made = Made(self._job_key(name, seed), (stem.with_name(f"{stem.name}.npz"),))
-                outcomes.setdefault(key.dataset, []).append(made)
-                pictures = (data["view_set"], data["image_size"])
-                pictured.setdefault(key.dataset, self.data.views(key.dataset, "test", *pictures))
-        return [
-            self.data.graph.add_node(
-                f"{self.paper}/figures/pictures__{dataset}",
-                self.paper,
-                {},
-                ["workflow_scripts/retrieval_pictures.py"],
-                {"views": [pictured[dataset]], "evaluations": outcomes[dataset]},
-                [self.data.layout.example(self.paper, f"pictures__{dataset}")],
-            )
-            for dataset in sorted(outcomes)
-        ]
-
-
-def _evaluation_script(keys: Sequence[EvaluationKey]) -> str:
-    return "evaluate_rooms" if keys[0].protocol in ROOM_PROTOCOLS else "evaluate"
-
-
-def _encoder(run: Mapping[str, Any]) -> str:
-    name = run["encoder"]["name"]
-    if name not in ENCODERS:
-        raise ConfigError(
-            f"Unknown point encoder '{name}'{nearest(str(name), tuple(ENCODERS))}",
-            where="encoder.name",
-            expected=", ".join(ENCODERS),
-        )
-    return ENCODERS[name]
-
-
-def _encoder_module(run: Mapping[str, Any]) -> str:
-    return _encoder(run).partition(":")[0]
-
-
-def _modules(run: Mapping[str, Any]) -> list[str]:
-    """Modules that a training looks up by name: its method and its encoder."""
-    method = [] if run["method"] == "random_init" else [f"concord3d.methods.{run['method']}"]
-    return [_encoder_module(run), *method]

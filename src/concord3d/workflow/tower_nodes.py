@@ -7,13 +7,18 @@ from dataclasses import dataclass
 from typing import Any
 
 from concord3d.config.models import TowerUse
-from concord3d.config.numbers import speedless
+from concord3d.config.places import Place
+from concord3d.config.validation import validate
 from concord3d.data.manifest import sampled_digest
 from concord3d.files import read_json
+from concord3d.methods.settings import method_settings
+from concord3d.training.settings import TrainingSettings
 from concord3d.workflow.data_nodes import DataNodes
+from concord3d.workflow.layout import CATALOG
 from concord3d.workflow.node import Made
+from concord3d.workflow.training_nodes import MadeTraining, TrainingRequest, add_training
 
-_TOWER_FILES = ("model.safetensors", "open_clip_config.json", "tower.json", "gate.json", "run.json", "provenance.json")
+ENCODE = "workflow_scripts/encode.py"
 
 
 @dataclass(frozen=True)
@@ -22,9 +27,11 @@ class TowerNodes:
 
     Attributes:
         data: Makes the nodes of data.
+        places: Where the scale's towers stand, by name.
     """
 
     data: DataNodes
+    places: Mapping[str, Place]
 
     def _model(self, use: TowerUse) -> Any:
         """What a tower's model is: the content of a configuration of ours, or a name that open_clip knows."""
@@ -36,112 +43,110 @@ class TowerNodes:
         path = self.data.root / (use.weights or "")
         return sampled_digest(path) if use.weights and path.is_file() else use.weights
 
-    def tower(self, name: str) -> list[Made]:
-        """The weights of a tower that is trained here; released ones are no file of the workflow."""
-        use = self.data.scale.towers[name]
+    def training(self, name: str) -> MadeTraining | None:
+        """Return the training of a tower that is trained here; released weights are no file of the workflow."""
+        use, place = self.data.scale.towers[name], self.places[name].below("training")
         training = use.training
         if training is None:
-            return []
-        folder = self.data.layout.tower(name)
-        views = {
-            dataset: {
-                view_set: self.data.views(dataset, "train", view_set, training.image_size)
-                for view_set in training.view_sets
-            }
-            for dataset in training.datasets
+            return None
+        run = {
+            "experiment": f"tower_{name}",
+            "seed": training.seed,
+            "scale": self.data.params.scale,
+            "method": training.method,
+            "pretrain": {"dataset": training.data["dataset"]},
+            "encoder": {"model": use.model},
+            "objective": training.objective,
+            "data": {key: value for key, value in training.data.items() if key != "dataset"},
+            "training": training.training,
         }
-        sets = [
-            {
-                "dataset": dataset,
-                "clouds": str(self.data.layout.store(dataset, "train")),
-                "views": {view_set: str(made.files[0]) for view_set, made in parts.items()},
-            }
-            for dataset, parts in views.items()
-        ]
-        made = self.data.graph.add_node(
+        settings = method_settings(training.method, training.objective, place.below("objective"))
+        validate(TrainingSettings, training.training, place.below("training"))
+        request = TrainingRequest(
             f"towers/{name}",
             "towers",
-            {
-                "model": self._model(use),
-                "seed": training.seed,
-                "sets": [[dataset, training.view_sets, training.image_size] for dataset in training.datasets],
-                "settings": speedless(training.settings),
-            },
-            ["workflow_scripts/tower.py"],
-            {
-                "clouds": [self.data.store(dataset, "train") for dataset in training.datasets],
-                "views": [made for parts in views.values() for made in parts.values()],
-            },
-            [folder / file for file in _TOWER_FILES],
-            {"run": self._tower_run(name), "sets": sets},
+            f"train_tower_{name}",
+            run,
+            settings,
+            settings.encoder_modules(run["encoder"], self.places[name]),
+            self.data.layout.tower(name),
+            {},
+            {"encoder": self._model(use)},
         )
-        return [Made(made.node, (folder / "model.safetensors",))]
-
-    def _tower_run(self, name: str) -> dict[str, Any]:
-        """The configuration of a tower's training, in the form of every training's."""
-        use = self.data.scale.towers[name]
-        assert use.training is not None
-        return {
-            "experiment": f"tower_{name}",
-            "scale": self.data.params.scale,
-            "model": use.model,
-            "seed": use.training.seed,
-            "sets": {"datasets": use.training.datasets, "view_sets": use.training.view_sets},
-            "training": use.training.settings,
-        }
+        return add_training(request, self)
 
     def gate(self, name: str) -> list[Made]:
-        return [Made(made.node, (self.data.layout.tower(name) / "gate.json",)) for made in self.tower(name)]
+        """Return what was measured of a tower that is trained here."""
+        training = self.training(name)
+        return [] if training is None else [training.made(training.files.report("gate"))]
 
-    def tower_spec(self, name: str) -> dict[str, Any]:
+    def spec(self, name: str) -> dict[str, Any]:
         """Return what opens a tower: its model, and its weights by file or by the tag of their release."""
-        use = self.data.scale.towers[name]
-        own = self.data.layout.tower(name) / "model.safetensors"
-        return {"model": use.model, "weights": str(own) if use.training else use.weights}
+        use, training = self.data.scale.towers[name], self.training(name)
+        return {"model": use.model, "weights": use.weights if training is None else str(training.weights.files[0])}
 
-    def _features(self, tower: str, of: str, kind: str, inputs: Mapping[str, Sequence[Made]], script: str) -> Made:
-        use = self.data.scale.towers[tower]
-        suffixes = {"classes": (".json", ".npz", ".run.json")}.get(kind, (".json", ".run.json"))
-        index = self.data.layout.features(tower, of)
-        made = self.data.graph.add_node(
+    def _encoded(
+        self,
+        tower: str,
+        of: str,
+        kind: str,
+        inputs: Mapping[str, Sequence[Made]],
+        files: Sequence[str],
+        spec: Mapping[str, Any] | None = None,
+        params: Mapping[str, Any] | None = None,
+    ) -> Made:
+        """Add the node of features, and return its files.
+
+        Args:
+            tower: The tower.
+            of: What is encoded; the data set comes first.
+            kind: ``images``, ``texts``, ``classes``, or ``shipped`` for features that a release brings.
+            inputs: What is encoded.
+            files: Names of the files, in the order in which the kind knows them; the last is the record of the run.
+            spec: What else changes the numbers.
+            params: What else the kind is told.
+        """
+        use, training = self.data.scale.towers[tower], self.training(tower)
+        weights = [] if training is None else [training.weights]
+        return self.data.graph.add_node(
             f"features/{tower}/{of}",
             "towers",
-            {"model": self._model(use), "weights": self._weights(use), "kind": kind},
-            [script],
-            {**inputs, "tower": self.tower(tower)},
-            [index.with_name(index.stem + suffix) for suffix in suffixes],
-            {"tower": self.tower_spec(tower)},
+            {"model": self._model(use), "weights": self._weights(use), "kind": kind, **(spec or {})},
+            [ENCODE, f"concord3d.features.encode.{kind}"],
+            {**inputs, "tower": weights},
+            [self.data.layout.features(tower, name) for name in files],
+            {"tower": self.spec(tower), "kind": kind, "store": str(self.data.layout.feature_store), **(params or {})},
+            self.data.batching.features(tower, of),
         )
-        wanted = ".npz" if kind == "classes" else ".json"
-        return Made(made.node, (index.with_name(index.stem + wanted),))
 
     def _shipped(self, tower: str, dataset: str, split: str, kind: str) -> Made:
-        use = self.data.scale.towers[tower]
-        names = [f"{dataset}__{split}__{part}" for part in ("images", "texts", "shipped.run")]
-        made = self.data.graph.add_node(
-            f"features/{tower}/{dataset}__{split}__shipped",
-            "towers",
-            {"model": self._model(use), "weights": self._weights(use), "spec": self.data.spec(dataset, "files")},
-            ["workflow_scripts/shipped_features.py"],
-            {"marker": [self.data.raw(dataset)]},
-            [self.data.layout.features(tower, name) for name in names],
-            {"tower": self.tower_spec(tower)},
-        )
-        return Made(made.node, (self.data.layout.features(tower, f"{dataset}__{split}__{kind}"),))
+        files = [f"{dataset}__{split}__{part}.json" for part in ("images", "texts", "shipped.run")]
+        of, inputs = f"{dataset}__{split}__shipped", {"marker": [self.data.raw(dataset)]}
+        spec = {"spec": self.data.spec(dataset, "files")}
+        params = {"dataset": dataset, "split": split, "catalog": str(CATALOG)}
+        made = self._encoded(tower, of, "shipped", inputs, files, spec, params)
+        return Made(made.node, made.files[:1] if kind == "images" else made.files[1:2])
 
     def image_features(self, tower: str, dataset: str, split: str, view_set: str, pixels: int) -> Made:
+        """Return the index of a tower's features of pictures."""
         if self.data.brings_features(dataset):
             return self._shipped(tower, dataset, split, "images")
         views = self.data.views(dataset, split, view_set, pixels)
         of = f"{dataset}__{split}__{view_set}__{pixels}__images"
-        return self._features(tower, of, "images", {"views": [views]}, "workflow_scripts/image_features.py")
+        made = self._encoded(tower, of, "images", {"views": [views]}, [f"{of}.json", f"{of}.run.json"])
+        return Made(made.node, made.files[:1])
 
     def text_features(self, tower: str, dataset: str, split: str) -> Made:
+        """Return the index of a tower's features of the shapes' texts."""
         if self.data.brings_features(dataset):
             return self._shipped(tower, dataset, split, "texts")
-        clouds = {"clouds": [self.data.store(dataset, split)]}
-        return self._features(tower, f"{dataset}__{split}__texts", "texts", clouds, "workflow_scripts/text_features.py")
+        of, clouds = f"{dataset}__{split}__texts", self.data.store(dataset, split)
+        made = self._encoded(tower, of, "texts", {"clouds": [clouds]}, [f"{of}.json", f"{of}.run.json"])
+        return Made(made.node, made.files[:1])
 
     def class_features(self, tower: str, dataset: str) -> Made:
-        clouds = {"clouds": [self.data.store(dataset, "test")]}
-        return self._features(tower, f"{dataset}__classes", "classes", clouds, "workflow_scripts/text_features.py")
+        """Return a tower's features of the class names."""
+        of, clouds = f"{dataset}__classes", self.data.store(dataset, "test")
+        files = [f"{of}.npz", f"{of}.json", f"{of}.run.json"]
+        made = self._encoded(tower, of, "classes", {"clouds": [clouds]}, files)
+        return Made(made.node, made.files[:1])

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 from pydantic import Field
 
+from concord3d.config.validation import StrictModel, Where, validate
 from concord3d.methods.settings import MethodSettings
+
+
+class ClipEncoder(StrictModel):
+    """The ``encoder`` section of a tower's run.
+
+    Attributes:
+        model: Name of an open_clip model, or the path of a configuration of ours.
+    """
+
+    model: str
 
 
 class ClipSettings(MethodSettings):
@@ -40,6 +52,12 @@ class ClipSettings(MethodSettings):
     blur: float = Field(default=0.0, ge=0, le=1)
     min_image_to_text_r1: float | None = Field(ge=0, le=100)
     min_zero_shot_top1: float | None = Field(ge=0, le=100)
+
+    @classmethod
+    def encoder_modules(cls, encoder: Mapping[str, Any], where: Where = "encoder") -> tuple[str, ...]:
+        """Validate the ``encoder`` section; open_clip builds the model."""
+        validate(ClipEncoder, dict(encoder), where)
+        return ()
 
 
 SETTINGS = ClipSettings

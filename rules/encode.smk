@@ -1,0 +1,32 @@
+"""What frozen towers say of pictures, texts and class names, computed once.
+
+Inputs: views, stores and the weights of towers, or releases that bring features along.
+Outputs: indices artifacts/<scale>/features/<tower>/<data set>__*.json into a store addressed by content.
+"""
+
+for job in PLAN.jobs_of("encode"):
+
+    rule:
+        name:
+            job.name
+        input:
+            inputs_of(job),
+        output:
+            made_by(job),
+        log:
+            f"logs/encode/{job.name}.log",
+        benchmark:
+            f"benchmarks-out/encode/{job.name}.tsv"
+        conda:
+            "../envs/cuda.yaml"
+        threads: job.threads
+        resources:
+            mem_mb=memory_with_clouds(6000),
+            runtime=1440,
+            gpu=GPU,
+        params:
+            nodes=nodes_of(job),
+        message:
+            f"Encode: {job.name}, {len(job.nodes)} lists"
+        script:
+            "../workflow_scripts/encode.py"

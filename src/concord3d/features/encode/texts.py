@@ -1,0 +1,17 @@
+"""Features of the texts of a data set's shapes."""
+
+from __future__ import annotations
+
+from concord3d.data.records import CloudSplit
+from concord3d.features.cache import FeatureCount, text_features
+from concord3d.features.encode.task import EncodeTask
+
+# The package whose sources decide what the shards hold.
+MADE_BY = ("concord3d.features",)
+
+
+def encode(task: EncodeTask) -> FeatureCount:
+    """Encode the texts of the store ``inputs["clouds"]`` into the index ``outputs[0]``."""
+    [store] = task.inputs["clouds"]
+    texts = [text for shape in CloudSplit.load(store).texts or () for text in shape.all]
+    return text_features(texts, task.open_tower(), task.store, task.outputs[0])

@@ -1,0 +1,50 @@
+"""Keeping what finished nodes of a job have left, while the workflow tool may remove it.
+
+Snakemake removes all that a job declares before the job starts, and again if it fails. Where several nodes share a job,
+those that are finished would be lost with those that are not. Hard links cost no room and no time.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from concord3d.workflow.layout import WORK
+from concord3d.workflow.records import read_record
+
+KEPT = WORK / "kept"
+
+
+def keep_files(root: Path, record: Path, kept: Path) -> None:
+    """Give every file of a node a second name; the record comes last.
+
+    Args:
+        root: The repository.
+        record: The node's record, relative to ``root``.
+        kept: Folder of the second names, relative to ``root``.
+    """
+    content = read_record(root / record)
+    if content is None:
+        return
+    shutil.rmtree(root / kept, ignore_errors=True)
+    for name in (*content["files"], str(record)):
+        if (root / name).is_file():
+            _link(root / name, root / kept / name)
+
+
+def take_back_files(root: Path, kept: Path) -> None:
+    """Put kept files back where they are gone; one that is there is left."""
+    for file in sorted((root / kept).rglob("*")):
+        place = root / file.relative_to(root / kept)
+        if file.is_file() and not place.exists():
+            _link(file, place)
+
+
+def _link(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(source, target)
+    except OSError:
+        # Some file systems have no hard links.
+        shutil.copy2(source, target)

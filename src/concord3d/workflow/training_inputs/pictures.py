@@ -1,0 +1,31 @@
+"""Files of a training on pictures and texts: stores, whose shapes have texts, and the views of their objects."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from concord3d.config.study import joined_datasets
+from concord3d.methods.settings import MethodSettings
+from concord3d.workflow.node import Made
+from concord3d.workflow.tower_nodes import TowerNodes
+
+
+def inputs(run: Mapping[str, Any], settings: MethodSettings, sources: TowerNodes) -> dict[str, list[Made]]:
+    """Return the files that a training reads, by name.
+
+    Args:
+        run: Resolved configuration.
+        settings: Settings of the method.
+        sources: Makes the nodes of stores and views.
+    """
+    data = run["data"]
+    sets = joined_datasets(run["pretrain"]["dataset"])
+    return {
+        "clouds": [sources.data.store(name, "train") for name in sets],
+        "views": [
+            sources.data.views(name, "train", view_set, data["image_size"])
+            for name in sets
+            for view_set in data["view_sets"]
+        ],
+    }

@@ -1,0 +1,119 @@
+"""Nodes of trainings, of papers and of towers alike."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from concord3d.config.numbers import numbers_of
+from concord3d.methods.settings import PACKAGE as METHODS
+from concord3d.methods.settings import MethodSettings
+from concord3d.training.files import TrainingFolder
+from concord3d.workflow.node import Made
+
+if TYPE_CHECKING:
+    from concord3d.workflow.tower_nodes import TowerNodes
+
+SCRIPT = "workflow_scripts/train.py"
+BATCHES = "concord3d.batches"
+TRAINING_INPUTS = "concord3d.workflow.training_inputs"
+
+
+@dataclass(frozen=True)
+class MadeTraining:
+    """A training, as an input of other nodes.
+
+    Attributes:
+        node: Its node.
+        run: Its resolved configuration.
+        settings: Settings of its method.
+        files: Where its files lie.
+    """
+
+    node: str
+    run: Mapping[str, Any]
+    settings: MethodSettings
+    files: TrainingFolder
+
+    def made(self, *paths: Path) -> Made:
+        """Return some of its files."""
+        return Made(self.node, paths)
+
+    @property
+    def weights(self) -> Made:
+        """All saved modules after the last epoch."""
+        return self.made(*(self.files.weights(name) for name in self.settings.saved))
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """A training that the configuration asks for, checked.
+
+    Attributes:
+        key: Key of its node.
+        stage: Stage of its node.
+        job: Job that makes it.
+        run: Resolved configuration.
+        settings: Settings of the method.
+        encoder_modules: Modules that build the encoder that the run names.
+        folder: Folder of its files.
+        needs: Earlier trainings by role.
+        identity: What counts in place of the words of some sections of ``run``, such as the content of a file that
+            they name.
+    """
+
+    key: str
+    stage: str
+    job: str
+    run: Mapping[str, Any]
+    settings: MethodSettings
+    encoder_modules: tuple[str, ...]
+    folder: Path
+    needs: Mapping[str, MadeTraining]
+    identity: Mapping[str, Any]
+
+
+def method_modules(run: Mapping[str, Any], encoder_modules: tuple[str, ...]) -> list[str]:
+    """Return the modules that a run looks up by name: those of its method and of its encoder."""
+    method = f"{METHODS}.{run['method']}"
+    return [*encoder_modules, f"{method}.settings", f"{method}.method"]
+
+
+def add_training(request: TrainingRequest, sources: TowerNodes) -> MadeTraining:
+    """Add the node of a training.
+
+    Args:
+        request: The training.
+        sources: Makes the nodes of what it reads.
+    """
+    settings, files = request.settings, TrainingFolder(request.folder)
+    reads: dict[str, list[Made]] = {}
+    kinds = []
+    if settings.is_trained:
+        reads = import_module(f"{TRAINING_INPUTS}.{settings.data}").inputs(request.run, settings, sources)
+        kinds = [f"{BATCHES}.{settings.data}"]
+    inputs = {**reads, **{f"needs_{role}": [earlier.weights] for role, earlier in request.needs.items()}}
+    needs = {role: [earlier.run, str(earlier.files.folder)] for role, earlier in request.needs.items()}
+    sources.data.graph.add_node(
+        request.key,
+        request.stage,
+        {**numbers_of(request.run), **request.identity},
+        [SCRIPT, *kinds, *method_modules(request.run, request.encoder_modules)],
+        inputs,
+        [
+            *(files.weights(name) for name in settings.saved),
+            files.snapshots,
+            *([files.exports] if settings.exports else []),
+            *(files.report(name) for name in settings.reports),
+            files.history,
+            files.machine,
+            files.provenance,
+        ],
+        {"run": dict(request.run), "reads": list(reads), "needs": needs, "folder": str(request.folder)},
+        request.job,
+        request.run["training"]["threads"],
+    )
+    return MadeTraining(request.key, request.run, settings, files)
