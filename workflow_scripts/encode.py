@@ -1,4 +1,4 @@
-"""Rule encode: what frozen towers say of pictures, texts and class names; what is stored already is not encoded again."""
+"""Rule encode: what frozen towers say of pictures, texts and class names; what is stored is not encoded again."""
 
 from functools import cache
 from importlib import import_module

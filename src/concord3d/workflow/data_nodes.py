@@ -68,8 +68,8 @@ class DataNodes:
         if use.source == "real":
             # What is obtained is decided by the catalogue's checksums and counts, not by how it is fetched.
             marker = self.layout.real_marker(dataset)
-            recipe = {"spec": self.spec(dataset)}
-            return self.graph.add_node(f"raw/real/{dataset}", "raw", recipe, (), {}, [marker], self._params(dataset))
+            spec = {"spec": self.spec(dataset)}
+            return self.graph.add_node(f"raw/real/{dataset}", "raw", spec, (), {}, [marker], self._params(dataset))
         recipe = {
             "dataset": dataset,
             "splits": use.splits,

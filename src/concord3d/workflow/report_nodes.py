@@ -59,9 +59,7 @@ def _configuration(nodes: StudyNodes) -> dict[str, Any]:
         "paper": content_hash(load_yaml(root / paper_yaml(paper))),
         "report": content_hash(load_yaml(root / report_yaml(paper))),
         "published": sha256_file(root / published_csv(paper)),
-        "runs": content_hash(
-            {f"{name}__s{seed}": dict(nodes.training(name, seed).run) for name, seed in study.trainings()}
-        ),
+        "runs": content_hash([dict(nodes.training(*training).run) for training in study.trainings()]),
         "data_kinds": {name: study.data_kind(name) for name in study.scale.datasets},
         "evaluations": content_hash([[k.experiment, k.seed, k.protocol, k.dataset] for k in study.evaluations()]),
     }

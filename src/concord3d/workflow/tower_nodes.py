@@ -49,7 +49,7 @@ class TowerNodes:
         training = use.training
         if training is None:
             return None
-        run = {
+        run: dict[str, Any] = {
             "experiment": f"tower_{name}",
             "seed": training.seed,
             "scale": self.data.params.scale,
