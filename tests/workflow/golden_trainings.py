@@ -26,23 +26,17 @@ from unittest import mock
 
 import torch
 
-from concord3d.config.models import TowerTraining
-from concord3d.config.resolve import load_study
-from concord3d.config.study import Study
-from concord3d.data.records import CloudSplit, ShapeTexts
-from concord3d.features.pairs import PicturedObjects
-from concord3d.methods.interface import parse_settings
-from concord3d.render.stored import open_view_set
-from concord3d.training.inputs import TrainingFiles, training_task
-from concord3d.training.pretrain import pretrain
+from concord3d.config.models import Params
+from concord3d.training.opening import opened_task
 from concord3d.training.seeding import set_threads
-from concord3d.training.tower import TowerRun, TowerSettings, train_tower
+from concord3d.training.train import train
+from concord3d.workflow.plan import Plan
+from concord3d.workflow.training_nodes import MadeTraining
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 LOSSES = "smoke_losses.json"
 PAPERS = ("mm_point", "mm_mixing")
 TOWER = "concord_tiny"
-ARTIFACTS = Path("artifacts/smoke")
 
 
 def machine() -> dict[str, Any]:
@@ -75,72 +69,33 @@ def recorded_losses() -> Iterator[list[float]]:
         yield losses
 
 
-def _store(dataset: str) -> Path:
-    return ARTIFACTS / "stores" / dataset / "train.npz"
-
-
-def _views(dataset: str, view_set: str, pixels: int) -> Path:
-    return ARTIFACTS / "views" / f"{dataset}__train__{view_set}__{pixels}.json"
-
-
-def _files(run: dict[str, Any]) -> TrainingFiles:
-    dataset, data = run["pretrain"]["dataset"], run["data"]
-    views = _views(dataset, data["view_set"], data["image_size"])
-    clouds = [_store(dataset)]
-    if run["method"] == "supervised":
-        return TrainingFiles(clouds)
-    if "tower" not in run:
-        return TrainingFiles(clouds, views=[views])
-    features = ARTIFACTS / "features" / data["tower"]
-    teacher = None
-    if "teacher" in run:
-        folder = f"{run['teacher']['experiment']}__s{run['seed']}"
-        teacher = ARTIFACTS / run["paper"] / "train" / folder / "model.safetensors"
-    return TrainingFiles(
-        clouds,
-        image_features=[features / f"{views.stem}__images.json"],
-        text_features=[features / f"{dataset}__train__texts.json"],
-        teacher=teacher,
-    )
-
-
-def train_experiment(study: Study, experiment: str, folder: Path) -> None:
-    """Train one encoder, as rule ``pretrain`` does."""
-    run = study.run_config(experiment, 1)
-    set_threads(run["training"]["threads"])
-    pretrain(training_task(run, _files(run), folder / "work", folder / "out", "cpu"))
-
-
-def train_tower_of(study: Study, folder: Path) -> None:
-    """Train the scale's tower, as rule ``tower`` does."""
-    use = study.scale.towers[TOWER]
-    assert isinstance(use.training, TowerTraining)
-    settings = parse_settings(TowerSettings, use.training.settings, "tower.training.settings")
-    set_threads(settings.threads)
-    sets = []
-    for dataset in use.training.datasets:
-        clouds = CloudSplit.load(_store(dataset))
-        views = {name: open_view_set(_views(dataset, name, use.training.image_size)) for name in use.training.view_sets}
-        texts = clouds.texts or (ShapeTexts(),) * len(clouds)
-        sets.append(PicturedObjects(dataset, views, texts, clouds.labels, clouds.class_names))
-    train_tower(TowerRun(use.model, sets, settings, use.training.seed, folder / "work", folder / "out", "cpu"))
+def train_made(plan: Plan, made: MadeTraining, folder: Path) -> None:
+    """Train once more what a node of the plan trains, as rule ``train`` does."""
+    node = plan.nodes[made.node]
+    reads = {name: node.inputs[name] for name in node.params["reads"]}
+    needs = {role: (run, Path(place)) for role, (run, place) in node.params["needs"].items()}
+    set_threads(node.threads)
+    train(opened_task(node.params["run"], reads, needs, folder / "work", folder / "out", "cpu"))
 
 
 def all_losses() -> dict[str, list[float]]:
     """Return the loss of each step of every training, from the root of a folder in which the smoke DAG has run."""
-    point, mixing = (load_study(Path(), paper, "smoke") for paper in PAPERS)
+    plan = Plan(Path(), Params(scale="smoke", papers=list(PAPERS)))
+    point, mixing = (plan.papers[paper] for paper in PAPERS)
+    tower = plan.towers.training(TOWER)
+    assert tower is not None
     trainings = {
-        f"tower_{TOWER}": lambda folder: train_tower_of(mixing, folder),
-        "mm_point__s1": lambda folder: train_experiment(point, "mm_point", folder),
-        "mm_mixing_stage1__s1": lambda folder: train_experiment(mixing, "stage1", folder),
-        "mm_mixing_full__s1": lambda folder: train_experiment(mixing, "full", folder),
+        f"tower_{TOWER}": tower,
+        "mm_point__s1": point.training("mm_point", 1),
+        "mm_mixing_stage1__s1": mixing.training("stage1", 1),
+        "mm_mixing_full__s1": mixing.training("full", 1),
         # No row of the smoke scale: MM-Point's configuration with another method, on clouds with labels.
-        "supervised__s1": lambda folder: train_experiment(point, "supervised", folder),
+        "supervised__s1": point.training("supervised", 1),
     }
     losses = {}
-    for name, train in trainings.items():
+    for name, made in trainings.items():
         with tempfile.TemporaryDirectory() as folder, recorded_losses() as noted:
-            train(Path(folder))
+            train_made(plan, made, Path(folder))
         losses[name] = noted
     return losses
 

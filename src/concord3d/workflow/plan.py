@@ -59,11 +59,11 @@ class Plan:
         self.nodes = Graph()
         batching = Batching(self.scale.batch)
         self._data = DataNodes(self.nodes, root, params, self.scale, self.layout, catalog, self.renderer, batching)
-        towers = TowerNodes(self._data, self._tower_places())
-        makers: dict[str, StudyNodes] = {}
-        makers.update({name: StudyNodes(study, towers, makers) for name, study in self.loaded.items()})
+        self.towers = TowerNodes(self._data, self._tower_places())
+        self.papers: dict[str, StudyNodes] = {}
+        self.papers.update({name: StudyNodes(study, self.towers, self.papers) for name, study in self.loaded.items()})
         for name in self.studies:
-            add_report(makers[name])
+            add_report(self.papers[name])
         if len(self.studies) > 1:
             add_cross(self._data, list(self.studies))
 
