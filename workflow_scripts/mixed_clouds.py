@@ -7,11 +7,10 @@ from job import node_job
 with node_job(snakemake) as job:
     from concord3d.arrays import write_arrays
     from concord3d.data.records import CloudSplit
-    from concord3d.protocols.consistency import Settings
+    from concord3d.geometry.mixing.settings import MixingSettings
     from concord3d.protocols.evaluation.mixing_examples import mixing_examples
 
-    settings = Settings.model_validate(job.recipe["settings"])
     split = CloudSplit.load(Path(snakemake.input.clouds[0]))
     num_points = min(job.recipe["num_points"], split.points.shape[1])
-    arrays = mixing_examples(split, settings.weights, num_points, settings.mixing)
-    write_arrays(Path(snakemake.output[0]), arrays)
+    settings = MixingSettings.model_validate(job.recipe["mixing"])
+    write_arrays(Path(snakemake.output[0]), mixing_examples(split, job.recipe["weights"], num_points, settings))

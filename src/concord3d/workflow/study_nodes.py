@@ -228,7 +228,7 @@ class StudyNodes:
             self.data.graph.add_node(
                 f"{self.paper}/figures/mixed_clouds",
                 self.paper,
-                {"settings": settings, "num_points": MIXED_CLOUD_POINTS},
+                {"weights": settings["weights"], "mixing": settings["mixing"], "num_points": MIXED_CLOUD_POINTS},
                 ["workflow_scripts/mixed_clouds.py"],
                 {"clouds": [self.data.store(datasets[0], "test")]},
                 [self.data.layout.example(self.paper, "mixed_clouds")],
