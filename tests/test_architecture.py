@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from concord3d.config.strict_yaml import load_yaml
+from concord3d.protocols.loading import protocol_names
 
 # Packages each package may import; files at the root of the package (errors, files) are open to all.
 ALLOWED = {
@@ -19,18 +20,20 @@ ALLOWED = {
     "losses": {"geometry"},
     "methods": {"geometry", "models", "losses", "config"},
     "data": {"geometry", "config"},
-    "features": {"geometry", "data", "models"},
+    "features": {"geometry", "data", "measures", "models"},
     "training": {"geometry", "render", "models", "losses", "methods", "data", "features", "config", "provenance"},
-    "evaluation": {"geometry", "models", "losses", "methods", "data", "features", "training", "config"},
-    "reporting": {"config", "evaluation.seed_spread", "evaluation.statistics", "provenance", "workflow.layout"},
+    "statistics": set(),
+    "measures": {"statistics"},
+    "protocols": {"config", "data", "features", "geometry", "measures", "models", "statistics", "training"},
+    "reporting": {"config", "provenance", "statistics", "workflow.layout"},
     "provenance": {"config"},
     "workflow": {
         "config",
         "data.catalog",
         "data.manifest",
         "data.storage",
-        "evaluation.table",
         "models.table",
+        "protocols.loading",
         "provenance",
         "render.choice",
         "render.view_spec",
@@ -99,6 +102,16 @@ def test_light_modules_import_no_heavy_library(module: str) -> None:
     code = f"import sys, {module}; print([m for m in ('torch', 'open3d', 'sklearn', 'matplotlib') if m in sys.modules])"
     completed = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
     assert completed.stdout.strip() == "[]"
+
+
+def test_protocols_are_known_without_what_they_compute_with() -> None:
+    code = (
+        "import sys; from concord3d.protocols.loading import load_protocol, protocol_names; "
+        "print([load_protocol(n).settings.__name__ for n in protocol_names()].count('Settings'), *("
+        "m for m in ('torch', 'open3d', 'sklearn', 'matplotlib', 'scipy.stats', 'faiss', 'h5py') if m in sys.modules))"
+    )
+    completed = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
+    assert completed.stdout.split() == [str(len(protocol_names()))]
 
 
 def _imported_at_once(path: Path) -> set[str]:

@@ -6,13 +6,13 @@ from job import NodeJob, make_nodes
 def make(job: NodeJob) -> None:
     from concord3d.arrays import write_arrays
     from concord3d.data.records import CloudSplit
-    from concord3d.protocols.consistency import Settings
+    from concord3d.geometry.mixing.settings import MixingSettings
     from concord3d.protocols.evaluation.mixing_examples import mixing_examples
 
-    settings = Settings.model_validate(job.recipe["settings"])
     split = CloudSplit.load(job.files["clouds"][0])
     num_points = min(job.recipe["num_points"], split.points.shape[1])
-    write_arrays(job.outputs[0], mixing_examples(split, settings.weights, num_points, settings.mixing))
+    settings = MixingSettings.model_validate(job.recipe["mixing"])
+    write_arrays(job.outputs[0], mixing_examples(split, job.recipe["weights"], num_points, settings))
 
 
 make_nodes(snakemake, make)

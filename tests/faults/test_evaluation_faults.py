@@ -19,7 +19,7 @@ from concord3d.models.weights import save_weights
 from concord3d.protocols.evaluation.evaluate import evaluate
 from concord3d.protocols.evaluation.job import EvaluationJob
 from concord3d.protocols.evaluation.results import ProtocolResult, Record, write_result
-from concord3d.protocols.loading import parse_settings
+from concord3d.protocols.loading import parse
 
 ENCODER = {"name": "pointnet"}
 
@@ -78,7 +78,7 @@ def with_points(split: CloudSplit, points: np.ndarray) -> CloudSplit:
 )
 def test_unknown_names_and_impossible_values_name_the_key(protocol: str, settings: dict[str, Any], hint: str) -> None:
     with pytest.raises(ConfigError, match=hint):
-        parse_settings(protocol, settings)
+        parse(protocol, settings)
 
 
 def test_misspelt_setting_leaves_earlier_results(job: EvaluationJob) -> None:

@@ -20,7 +20,7 @@ from concord3d.training import fine_tuning
 from concord3d.training.checkpoint import checkpoint_path, read_checkpoint, save_checkpoint
 from concord3d.training.fine_tuning import FineTuned
 
-SCRIPT = Path(__file__).parents[1] / "evaluation" / "tiny_fine_tuning.py"
+SCRIPT = Path(__file__).parents[1] / "protocols" / "tiny_fine_tuning.py"
 PROTOCOLS = ("classify", "segment")
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from concord3d.XXc import C_GRID
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import SVC
 
 from concord3d.errors import EvaluationError
 from concord3d.measures.linear_svm import _fold_scores, _search_subset, gram_matrix, linear_svm, search_cost
-from concord3d.protocols.linear_svm import PUBLISHED_C
+from concord3d.protocols.linear_svm import PUBLISHED_C, Settings
+
+C_GRID = Settings().c_grid
 
 
 def gaussian_classes(num_items: int, num_classes: int, seed: int, noise: float = 1.0) -> tuple[NDArray, NDArray]:
@@ -52,8 +53,8 @@ def test_constant_features_of_balanced_classes_score_chance() -> None:
 
 def test_search_reads_training_items_only_and_is_deterministic() -> None:
     train, labels = gaussian_classes(120, 4, 0)
-    first = search_cost(train, labels, seed=2)
-    assert first == search_cost(train.copy(), labels.copy(), seed=2)
+    first = search_cost(train, labels, seed=2, grid=C_GRID)
+    assert first == search_cost(train.copy(), labels.copy(), seed=2, grid=C_GRID)
     assert set(first.table) >= set(C_GRID) and first.num_items == 120 and first.num_folds == 5
 
 
@@ -72,9 +73,9 @@ def test_search_prefers_the_cost_that_generalises() -> None:
 
 def test_search_goes_on_beyond_the_grid_for_features_that_are_small() -> None:
     train, labels = unbalanced_classes()
-    plain, small = search_cost(train, labels), search_cost(train * 1e-3, labels)
+    plain, small = search_cost(train, labels, grid=C_GRID), search_cost(train * 1e-3, labels, grid=C_GRID)
     assert small.cost > max(C_GRID) and max(small.table.values()) >= max(plain.table.values()) - 2
-    without = search_cost(train * 1e-3, labels, extend=False)
+    without = search_cost(train * 1e-3, labels, extend=False, grid=C_GRID)
     assert set(without.table) == set(C_GRID) and max(without.table.values()) < 75
 
 
@@ -83,7 +84,7 @@ def test_search_leaves_a_plateau_above_chance() -> None:
     rng, labels = np.random.default_rng(0), np.arange(160) % 4
     own = np.eye(4)[labels] + 0.1 * rng.normal(size=(160, 4))
     train = np.concatenate([own, 4 * rng.normal(size=(160, 4))], 1).astype(np.float32)
-    small = search_cost(train * np.float32(1e-3), labels)
+    small = search_cost(train * np.float32(1e-3), labels, grid=C_GRID)
     assert 30 < small.table[0.001] == small.table[1000.0] < 50
     assert small.table[small.cost] > 99
 
@@ -92,13 +93,13 @@ def test_search_leaves_a_plateau_whose_end_lies_lower() -> None:
     # A draw in which the first C beyond the plateau costs an item.
     rng, labels = np.random.default_rng(102), np.repeat(np.arange(8), 10)
     centres, noise = 0.3 * rng.normal(size=(9, 32))[1:], rng.normal(size=(80, 32)) * np.geomspace(3, 0.1, 32)
-    result = search_cost((0.01 * (centres[labels] + noise)).astype(np.float32), labels)
+    result = search_cost((0.01 * (centres[labels] + noise)).astype(np.float32), labels, grid=C_GRID)
     assert result.table[100.0] < result.table[0.001] < result.table[result.cost] - 5
 
 
 def test_search_stops_at_hard_margins() -> None:
     train, labels = gaussian_classes(80, 4, 0, noise=0.01)
-    assert max(search_cost(train * 100, labels).table) == max(C_GRID)
+    assert max(search_cost(train * 100, labels, grid=C_GRID).table) == max(C_GRID)
 
 
 def test_search_beyond_the_grid_ends() -> None:
@@ -109,7 +110,7 @@ def test_search_beyond_the_grid_ends() -> None:
 
 def test_search_on_a_subset_is_stratified_and_says_so() -> None:
     train, labels = gaussian_classes(300, 3, 0)
-    result = search_cost(train, labels, max_items=90)
+    result = search_cost(train, labels, max_items=90, grid=C_GRID)
     assert result.num_items == 90
 
 
@@ -124,7 +125,7 @@ def test_a_subset_has_the_shares_of_the_classes_and_is_drawn_by_the_seed() -> No
 
 def test_another_seed_makes_other_folds() -> None:
     train, labels = gaussian_classes(120, 4, 0, noise=4.0)
-    tables = [search_cost(train, labels, seed=seed, extend=False).table for seed in (0, 0, 1)]
+    tables = [search_cost(train, labels, seed=seed, extend=False, grid=C_GRID).table for seed in (0, 0, 1)]
     assert tables[0] == tables[1] != tables[2]
 
 
@@ -151,15 +152,15 @@ def test_inner_products_are_exact_to_float64() -> None:
 
 def test_search_uses_fewer_folds_for_small_classes() -> None:
     train, labels = gaussian_classes(9, 3, 0)
-    assert search_cost(train, labels).num_folds == 3
+    assert search_cost(train, labels, grid=C_GRID).num_folds == 3
 
 
 def test_search_survives_a_class_with_one_item() -> None:
     train, labels = gaussian_classes(61, 3, 0)
     labels = labels.copy()
     labels[-1] = 3
-    assert search_cost(train, labels).num_folds == 5
-    assert search_cost(train, labels, max_items=30).num_items == 30
+    assert search_cost(train, labels, grid=C_GRID).num_folds == 5
+    assert search_cost(train, labels, max_items=30, grid=C_GRID).num_items == 30
 
 
 def test_published_costs_are_those_of_the_notebooks() -> None:
@@ -173,7 +174,7 @@ def test_single_class_is_refused() -> None:
     with pytest.raises(EvaluationError, match="two classes"):
         linear_svm(train, np.zeros(20, dtype=np.int64), train, 1.0)
     with pytest.raises(EvaluationError, match="two classes"):
-        search_cost(train, np.zeros(20, dtype=np.int64))
+        search_cost(train, np.zeros(20, dtype=np.int64), grid=C_GRID)
 
 
 def test_widths_and_numbers_must_match() -> None:

@@ -1,9 +1,6 @@
-"""Linear probes: a literal fit, the choice of C, draws of few shots, and the protocols."""
+"""Linear probes: a literal fit, the choice of C, and draws of few shots."""
 
 from __future__ import annotations
-
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.optimize import minimize
-from tests.protocols.aligned import CLASSES, aligned_job, assert_same_bytes_twice, clouds, measured
 
-from concord3d.errors import ConfigError, EvaluationError
+from concord3d.errors import EvaluationError
 from concord3d.measures.probing import draw_shots, few_shot_probe, fit_and_score, held_out_part, linear_probe
+
+COSTS = (0.01, 0.1, 1.0)
 
 
 def around_centres(count: int, seed: int, spread: float = 1.0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -72,7 +70,9 @@ def test_the_chosen_cost_is_best_on_the_held_out_part_and_small() -> None:
 def test_the_test_items_do_not_influence_the_choice() -> None:
     train, labels = around_centres(60, 0, spread=2.0)
     test, truth = around_centres(60, 1)
-    assert linear_probe(train, labels, test, truth).table == linear_probe(train, labels, -test, truth).table
+    assert (
+        linear_probe(train, labels, test, truth, COSTS).table == linear_probe(train, labels, -test, truth, COSTS).table
+    )
 
 
 def test_a_single_cost_is_taken_as_it_is() -> None:
@@ -80,13 +80,13 @@ def test_a_single_cost_is_taken_as_it_is() -> None:
     probe = linear_probe(train, labels, train, labels, costs=(0.5,))
     assert probe.cost == 0.5 and probe.table == {} and probe.num_held_out == 0
     with pytest.raises(EvaluationError, match=r"single training item(.|\n)*costs"):
-        linear_probe(train, labels, train, labels)
+        linear_probe(train, labels, train, labels, COSTS)
 
 
 @pytest.mark.parametrize("num_classes", [2, 4])
 def test_constant_features_score_chance(num_classes: int) -> None:
     constant, labels = np.full((80, 5), 0.3, np.float32), np.arange(80) % num_classes
-    probe = linear_probe(constant, labels, constant[:40], labels[:40])
+    probe = linear_probe(constant, labels, constant[:40], labels[:40], COSTS)
     np.testing.assert_allclose(probe.correct, 1 / num_classes)
     np.testing.assert_allclose(few_shot_probe(constant, labels, constant, labels, 2, 3), 1 / num_classes)
 
@@ -127,7 +127,7 @@ def test_impossible_input_is_refused(num_shots: int | None) -> None:
 
     def probe(features: NDArray[np.float32], classes: NDArray[np.int64], test: NDArray[np.float32]) -> None:
         if num_shots is None:
-            linear_probe(features, classes, test, labels)
+            linear_probe(features, classes, test, labels, COSTS)
         else:
             few_shot_probe(features, classes, test, labels, num_shots)
 
@@ -141,75 +141,3 @@ def test_impossible_input_is_refused(num_shots: int | None) -> None:
         probe(train, np.zeros(30, dtype=np.int64), train)
     with pytest.raises(EvaluationError, match="differ in width"):
         probe(train, labels, train[:, :3])
-
-
-@pytest.mark.parametrize("layer", ["output", "backbone"])
-def test_linear_probe_protocol(tmp_path: Path, layer: str) -> None:
-    settings = {"layer": layer, "costs": [0.1, 1.0]}
-    records, _, details = measured(aligned_job(tmp_path, "linear_probe", settings))
-    assert set(records) == {"overall_accuracy", "mean_class_accuracy"}
-    assert details["feature_dim"] == (12 if layer == "output" else 1024) and details["layer"] == layer
-    assert details["cost"] in (0.1, 1.0) and set(details["held_out"]["accuracy_by_cost"]) == {"0.1", "1"}
-    assert details["held_out"]["num_items"] == 4 and details["num_train"] == 40
-    assert set(details["class_accuracy"]) == set(CLASSES)
-    assert records["overall_accuracy"]["value"] > 60
-
-
-def test_few_shot_probe_protocol(tmp_path: Path) -> None:
-    job = aligned_job(tmp_path, "few_shot_probe", {"shots": [1, 16], "num_draws": 3})
-    records, arrays, details = measured(job)
-    assert set(records) == {"accuracy_1shot", "accuracy_16shot"}
-    thirds = 3 * arrays["accuracy_1shot__last"]
-    np.testing.assert_allclose(thirds, thirds.round())
-    spread = details["settings"]
-    assert np.mean(spread["accuracy_1shot"]["accuracy_by_draw"]) == pytest.approx(records["accuracy_1shot"]["value"])
-    assert spread["accuracy_1shot"]["num_smaller_classes"] == 0
-    # The training split has ten shapes per class.
-    assert spread["accuracy_16shot"]["num_smaller_classes"] == 4
-    assert len(set(spread["accuracy_16shot"]["accuracy_by_draw"])) == 1
-
-
-@pytest.mark.parametrize("protocol", ["linear_probe", "few_shot_probe"])
-def test_protocols_leave_the_same_bytes_twice(tmp_path: Path, protocol: str) -> None:
-    job = aligned_job(
-        tmp_path, protocol, {"linear_probe": {"costs": [1.0]}, "few_shot_probe": {"shots": [2]}}[protocol]
-    )
-    assert_same_bytes_twice(job, replace(job, out=tmp_path / "again"))
-
-
-def test_small_clouds_are_resampled_from_the_seed(tmp_path: Path) -> None:
-    settings = {"costs": [1.0], "num_points": 50}
-    values = []
-    for seed in (0, 0, 1):
-        job = aligned_job(tmp_path, "linear_probe", {**settings, "resample_seed": seed}, test=clouds("test", 60, 1))
-        values.append(measured(job)[1]["overall_accuracy__last"])
-    np.testing.assert_array_equal(values[0], values[1])
-    assert not np.array_equal(values[0], values[2])
-
-
-def test_an_encoder_without_a_projection_has_no_backbone_features(tmp_path: Path) -> None:
-    from concord3d.models.factory import build_point_encoder
-    from concord3d.models.weights import save_weights
-
-    job = aligned_job(tmp_path, "linear_probe", {"layer": "backbone"})
-    save_weights(build_point_encoder({"name": "pointnet"}), job.model_path)
-    job = replace(job, run_config={**job.run_config, "encoder": {"name": "pointnet"}})
-    with pytest.raises(EvaluationError, match="no features before a projection"):
-        measured(job)
-    records, _, details = measured(replace(job, settings={"costs": [1.0]}))
-    assert details["feature_dim"] == 1024 and records["overall_accuracy"]["value"] > 60
-
-
-@pytest.mark.parametrize(
-    ("protocol", "values", "hint"),
-    [
-        ("linear_probe", {"costs": []}, "costs"),
-        ("linear_probe", {"layer": "trunk"}, "backbone"),
-        ("linear_probe", {"held_out_share": 1.0}, "held_out_share"),
-        ("few_shot_probe", {"shot": [1]}, "shots"),
-        ("few_shot_probe", {"num_draws": 0}, "num_draws"),
-    ],
-)
-def test_impossible_settings_are_refused(tmp_path: Path, protocol: str, values: dict[str, object], hint: str) -> None:
-    with pytest.raises(ConfigError, match=hint):
-        measured(aligned_job(tmp_path, protocol, values))

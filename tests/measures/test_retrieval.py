@@ -1,29 +1,19 @@
-"""Retrieval: literal transcriptions of every measure, ties that count as chance, and the protocol."""
+"""Retrieval by cosine: literal searches, ties that count as chance, and proposed candidates that change nothing."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
-from itertools import permutations
-from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score
-from tests.protocols.aligned import WIDTH, aligned_job, assert_same_bytes_twice, clouds, measured, tower
 
 from concord3d.errors import DependencyMissing, EvaluationError
 from concord3d.measures import retrieval
 from concord3d.measures.faiss_search import nearest_by_faiss
-from concord3d.measures.ranking import average_precision, places_of, precision_at
 from concord3d.measures.retrieval import first_candidates, retrieve_classes, retrieve_instances
-from concord3d.protocols.evaluation.tower_features import TowerFeatures
-from concord3d.statistics.intervals import median_interval
-
-DIRECTIONS = ("text_to_shape", "shape_to_text", "image_to_shape", "shape_to_shape")
 
 
 def rows(count: int, seed: int, width: int = 6) -> NDArray[np.float32]:
@@ -33,36 +23,6 @@ def rows(count: int, seed: int, width: int = 6) -> NDArray[np.float32]:
 def whole(count: int, seed: int, width: int = 3) -> NDArray[np.float32]:
     """Rows with few different directions, so that many scores tie exactly."""
     return np.random.default_rng(seed).integers(0, 2, size=(count, width)).astype(np.float32)
-
-
-@given(st.integers(2, 5), st.integers(0, 10_000))
-@settings(max_examples=40)
-def test_measures_are_means_over_the_orders_of_tied_candidates(num_candidates: int, seed: int) -> None:
-    rng = np.random.default_rng(seed)
-    scores = rng.integers(0, 3, size=(1, num_candidates)).astype(float)
-    relevant = rng.random((1, num_candidates)) < 0.5
-    answer = int(rng.integers(num_candidates))
-    ranks, precisions, averages = [], [], []
-    for order in permutations(range(num_candidates)):
-        ranked = sorted(order, key=lambda item: -scores[0, item])
-        hits = [bool(relevant[0, item]) for item in ranked]
-        ranks.append(ranked.index(answer) + 1)
-        precisions.append([np.mean(hits[:k]) for k in range(1, num_candidates + 1)])
-        places = np.flatnonzero(hits)
-        averages.append(np.mean([np.mean(hits[: place + 1]) for place in places]) if len(places) else np.nan)
-    found = places_of(scores, np.array([answer]))
-    assert found.expected_rank()[0] == pytest.approx(np.mean(ranks))
-    for k in range(1, num_candidates + 1):
-        assert found.hit_rate(k)[0] == pytest.approx(np.mean(np.array(ranks) <= k))
-        assert precision_at(scores, relevant, k)[0] == pytest.approx(np.mean(precisions, axis=0)[k - 1])
-    np.testing.assert_allclose(average_precision(scores, relevant), [np.mean(averages)])
-
-
-def test_average_precision_equals_scikit_learn_without_ties() -> None:
-    rng = np.random.default_rng(0)
-    scores, relevant = rng.normal(size=(20, 50)), rng.random((20, 50)) < 0.2
-    theirs = [average_precision_score(truth, row) for truth, row in zip(relevant, scores, strict=True)]
-    np.testing.assert_allclose(average_precision(scores, relevant), theirs)
 
 
 def test_instances_equal_a_literal_search() -> None:
@@ -264,124 +224,3 @@ def test_first_candidates() -> None:
     assert first_candidates(gallery[:1], gallery, 3).tolist() == [[0, 2, 3]]
     assert first_candidates(gallery[:1], gallery, 3, np.array([0])).tolist() == [[2, 3, 1]]
     assert first_candidates(gallery[:0], gallery, 3).shape == (0, 3)
-
-
-@given(st.lists(st.integers(1, 50), min_size=1, max_size=40))
-@settings(max_examples=50)
-def test_median_lies_inside_its_interval(ranks: list[int]) -> None:
-    found = median_interval(np.array(ranks, dtype=float))
-    assert found.value == np.median(ranks) and found.low <= found.value <= found.high
-    assert {found.low, found.high} <= set(map(float, ranks)) and found.num_items == len(ranks)
-
-
-def test_interval_of_the_median_covers_it() -> None:
-    rng = np.random.default_rng(0)
-    found = [median_interval(rng.exponential(size=31)) for _ in range(2000)]
-    assert 0.95 <= np.mean([i.low <= np.log(2) <= i.high for i in found]) <= 0.985
-
-
-def metrics(direction: str) -> set[str]:
-    if direction == "shape_to_shape":
-        return {"shape_to_shape_p10", "shape_to_shape_map"}
-    return {f"{direction}_{name}" for name in ("r1", "r5", "r10", "mean_rank", "median_rank", "class_p10")}
-
-
-def test_protocol(tmp_path: Path) -> None:
-    features = tower(22, without_text=(1, 2, 20))
-    records, arrays, details = measured(aligned_job(tmp_path, "retrieval", {"num_examples": 4}, features))
-    assert set(records) == set.union(*map(metrics, DIRECTIONS))
-    for direction in ("text_to_shape", "shape_to_text"):
-        assert np.flatnonzero(np.isnan(arrays[f"{direction}_r1__last"])).tolist() == [1, 2, 20]
-        assert details[direction]["num_candidates"] == records[f"{direction}_r1"]["n_items"] == 19
-        assert records[f"{direction}_median_rank"]["n_items"] == 19
-        found = arrays[f"{direction}_top5"]
-        assert found.shape == (4, 5) and not set(found.ravel()) & {1, 2, 20}
-    assert details["image_to_shape"]["chance"]["r1"] == pytest.approx(100 / 22)
-    assert arrays["text_to_shape_example_texts"].tolist() == [f"text {i}" for i in arrays["text_to_shape_examples"]]
-    assert arrays["shape_to_text_found_texts"][0, 0] == f"text {arrays['shape_to_text_top5'][0, 0]}"
-    examples, found = arrays["shape_to_shape_examples"], arrays["shape_to_shape_top5"]
-    assert all(query not in row for query, row in zip(examples, found, strict=True))
-    assert records["text_to_shape_mean_rank"]["unit"] == "" and details["not_run"] == {}
-
-
-def test_protocol_leaves_the_same_bytes_twice(tmp_path: Path) -> None:
-    job = aligned_job(tmp_path, "retrieval", {}, tower(22, without_text=(5,)))
-    assert_same_bytes_twice(job, replace(job, out=tmp_path / "again"))
-
-
-def test_constant_embeddings_score_chance_in_every_direction(tmp_path: Path) -> None:
-    test = clouds("test", 24, 1)
-    constant = TowerFeatures(None, np.ones((24, 1, WIDTH)), np.ones((24, WIDTH)))
-    for features in (tower(24), constant):
-        records, _, _ = measured(aligned_job(tmp_path, "retrieval", {}, features, test=test, constant=True))
-        for direction in DIRECTIONS[:3]:
-            for k in (1, 5, 10):
-                assert records[f"{direction}_r{k}"]["value"] == pytest.approx(100 * k / 24)
-            assert records[f"{direction}_mean_rank"]["value"] == pytest.approx(12.5)
-            assert records[f"{direction}_median_rank"]["value"] == pytest.approx(12.5)
-            if features is constant or direction != "shape_to_text":
-                assert records[f"{direction}_class_p10"]["value"] == pytest.approx(25)
-        assert records["shape_to_shape_p10"]["value"] == pytest.approx(100 * 5 / 23)
-
-
-def test_perfect_features_are_found(tmp_path: Path) -> None:
-    from concord3d.ZZ.encoding import encoding_of
-    from concord3d.ZZ.settings import RetrievalSettings
-
-    from concord3d.protocols.evaluation.feature_memo import FeatureCache
-
-    job = aligned_job(tmp_path, "retrieval", {"view": 1, "directions": ["text_to_shape", "image_to_shape"]})
-    embeddings = encoding_of(job, RetrievalSettings(), FeatureCache()).features(clouds("test", 22, 1))
-    pictures = np.stack([-embeddings, 3 * embeddings], axis=1)
-    records, arrays, _ = measured(replace(job, tower=TowerFeatures(None, pictures, embeddings)))
-    for direction in ("text_to_shape", "image_to_shape"):
-        assert records[f"{direction}_r1"]["value"] == 100 and records[f"{direction}_median_rank"]["value"] == 1
-        np.testing.assert_array_equal(arrays[f"{direction}_top5"][:, 0], arrays[f"{direction}_examples"])
-    assert set(records) == metrics("text_to_shape") | metrics("image_to_shape")
-
-
-def test_shapes_without_text_are_read_neither_as_queries_nor_as_candidates(tmp_path: Path) -> None:
-    features = tower(22, without_text=(3, 4))
-    plain, _, _ = measured(aligned_job(tmp_path, "retrieval", {}, features))
-    assert features.text_features is not None
-    features.text_features[[3, 4]] = 1e4
-    other, _, _ = measured(aligned_job(tmp_path, "retrieval", {}, features))
-    assert plain == other
-
-
-def test_directions_that_the_data_do_not_permit_are_named(tmp_path: Path) -> None:
-    unlabelled = replace(clouds("test", 22, 1), labels=np.full(22, -1))
-    features = TowerFeatures(image_features=tower(22).image_features)
-    records, _, details = measured(aligned_job(tmp_path, "retrieval", {}, features, test=unlabelled))
-    assert set(records) == metrics("image_to_shape") - {"image_to_shape_class_p10"}
-    assert details["not_run"] == {
-        "text_to_shape": "no texts",
-        "shape_to_text": "no texts",
-        "shape_to_shape": "no class with two shapes",
-    }
-
-
-@pytest.mark.parametrize(
-    ("settings", "without_text", "text"),
-    [
-        ({"directions": ["text_to_shape"]}, tuple(range(22)), "No shape of the test split has a text"),
-        ({"directions": ["image_to_shape"], "view": 3}, (), "no such picture"),
-        ({"directions": ["text_to_shape"]}, tuple(range(13)), r"above the number of gallery items(.|\n)*'ks'"),
-        ({"ks": [1, 23]}, (), "above the number of gallery items"),
-        ({"precision_k": 22, "directions": ["shape_to_shape"]}, (), "above the number of other shapes"),
-    ],
-)
-def test_what_cannot_be_retrieved_is_refused(
-    tmp_path: Path, settings: dict[str, object], without_text: tuple[int, ...], text: str
-) -> None:
-    with pytest.raises(EvaluationError, match=text):
-        measured(aligned_job(tmp_path, "retrieval", settings, tower(22, without_text=without_text)))
-    assert not list(tmp_path.glob("*__s2*"))
-
-
-def test_a_job_without_tower_and_classes_is_refused(tmp_path: Path) -> None:
-    unlabelled = replace(clouds("test", 22, 1), labels=np.full(22, -1))
-    with pytest.raises(EvaluationError, match="Nothing can be retrieved"):
-        measured(aligned_job(tmp_path, "retrieval", {}, None, test=unlabelled))
-    with pytest.raises(EvaluationError, match="features of texts, and there are none"):
-        measured(aligned_job(tmp_path, "retrieval", {"directions": ["text_to_shape"]}, None))

@@ -19,9 +19,9 @@ def test_every_encoder_is_where_the_table_says(name: str) -> None:
     assert issubclass(getattr(import_module(module), attribute), nn.Module)
 
 
-def test_tables_and_the_plan_are_read_without_torch(repository: Path) -> None:
+def test_the_table_and_the_plan_are_read_without_torch(repository: Path) -> None:
     code = (
-        "import sys, concord3d.models.table, concord3d.evaluation.table, concord3d.workflow.state\n"
+        "import sys, concord3d.models.table, concord3d.workflow.state\n"
         "print(sorted({'torch', 'open3d', 'sklearn'} & sys.modules.keys()))"
     )
     said = subprocess.run(

@@ -53,7 +53,7 @@ def aligned_job(
     folder: Path,
     protocol: str,
     settings: dict[str, Any] | None = None,
-    features: TowerFeatures = TowerFeatures(),
+    features: TowerFeatures | None = None,
     train: CloudSplit | None = None,
     test: CloudSplit | None = None,
     constant: bool = False,
@@ -80,7 +80,9 @@ def aligned_job(
     train = train or clouds("train", 40, 0)
     test = test or clouds("test", 22, 1)
     out = folder / f"mm_mixing__world__{protocol}__s2"
-    return EvaluationJob(run_config, path, [], train, test, protocol, settings or {}, out, "cpu", tower=features)
+    return EvaluationJob(
+        run_config, path, [], train, test, protocol, settings or {}, out, "cpu", tower=features or TowerFeatures()
+    )
 
 
 def measured(job: EvaluationJob) -> tuple[dict[str, dict[str, Any]], dict[str, NDArray[Any]], dict[str, Any]]:

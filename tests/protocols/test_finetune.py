@@ -1,18 +1,20 @@
-"""Fine-tuned classification: the recipe's schedule and loss, learning, determinism."""
+"""Fine-tuned classification: learning, determinism."""
 
 from __future__ import annotations
 
-from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.protocols.small_jobs import TINY, check_contract, make_job
 from torch import Tensor, nn
 
-from concord3d.errors import EvaluationError, NonFiniteLoss
+from concord3d.errors import EvaluationError
+from concord3d.protocols.evaluation.evaluate import evaluate
 from concord3d.protocols.finetune import finetune_classification
-from concord3d.training.fine_tuning import FineTuned, fine_tune, learning_rate, smoothed_cross_entropy
+from concord3d.training.fine_tuning import FineTuned
 from concord3d.training.fine_tuning_settings import FineTuning
 
 
@@ -42,22 +44,6 @@ def run(settings: FineTuning, seed: int = 0) -> FineTuned:
     return finetune_classification(Extent(), 8, train, labels, test, truth, 3, 16, settings, seed=seed)
 
 
-def test_smoothing_shares_its_mass_over_the_wrong_classes() -> None:
-    logits, labels = torch.randn(7, 5, dtype=torch.float64), torch.tensor([0, 1, 2, 3, 4, 0, 1])
-    target = torch.full((7, 5), 0.2 / 4, dtype=torch.float64)
-    target[torch.arange(7), labels] = 0.8
-    literal = -(target * torch.log_softmax(logits, dim=1)).sum(dim=1).mean()
-    torch.testing.assert_close(smoothed_cross_entropy(logits, labels, 0.2), literal)
-
-
-def test_schedule_falls_from_the_first_rate_towards_the_last() -> None:
-    settings = FineTuning(epochs=250)
-    rates = [learning_rate(settings, epoch) for epoch in range(250)]
-    assert rates[0] == 0.1 and rates[-1] == pytest.approx(1e-3, abs=1e-4)
-    assert rates[125] == pytest.approx((0.1 + 1e-3) / 2)
-    assert all(a > b for a, b in pairwise(rates))
-
-
 def test_it_learns_and_repeats_bit_for_bit() -> None:
     settings = FineTuning(epochs=20, batch_size=12, evaluate_every=4)
     first, second, other = run(settings), run(settings), run(settings, seed=1)
@@ -85,18 +71,17 @@ def test_global_random_state_is_left_alone() -> None:
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_a_diverging_loss_stops_with_the_step() -> None:
-    model = nn.Linear(2, 2)
-
-    def loss_of(index: Tensor, generator: torch.Generator) -> Tensor:
-        return model.weight.sum() * float("nan")
-
-    with pytest.raises(NonFiniteLoss, match="epoch 1, step 1"):
-        fine_tune(model, 8, loss_of, FineTuning(epochs=1, batch_size=4), seed=0)
-
-
 @pytest.mark.parametrize("labels", [np.zeros(12, np.int64), np.arange(12) % 5, np.arange(12) % 2 - 1])
 def test_labels_without_meaning_are_refused(labels: NDArray[np.int64]) -> None:
     train, _ = clouds(12, 0)
     with pytest.raises(EvaluationError, match="two classes"):
         finetune_classification(Extent(), 8, train, labels, train, labels, 3, 16, FineTuning(epochs=1))
+
+
+@pytest.mark.parametrize("encoder", ["pointnet", "dgcnn"])
+def test_finetune(tmp_path: Path, encoder: str) -> None:
+    job = make_job(tmp_path, "finetune", {"k": 5, "training": {**TINY, "evaluate_every": 1}}, encoder)
+    evaluate(job)
+    body, _ = check_contract(job)
+    assert {record["selection"] for record in body["records"]} == {"last", "best_test"}
+    assert body["details"]["encoder"].get("k", 5) == 5 and len(body["details"]["loss_by_epoch"]) == 2

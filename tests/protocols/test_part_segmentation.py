@@ -1,62 +1,20 @@
-"""Part IoU against a literal version, and a fine-tuning that learns."""
+"""Part segmentation: parts by category, and a fine-tuning that learns."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from tests.protocols.small_jobs import CLASSES, TINY, check_contract, make_job
 from torch import Tensor, nn
 
 from concord3d.errors import BadCloud, EvaluationError
-from concord3d.measures.part_iou import instance_and_class_miou, shape_ious
+from concord3d.measures.part_iou import shape_ious
+from concord3d.protocols.evaluation.evaluate import evaluate
 from concord3d.protocols.part_segmentation import LabelledShapes, checked_shapes, finetune_parts, parts_by_category
 from concord3d.training.fine_tuning_settings import FineTuning
-
-PARTS = {0: (0, 1, 2), 1: (3,), 2: (4, 5)}
-
-
-def literal_shape_iou(predicted: list[int], truth: list[int], parts: tuple[int, ...]) -> float:
-    total = 0.0
-    for part in parts:
-        inter = sum(p == part and t == part for p, t in zip(predicted, truth, strict=True))
-        union = sum(p == part or t == part for p, t in zip(predicted, truth, strict=True))
-        total += 1.0 if union == 0 else inter / union
-    return total / len(parts)
-
-
-@given(st.integers(0, 10_000), st.integers(1, 12))
-@settings(max_examples=60)
-def test_ious_equal_the_literal_version(seed: int, num_shapes: int) -> None:
-    rng = np.random.default_rng(seed)
-    categories = rng.integers(3, size=num_shapes)
-    truth = np.array([rng.choice(PARTS[c], size=9) for c in categories])
-    predicted = rng.integers(6, size=(num_shapes, 9))
-    ious = shape_ious(predicted, truth, categories, PARTS)
-    for i in range(num_shapes):
-        assert ious[i] == pytest.approx(
-            literal_shape_iou(predicted[i].tolist(), truth[i].tolist(), PARTS[int(categories[i])])
-        )
-
-
-def test_an_absent_part_counts_one() -> None:
-    truth = np.array([[0, 0, 0, 1]])
-    assert shape_ious(truth, truth, np.array([0]), PARTS)[0] == 1
-    # Part 2 is absent from both: (2/3 + 1/2 + 1) / 3.
-    predicted = np.array([[0, 0, 1, 1]])
-    assert shape_ious(predicted, truth, np.array([0]), PARTS)[0] == pytest.approx((2 / 3 + 1 / 2 + 1) / 3)
-
-
-def test_a_part_of_another_category_is_plainly_wrong() -> None:
-    truth = np.array([[3, 3, 3, 3]])
-    assert shape_ious(np.array([[4, 4, 3, 3]]), truth, np.array([1]), PARTS)[0] == pytest.approx(0.5)
-
-
-def test_instance_and_class_means_differ_when_categories_do() -> None:
-    instance, per_class, by_category = instance_and_class_miou(np.array([1, 1, 1, 0.0]), np.array([0, 0, 0, 2]))
-    assert (instance, per_class) == (0.75, 0.5)
-    assert by_category == {0: 1.0, 2: 0.0}
 
 
 def test_parts_of_a_category_come_from_all_splits() -> None:
@@ -74,14 +32,6 @@ def test_shapes_without_part_labels_are_refused() -> None:
         checked_shapes(points, categories, np.full((2, 4), -1), 4, "here")
     with pytest.raises(BadCloud):
         checked_shapes(points, categories, np.zeros((2, 4), np.int64), 5, "here")
-
-
-def test_unequal_predictions_and_unknown_categories_are_refused() -> None:
-    truth = np.zeros((2, 4), np.int64)
-    with pytest.raises(EvaluationError):
-        shape_ious(truth[:1], truth, np.array([0, 0]), PARTS)
-    with pytest.raises(EvaluationError, match="without parts"):
-        shape_ious(truth, truth, np.array([0, 9]), PARTS)
 
 
 class PerPoint(nn.Module):
@@ -121,3 +71,13 @@ def test_fine_tuning_learns_parts_and_repeats_bit_for_bit() -> None:
     assert first.best is not None and first.best_epoch in (5, 10, 15)
     best = shape_ious(first.best, test.parts, test.categories, parts).mean()
     assert best >= shape_ious(first.last, test.parts, test.categories, parts).mean()
+
+
+def test_part_segmentation(tmp_path: Path) -> None:
+    job = make_job(tmp_path, "part_segmentation", {"k": 5, "training": TINY, "num_examples": 6}, "dgcnn_partseg")
+    evaluate(job)
+    body, arrays = check_contract(job)
+    assert [record["metric"] for record in body["records"]] == ["instance_miou", "class_miou"]
+    assert arrays["example_points"].shape == (6, 16, 3) and arrays["example_predicted"].shape == (6, 16)
+    assert set(arrays["example_category"]) == {0, 1, 2, 3}
+    assert set(body["details"]["category_miou"]) == set(CLASSES)

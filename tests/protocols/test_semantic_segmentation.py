@@ -1,14 +1,22 @@
-"""Folds over areas, and intersections and unions that are added up before they are divided."""
+"""Semantic segmentation: folds over areas, and a fine-tuning that learns."""
 
 from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from tests.protocols.small_jobs import check_contract, make_job
 from torch import nn
 
+from concord3d.data.readers.s3dis_h5 import RoomBlocks
+from concord3d.data.records import CloudSplit
 from concord3d.errors import EvaluationError
-from concord3d.measures.block_iou import accumulated_iou, block_counts, miou_interval
+from concord3d.protocols.evaluation.evaluate import evaluate
+from concord3d.protocols.evaluation.job import EvaluationJob
 from concord3d.protocols.semantic_segmentation import LabelledBlocks, area_folds, cross_validate, join_blocks
 from concord3d.training.fine_tuning_settings import FineTuning
 
@@ -22,38 +30,6 @@ def blocks(num_blocks: int, seed: int, num_channels: int = 9) -> LabelledBlocks:
     return LabelledBlocks(features, labels, areas, rooms, tuple(f"b{i}" for i in range(num_blocks)))
 
 
-def test_counts_equal_a_literal_count() -> None:
-    rng = np.random.default_rng(0)
-    predicted, truth = rng.integers(4, size=(5, 30)), rng.integers(4, size=(5, 30))
-    inter, union = block_counts(predicted, truth, 4)
-    for s in range(5):
-        for c in range(4):
-            pairs = list(zip(predicted[s], truth[s], strict=True))
-            assert inter[s, c] == sum(p == c and t == c for p, t in pairs)
-            assert union[s, c] == sum(p == c or t == c for p, t in pairs)
-
-
-def test_iou_accumulates_before_it_divides() -> None:
-    # One block all right with 1 point of class 1, one block all wrong with 3: the mean of IoUs would be 0.5.
-    predicted, truth = np.array([[1, 0, 0, 0], [0, 0, 0, 0]]), np.array([[1, 0, 0, 0], [1, 1, 1, 0]])
-    inter, union = block_counts(predicted, truth, 3)
-    iou = accumulated_iou(inter.sum(axis=0), union.sum(axis=0))
-    assert iou[1] == pytest.approx(1 / 4) and iou[0] == pytest.approx(4 / 7) and np.isnan(iou[2])
-    interval = miou_interval(inter, union, ("a", "b"))
-    assert interval.value == pytest.approx((1 / 4 + 4 / 7) / 2)
-    assert interval.low < interval.value < interval.high
-
-
-def test_interval_resamples_rooms_not_blocks() -> None:
-    data = blocks(60, 1)
-    noisy = np.where(np.random.default_rng(2).random(data.labels.shape) < 0.3, 0, data.labels)
-    inter, union = block_counts(noisy, data.labels, 3)
-    one_room = miou_interval(inter, union, ("only",) * 60)
-    assert one_room.low == pytest.approx(one_room.value) == pytest.approx(one_room.high)
-    many = miou_interval(inter, union, data.names)
-    assert many.low < many.value < many.high
-
-
 def test_folds_leave_out_one_area_each() -> None:
     areas = np.array([1, 2, 3, 1, 2])
     folds = area_folds(areas, (1, 3))
@@ -65,13 +41,6 @@ def test_folds_leave_out_one_area_each() -> None:
         area_folds(areas, (6,))
     with pytest.raises(EvaluationError, match="Area 1"):
         area_folds(np.array([1, 1]), (1,))
-
-
-def test_no_class_at_all_is_refused() -> None:
-    with pytest.raises(EvaluationError):
-        miou_interval(np.zeros((2, 3), np.int64), np.zeros((2, 3), np.int64), ("a", "b"))
-    with pytest.raises(EvaluationError):
-        block_counts(np.zeros((0, 4), np.int64), np.zeros((0, 4), np.int64), 3)
 
 
 def build() -> nn.Module:
@@ -95,3 +64,47 @@ def test_blocks_that_are_not_finite_are_refused() -> None:
     data.features[3, 2, 1] = np.nan
     with pytest.raises(EvaluationError, match="not finite"):
         cross_validate(build, data, (1,), FineTuning(epochs=1, batch_size=4))
+
+
+def rooms(num_blocks: int, seed: int) -> RoomBlocks:
+    rng = np.random.default_rng(seed)
+    features = rng.normal(size=(num_blocks, 16, 9)).astype(np.float32)
+    areas = np.arange(num_blocks) % 3 + 1
+    names = tuple(f"Area_{area}_office_{i % 2}" for i, area in enumerate(areas))
+    return RoomBlocks(features, (features[..., 2] > 0).astype(np.int64), names, areas)
+
+
+def semantic_job(folder: Path, settings: dict[str, Any]) -> EvaluationJob:
+    job = make_job(folder, "semantic_segmentation", {"k": 4, "num_classes": 3, **settings}, "dgcnn_semseg")
+    identity = {"dataset": "s3dis", "data_kind": "synthetic"}
+    return replace(job, train=rooms(18, 0), test=rooms(9, 1), **identity)
+
+
+def test_semantic_segmentation_of_the_given_split(tmp_path: Path) -> None:
+    job = semantic_job(tmp_path, {"training": {"epochs": 1, "batch_size": 6}})
+    evaluate(job)
+    body, arrays = check_contract(job)
+    assert {record["metric"] for record in body["records"]} == {"overall_accuracy", "miou"}
+    assert len(arrays["item_names"]) == 9 and body["details"]["num_channels"] == 9
+    assert body["details"]["class_iou"][2] in (None, 0.0)
+
+
+def test_semantic_segmentation_over_folds(tmp_path: Path) -> None:
+    job = semantic_job(tmp_path, {"training": {"epochs": 1, "batch_size": 6}, "test_areas": [1, 2, 3]})
+    evaluate(job)
+    body, arrays = check_contract(job)
+    assert len(arrays["item_names"]) == 27 and body["details"]["test_areas"] == [1, 2, 3]
+    assert set(body["details"]["loss_by_epoch"]) == {"area_1", "area_2", "area_3"}
+
+
+def test_semantic_segmentation_of_clouds_uses_three_channels(tmp_path: Path) -> None:
+    def as_clouds(blocks: RoomBlocks, split: str) -> CloudSplit:
+        points = np.ascontiguousarray(blocks.features[..., :3])
+        names = tuple(f"{room}/{i:05d}" for i, room in enumerate(blocks.rooms))
+        none = np.full(len(points), -1)
+        return CloudSplit("s3dis", split, "synthetic", points, none, ("a", "b", "c"), names, blocks.labels)
+
+    job = semantic_job(tmp_path, {"training": {"epochs": 1, "batch_size": 6}})
+    job = replace(job, train=as_clouds(rooms(18, 0), "train"), test=as_clouds(rooms(9, 1), "test"))
+    evaluate(job)
+    assert check_contract(job)[0]["details"]["num_channels"] == 3

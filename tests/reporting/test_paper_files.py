@@ -17,7 +17,7 @@ from concord3d.methods.mm_mixing import MMMixingSettings
 from concord3d.models.dgcnn import DGCNN
 from concord3d.models.mink_resnet import MinkResNet34
 from concord3d.models.point_bert import PointBERT
-from concord3d.protocols.loading import PROTOCOLS
+from concord3d.protocols.loading import protocol_names
 from concord3d.reporting.audit import audit
 from concord3d.reporting.claim_spec import ClaimPart, Selector, Term
 from concord3d.reporting.expressions import leaves
@@ -124,7 +124,7 @@ def test_files_name_each_other(files: Files) -> None:
         assert set(experiment.protocols or ()) <= set(files.paper.protocols), name
         assert experiment.teacher is None or experiment.teacher in files.paper.experiments, name
     for name, protocol in files.paper.protocols.items():
-        assert name in PROTOCOLS
+        assert name in protocol_names()
         assert set(protocol.experiments or ()) <= set(files.paper.experiments), name
 
 

@@ -1,4 +1,4 @@
-"""Intervals against closed forms, literal resampling and simulation."""
+"""The bootstrap against closed forms, literal resampling and simulation."""
 
 from __future__ import annotations
 
@@ -27,48 +27,6 @@ def paired_difference(lhs: ArrayLike, rhs: ArrayLike, num_resamples: int = 10_00
     """Compare two arms, each (S,) or (R, S)."""
     arms = np.stack([np.atleast_2d(lhs), np.atleast_2d(rhs)])
     return statistic_interval(lambda means: means[:, 0] - means[:, 1], arms, num_resamples=num_resamples, seed=seed)
-
-
-def test_wilson_interval_matches_its_formula() -> None:
-    successes, trials, z = 2283, 2468, stats.norm.ppf(0.975)
-    p = successes / trials
-    centre = (p + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    half = z / (1 + z**2 / trials) * np.sqrt(p * (1 - p) / trials + z**2 / (4 * trials**2))
-    interval = binomial_interval(successes, trials)
-    assert interval.low == pytest.approx(centre - half) and interval.high == pytest.approx(centre + half)
-    assert interval.value == pytest.approx(p) and interval.num_items == trials
-
-
-def test_exact_interval_is_wider_than_wilson_and_reaches_the_ends() -> None:
-    wilson, exact = binomial_interval(511, 581), binomial_interval(511, 581, method="exact")
-    assert exact.low < wilson.low and exact.high > wilson.high
-    assert binomial_interval(0, 10, method="exact").low == 0 and binomial_interval(10, 10).high == pytest.approx(1)
-
-
-@given(st.integers(1, 400), st.floats(0, 1))
-@settings(max_examples=50)
-def test_binomial_interval_holds_its_estimate(trials: int, share: float) -> None:
-    interval = binomial_interval(round(share * trials), trials)
-    assert 0 <= interval.low <= interval.value + 1e-12 and interval.value - 1e-12 <= interval.high <= 1
-
-
-@pytest.mark.parametrize("counts", [(0, 0), (5, 4), (-1, 4)])
-def test_binomial_interval_refuses_impossible_counts(counts: tuple[int, int]) -> None:
-    with pytest.raises(EvaluationError):
-        binomial_interval(*counts)
-
-
-def test_seed_interval_is_students_t() -> None:
-    values = np.array([90.1, 91.4, 90.7])
-    low, high = stats.t.interval(0.95, 2, values.mean(), values.std(ddof=1) / np.sqrt(3))
-    interval = seed_interval(values)
-    assert (interval.low, interval.high) == pytest.approx((low, high))
-    assert interval.basis == "seeds" and interval.num_seeds == 3
-
-
-def test_seed_interval_refuses_one_seed() -> None:
-    with pytest.raises(EvaluationError, match="One seed"):
-        seed_interval([90.0])
 
 
 def test_bootstrap_means_equal_a_literal_resampling() -> None:
@@ -210,28 +168,6 @@ def test_spearman_point_estimate_is_scipys(levels: list[float]) -> None:
 def test_spearman_of_equal_arms_is_zero() -> None:
     interval = spearman_interval([1, 2, 3], np.ones((3, 1, 20)))
     assert (interval.value, interval.low, interval.high) == (0, 0, 0)
-
-
-def test_class_mean_weighs_classes_equally() -> None:
-    outcomes = np.array([1.0] * 90 + [0.0] * 10)
-    classes = np.array([0] * 90 + [1] * 10)
-    assert class_mean_interval(outcomes, classes).value == pytest.approx(0.5)
-
-
-def test_class_mean_covers_the_truth_where_classes_have_one_item() -> None:
-    rng, hits = np.random.default_rng(0), 0
-    classes = np.repeat(np.arange(60), [1] * 40 + [2] * 10 + [20] * 10)
-    shares = rng.random(60)
-    for _ in range(300):
-        interval = class_mean_interval((rng.random(len(classes)) < shares[classes]).astype(float), classes)
-        hits += interval.low <= shares.mean() <= interval.high
-    assert hits / 300 >= 0.93
-
-
-def test_class_mean_of_large_classes_agrees_with_the_binomial() -> None:
-    correct, classes = np.tile([1.0, 1.0, 1.0, 0.0], 500), np.arange(2000) // 4 % 2
-    found, wilson = class_mean_interval(correct, classes), binomial_interval(1500, 2000)
-    assert (found.low, found.high) == pytest.approx((wilson.low, wilson.high), abs=2e-3)
 
 
 @pytest.mark.parametrize(

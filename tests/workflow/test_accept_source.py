@@ -19,7 +19,7 @@ from concord3d.workflow.state import State
 
 # A source of MM-Point's trainings alone, and one of all evaluations.
 METHOD = Path("src/concord3d/methods/mm_point.py")
-PROTOCOL = Path("src/concord3d/evaluation/few_shot.py")
+PROTOCOL = Path("src/concord3d/protocols/evaluation/results.py")
 TRAININGS = {f"mm_point/train/{name}__s1" for name in ("mm_point", "single_view", "crosspoint")}
 TRAINING, EVALUATION, PAGES = "mm_point/train/mm_point__s1", "mm_point/eval/mm_point__s1", "mm_point/report/pages"
 REASON = "a constant that nothing reads"

@@ -26,11 +26,12 @@ from concord3d.config.resolve import load_params
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.errors import ConfigError
 from concord3d.models.table import ENCODERS
-from concord3d.protocols.loading import PROTOCOLS
+from concord3d.protocols.loading import protocol_module
 from concord3d.workflow.node import Node
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.sources import source_hashes
 
+MIXING = Path("papers/mm_mixing.yaml")
 SCALES = ("smoke", "demo", "small", "paper")
 
 
@@ -118,7 +119,7 @@ def test_sources_of_what_is_looked_up_by_name_are_entries(plan: Plan, repository
                 assert f"concord3d.methods.{run['method']}" in counted
         if "/eval/" in node.key:
             assert run is not None and _module(ENCODERS, run["encoder"]["name"]) in counted
-            assert {_module(PROTOCOLS, name) for name, _, _ in node.params["jobs"]} <= counted.keys()
+            assert {protocol_module(name) for name, _, _ in node.params["jobs"]} <= counted.keys()
 
 
 def _module(table: dict[str, str], name: str) -> str:
@@ -202,6 +203,10 @@ def reports(plan: Plan, *papers: str) -> set[str]:
     }
     assert parts <= plan.nodes.keys()
     return parts | {"cross/encoders"}
+
+
+def evaluated_by(plan: Plan, protocol: str) -> set[str]:
+    return nodes_where(plan, lambda node: protocol in [name for name, *_ in node.params.get("jobs", ())])
 
 
 def trainings(plan: Plan, paper: str) -> set[str]:
@@ -303,10 +308,20 @@ EDITS: dict[str, tuple[Path, str, str, Changed]] = {
     ),
     "settings of a protocol": (
         SCALE, "consistency: {datasets: [objaverse_lvis]}",
-        "consistency: {datasets: [objaverse_lvis], settings: {num_points: 64}}",
+        "consistency: {datasets: [objaverse_lvis], settings: {weights: [0.5]}}",
         lambda plan: with_downstream(
             plan, nodes_where(plan, lambda node: node.key.startswith(("mm_mixing/eval/", "mm_mixing/figures/mixed")))
         ),
+    ),
+    "settings of a protocol that its figure does not show": (
+        SCALE, "consistency: {datasets: [objaverse_lvis]}",
+        "consistency: {datasets: [objaverse_lvis], settings: {num_points: 64}}",
+        lambda plan: with_downstream(plan, nodes_where(plan, lambda node: node.key.startswith("mm_mixing/eval/"))),
+    ),
+    "settings of a protocol that are its defaults": (
+        SCALE, "consistency: {datasets: [objaverse_lvis]}",
+        "consistency: {datasets: [objaverse_lvis], settings: {pair_seed: 0}}",
+        nothing,
     ),
     "another scale": (Path("config/scales/demo.yaml"), "world_seed: 3", "world_seed: 4", nothing),
 }  # fmt: skip
@@ -374,7 +389,9 @@ SOURCES: dict[str, Changed] = {
     "src/concord3d/methods/mm_point.py": lambda plan: trainings(plan, "mm_point") - {"mm_point/train/random_init__s1"},
     "src/concord3d/models/pointnet.py": lambda plan: trainings(plan, "mm_point"),
     "src/concord3d/models/point_bert.py": lambda plan: trainings(plan, "mm_mixing"),
-    "src/concord3d/evaluation/few_shot.py": lambda plan: nodes_where(plan, lambda node: "/eval/" in node.key),
+    "src/concord3d/protocols/linear_probe.py": lambda plan: evaluated_by(plan, "linear_probe"),
+    "src/concord3d/measures/alignment.py": lambda plan: evaluated_by(plan, "alignment"),
+    "src/concord3d/protocols/interface.py": lambda plan: nodes_where(plan, lambda node: "/eval/" in node.key),
     "src/concord3d/training/tower.py": lambda plan: {"towers/concord_tiny"},
     "src/concord3d/world/grammar.py": lambda plan: nodes_where(plan, lambda node: node.stage == "raw"),
     "src/concord3d/reporting/tables.py": lambda plan: reports(plan, "mm_point", "mm_mixing"),
@@ -407,6 +424,35 @@ def test_an_edited_loss_concerns_what_is_trained_with_it(tree: Path, before: dic
 def test_an_unknown_encoder_is_named(tree: Path) -> None:
     edit(tree / SCALE, "encoder.name: pointnet", "encoder.name: pointnot")
     with pytest.raises(ConfigError, match="did you mean 'pointnet'"):
+        smoke_plan(tree)
+
+
+@pytest.mark.parametrize(
+    ("path", "found", "written", "told"),
+    [
+        (SCALE, "num_resamples: 2", "num_resample: 2", ["zero_shot.settings", "did you mean 'num_resamples'"]),
+        (SCALE, "shots: [1, 2]", "shots: [1, -2]", ["few_shot_probe.settings", "shots.1", "greater than 0"]),
+        (MIXING, "protocols:\n", "protocols:\n  zero_shoot: {datasets: [modelnet40]}\n", ["did you mean 'zero_shot'"]),
+        (MIXING, "  retrieval:\n", "  retrieval:\n    module: pont\n", ["did you mean 'point'", "retrieval.module"]),
+    ],
+)
+def test_a_plan_refuses_what_protocols_do_not_know(
+    tree: Path, path: Path, found: str, written: str, told: list[str]
+) -> None:
+    edit(tree / path, found, written)
+    with pytest.raises(ConfigError) as caught:
+        smoke_plan(tree)
+    assert all(word in str(caught.value) for word in ["mm_mixing", *told]), caught.value
+
+
+def test_a_protocol_that_compares_with_a_tower_needs_one(tree: Path) -> None:
+    edit(
+        tree / "papers/mm_point.yaml",
+        "protocols:\n  linear_svm:",
+        "protocols:\n  retrieval: {datasets: [modelnet40]}\n  linear_svm:",
+    )
+    edit(tree / SCALE, "      linear_svm:\n", "      retrieval: {}\n      linear_svm:\n")
+    with pytest.raises(ConfigError, match="has no tower"):
         smoke_plan(tree)
 
 

@@ -50,11 +50,3 @@ def shape_ious(
             np.divide((said & true).sum(axis=1), union, out=ious[i], where=union > 0)
         result[rows] = ious.mean(axis=0)
     return result
-
-
-def instance_and_class_miou(
-    ious: NDArray[np.float64], categories: NDArray[np.int64]
-) -> tuple[float, float, dict[int, float]]:
-    """Return mean over shapes, mean over categories of their means, and each category's mean (all fractions)."""
-    per_category = {int(c): float(ious[categories == c].mean()) for c in np.unique(categories)}
-    return float(ious.mean()), float(np.mean(list(per_category.values()))), per_category

@@ -21,7 +21,8 @@ def _mixed_clouds(nodes: StudyNodes) -> list[Made]:
     datasets = sorted({key.dataset for key in nodes.study.evaluations() if key.protocol == "consistency"})
     if not datasets:
         return []
-    recipe = {"settings": nodes.protocol_settings["consistency"], "num_points": MIXED_CLOUD_POINTS}
+    settings = nodes.protocol_settings["consistency"]
+    recipe = {"weights": settings["weights"], "mixing": settings["mixing"], "num_points": MIXED_CLOUD_POINTS}
     made = nodes.data.graph.add_node(
         f"{nodes.paper}/figures/mixed_clouds",
         nodes.paper,

@@ -1,130 +1,106 @@
-"""What encoders are fed: colours, normalisation, draws with replacement; and features kept apart by it."""
+"""Features that protocols share: what keeps them apart, and what does not."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from concord3d.evaluation import job as job_module
-from concord3d.XX import load_encoder
-from tests.protocols.aligned import WIDTH, aligned_job, clouds
-from torch import Tensor, nn
+from numpy.typing import NDArray
+from tests.protocols.aligned import aligned_job, clouds
 
-from concord3d.errors import BadCloud, EvaluationError
 from concord3d.features.cloud_form import CloudForm
-from concord3d.features.clouds import GREY, cloud_batches, extract_features
-from concord3d.geometry.augment import normalise_unit_sphere
-from concord3d.protocols.evaluation.feature_memo import FeatureCache
+from concord3d.models.weights import read_tensors, save_tensors
+from concord3d.protocols.evaluation import job as job_module
+from concord3d.protocols.evaluation.feature_memo import Encoded, FeatureMemo
+from concord3d.protocols.evaluation.job import EvaluationJob
+from concord3d.protocols.interface import AlignedSettings, FrozenSettings
 
-SPLIT = clouds("test", 11, 0)
-
-
-class MeanChannels(nn.Module):
-    """The mean of each channel, doubled by the projection."""
-
-    def __init__(self, in_channels: int = 6) -> None:
-        super().__init__()
-        self.in_channels, self.feature_dim = in_channels, in_channels
-
-    def backbone_features(self, points: Tensor) -> Tensor:
-        return points.mean(dim=1)
-
-    def forward(self, points: Tensor) -> Tensor:
-        return 2 * self.backbone_features(points)
-
-
-def test_colours_follow_their_points() -> None:
-    rng = np.random.default_rng(0)
-    colors = rng.integers(0, 256, size=SPLIT.points.shape).astype(np.uint8)
-    for form in (CloudForm(), CloudForm(resample=(3,))):
-        (batch,) = cloud_batches(SPLIT.points, 20, 50, 6, colors, form)
-        assert batch.shape == (11, 20, 6) and batch.dtype == torch.float32
-        for shape in range(11):
-            for point in batch[shape].numpy():
-                place = np.flatnonzero((SPLIT.points[shape] == point[:3]).all(axis=1))
-                np.testing.assert_allclose(point[3:], colors[shape, place[0]] / 255)
+FEW = np.array([0, 3, 5])
+VARIANTS: dict[str, Callable[[EvaluationJob], NDArray[np.float32]]] = {
+    "plain": lambda job: job.encoding(FrozenSettings(), 16).features("test"),
+    "split": lambda job: job.encoding(FrozenSettings(), 16).features("train"),
+    "points": lambda job: job.encoding(FrozenSettings(num_points=9), 16).features("test"),
+    "normalised": lambda job: job.encoding(FrozenSettings(normalise=True), 16).features("test"),
+    "layer": lambda job: job.encoding(FrozenSettings(), 16).features("test", "backbone"),
+    "drawn": lambda job: job.encoding(AlignedSettings(num_points=30), 16).features("test"),
+    "drawn again": lambda job: job.encoding(AlignedSettings(num_points=30), 16).features("test", draw=1),
+    "another seed": lambda job: job.encoding(AlignedSettings(num_points=30, resample_seed=1), 16).features("test"),
+    "rows": lambda job: job.encoding(FrozenSettings(), 16).features("test", rows=FEW),
+    "other rows": lambda job: job.encoding(FrozenSettings(), 16).features("test", rows=FEW + 1),
+    "snapshot": lambda job: job.encoding(FrozenSettings(), 16).features("test", snapshot=job.snapshot_paths[0]),
+    "data set": lambda job: job.encoding(FrozenSettings(), 16).features("test"),
+}
 
 
-def test_clouds_without_colour_are_grey() -> None:
-    (batch,) = cloud_batches(SPLIT.points, 8, 50, 6)
-    torch.testing.assert_close(batch[..., 3:], torch.full((11, 8, 3), GREY))
-    (plain,) = cloud_batches(SPLIT.points, 8, 50, 3, SPLIT.colors)
-    torch.testing.assert_close(plain, torch.from_numpy(SPLIT.points[:, :8]))
+def variant_of(job: EvaluationJob, name: str) -> NDArray[np.float32]:
+    other = replace(job, test=replace(clouds("test", 22, 7), dataset="other")) if name == "data set" else job
+    return VARIANTS[name](other)
 
 
-def test_normalisation_follows_the_choice_of_points() -> None:
-    (batch,) = cloud_batches(7 * SPLIT.points + 3, 8, 50, 6, SPLIT.colors, CloudForm(normalise=True))
-    torch.testing.assert_close(batch[..., :3], normalise_unit_sphere(torch.from_numpy(7 * SPLIT.points[:, :8] + 3)))
-    torch.testing.assert_close(batch[..., :3].norm(dim=2).amax(dim=1), torch.ones(11))
+@pytest.fixture
+def job(tmp_path: Path) -> EvaluationJob:
+    """A job with a snapshot of other weights and one of the final weights."""
+    found = aligned_job(tmp_path, "knn")
+    tensors, _ = read_tensors(found.model_path)
+    snapshots = [tmp_path / "epoch_0001.safetensors", tmp_path / "epoch_0002.safetensors"]
+    save_tensors({name: t * 1.5 if t.is_floating_point() else t for name, t in tensors.items()}, snapshots[0])
+    save_tensors(tensors, snapshots[1], {"epoch": "2"})
+    return replace(found, snapshot_paths=snapshots)
 
 
-@pytest.mark.parametrize("batch_size", [1, 4, 11])
-def test_draws_depend_on_seeds_and_place_alone(batch_size: int) -> None:
-    def drawn(seeds: tuple[int, ...], size: int) -> Tensor:
-        return torch.cat(list(cloud_batches(SPLIT.points, 50, size, 6, SPLIT.colors, CloudForm(resample=seeds))))
-
-    torch.testing.assert_close(drawn((0, 1), batch_size), drawn((0, 1), 11))
-    assert not torch.equal(drawn((0, 1), 11), drawn((0, 2), 11))
-    same_shape = replace(SPLIT, points=np.repeat(SPLIT.points[:1], 11, axis=0)).points
-    (batch,) = cloud_batches(same_shape, 50, 11, 3, None, CloudForm(resample=(0,)))
-    assert not torch.equal(batch[0], batch[1])
-
-
-def test_layers() -> None:
-    output = extract_features(MeanChannels(), SPLIT.points, 8, colors=SPLIT.colors)
-    backbone = extract_features(MeanChannels(), SPLIT.points, 8, colors=SPLIT.colors, form=CloudForm(layer="backbone"))
-    np.testing.assert_allclose(output, 2 * backbone)
-    assert output.shape == (11, 6)
-
-
-def test_impossible_input_is_refused() -> None:
-    with pytest.raises(EvaluationError, match="unknown form"):
-        extract_features(MeanChannels(4), SPLIT.points, 8)
-    with pytest.raises(BadCloud, match="Colours do not fit"):
-        list(cloud_batches(SPLIT.points, 8, 4, 6, np.zeros((11, 3, 3), np.uint8)))
-    bad = SPLIT.points.copy()
-    bad[4, 20, 1] = np.nan
-    with pytest.raises(BadCloud, match="not finite"):
-        list(cloud_batches(bad, 8, 4, 3, None, CloudForm(resample=(0,))))
-
-
-def test_cache_keeps_apart_whatever_changes_the_input(monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = []
+@pytest.fixture
+def extracted(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """What was extracted since."""
+    calls: list[Any] = []
     original = job_module.extract_features
     monkeypatch.setattr(job_module, "extract_features", lambda *given: calls.append(given) or original(*given))
-    cache, encoder = FeatureCache(), MeanChannels()
-    assert SPLIT.colors is not None
-    variants = [
-        (SPLIT, 8, CloudForm()),
-        (SPLIT, 9, CloudForm()),
-        (SPLIT, 8, CloudForm(normalise=True)),
-        (SPLIT, 8, CloudForm(layer="backbone")),
-        (SPLIT, 8, CloudForm(resample=(0, 0))),
-        (SPLIT, 8, CloudForm(resample=(0, 1))),
-        (replace(SPLIT, colors=None), 8, CloudForm()),
-        (replace(SPLIT, colors=SPLIT.colors + 1), 8, CloudForm()),
-        (replace(SPLIT, points=SPLIT.points + 1), 8, CloudForm()),
-    ]
-    for split, num_points, form in variants * 2:
-        colors = None if split.colors is None else split.colors
-        expected = original(encoder, split.points, num_points, 4, "cpu", colors, form)
-        np.testing.assert_array_equal(cache.get(encoder, split, num_points, 4, "cpu", form), expected)
-    assert len(calls) == len(variants)
+    return calls
 
 
-def test_colours_that_an_encoder_does_not_see_do_not_part_its_features() -> None:
-    cache, encoder = FeatureCache(), MeanChannels(3)
-    cache.get(encoder, SPLIT, 8, 4, "cpu")
-    cache.get(encoder, replace(SPLIT, colors=None), 8, 4, "cpu")
-    assert len(cache.features) == 1
+def test_whatever_changes_the_features_keeps_them_apart(job: EvaluationJob, extracted: list[Any]) -> None:
+    shared = replace(job, memo=FeatureMemo())
+    for name in [*VARIANTS, *reversed(VARIANTS)]:
+        np.testing.assert_array_equal(variant_of(shared, name), variant_of(job, name), err_msg=name)
+    assert len(extracted) == len(VARIANTS) + 2 * len(VARIANTS)
+    features = [variant_of(shared, name).tobytes() for name in VARIANTS]
+    assert len(set(features)) == len(VARIANTS) and len(extracted) == 3 * len(VARIANTS)
 
 
-def test_an_encoder_projected_by_its_training_is_loaded_with_its_projection(tmp_path: Path) -> None:
-    job = aligned_job(tmp_path, "zero_shot")
-    encoder = load_encoder(job, job.model_path)
-    features = extract_features(encoder, SPLIT.points, 8, colors=SPLIT.colors)
-    backbone = extract_features(encoder, SPLIT.points, 8, colors=SPLIT.colors, form=CloudForm(layer="backbone"))
-    assert features.shape == (11, WIDTH) and backbone.shape == (11, 1024)
+def test_the_last_snapshot_has_the_features_of_the_final_weights(job: EvaluationJob, extracted: list[Any]) -> None:
+    encoding = replace(job, memo=FeatureMemo()).encoding(FrozenSettings(), 16)
+    final = encoding.features("test")
+    assert encoding.features("test", snapshot=job.snapshot_paths[1]) is final and len(extracted) == 1
+
+
+def test_jobs_without_a_memo_share_nothing(job: EvaluationJob, extracted: list[Any]) -> None:
+    for _ in range(2):
+        VARIANTS["plain"](job)
+    assert len(extracted) == 2
+
+
+def test_weights_differ_by_name_shape_and_value(tmp_path: Path) -> None:
+    tensors = {"a": torch.zeros(2, 3), "b": torch.ones(4)}
+    others = [{"a": torch.zeros(3, 2), "b": torch.ones(4)}, {"a": torch.zeros(2, 3), "c": torch.ones(4)}]
+    others.append({"a": torch.zeros(2, 3), "b": torch.full((4,), 2.0)})
+    memo, digests = FeatureMemo(), set()
+    for number, content in enumerate([tensors, *others]):
+        save_tensors(content, tmp_path / f"{number}.safetensors")
+        digests.add(memo.digest(tmp_path / f"{number}.safetensors"))
+    assert len(digests) == 4
+
+
+def test_older_features_are_dropped_beyond_the_limit() -> None:
+    memo, made = FeatureMemo(max_bytes=100), []
+
+    def features(number: int) -> NDArray[np.float32]:
+        encoded = Encoded("weights", "world", "test", number, CloudForm())
+        return memo.get(encoded, lambda: made.append(number) or np.full((10, 1), number, np.float32))
+
+    for number in (1, 2, 2, 3, 3, 1):
+        assert features(number)[0, 0] == number
+    assert made == [1, 2, 3, 1]
