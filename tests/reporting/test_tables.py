@@ -257,7 +257,7 @@ def test_a_run_names_its_teachers(tmp_path: Path) -> None:
     for name, teacher in (("pupil", "assistant"), ("assistant", "master"), ("master", None)):
         made.run(name)
         if teacher is not None:
-            made.runs[name]["teacher"] = {"experiment": teacher, "encoder": {}}
+            made.need(name, "teacher", teacher)
     assert describe_run("pupil", made.inputs).endswith("6 epochs, taught by assistant and master")
     assert "taught" not in describe_run("master", made.inputs)
 

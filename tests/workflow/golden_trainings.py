@@ -93,9 +93,9 @@ def _files(run: dict[str, Any]) -> TrainingFiles:
         return TrainingFiles(clouds, views=[views])
     features = ARTIFACTS / "features" / data["tower"]
     teacher = None
-    if "teacher" in run:
-        folder = f"{run['teacher']['experiment']}__s{run['seed']}"
-        teacher = ARTIFACTS / run["paper"] / "train" / folder / "model.safetensors"
+    if "needs" in run:
+        need = run["needs"]["teacher"]
+        teacher = ARTIFACTS / need["paper"] / "train" / f"{need['experiment']}__s{need['seed']}" / "model.safetensors"
     return TrainingFiles(
         clouds,
         image_features=[features / f"{views.stem}__images.json"],

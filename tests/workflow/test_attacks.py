@@ -117,8 +117,8 @@ def test_an_edit_is_seen_without_snakemakes_memory(copy: Path, loss_of_memory: s
             if path.is_file():
                 os.truncate(path, 0)
     assert NOTHING in said(copy, *SMOKE, "--dry-run"), "nothing was edited yet"
-    settings = "training.epochs: {}\n      training.batch_size: 16\n      training.num_snap"
-    edit(copy / "config/scales/smoke.yaml", settings.format(2), settings.format(3))
+    settings = "training.epochs: {}\n  training.batch_size: 16\n  training.num_snap"
+    edit(copy / "papers/mm_point/scales/smoke.yaml", settings.format(2), settings.format(3))
     jobs = planned(copy)
     assert jobs["pretrain"] == 4 and jobs["encoders"] == 1 and "store" not in jobs and "tower" not in jobs
     assert "training.epochs: 2 -> 3" in said(copy, *SMOKE, "--dry-run")
@@ -143,11 +143,11 @@ def test_an_edited_loss_trains_anew_and_words_do_not(copy: Path) -> None:
     edit(copy / "src/concord3d/provenance/record.py", "UNKNOWN = ", "UNKNOWN: str = ")
     edit(copy / "workflow_scripts/pretrain.py", '"""Rule', '"""The rule')
     assert NOTHING in said(copy, *SMOKE, "--dry-run")
-    edit(copy / "papers/mm_point.yaml", 'label: "MM-Point, one view"', 'label: "One view"')
+    edit(copy / "papers/mm_point/paper.yaml", 'label: "MM-Point, one view"', 'label: "One view"')
     jobs = planned(copy)
     assert set(jobs) <= {"all", "total", "encoders", *(f"{part}_mm_point" for part in
                          ("metrics", "tables", "figures", "verdicts", "pages"))}, jobs  # fmt: skip
-    edit(copy / "papers/mm_point.yaml", 'label: "One view"', 'label: "MM-Point, one view"')
+    edit(copy / "papers/mm_point/paper.yaml", 'label: "One view"', 'label: "MM-Point, one view"')
     assert NOTHING in said(copy, *SMOKE, "--dry-run")
 
     loss.write_text(tripled(original))
