@@ -99,7 +99,7 @@ def test_a_missing_side_is_not_run_and_named(tmp_path: Path) -> None:
 
 def test_nothing_run_at_all_passes_nothing(tmp_path: Path, repository: Path) -> None:
     made = Fabricated(tmp_path)
-    spec = load_report_spec(repository / "papers" / "mm_point.report.yaml")
+    spec = load_report_spec(repository / report_yaml("mm_point"))
     claims = evaluate_claims(load_results(made.inputs), spec, made.inputs)
     assert [claim["id"] for claim in claims] == [f"C{n}" for n in range(1, 17)]
     assert {claim["verdict"] for claim in claims} == {"not_run"}
