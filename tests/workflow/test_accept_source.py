@@ -23,7 +23,7 @@ PROTOCOL = Path("src/concord3d/evaluation/few_shot.py")
 TRAININGS = {f"mm_point/train/{name}__s1" for name in ("mm_point", "single_view", "crosspoint")}
 TRAINING, EVALUATION, PAGES = "mm_point/train/mm_point__s1", "mm_point/eval/mm_point__s1", "mm_point/report/pages"
 REASON = "a constant that nothing reads"
-EPOCHS = "training.epochs: {}\n      training.batch_size: 16\n      training.num_snap"
+EPOCHS = "training.epochs: {}\n  training.batch_size: 16\n  training.num_snap"
 
 
 @pytest.fixture

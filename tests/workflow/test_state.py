@@ -24,7 +24,7 @@ EVALUATION = "mm_point/eval/mm_point__s1"
 STORE = "stores/modelnet40__test"
 RAW = "raw/world_smoke/modelnet40"
 WEIGHTS = Path("artifacts/smoke/mm_point/train/mm_point__s1/model.safetensors")
-EPOCHS = "training.epochs: {}\n      training.batch_size: 16\n      training.num_snap"
+EPOCHS = "training.epochs: {}\n  training.batch_size: 16\n  training.num_snap"
 
 
 def state_of(tree: Path, **more: Any) -> State:
