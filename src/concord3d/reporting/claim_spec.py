@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from concord3d.config.validation import StrictModel
 
@@ -55,6 +57,11 @@ class Term(StrictModel):
     max: list[Term] | None = None
     mean: list[Term] | None = None
     minus: list[Term] | None = Field(default=None, min_length=2, max_length=2)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Editors accept the short forms too."""
+        return {"anyOf": [{"type": "string"}, {"type": "number"}, handler(core)]}
 
     @model_validator(mode="before")
     @classmethod

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, WithJsonSchema, field_validator
 
 from concord3d.config.places import Place
 from concord3d.config.strict_yaml import load_yaml
@@ -27,6 +27,9 @@ FigureKind = Literal[
     "training_budget",
     "views_curve",
 ]
+# In YAML a single data set needs no list.
+_NAMES = [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+_ONE_OR_SEVERAL = WithJsonSchema({"type": "object", "additionalProperties": {"anyOf": _NAMES}})
 PublishedColumn = Literal["table", "method", "dataset", "setting", "metric"]
 
 
@@ -200,7 +203,7 @@ class ReportSpec(StrictModel):
     paper: str
     headline: str
     headline_columns: list[Literal["setting", "metric"]] = []
-    datasets: dict[str, list[str]] = {}
+    datasets: Annotated[dict[str, list[str]], _ONE_OR_SEVERAL] = {}
     tables: list[TableSpec] = Field(min_length=1)
     figures: list[FigureSpec] = []
     claims: list[ClaimSpec] = []
