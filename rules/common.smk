@@ -15,7 +15,7 @@ from concord3d.config.places import Place
 from concord3d.config.resolve import load_params
 from concord3d.errors import ConcordError
 from concord3d.workflow.guard import hold_run_lock, require_complete
-from concord3d.workflow.layout import CATALOG, RAW
+from concord3d.workflow.layout import CATALOG, RAW, STAGES
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.state import State
 

@@ -162,7 +162,7 @@ def test_a_deleted_snapshot_is_damage_and_the_command_mends_it(tree: Path) -> No
     (tree / WEIGHTS.with_name("snapshots") / "epoch1.safetensors").unlink()
     state = state_of(tree)
     assert not_current(state) == {TRAINING: "damaged"}
-    record = "artifacts/smoke/records/mm_point/train/mm_point__s1.json"
+    record = "artifacts/smoke/records/papers/mm_point/train/mm_point__s1.json"
     with pytest.raises(ArtifactDamaged) as caught:
         state.must_be_made_again(TRAINING)
     assert f"rm '{record}'" in str(caught.value) and "snapshots/epoch1.safetensors: absent" in str(caught.value)
@@ -247,10 +247,10 @@ def test_the_job_of_a_node_is_told_its_identity_and_those_of_its_inputs(tree: Pa
     state = state_of(tree)
     payload = state.payload(EVALUATION)
     assert payload["node"] == EVALUATION and payload["identity"] == state.nodes[EVALUATION].asked
-    assert payload["record"] == "artifacts/smoke/records/mm_point/eval/mm_point__s1.json"
+    assert payload["record"] == "artifacts/smoke/records/papers/mm_point/eval/mm_point__s1.json"
     assert payload["inputs"].keys() == set(state.plan.nodes[EVALUATION].upstream)
     assert payload["inputs"][TRAINING] == {
-        "record": "artifacts/smoke/records/mm_point/train/mm_point__s1.json",
+        "record": "artifacts/smoke/records/papers/mm_point/train/mm_point__s1.json",
         "identities": [state.nodes[TRAINING].asked],
     }
 
