@@ -60,7 +60,7 @@ if len(STUDIES) > 1:
 
 
 # One named target per stage of dvc.yaml: everything that the stage keeps, not the results alone.
-for stage in ("data", "towers", *STUDIES, "cross"):
+for stage in (*STAGES, *STUDIES):
 
     rule:
         name:

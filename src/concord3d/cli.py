@@ -103,6 +103,14 @@ def accept_source(
     accept(root, scale, nodes, because)
 
 
+@app.command("schemas")
+def schemas_command(root: Root = Path()) -> None:
+    """Write the JSON schemas of the configuration files, which editors complete and check with."""
+    from concord3d.commands.schemas import write_schemas
+
+    write_schemas(root)
+
+
 @app.command()
 def verify(root: Root = Path()) -> None:
     """Check every byte of data sets and artifacts against their recorded checksums; prints what mends damage."""

@@ -13,7 +13,8 @@ from concord3d.config.numbers import numbers_of, speedless
 from concord3d.config.resolve import load_study
 
 # Settings that are names, matters of speed, or that count through the identity of an input.
-NO_NUMBERS = ("paper", "experiment", "scale", "training.threads", "data.tower", "teacher.experiment")
+NO_NUMBERS = ("paper", "experiment", "scale", "training.threads", "data.tower")
+NEEDED = ("paper", "experiment", "seed")
 RUNS = [("mm_point", "mm_point"), ("mm_point", "random_init"), ("mm_mixing", "stage1"), ("mm_mixing", "full")]
 
 
@@ -43,7 +44,8 @@ def test_every_setting_counts_but_names_and_speed(repository: Path, paper: str, 
     run = resolved(repository, paper, experiment)
     before = deepcopy(run)
     of_no_account = {dotted for dotted in leaves(run) if numbers_of(changed(run, dotted)) == numbers_of(run)}
-    expected = {dotted for dotted in leaves(run) if dotted in NO_NUMBERS or dotted.startswith("tower.")}
+    names = {*NO_NUMBERS, *(f"needs.teacher.{key}" for key in NEEDED)}
+    expected = {dotted for dotted in leaves(run) if dotted in names or dotted.startswith("tower.")}
     assert of_no_account == expected and {"paper", "experiment", "scale", "training.threads"} <= expected
     assert run == before, "the run itself is left as it is"
 
@@ -70,8 +72,8 @@ def test_a_label_and_the_time_between_checkpoints_do_not_count(repository: Path)
 
 def test_of_a_teacher_the_encoder_counts(repository: Path) -> None:
     run = resolved(repository, "mm_mixing", "full")
-    assert numbers_of(run)["teacher"] == {"encoder": run["teacher"]["encoder"]}
-    assert numbers_of(changed(run, "teacher.encoder.depth")) != numbers_of(run)
+    assert numbers_of(run)["needs"] == {"teacher": {"encoder": run["needs"]["teacher"]["encoder"]}}
+    assert numbers_of(changed(run, "needs.teacher.encoder.depth")) != numbers_of(run)
 
 
 def test_a_run_of_little_has_numbers() -> None:

@@ -14,6 +14,7 @@ from concord3d.files import write_json, write_text
 from concord3d.protocols.evaluation.results import ProtocolResult, Record, record_from_interval, write_result
 from concord3d.reporting.inputs import ExpectedJob, ReportInputs
 from concord3d.statistics.intervals import binomial_interval
+from concord3d.workflow.layout import paper_yaml, published_csv, report_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,9 +46,9 @@ class Fabricated:
         kinds = {job.dataset: self.data_kind for job in self.expected}
         return ReportInputs(
             artifacts=self.root / "artifacts",
-            paper_yaml=ROOT / "papers" / f"{self.paper}.yaml",
-            report_yaml=self.report_yaml or ROOT / "papers" / f"{self.paper}.report.yaml",
-            published_csv=self.published_csv or ROOT / "papers" / "published" / f"{self.paper}.csv",
+            paper_yaml=ROOT / paper_yaml(self.paper),
+            report_yaml=self.report_yaml or ROOT / report_yaml(self.paper),
+            published_csv=self.published_csv or ROOT / published_csv(self.paper),
             scale=self.scale,
             out=self.root / "results",
             expected_jobs=tuple(self.expected),
@@ -55,12 +56,18 @@ class Fabricated:
             data_kinds=kinds,
         )
 
+    def need(self, experiment: str, role: str, earlier: str) -> None:
+        """Let an experiment rest on an earlier one of the same paper."""
+        need = {"paper": self.paper, "experiment": earlier, "seed": 1, "encoder": {}}
+        self.runs[experiment].setdefault("needs", {})[role] = need
+
     def expect(self, experiment: str, dataset: str = "modelnet40", protocol: str = "linear_svm", seed: int = 1) -> None:
         self.expected.append(ExpectedJob(experiment, dataset, protocol, seed))
 
     def run(self, experiment: str, encoder: str = "pointnet", pretrain_kind: str | None = None) -> None:
         untrained = experiment.startswith("random_init")
         self.runs[experiment] = {
+            "paper": self.paper,
             "experiment": experiment,
             "seed": 1,
             "encoder": {"name": encoder},
@@ -237,7 +244,7 @@ def mixing_like(root: Path, scale: str = "demo", data_kind: str = "synthetic") -
     for experiment, share in strength.items():
         made.run(experiment, "point_bert")
         if experiment in teachers:
-            made.runs[experiment]["teacher"] = {"experiment": teachers[experiment], "encoder": {"name": "point_bert"}}
+            made.need(experiment, "teacher", teachers[experiment])
         folder = made.root / "artifacts" / "train" / f"{experiment}__s1"
         write_json(folder / "train.json", {"history": [], "num_steps": 80 if experiment == "k1" else 40})
         for dataset, num in (("objaverse_lvis", 160), ("modelnet40", 200), ("scanobjectnn_obj_only", 120)):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.reporting.conftest import NUM_RESAMPLES
-from tests.reporting.fabricate import Fabricated, outcomes
+from tests.reporting.fabricate import ROOT, Fabricated, demo_like, outcomes
 
 from concord3d.errors import ConfigError, ReportingError
 from concord3d.protocols.evaluation.results import ProtocolResult, Record
@@ -20,6 +22,7 @@ from concord3d.reporting.expressions import Comparison
 from concord3d.reporting.published import read_published
 from concord3d.reporting.spec import load_report_spec
 from concord3d.statistics.bootstrap import statistic_interval
+from concord3d.workflow.layout import report_yaml
 
 HEAD = """
 paper: mm_point
@@ -30,8 +33,22 @@ claims:
 """
 
 
+def measured(parts: str) -> str:
+    """Parts that measure the accuracy of a linear SVM on ModelNet40 where they do not say otherwise."""
+    found = []
+    for part in yaml.safe_load(f"[{parts}]"):
+        place = {} if "over" in part else {"dataset": "modelnet40"}
+        found.append({**place, "protocol": "linear_svm", "metric": "overall_accuracy", **part})
+    return json.dumps(found)
+
+
+def claim_text(parts: str) -> str:
+    """A report with one claim."""
+    return HEAD + f"  - {{id: X, text: a claim, whose: ours, origin: a test, parts: {parts}}}\n"
+
+
 def claims_of(made: Fabricated, parts: str) -> dict[str, Any]:
-    made.report(HEAD + f"  - id: X\n    text: a claim\n    whose: ours\n    origin: a test\n    parts: [{parts}]\n")
+    made.report(claim_text(measured(parts)))
     spec = load_report_spec(made.inputs.report_yaml)
     return evaluate_claims(load_results(made.inputs), spec, made.inputs, read_published(made.inputs.published_csv))[0]
 
@@ -82,7 +99,7 @@ def test_a_missing_side_is_not_run_and_named(tmp_path: Path) -> None:
 
 def test_nothing_run_at_all_passes_nothing(tmp_path: Path, repository: Path) -> None:
     made = Fabricated(tmp_path)
-    spec = load_report_spec(repository / "papers" / "mm_point.report.yaml")
+    spec = load_report_spec(repository / report_yaml("mm_point"))
     claims = evaluate_claims(load_results(made.inputs), spec, made.inputs)
     assert [claim["id"] for claim in claims] == [f"C{n}" for n in range(1, 17)]
     assert {claim["verdict"] for claim in claims} == {"not_run"}
@@ -340,27 +357,55 @@ def test_a_report_may_ask_for_more_than_one_training(tmp_path: Path) -> None:
     made.accuracy("left", outcomes(200, 180))
     made.accuracy("right", outcomes(200, 150))
     assert claims_of(made, PART)["verdict"] == "holds"
-    made.report(
-        HEAD.replace("claims:", "min_seeds: 2\nclaims:")
-        + f"  - {{id: X, text: a, whose: ours, origin: b, parts: [{PART}]}}\n"
-    )
+    made.report(claim_text(measured(PART)).replace("claims:", "min_seeds: 2\nclaims:"))
     spec = load_report_spec(made.inputs.report_yaml)
     claim = evaluate_claims(load_results(made.inputs), spec, made.inputs)[0]
     assert claim["verdict"] == "undecided" and claim["difference"] == pytest.approx(15)
 
 
-def test_a_part_without_a_measure_takes_the_headlines(tmp_path: Path) -> None:
+MEASURE = {"dataset": "modelnet40", "protocol": "linear_svm", "metric": "overall_accuracy"}
+
+
+@pytest.mark.parametrize("left_out", MEASURE)
+def test_a_part_names_what_it_measures(tmp_path: Path, left_out: str) -> None:
     made = two_arms(tmp_path, 170, 140)
-    text = HEAD + f"  - {{id: X, text: a, whose: ours, origin: b, parts: [{PART}]}}\n"
-    made.report(text)
-    part = load_report_spec(made.inputs.report_yaml).claims[0].parts[0]
-    assert (part.dataset, part.protocol, part.metric) == ("modelnet40", "linear_svm", "overall_accuracy")
-    made.report(text.replace("datasets: {ModelNet40: modelnet40}\n", ""))
-    with pytest.raises(ConfigError, match="X, 'it' names no dataset"):
+    stated = {key: value for key, value in MEASURE.items() if key != left_out}
+    part = {"name": "it", "lhs": "left", "rhs": "right", **stated}
+    made.report(claim_text(json.dumps([part])))
+    with pytest.raises(ConfigError, match=rf"line 7: .*'it' names no {left_out}"):
         load_report_spec(made.inputs.report_yaml)
-    made.report(text.replace(", metrics: [{protocol: linear_svm, metric: overall_accuracy}]", ""))
-    with pytest.raises(ConfigError, match="X, 'it' names no protocol"):
-        load_report_spec(made.inputs.report_yaml)
+    terms = {side: {"experiment": part[side], left_out: MEASURE[left_out]} for side in ("lhs", "rhs")}
+    made.report(claim_text(json.dumps([{**part, **terms}])))
+    assert load_report_spec(made.inputs.report_yaml).claims[0].parts[0].name == "it"
+
+
+def test_what_measures_nothing_names_nothing(tmp_path: Path) -> None:
+    made = two_arms(tmp_path, 170, 140)
+    bound = "{experiment: left, history: mi_inter, at: %s}"
+    made.report(claim_text(f"[{{name: it, lhs: {bound % 'last'}, rhs: {bound % 'first'}}}]"))
+    assert load_report_spec(made.inputs.report_yaml).claims[0].parts[0].protocol == ""
+
+
+def test_a_trend_and_one_part_per_experiment_name_their_place(tmp_path: Path) -> None:
+    made = two_arms(tmp_path, 170, 140)
+    term = '{"experiment": "left", "dataset": "modelnet40", "protocol": "linear_svm", "metric": "overall_accuracy"}'
+    for part in (f"trend: {{x: [1, 2, 3], terms: [{term}, {term}, {term}]}}", f"lhs: {term}, for_each: []"):
+        made.report(claim_text(f"[{{name: it, {part}}}]"))
+        with pytest.raises(ConfigError, match="'it' names no dataset, protocol"):
+            load_report_spec(made.inputs.report_yaml)
+
+
+def test_the_order_of_data_sets_changes_no_verdict(tmp_path: Path) -> None:
+    made = demo_like(tmp_path)
+    content = yaml.safe_load((ROOT / report_yaml("mm_point")).read_text())
+    found = []
+    for order in (list(content["datasets"]), list(content["datasets"])[::-1]):
+        made.report(json.dumps({**content, "datasets": {name: content["datasets"][name] for name in order}}))
+        spec = load_report_spec(made.inputs.report_yaml)
+        assert list(spec.datasets) == order
+        published = read_published(made.inputs.published_csv)
+        found.append(evaluate_claims(load_results(made.inputs), spec, made.inputs, published))
+    assert found[0] == found[1] and {claim["verdict"] for claim in found[0]} > {"not_run"}
 
 
 PRINTED_ROWS = [

@@ -36,6 +36,8 @@ SWEEPS = (
         - {x_label: beta, experiments: {0.2: low, 1: middle, 2: high}}
         - {x_label: share, experiments: {0: none, 0.5: middle}}
       references: {plain: no mixing}
+      protocol: linear_svm
+      metric: overall_accuracy
       datasets: [modelnet40, scanobjectnn_obj_bg]
 """
 )
@@ -65,6 +67,8 @@ BUDGET = (
     caption: C
     options:
       paths: {two stages: [first, second], longer: [plain, longer], third way: [gone]}
+      protocol: linear_svm
+      metric: overall_accuracy
       datasets: [modelnet40]
 """
 )
@@ -111,7 +115,7 @@ def test_metrics_without_items_have_curves_too(tmp_path: Path) -> None:
 def trained(made: Fabricated, experiment: str, num_steps: int | None, teacher: str | None = None) -> None:
     made.accuracy(experiment, outcomes(100, 60))
     if teacher is not None:
-        made.runs[experiment]["teacher"] = {"experiment": teacher, "encoder": {}}
+        made.need(experiment, "teacher", teacher)
     folder = made.root / "artifacts" / "train" / f"{experiment}__s1"
     write_json(folder / "train.json", {"history": [], **({} if num_steps is None else {"num_steps": num_steps})})
 
@@ -172,9 +176,9 @@ def headless(parts: Sequence[str]) -> str:
     return "paper: mm_point\nheadline: one\ntables: [{id: one, title: One}]\nfigures:\n" + "".join(parts)
 
 
-def test_a_figure_without_a_measure_needs_a_headline_with_one(tmp_path: Path) -> None:
+def test_a_figure_names_what_it_measures(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     figure = "  - {id: f, kind: bars, title: T, caption: C, options: {experiments: {a: b}, datasets: [modelnet40]}}\n"
     made.report(headless([figure]))
-    with pytest.raises(ConfigError, match="names no protocol"):
+    with pytest.raises(ConfigError, match="missing key 'protocol'; missing key 'metric'"):
         svg(made, "f")

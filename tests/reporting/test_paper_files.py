@@ -10,7 +10,9 @@ from typing import Any
 
 import pytest
 
+from concord3d.config.layers import Settings
 from concord3d.config.models import Paper
+from concord3d.config.places import Place
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import StrictModel, validate
 from concord3d.methods.mm_mixing import MMMixingSettings
@@ -31,9 +33,10 @@ from concord3d.reporting.published import PublishedCell, chosen_cells, read_publ
 from concord3d.reporting.results import Address
 from concord3d.reporting.spec import FigureSpec, ReportSpec, load_report_spec
 from concord3d.training.run import TrainingSettings
+from concord3d.workflow.layout import CATALOG, paper_yaml, published_csv, report_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
-PAPERS = sorted(path.name.removesuffix(".report.yaml") for path in (ROOT / "papers").glob("*.report.yaml"))
+PAPERS = sorted(path.parent.name for path in (ROOT / "papers").glob("*/report.yaml"))
 OPTIONS: dict[str, type[StrictModel]] = {
     "bars": BarOptions,
     "embedding": EmbeddingOptions,
@@ -77,9 +80,9 @@ class Files:
 
     def __init__(self, name: str) -> None:
         self.name = name
-        self.report: ReportSpec = load_report_spec(ROOT / "papers" / f"{name}.report.yaml")
-        self.paper = validate(Paper, load_yaml(ROOT / "papers" / f"{name}.yaml"), name)
-        self.published: tuple[PublishedCell, ...] = read_published(ROOT / "papers" / "published" / f"{name}.csv")
+        self.report: ReportSpec = load_report_spec(ROOT / report_yaml(name))
+        self.paper = validate(Paper, load_yaml(ROOT / paper_yaml(name)), name)
+        self.published: tuple[PublishedCell, ...] = read_published(ROOT / published_csv(name))
 
     def options(self, figure: FigureSpec) -> dict[str, Any]:
         """The options of a figure, with defaults."""
@@ -108,9 +111,7 @@ def below(term: Term) -> Iterator[Term]:
 
 
 def known_datasets() -> set[str]:
-    catalogue = set(load_yaml(ROOT / "datasets" / "datasets.yaml"))
-    scales = [load_yaml(path) for path in (ROOT / "config" / "scales").glob("*.yaml")]
-    return catalogue.union(*(scale["datasets"] for scale in scales))
+    return set(load_yaml(ROOT / CATALOG))
 
 
 def test_there_are_papers() -> None:
@@ -122,7 +123,7 @@ def test_files_name_each_other(files: Files) -> None:
     assert files.report.paper == files.paper.paper == files.name
     for name, experiment in files.paper.experiments.items():
         assert set(experiment.protocols or ()) <= set(files.paper.protocols), name
-        assert experiment.teacher is None or experiment.teacher in files.paper.experiments, name
+        assert set(experiment.needs.values()) <= set(files.paper.experiments), name
     for name, protocol in files.paper.protocols.items():
         assert name in protocol_names()
         assert set(protocol.experiments or ()) <= set(files.paper.experiments), name
@@ -159,11 +160,10 @@ def test_every_protocol_and_metric_exists(files: Files) -> None:
             for leaf in leaves(term, part):
                 if isinstance(leaf, Address):
                     check(name, leaf.protocol, leaf.metric)
-    default = files.report.default_measure
     for figure in files.report.figures:
         options = files.options(figure)
         if "metric" in options:
-            check(figure.id, options["protocol"] or default.protocol, options["metric"] or default.metric)
+            check(figure.id, options["protocol"], options["metric"])
         elif "metrics" in options:
             for metric in options["metrics"].values():
                 check(figure.id, options["protocol"], metric)
@@ -284,17 +284,9 @@ def test_the_audit_of_mm_mixing() -> None:
 
 def settings_of(files: Files, name: str) -> dict[str, dict[str, Any]]:
     """The sections of an experiment at paper settings: the paper's defaults with the experiment's changes."""
-    changes = files.paper.experiments[name].set
-    defaults = {s: {k: v.value for k, v in values.items()} for s, values in files.paper.defaults.items()}
-    sections: dict[str, dict[str, Any]] = {section: {} for section in defaults}
-    own_encoder = changes.get("encoder.name", defaults["encoder"]["name"]) != defaults["encoder"]["name"]
-    for section, values in defaults.items():
-        sections[section] = {} if section == "encoder" and own_encoder else dict(values)
-    for dotted, value in changes.items():
-        section, _, key = dotted.partition(".")
-        assert section == "encoder" or key in defaults[section], (name, dotted)
-        sections[section][key] = value
-    return sections
+    settings = Settings.of_defaults(files.paper.defaults, Place(ROOT, paper_yaml(files.name)))
+    settings.apply(files.paper.experiments[name].set, Place(ROOT, paper_yaml(files.name)))
+    return settings.values
 
 
 def test_every_experiment_of_mm_mixing_is_one_that_can_be_trained() -> None:
@@ -309,9 +301,9 @@ def test_every_experiment_of_mm_mixing_is_one_that_can_be_trained() -> None:
         assert set(encoder) - {"name"} <= set(signature(builders[encoder["name"]]).parameters), name
         objective = MMMixingSettings.model_validate(sections["objective"])
         if experiment.method is None:
-            assert objective.uses_teacher == (experiment.teacher is not None), f"{name}: a teacher where one is used"
-        if experiment.teacher is not None:
-            taught = settings_of(files, experiment.teacher)
+            assert objective.uses_teacher == ("teacher" in experiment.needs), f"{name}: a teacher where one is used"
+        for earlier in experiment.needs.values():
+            taught = settings_of(files, earlier)
             assert (taught["encoder"], taught["data"]) == (sections["encoder"], sections["data"]), name
 
 

@@ -141,8 +141,9 @@ def test_every_published_cell_of_the_paper_has_its_place(tmp_path: Path) -> None
 def test_every_experiment_named_in_the_report_is_plausible(tmp_path: Path, repository: Path) -> None:
     """Names beyond the paper's file are encoders of tasks that need their own pre-training."""
     from concord3d.config.strict_yaml import load_yaml
+    from concord3d.workflow.layout import paper_yaml
 
-    known = set(load_yaml(repository / "papers" / "mm_point.yaml")["experiments"])
+    known = set(load_yaml(repository / paper_yaml("mm_point"))["experiments"])
     report = load_report_spec(Fabricated(tmp_path).inputs.report_yaml)
     named = {name for table in report.tables for match in table.match for name in match.experiments}
     assert {name.removesuffix("_partseg").removesuffix("_semseg") for name in named} <= known
@@ -257,7 +258,7 @@ def test_a_run_names_its_teachers(tmp_path: Path) -> None:
     for name, teacher in (("pupil", "assistant"), ("assistant", "master"), ("master", None)):
         made.run(name)
         if teacher is not None:
-            made.runs[name]["teacher"] = {"experiment": teacher, "encoder": {}}
+            made.need(name, "teacher", teacher)
     assert describe_run("pupil", made.inputs).endswith("6 epochs, taught by assistant and master")
     assert "taught" not in describe_run("master", made.inputs)
 

@@ -21,6 +21,8 @@ from concord3d.workflow.state import State
 
 PARTS = ("src", "workflow_scripts", "papers", "config", "datasets")
 SCALE = Path("config/scales/smoke.yaml")
+POINT_SCALE = Path("papers/mm_point/scales/smoke.yaml")
+MIXING_SCALE = Path("papers/mm_mixing/scales/smoke.yaml")
 CATALOGUE = Path("datasets/datasets.yaml")
 PAPERS = ("mm_point", "mm_mixing")
 LOSS = Path("src/concord3d/losses/nt_xent.py")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.workflow.graphs import LOSS, SCALE, append, edit, make, smoke_plan, with_downstream
+from tests.workflow.graphs import LOSS, POINT_SCALE, append, edit, make, smoke_plan, with_downstream
 
 from concord3d.errors import ArtifactStale, ConfigError
 from concord3d.files import content_hash
@@ -23,7 +23,7 @@ PROTOCOL = Path("src/concord3d/protocols/evaluation/results.py")
 TRAININGS = {f"mm_point/train/{name}__s1" for name in ("mm_point", "single_view", "crosspoint")}
 TRAINING, EVALUATION, PAGES = "mm_point/train/mm_point__s1", "mm_point/eval/mm_point__s1", "mm_point/report/pages"
 REASON = "a constant that nothing reads"
-EPOCHS = "training.epochs: {}\n      training.batch_size: 16\n      training.num_snap"
+EPOCHS = "training.epochs: {}\n  training.batch_size: 16\n  training.num_snap"
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def test_only_named_nodes_are_accepted(plan: Plan) -> None:
 
 def test_what_differs_by_a_setting_too_is_refused_and_the_others_are_accepted(tree: Path) -> None:
     append(tree / METHOD)
-    edit(tree / SCALE, "  mm_point:\n", "  mm_point:\n    experiment_set: {single_view: {training.epochs: 3}}\n")
+    edit(tree / POINT_SCALE, "set:\n", "experiment_set: {single_view: {training.epochs: 3}}\nset:\n")
     plan = smoke_plan(tree)
     with pytest.raises(ArtifactStale, match="1 of the named nodes differ by more") as caught:
         accept_source(plan, ["mm_point/train/*"], REASON)
@@ -208,7 +208,7 @@ def test_what_has_another_input_too_is_refused(plan: Plan) -> None:
 
 
 def test_a_change_of_settings_alone_is_refused(tree: Path) -> None:
-    edit(tree / SCALE, EPOCHS.format(2), EPOCHS.format(3))
+    edit(tree / POINT_SCALE, EPOCHS.format(2), EPOCHS.format(3))
     plan = smoke_plan(tree)
     before = all_records(plan)
     with pytest.raises(ArtifactStale, match="4 of the named nodes differ by more than their sources; 0 others"):

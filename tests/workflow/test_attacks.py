@@ -26,7 +26,7 @@ SMOKE = ("--cores", "2", "--config", "scale=smoke")
 POINT = (*SMOKE, "papers=[mm_point]")
 METRICS = Path("results/smoke/mm_point/metrics.csv")
 TRAINING = Path("artifacts/smoke/mm_point/train/mm_point__s1")
-TRAINING_RECORD = Path("artifacts/smoke/records/mm_point/train/mm_point__s1.json")
+TRAINING_RECORD = Path("artifacts/smoke/records/papers/mm_point/train/mm_point__s1.json")
 NOTHING = "Nothing to be done"
 # What tells of the machine and the hour; all other files are the same bytes however they came about.
 OF_THE_RUN = ("run.json", "provenance.json")
@@ -117,8 +117,8 @@ def test_an_edit_is_seen_without_snakemakes_memory(copy: Path, loss_of_memory: s
             if path.is_file():
                 os.truncate(path, 0)
     assert NOTHING in said(copy, *SMOKE, "--dry-run"), "nothing was edited yet"
-    settings = "training.epochs: {}\n      training.batch_size: 16\n      training.num_snap"
-    edit(copy / "config/scales/smoke.yaml", settings.format(2), settings.format(3))
+    settings = "training.epochs: {}\n  training.batch_size: 16\n  training.num_snap"
+    edit(copy / "papers/mm_point/scales/smoke.yaml", settings.format(2), settings.format(3))
     jobs = planned(copy)
     assert jobs["pretrain"] == 4 and jobs["encoders"] == 1 and "store" not in jobs and "tower" not in jobs
     assert "training.epochs: 2 -> 3" in said(copy, *SMOKE, "--dry-run")
@@ -143,11 +143,11 @@ def test_an_edited_loss_trains_anew_and_words_do_not(copy: Path) -> None:
     edit(copy / "src/concord3d/provenance/record.py", "UNKNOWN = ", "UNKNOWN: str = ")
     edit(copy / "workflow_scripts/pretrain.py", '"""Rule', '"""The rule')
     assert NOTHING in said(copy, *SMOKE, "--dry-run")
-    edit(copy / "papers/mm_point.yaml", 'label: "MM-Point, one view"', 'label: "One view"')
+    edit(copy / "papers/mm_point/paper.yaml", 'label: "MM-Point, one view"', 'label: "One view"')
     jobs = planned(copy)
     assert set(jobs) <= {"all", "total", "encoders", *(f"{part}_mm_point" for part in
                          ("metrics", "tables", "figures", "verdicts", "pages"))}, jobs  # fmt: skip
-    edit(copy / "papers/mm_point.yaml", 'label: "One view"', 'label: "MM-Point, one view"')
+    edit(copy / "papers/mm_point/paper.yaml", 'label: "One view"', 'label: "MM-Point, one view"')
     assert NOTHING in said(copy, *SMOKE, "--dry-run")
 
     loss.write_text(tripled(original))
@@ -228,8 +228,8 @@ def test_damage_is_never_used_and_the_printed_command_mends_it(copy: Path, what:
     # The record of what uses it is removed, so its job runs and meets the damage.
     target = Path(user)
     name = "mm_point/train/mm_point__s1" if target.name == "model.safetensors" else "mm_point/eval/mm_point__s1"
-    (copy / f"artifacts/smoke/records/{name}.json").unlink()
-    refused = call(copy, "snakemake", *SMOKE, "--", user, f"artifacts/smoke/records/{name}.json")
+    (copy / f"artifacts/smoke/records/papers/{name}.json").unlink()
+    refused = call(copy, "snakemake", *SMOKE, "--", user, f"artifacts/smoke/records/papers/{name}.json")
     text = refused.stdout + refused.stderr
     assert refused.returncode != 0 and "ArtifactDamaged" in text and f"rm '{record}'" in text
     if what in ("sign bits of weights", "pixels of views"):
@@ -244,7 +244,7 @@ def test_a_result_typed_by_hand_is_noticed(copy: Path) -> None:
     path.write_text(path.read_text().replace("linear_svm,overall_accuracy", "linear_svm,overall_Accuracy", 1))
     refused = call(copy, "snakemake", *SMOKE)
     assert refused.returncode != 0 and "metrics.csv: other bytes of the same size" in refused.stdout + refused.stderr
-    assert "rm 'artifacts/smoke/records/mm_point/report/metrics.json'" in refused.stdout + refused.stderr
+    assert "rm 'artifacts/smoke/records/papers/mm_point/report/metrics.json'" in refused.stdout + refused.stderr
 
 
 def test_a_damaged_record_is_named(copy: Path) -> None:
@@ -275,7 +275,7 @@ def test_a_killed_run_goes_on_with_the_same_command(copy: Path, whom: str) -> No
     before = made(copy)
     for name in ("mm_point__s1", "single_view__s1"):
         shutil.rmtree(copy / "artifacts/smoke/mm_point/train" / name)
-        (copy / f"artifacts/smoke/records/mm_point/train/{name}.json").unlink()
+        (copy / f"artifacts/smoke/records/papers/mm_point/train/{name}.json").unlink()
     run = started(copy, *POINT)
     work = copy / "work"
     log = copy / "logs/pretrain/mm_point/mm_point__s1.log"

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 from tests.workflow.clones import call, copy_tree, tree_hash
+from tests.workflow.graphs import edit
+
+from concord3d.config.strict_yaml import load_yaml
 
 pytestmark = pytest.mark.workflow
 
@@ -52,7 +55,7 @@ def test_a_fresh_clone_hydrates_to_nothing_to_be_done(recorded: Path, tmp_path: 
 def test_hydrate_refuses_a_tree_that_differs(recorded: Path, tmp_path: Path) -> None:
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(recorded), str(clone)], check=True)
-    scale = clone / "config/scales/smoke.yaml"
+    scale = clone / "papers/mm_point/scales/smoke.yaml"
     scale.write_text(scale.read_text().replace("training.epochs: 2", "training.epochs: 3"))
     hydrate = call(clone, "concord3d", "hydrate")
     assert hydrate.returncode == 1
@@ -98,7 +101,7 @@ def test_repro_after_an_edit_of_a_data_set_makes_it_anew(hydrated: Path) -> None
     assert json.loads(record.read_text())["identity"] != identity and lock.read_text() != before
     assert "nodes are complete and made of what is asked" in repro.stdout
     status = json.loads(call(hydrated, "dvc", "status", "--json").stdout)
-    assert "mm_point" in status and "data" not in status
+    assert "paper@mm_point" in status and "data" not in status
 
 
 def test_repro_after_an_edit_of_a_loss_trains_anew(hydrated: Path) -> None:
@@ -110,11 +113,11 @@ def test_repro_after_an_edit_of_a_loss_trains_anew(hydrated: Path) -> None:
     weights = hydrated / "artifacts/smoke/mm_point/train/mm_point__s1/model.safetensors"
     other = hydrated / "artifacts/smoke/mm_mixing/train/full__s1/model.safetensors"
     before, untouched = weights.read_bytes(), other.read_bytes()
-    repro = call(hydrated, "dvc", "repro", "mm_point")
+    repro = call(hydrated, "dvc", "repro", "paper@mm_point")
     assert repro.returncode == 0, repro.stdout[-3000:] + repro.stderr[-3000:]
     assert weights.read_bytes() != before and other.read_bytes() == untouched
     provenance = json.loads((hydrated / "results/smoke/mm_point/provenance/mm_point__s1.json").read_text())
-    record = json.loads((hydrated / "artifacts/smoke/records/mm_point/train/mm_point__s1.json").read_text())
+    record = json.loads((hydrated / "artifacts/smoke/records/papers/mm_point/train/mm_point__s1.json").read_text())
     assert provenance["identity"] == record["identity"]
 
 
@@ -145,7 +148,7 @@ def test_hydrate_refuses_what_was_made_of_something_else(recorded: Path, tmp_pat
     """Artifacts that DVC vouches for, but whose records hold another identity."""
     folder = tmp_path / "forged"
     subprocess.run(["cp", "-a", str(recorded), str(folder)], check=True)
-    record = folder / "artifacts/smoke/records/mm_point/train/mm_point__s1.json"
+    record = folder / "artifacts/smoke/records/papers/mm_point/train/mm_point__s1.json"
     record.write_text(record.read_text().replace('"identity": "', '"identity": "0'))
     committed = call(folder, "dvc", "commit", "--force")
     assert committed.returncode == 0, committed.stderr
@@ -157,18 +160,46 @@ def test_repro_and_snakemake_make_the_same_tree(recorded: Path, smoke_run: Path)
     assert tree_hash(recorded / "results") == tree_hash(smoke_run / "results")
 
 
-def test_a_sixth_paper_is_files_alone(repository: Path, tmp_path: Path) -> None:
+def test_a_sixth_paper_is_a_folder_and_a_name(repository: Path, tmp_path: Path) -> None:
     folder = copy_tree(repository, tmp_path / "toy")
-    toy = (folder / "papers/mm_point.yaml").read_text().replace("paper: mm_point", "paper: toy_paper")
-    (folder / "papers/toy_paper.yaml").write_text(toy)
-    report = (folder / "papers/mm_point.report.yaml").read_text()
-    (folder / "papers/toy_paper.report.yaml").write_text(report.replace("mm_point.csv", "toy_paper.csv"))
-    published = (folder / "papers/published/mm_point.csv").read_bytes()
-    (folder / "papers/published/toy_paper.csv").write_bytes(published)
-    scale = folder / "config/scales/smoke.yaml"
-    text = scale.read_text()
-    entry = text.split("  mm_point:\n", 1)[1].split("  mm_mixing:\n", 1)[0]
-    scale.write_text(text + "  toy_paper:\n" + entry)
-    dry = call(folder, "snakemake", "--cores", "1", "--dry-run", "--config", "scale=smoke", "papers=[toy_paper]")
+    shutil.copytree(folder / "papers/mm_point", folder / "papers/toy_paper")
+    for name in ("paper.yaml", "report.yaml"):
+        edit(folder / "papers/toy_paper" / name, "paper: mm_point", "paper: toy_paper")
+    edit(folder / "params.yaml", "papers: [mm_point, mm_mixing]", "papers: [mm_point, mm_mixing, toy_paper]")
+    dry = call(folder, "snakemake", "--cores", "1", "--dry-run", "--config", "scale=smoke")
     assert dry.returncode == 0, dry.stdout + dry.stderr
     assert "artifacts/smoke/toy_paper/train/mm_point__s1/model.safetensors" in dry.stdout + dry.stderr
+    stages = call(folder, "dvc", "stage", "list", "--name-only").stdout.split()
+    assert stages == ["data", "towers", "paper@mm_point", "paper@mm_mixing", "paper@toy_paper", "cross"]
+    changed = subprocess.run(["git", "status", "--porcelain"], cwd=folder, text=True, capture_output=True, check=True)
+    assert changed.stdout.split("\n")[:-1] == [" M params.yaml", "?? papers/toy_paper/"]
+
+
+def test_a_training_of_another_paper_is_made_though_its_paper_is_not_asked_for(
+    repository: Path, tmp_path: Path
+) -> None:
+    folder = copy_tree(repository, tmp_path / "needing")
+    edit(
+        folder / "papers/mm_point/paper.yaml",
+        'single_view: {label: "MM-Point, one view",',
+        'single_view: {label: "MM-Point, one view", needs: {teacher: mm_mixing/stage1},',
+    )
+    dry = call(folder, "snakemake", "--cores", "1", "--dry-run", "--config", "scale=smoke", "papers=[mm_point]")
+    said = dry.stdout + dry.stderr
+    assert dry.returncode == 0, said
+    assert "artifacts/smoke/mm_mixing/train/stage1__s1/model.safetensors" in said and "towers/concord_tiny" in said
+    for other in ("train/baseline__s1", "train/full__s1", "mm_mixing/eval", "results/smoke/mm_mixing"):
+        assert other not in said, other
+
+
+def test_every_stage_watches_what_decides_its_nodes(repository: Path) -> None:
+    stages = load_yaml(repository / "dvc.yaml")["stages"]
+    assert stages["paper"]["foreach"] == "${papers}"
+    bodies = {name: stage.get("do", stage) for name, stage in stages.items()}
+    for name, body in bodies.items():
+        assert {"scale", "papers", "seeds", "device", "renderer"} == set(body["params"]), name
+        assert {"src/concord3d", "workflow_scripts"} <= set(body["deps"]), name
+        assert body["cmd"][-1].startswith("concord3d check --scale ${scale} --stage "), name
+    for name in ("data", "towers", "paper"):
+        assert {"papers", "datasets/datasets.yaml", "config/scales/${scale}.yaml"} <= set(bodies[name]["deps"]), name
+    assert "artifacts/${scale}/records/papers" in bodies["cross"]["deps"]

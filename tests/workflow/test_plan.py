@@ -10,6 +10,8 @@ import pytest
 from tests.workflow.graphs import (
     CATALOGUE,
     LOSS,
+    MIXING_SCALE,
+    POINT_SCALE,
     SCALE,
     append,
     asked,
@@ -31,7 +33,7 @@ from concord3d.workflow.node import Node
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.sources import source_hashes
 
-MIXING = Path("papers/mm_mixing.yaml")
+POINT_PAPER = Path("papers/mm_point/paper.yaml")
 SCALES = ("smoke", "demo", "small", "paper")
 
 
@@ -217,7 +219,7 @@ def of_raw(plan: Plan, *datasets: str) -> set[str]:
     return with_downstream(plan, {f"raw/world_smoke/{name}" for name in datasets})
 
 
-EPOCHS = "training.epochs: {}\n      training.batch_size: 16\n      training.num_snap"
+EPOCHS = "training.epochs: {}\n  training.batch_size: 16\n  training.num_snap"
 TOWER = "settings: {epochs: 2, batch_size: 16"
 Changed = Callable[[Plan], set[str]]
 
@@ -230,34 +232,35 @@ def nothing(plan: Plan) -> set[str]:
 # The file, an edit of it, and exactly the nodes that it concerns.
 EDITS: dict[str, tuple[Path, str, str, Changed]] = {
     "label": (
-        Path("papers/mm_point.yaml"), 'label: "MM-Point"', 'label: "Ours"', lambda plan: reports(plan, "mm_point"),
+        POINT_PAPER, 'label: "MM-Point"', 'label: "Ours"', lambda plan: reports(plan, "mm_point"),
     ),
     "origin of a setting": (
-        Path("papers/mm_point.yaml"), "origin: author_code", "origin: ours", lambda plan: reports(plan, "mm_point"),
+        POINT_PAPER, "origin: author_code", "origin: ours", lambda plan: reports(plan, "mm_point"),
     ),
     "claims and tables": (
-        Path("papers/mm_mixing.report.yaml"), "[setting, metric]", "[metric]", lambda plan: reports(plan, "mm_mixing"),
+        Path("papers/mm_mixing/report.yaml"), "[setting, metric]", "[metric]", lambda plan: reports(plan, "mm_mixing"),
     ),
     "published numbers": (
-        Path("papers/published/mm_point.csv"), "\n", "\n\n", lambda plan: reports(plan, "mm_point"),
+        Path("papers/mm_point/published.csv"), "\n", "\n\n", lambda plan: reports(plan, "mm_point"),
     ),
     "epochs of a paper": (
-        SCALE, EPOCHS.format(2), EPOCHS.format(3), lambda plan: with_downstream(plan, trainings(plan, "mm_point")),
+        POINT_SCALE, EPOCHS.format(2), EPOCHS.format(3),
+        lambda plan: with_downstream(plan, trainings(plan, "mm_point")),
     ),
     "points of a paper": (
-        SCALE, "data.num_points: 128", "data.num_points: 64",
+        POINT_SCALE, "data.num_points: 128", "data.num_points: 64",
         lambda plan: with_downstream(plan, trainings(plan, "mm_point")),
     ),
     "width of an encoder": (
-        SCALE, "encoder.width: 64", "encoder.width: 32",
+        MIXING_SCALE, "encoder.width: 64", "encoder.width: 32",
         lambda plan: with_downstream(plan, trainings(plan, "mm_mixing")),
     ),
     "teacher": (
-        SCALE, "  mm_mixing:\n", "  mm_mixing:\n    experiment_set: {stage1: {objective.beta: 0.5}}\n",
+        MIXING_SCALE, "set:\n", "experiment_set: {stage1: {objective.beta: 0.5}}\nset:\n",
         lambda plan: with_downstream(plan, {"mm_mixing/train/stage1__s1"}),
     ),
     "student": (
-        SCALE, "  mm_mixing:\n", "  mm_mixing:\n    experiment_set: {full: {objective.beta: 0.5}}\n",
+        MIXING_SCALE, "set:\n", "experiment_set: {full: {objective.beta: 0.5}}\nset:\n",
         lambda plan: with_downstream(plan, {"mm_mixing/train/full__s1"}),
     ),
     "size of a split": (
@@ -303,11 +306,11 @@ EDITS: dict[str, tuple[Path, str, str, Changed]] = {
         lambda plan: with_downstream(plan, {"towers/concord_tiny"}),
     ),
     "threads of a paper": (
-        SCALE, EPOCHS.format(2), f"training.threads: 2\n      {EPOCHS.format(2)}",
+        POINT_SCALE, EPOCHS.format(2), f"training.threads: 2\n  {EPOCHS.format(2)}",
         lambda plan: reports(plan, "mm_point"),
     ),
     "settings of a protocol": (
-        SCALE, "consistency: {datasets: [objaverse_lvis]}",
+        MIXING_SCALE, "consistency: {datasets: [objaverse_lvis]}",
         "consistency: {datasets: [objaverse_lvis], settings: {weights: [0.5]}}",
         lambda plan: with_downstream(
             plan, nodes_where(plan, lambda node: node.key.startswith(("mm_mixing/eval/", "mm_mixing/figures/mixed")))
@@ -341,13 +344,13 @@ def test_an_edit_concerns_exactly(tree: Path, before: dict[str, str], what: str)
 
 
 def test_the_epochs_of_one_paper_leave_the_other_and_the_data(tree: Path, before: dict[str, str]) -> None:
-    edit(tree / SCALE, EPOCHS.format(2), EPOCHS.format(3))
+    edit(tree / POINT_SCALE, EPOCHS.format(2), EPOCHS.format(3))
     changed = differing(before, asked(tree))
     assert changed == {key for key in before if key.startswith("mm_point/")} | {"cross/encoders"}
 
 
 def test_a_teacher_moves_its_student_and_no_other(tree: Path, before: dict[str, str]) -> None:
-    edit(tree / SCALE, "  mm_mixing:\n", "  mm_mixing:\n    experiment_set: {stage1: {objective.beta: 0.5}}\n")
+    edit(tree / MIXING_SCALE, "set:\n", "experiment_set: {stage1: {objective.beta: 0.5}}\nset:\n")
     changed = {key for key in differing(before, asked(tree)) if "/train/" in key}
     assert changed == {"mm_mixing/train/stage1__s1", "mm_mixing/train/full__s1"}
 
@@ -422,7 +425,7 @@ def test_an_edited_loss_concerns_what_is_trained_with_it(tree: Path, before: dic
 
 
 def test_an_unknown_encoder_is_named(tree: Path) -> None:
-    edit(tree / SCALE, "encoder.name: pointnet", "encoder.name: pointnot")
+    edit(tree / POINT_SCALE, "encoder.name: pointnet", "encoder.name: pointnot")
     with pytest.raises(ConfigError, match="did you mean 'pointnet'"):
         smoke_plan(tree)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.workflow.graphs import LOSS, SCALE, append, edit, make, smoke_plan, with_downstream
+from tests.workflow.graphs import LOSS, POINT_SCALE, append, edit, make, smoke_plan, with_downstream
 
 from concord3d.errors import ArtifactDamaged, ArtifactStale
 from concord3d.files import content_hash
@@ -24,7 +24,7 @@ EVALUATION = "mm_point/eval/mm_point__s1"
 STORE = "stores/modelnet40__test"
 RAW = "raw/world_smoke/modelnet40"
 WEIGHTS = Path("artifacts/smoke/mm_point/train/mm_point__s1/model.safetensors")
-EPOCHS = "training.epochs: {}\n      training.batch_size: 16\n      training.num_snap"
+EPOCHS = "training.epochs: {}\n  training.batch_size: 16\n  training.num_snap"
 
 
 def state_of(tree: Path, **more: Any) -> State:
@@ -66,7 +66,7 @@ def test_nothing_is_there_before_the_first_run(tree: Path) -> None:
 
 
 def test_a_changed_setting_is_named_and_its_users_name_their_input(tree: Path) -> None:
-    edit(tree / SCALE, EPOCHS.format(2), EPOCHS.format(3))
+    edit(tree / POINT_SCALE, EPOCHS.format(2), EPOCHS.format(3))
     state = state_of(tree)
     trainings = {key for key in state.nodes if key.startswith("mm_point/train/")}
     assert set(not_current(state)) == with_downstream(state.plan, trainings)
@@ -100,7 +100,7 @@ def test_an_edit_that_is_taken_back_makes_all_current_again(tree: Path) -> None:
 
 
 def test_what_is_stale_is_made_again_and_said_once(tree: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    edit(tree / SCALE, EPOCHS.format(2), EPOCHS.format(3))
+    edit(tree / POINT_SCALE, EPOCHS.format(2), EPOCHS.format(3))
     state = state_of(tree)
     assert state.must_be_made_again(TRAINING) and state.must_be_made_again(TRAINING)
     assert not state.must_be_made_again(STORE)
@@ -108,7 +108,7 @@ def test_what_is_stale_is_made_again_and_said_once(tree: Path, capsys: pytest.Ca
 
 
 def test_each_node_made_again_is_current_and_only_its_users_wait(tree: Path) -> None:
-    edit(tree / SCALE, EPOCHS.format(2), EPOCHS.format(3))
+    edit(tree / POINT_SCALE, EPOCHS.format(2), EPOCHS.format(3))
     state = remade(tree, TRAINING, text="better")
     assert state.nodes[TRAINING].status == "current" and state.nodes[EVALUATION].status == "stale"
     state = remade(tree, EVALUATION)
@@ -162,7 +162,7 @@ def test_a_deleted_snapshot_is_damage_and_the_command_mends_it(tree: Path) -> No
     (tree / WEIGHTS.with_name("snapshots") / "epoch1.safetensors").unlink()
     state = state_of(tree)
     assert not_current(state) == {TRAINING: "damaged"}
-    record = "artifacts/smoke/records/mm_point/train/mm_point__s1.json"
+    record = "artifacts/smoke/records/papers/mm_point/train/mm_point__s1.json"
     with pytest.raises(ArtifactDamaged) as caught:
         state.must_be_made_again(TRAINING)
     assert f"rm '{record}'" in str(caught.value) and "snapshots/epoch1.safetensors: absent" in str(caught.value)
@@ -247,16 +247,16 @@ def test_the_job_of_a_node_is_told_its_identity_and_those_of_its_inputs(tree: Pa
     state = state_of(tree)
     payload = state.payload(EVALUATION)
     assert payload["node"] == EVALUATION and payload["identity"] == state.nodes[EVALUATION].asked
-    assert payload["record"] == "artifacts/smoke/records/mm_point/eval/mm_point__s1.json"
+    assert payload["record"] == "artifacts/smoke/records/papers/mm_point/eval/mm_point__s1.json"
     assert payload["inputs"].keys() == set(state.plan.nodes[EVALUATION].upstream)
     assert payload["inputs"][TRAINING] == {
-        "record": "artifacts/smoke/records/mm_point/train/mm_point__s1.json",
+        "record": "artifacts/smoke/records/papers/mm_point/train/mm_point__s1.json",
         "identities": [state.nodes[TRAINING].asked],
     }
 
 
 def test_a_job_refuses_an_input_that_an_edit_has_made_stale(tree: Path) -> None:
-    edit(tree / SCALE, EPOCHS.format(2), EPOCHS.format(3))
+    edit(tree / POINT_SCALE, EPOCHS.format(2), EPOCHS.format(3))
     plan = smoke_plan(tree)
     with pytest.raises(ArtifactStale, match=f"'{TRAINING}' was made of something else"):
         make(plan, EVALUATION)

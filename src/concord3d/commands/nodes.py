@@ -9,6 +9,7 @@ from concord3d.commands.workflow import params_of
 from concord3d.errors import ConfigError, nearest
 from concord3d.workflow.accept import accept_source
 from concord3d.workflow.guard import require_complete
+from concord3d.workflow.layout import STAGES
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.state import State
 
@@ -33,7 +34,7 @@ def check(root: Path, scale: str | None, papers: Sequence[str] | None, stage: st
         ArtifactStale: A node is absent, damaged or made of something else.
     """
     plan = plan_of(root, scale, papers)
-    stages = sorted({node.stage for node in plan.nodes.values()})
+    stages = [*STAGES, *plan.studies]
     if stage is not None and stage not in stages:
         raise ConfigError(f"Unknown stage '{stage}'{nearest(stage, stages)}", where="--stage", expected=stages)
     state = State(plan)

@@ -216,7 +216,7 @@ class Experiment(StrictModel):
         set: Dotted keys of the paper's ``defaults`` and their values. ``{times: 2}`` doubles what the scale says, or
             the defaults where it says nothing.
         needs: Earlier trainings that this one rests on, by their role, e.g. ``teacher``: an experiment of this paper,
-            or ``<paper>/<experiment>`` of another. It runs at the same scale and with the same seed.
+            or ``<paper>/<experiment>`` of another. They run at the same scale and with the same seed.
         protocols: The only protocols it takes part in; null means all that apply to it.
     """
 

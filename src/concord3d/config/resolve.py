@@ -12,7 +12,7 @@ from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.study import Need, Study, joined_datasets
 from concord3d.config.validation import require_known, validate
 from concord3d.errors import ConfigError
-from concord3d.workflow.layout import PAPERS, PARAMS, paper_scale_yaml, paper_yaml, scale_yaml
+from concord3d.workflow.layout import PAPERS, PARAMS, RESERVED, paper_scale_yaml, paper_yaml, scale_yaml
 
 # Settings that every training has, whatever its method.
 REQUIRED = ("encoder.name", "data.dataset", "data.num_points", "training.threads")
@@ -75,6 +75,12 @@ def _read_study(root: Path, name: str, scale: Scale, seeds: list[int] | None, lo
             where=str(place.below("paper")),
             expected=name,
             found=paper.paper,
+        )
+    if name in RESERVED:
+        raise ConfigError(
+            f"a paper cannot be called '{name}'",
+            where=str(place.below("paper")),
+            expected=f"none of {', '.join(RESERVED)}",
         )
     if not (root / overlay_place.file).is_file():
         there = sorted(path.stem for path in (root / overlay_place.file).parent.glob("*.yaml"))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, GetJsonSchemaHandler, model_validator
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from concord3d.config.validation import StrictModel
 
@@ -55,6 +58,11 @@ class Term(StrictModel):
     mean: list[Term] | None = None
     minus: list[Term] | None = Field(default=None, min_length=2, max_length=2)
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Editors accept the short forms too."""
+        return {"anyOf": [{"type": "string"}, {"type": "number"}, handler(core)]}
+
     @model_validator(mode="before")
     @classmethod
     def _short_forms(cls, value: Any) -> Any:
@@ -70,6 +78,13 @@ class Term(StrictModel):
         if sum(kind is not None for kind in kinds) != 1:
             raise ValueError("a term is exactly one of experiment, constant, published, max, mean, minus")
         return self
+
+    def measurements(self) -> Iterator[Term]:
+        """Yield the measurements that the term rests on; figures of a training are none."""
+        if self.experiment is not None and self.history is None:
+            yield self
+        for child in (*(self.max or ()), *(self.mean or ()), *(self.minus or ())):
+            yield from child.measurements()
 
 
 class Trend(StrictModel):
@@ -100,10 +115,10 @@ class ClaimPart(StrictModel):
         relation: ``>`` or ``>=``.
         rhs: Right side.
         margin: Added to the left side (``within 1 point`` is a margin of 1).
-        dataset: Default of the terms; empty takes the first data set of the report.
-        protocol: Default of the terms; empty takes that of the headline's first metric.
-        metric: Default of the terms; empty takes the headline's first metric.
-        selection: Default of the terms.
+        dataset: Of the terms that name none.
+        protocol: Of the terms that name none.
+        metric: Of the terms that name none.
+        selection: Of the terms that name none.
         optional: Left out where the scale does not ask for its experiments, instead of ``not_run``.
         for_each: One part per experiment of the scale that has the data set and protocol, but for these.
         over: One part per data set in place of ``dataset``, named after it; label to identifier. Data sets on which a
@@ -132,6 +147,20 @@ class ClaimPart(StrictModel):
             raise ValueError("a part has either dataset or over")
         if not self.name and not self.over:
             raise ValueError("a part needs a name")
+        return self
+
+    @model_validator(mode="after")
+    def _every_measurement_is_named(self) -> ClaimPart:
+        """Nothing is taken from the headline or from an order: what is measured stands in the part or in its terms."""
+        given = [self.lhs, self.rhs] if self.trend is None else self.trend.terms
+        terms = [leaf for term in given if term is not None for leaf in term.measurements()]
+        own = {"dataset": self.dataset or bool(self.over), "protocol": self.protocol, "metric": self.metric}
+        unnamed = [key for key in own if not own[key] and any(getattr(term, key) is None for term in terms)]
+        # Experiments are chosen, and a trend is described, by the part's own data set and protocol.
+        if self.trend is not None or self.for_each is not None:
+            unnamed += [key for key in ("dataset", "protocol") if not own[key] and key not in unnamed]
+        if unnamed:
+            raise ValueError(f"{self.name or 'a part'!r} names no {', '.join(unnamed)}")
         return self
 
     def per_dataset(self) -> list[ClaimPart]:

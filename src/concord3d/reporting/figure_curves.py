@@ -41,8 +41,8 @@ class CurveOptions(StrictModel):
 
     curves: dict[str, dict[float, str]]
     datasets: list[str]
-    protocol: str = ""
-    metric: str = ""
+    protocol: str
+    metric: str
     x_label: str = "views per object"
 
 
@@ -51,8 +51,8 @@ class BarOptions(StrictModel):
 
     experiments: dict[str, str]
     datasets: list[str]
-    protocol: str = ""
-    metric: str = ""
+    protocol: str
+    metric: str
     label: str = ""
 
 

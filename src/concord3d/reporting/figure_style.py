@@ -16,7 +16,6 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from concord3d.config.validation import StrictModel, validate
-from concord3d.errors import ConfigError
 from concord3d.files import atomic_path
 from concord3d.reporting.inputs import ReportInputs
 from concord3d.reporting.published import PublishedCell
@@ -82,22 +81,16 @@ Options = TypeVar("Options", bound=StrictModel)
 
 
 def options_of(context: FigureContext, kind: type[Options]) -> Options:
-    """Return the options of a figure; a protocol or metric that is left empty is that of the report's headline.
+    """Return the options of a figure.
 
     Args:
         context: The figure.
         kind: What its drawing function understands.
 
     Raises:
-        ConfigError: An option is unknown or impossible, or the headline has no metric.
+        ConfigError: An option is unknown, impossible or missing.
     """
-    options = validate(kind, context.spec.options, f"figure '{context.spec.id}'")
-    empty = [name for name in ("protocol", "metric") if getattr(options, name, None) == ""]
-    chosen = {name: getattr(context.report.default_measure, name) for name in empty}
-    for name, value in chosen.items():
-        if not value:
-            raise ConfigError(f"figure '{context.spec.id}' names no {name}, and the headline has none either")
-    return options.model_copy(update=chosen)
+    return validate(kind, context.spec.options, f"figure '{context.spec.id}'")
 
 
 @contextmanager

@@ -47,8 +47,8 @@ class SweepOptions(StrictModel):
     sweeps: list[Sweep] = Field(min_length=1)
     datasets: list[str]
     references: dict[str, str] = {}
-    protocol: str = ""
-    metric: str = ""
+    protocol: str
+    metric: str
     label: str = ""
 
 
@@ -69,8 +69,8 @@ class BudgetOptions(StrictModel):
 
     paths: dict[str, list[str]]
     datasets: list[str]
-    protocol: str = ""
-    metric: str = ""
+    protocol: str
+    metric: str
     label: str = ""
 
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, WithJsonSchema, field_validator
 
+from concord3d.config.places import Place
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import StrictModel, validate
 from concord3d.errors import ConfigError, nearest
@@ -26,15 +27,10 @@ FigureKind = Literal[
     "training_budget",
     "views_curve",
 ]
+# In YAML a single data set needs no list.
+_NAMES = [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
+_ONE_OR_SEVERAL = WithJsonSchema({"type": "object", "additionalProperties": {"anyOf": _NAMES}})
 PublishedColumn = Literal["table", "method", "dataset", "setting", "metric"]
-
-
-class Measure(NamedTuple):
-    """A metric of a protocol on a data set."""
-
-    dataset: str
-    protocol: str
-    metric: str
 
 
 class Chance(StrictModel):
@@ -193,8 +189,7 @@ class ReportSpec(StrictModel):
 
     Attributes:
         paper: The paper's identifier.
-        headline: Table that the front page shows. Its first metric, on the first of ``datasets``, is what claims and
-            figures measure where they do not say otherwise.
+        headline: Table that the front page shows.
         headline_columns: Columns that tell the rows of the headline apart, besides method and data set.
         datasets: Published data set names with ours; of several, the first that a scale evaluates on stands for it.
         tables: In the order of the paper.
@@ -208,7 +203,7 @@ class ReportSpec(StrictModel):
     paper: str
     headline: str
     headline_columns: list[Literal["setting", "metric"]] = []
-    datasets: dict[str, list[str]] = {}
+    datasets: Annotated[dict[str, list[str]], _ONE_OR_SEVERAL] = {}
     tables: list[TableSpec] = Field(min_length=1)
     figures: list[FigureSpec] = []
     claims: list[ClaimSpec] = []
@@ -231,30 +226,6 @@ class ReportSpec(StrictModel):
             raise ValueError(f"identifiers stand twice: {sorted({n for n in names if names.count(n) > 1})}")
         return entries
 
-    @model_validator(mode="after")
-    def _complete_parts(self) -> ReportSpec:
-        """Give every part of a claim the headline's data set, protocol and metric where it names none."""
-        return self.model_copy(update={"claims": [self._completed(claim) for claim in self.claims]})
-
-    def _completed(self, claim: ClaimSpec) -> ClaimSpec:
-        parts = []
-        for part in claim.parts:
-            chosen = {key: getattr(part, key) or value for key, value in self.default_measure._asdict().items()}
-            chosen |= {"dataset": ""} if part.over else {}
-            missing = [key for key, value in chosen.items() if not value and not (key == "dataset" and part.over)]
-            if missing:
-                raise ValueError(f"{claim.id}, '{part.name}' names no {missing[0]}, and the headline has none either")
-            parts.append(part.model_copy(update=chosen))
-        return claim.model_copy(update={"parts": parts})
-
-    @property
-    def default_measure(self) -> Measure:
-        """What claims and figures measure where they do not say otherwise; empty where the headline says nothing."""
-        headline = next((table for table in self.tables if table.id == self.headline), None)
-        first = headline.metrics[0] if headline is not None and headline.metrics else None
-        dataset = next(iter(self.datasets.values()), [""])[0]
-        return Measure(dataset, first.protocol if first else "", first.metric if first else "")
-
     def table(self, identifier: str) -> TableSpec:
         """Return a table by identifier."""
         return _by_id(self.tables, identifier, "table")
@@ -274,9 +245,13 @@ def _by_id(entries: list[Any], identifier: str, what: str) -> Any:
 def load_report_spec(path: Path) -> ReportSpec:
     """Read a report file.
 
+    Args:
+        path: ``papers/<paper>/report.yaml``.
+
     Raises:
         ConfigError: An unknown key, a wrong type, an impossible value or an identifier that stands twice.
     """
-    spec = validate(ReportSpec, load_yaml(path), path.name)
+    root = path.parents[2]
+    spec = validate(ReportSpec, load_yaml(path), Place(root, path.relative_to(root)))
     spec.table(spec.headline)
     return spec

@@ -15,6 +15,12 @@ RAW = Path("data/raw")
 # Records of raw data stand beside them: raw data are not part of what DVC keeps.
 RAW_RECORDS = Path("data/records")
 WORK = Path("work")
+# Stages of dvc.yaml that belong to no paper.
+STAGES = ("data", "towers", "cross")
+# First parts of the keys of nodes that belong to no paper.
+_SHARED = ("stores", "views", "towers", "features", "cross")
+# Names of folders and targets that a paper cannot have.
+RESERVED = (*STAGES, *_SHARED, "all", "papers", "raw", "records")
 
 
 def scale_yaml(scale: str) -> Path:
@@ -74,9 +80,10 @@ class Layout:
 
     def record(self, key: str) -> Path:
         """The record of a node; see :mod:`concord3d.workflow.records`."""
-        if key.startswith("raw/"):
+        first = key.partition("/")[0]
+        if first == "raw":
             return RAW_RECORDS / f"{key.removeprefix('raw/')}.json"
-        return self.artifacts / "records" / f"{key}.json"
+        return self.artifacts / "records" / ("" if first in _SHARED else "papers") / f"{key}.json"
 
     def world_marker(self, dataset: str) -> Path:
         """The last file that the world writes of a data set."""
