@@ -28,6 +28,7 @@ ALLOWED = {
         "config",
         "data.catalog",
         "data.manifest",
+        "data.readers",
         "data.storage",
         "evaluation.table",
         "models.table",

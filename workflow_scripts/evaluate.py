@@ -5,7 +5,7 @@ from pathlib import Path
 from job import node_job
 
 with node_job(snakemake) as job:
-    from concord3d.data.records import CloudSplit
+    from concord3d.data.stores import open_store
     from concord3d.evaluation.protocols import EvaluationJob, evaluate_all
     from concord3d.evaluation.tower_inputs import TowerFiles, read_tower_features
     from concord3d.training.seeding import set_threads
@@ -13,7 +13,7 @@ with node_job(snakemake) as job:
     run = snakemake.params.run
     set_threads(snakemake.threads)
     splits = {
-        (path.parent.name, path.stem): CloudSplit.load(path) for path in map(Path, sorted(set(snakemake.input.stores)))
+        (path.parent.name, path.stem): open_store(path) for path in map(Path, sorted(set(snakemake.input.stores)))
     }
     towers = {
         dataset: read_tower_features(

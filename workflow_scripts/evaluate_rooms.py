@@ -1,27 +1,25 @@
-"""Rule evaluate_rooms: semantic segmentation of rooms, from the raw blocks with all their channels."""
+"""Rule evaluate_rooms: semantic segmentation of rooms, on stores of blocks with all their channels."""
 
 from pathlib import Path
 
 from job import node_job
 
 with node_job(snakemake) as job:
-    from concord3d.data.catalog import load_catalog
-    from concord3d.data.readers import read_blocks
+    from concord3d.data.stores.rooms import RoomBlocks
     from concord3d.evaluation.protocols import EvaluationJob, evaluate
     from concord3d.training.seeding import set_threads
 
     run = snakemake.params.run
     [[protocol, dataset, settings]] = snakemake.params.jobs
     set_threads(snakemake.threads)
-    spec = load_catalog(Path(snakemake.params.catalog))[dataset]
-    root = Path(snakemake.input.marker[0]).parent
+    splits = {path.stem: RoomBlocks.load(path) for path in map(Path, snakemake.input.stores)}
     evaluate(
         EvaluationJob(
             run_config=run,
             model_path=Path(snakemake.input.model[0]),
             snapshot_paths=[],
-            train=read_blocks(spec, root, spec.splits["train"].areas),
-            test=read_blocks(spec, root, spec.splits["test"].areas),
+            train=splits["train"],
+            test=splits["test"],
             protocol=protocol,
             settings=settings,
             out=Path(snakemake.output[0]).with_suffix(""),

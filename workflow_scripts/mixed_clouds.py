@@ -6,7 +6,7 @@ from job import node_job
 
 with node_job(snakemake) as job:
     from concord3d.arrays import write_arrays
-    from concord3d.data.records import CloudSplit
+    from concord3d.data.stores.objects import CloudSplit
     from concord3d.evaluation.mixing_examples import mixing_examples
     from concord3d.evaluation.settings import ConsistencySettings
 

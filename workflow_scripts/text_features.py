@@ -5,7 +5,7 @@ from pathlib import Path
 from job import node_job
 
 with node_job(snakemake) as job:
-    from concord3d.data.records import CloudSplit
+    from concord3d.data.stores.objects import CloudSplit
     from concord3d.features.cache import text_features
     from concord3d.features.open_clip_adapter import open_tower
     from concord3d.features.prompts import all_class_prompts, class_features, save_class_features

@@ -5,7 +5,7 @@ from pathlib import Path
 from job import node_job
 
 with node_job(snakemake) as job:
-    from concord3d.data.records import CloudSplit, ShapeTexts
+    from concord3d.data.stores.objects import CloudSplit, ShapeTexts
     from concord3d.features.pairs import PicturedObjects
     from concord3d.methods.interface import parse_settings
     from concord3d.provenance.record import git_state, write_provenance

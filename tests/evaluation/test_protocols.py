@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from concord3d.data.readers.s3dis_h5 import RoomBlocks
-from concord3d.data.records import CloudSplit
+from concord3d.data.stores.objects import CloudSplit
+from concord3d.data.stores.rooms import RoomBlocks
 from concord3d.evaluation import job as job_module
 from concord3d.evaluation.protocols import EvaluationJob, evaluate, evaluate_all
 from concord3d.models.factory import build_point_encoder
@@ -194,8 +194,9 @@ def rooms(num_blocks: int, seed: int) -> RoomBlocks:
     rng = np.random.default_rng(seed)
     features = rng.normal(size=(num_blocks, 16, 9)).astype(np.float32)
     areas = np.arange(num_blocks) % 3 + 1
-    names = tuple(f"Area_{area}_office_{i % 2}" for i, area in enumerate(areas))
-    return RoomBlocks(features, (features[..., 2] > 0).astype(np.int64), names, areas)
+    names = tuple(f"Area_{area}_office_{i % 2}/{i:05d}" for i, area in enumerate(areas))
+    labels = (features[..., 2] > 0).astype(np.int64)
+    return RoomBlocks("s3dis", "train", "synthetic", features, labels, ("a", "b", "c"), names, areas)
 
 
 def semantic_job(folder: Path, settings: dict[str, Any]) -> EvaluationJob:

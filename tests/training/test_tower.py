@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from concord3d.data.records import ShapeTexts
+from concord3d.data.stores.objects import ShapeTexts
 from concord3d.errors import ConfigError, DiskFull, NonFiniteLoss, ResumeMismatch
 from concord3d.features.open_clip_adapter import open_tower
 from concord3d.features.pairs import PicturedObjects

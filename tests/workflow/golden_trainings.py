@@ -28,7 +28,7 @@ import torch
 
 from concord3d.config.models import TowerTraining
 from concord3d.config.resolve import Study, load_study
-from concord3d.data.records import CloudSplit, ShapeTexts
+from concord3d.data.stores.objects import CloudSplit, ShapeTexts
 from concord3d.features.pairs import PicturedObjects
 from concord3d.methods.interface import parse_settings
 from concord3d.render.stored import open_view_set

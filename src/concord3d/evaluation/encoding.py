@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from concord3d.data.records import CloudSplit
+from concord3d.data.stores.objects import CloudSplit
 from concord3d.evaluation.features import CloudForm, Layer, cloud_channels
 from concord3d.evaluation.job import EvaluationJob, FeatureCache, load_encoder
 from concord3d.evaluation.results import Record, record_from_interval

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.data.records import CloudSplit
+from concord3d.data.stores.objects import CloudSplit
 from concord3d.evaluation.features import CloudForm, first_points
 from concord3d.evaluation.few_shot import eligible_classes, few_shot_accuracies
 from concord3d.evaluation.job import EvaluationJob, FeatureCache, classified_splits, load_encoder

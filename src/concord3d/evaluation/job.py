@@ -13,8 +13,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from concord3d.data.readers.s3dis_h5 import RoomBlocks
-from concord3d.data.records import CloudSplit
+from concord3d.data.stores.objects import CloudSplit
+from concord3d.data.stores.rooms import RoomBlocks
 from concord3d.errors import EvaluationError
 from concord3d.evaluation.features import AS_STORED, CloudForm, cloud_channels, extract_features
 from concord3d.evaluation.tower_features import TowerFeatures

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.data.records import CloudSplit
+from concord3d.data.stores.objects import CloudSplit
 from concord3d.errors import EvaluationError
 from concord3d.evaluation.encoding import FloatArray, encoding_of, mean_record
 from concord3d.evaluation.job import EvaluationJob, FeatureCache, tested_clouds

@@ -8,8 +8,8 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.data.readers.s3dis_h5 import RoomBlocks
-from concord3d.data.records import CloudSplit
+from concord3d.data.stores.objects import CloudSplit
+from concord3d.data.stores.rooms import RoomBlocks
 from concord3d.errors import EvaluationError
 from concord3d.evaluation.fine_tuning_loop import seeded
 from concord3d.evaluation.finetune import finetune_classification

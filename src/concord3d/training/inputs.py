@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import nn
 
-from concord3d.data.records import CloudSplit, ShapeTexts, joined
+from concord3d.data.stores.objects import CloudSplit, ShapeTexts, joined
 from concord3d.errors import ConfigError
 from concord3d.features.stored import open_features
 from concord3d.features.targets import FrozenTargets, text_rows

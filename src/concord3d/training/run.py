@@ -20,7 +20,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from torch import nn
 
 from concord3d.config.numbers import numbers_of
-from concord3d.data.records import not_finite
+from concord3d.data.stores.interface import not_finite
 from concord3d.errors import BadCloud, ConfigError, DatasetMissing
 from concord3d.files import canonical_json, content_hash
 from concord3d.methods.interface import Settings, parse_settings

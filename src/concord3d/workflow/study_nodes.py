@@ -16,7 +16,7 @@ from concord3d.workflow.layout import evaluation_files
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
 
-# Protocols that read blocks of rooms, whose nine channels the store of clouds does not hold.
+# Protocols that read blocks of rooms.
 ROOM_PROTOCOLS = ("semantic_segmentation",)
 MIXED_CLOUD_POINTS = 1024
 
@@ -167,8 +167,7 @@ class StudyNodes:
             "seed": first.seed,
         }
         if first.protocol in ROOM_PROTOCOLS:
-            inputs["marker"] = [self.data.raw(first.dataset)]
-            recipe["spec"] = self.data.spec(first.dataset, "files")
+            inputs["stores"] = self.data.stores(first.dataset)
         else:
             datasets = sorted({key.dataset for key in keys})
             inputs["stores"] = [made for dataset in datasets for made in self.data.stores(dataset)]

@@ -122,7 +122,7 @@ class TowerNodes:
             f"features/{tower}/{dataset}__{split}__shipped",
             "towers",
             {"model": self._model(use), "weights": self._weights(use), "spec": self.data.spec(dataset, "files")},
-            ["workflow_scripts/shipped_features.py"],
+            ["workflow_scripts/shipped_features.py", self.data.reader_module(dataset)],
             {"marker": [self.data.raw(dataset)]},
             [self.data.layout.features(tower, name) for name in names],
             {"tower": self.tower_spec(tower)},
