@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from concord3d.data.records import ShapeTexts
+from concord3d.data.stores.objects import ShapeTexts
 from concord3d.features.cache import image_features
 from concord3d.features.open_clip_adapter import OpenClipTower, build_clip
 from concord3d.features.pairs import Pairs, PicturedObjects

@@ -31,6 +31,7 @@ ALLOWED = {
         "config",
         "data.catalog",
         "data.manifest",
+        "data.readers",
         "data.storage",
         "models.table",
         "protocols.loading",

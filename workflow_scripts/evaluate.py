@@ -6,7 +6,7 @@ from job import NodeJob, make_nodes
 
 
 def make(job: NodeJob) -> None:
-    from concord3d.data.records import CloudSplit
+    from concord3d.data.stores import open_store
     from concord3d.protocols.evaluation.evaluate import evaluate_all
     from concord3d.protocols.evaluation.job import EvaluationJob
     from concord3d.protocols.evaluation.tower_features import TowerFeatures
@@ -15,7 +15,7 @@ def make(job: NodeJob) -> None:
 
     run, module = job.params["run"], job.params["module"]
     set_threads(job.threads)
-    splits = {(path.parent.name, path.stem): CloudSplit.load(path) for path in sorted(set(job.files["stores"]))}
+    splits = {(path.parent.name, path.stem): open_store(path) for path in sorted(set(job.files["stores"]))}
     towers = {
         dataset: read_tower_features(
             splits[dataset, "test"], TowerFiles(**{need: Path(index) for need, index in indices.items()})

@@ -5,7 +5,7 @@ from job import NodeJob, make_nodes
 
 def make(job: NodeJob) -> None:
     from concord3d.arrays import write_arrays
-    from concord3d.data.records import CloudSplit
+    from concord3d.data.stores.objects import CloudSplit
     from concord3d.geometry.mixing.settings import MixingSettings
     from concord3d.protocols.evaluation.mixing_examples import mixing_examples
 

@@ -1,4 +1,4 @@
-"""Rule store: read one split of a raw data set into the canonical store of clouds."""
+"""Rule store: read one split of a raw data set into its canonical store."""
 
 from pathlib import Path
 
@@ -7,12 +7,12 @@ from job import NodeJob, make_nodes
 
 def make(job: NodeJob) -> None:
     from concord3d.data.catalog import load_catalog
-    from concord3d.data.readers import read_split
+    from concord3d.data.reading import read_split
 
     spec = load_catalog(Path(job.params["catalog"]))[job.params["dataset"]]
     root, recipe = job.files["marker"][0].parent, job.recipe
-    clouds = read_split(spec, root, recipe["split"], recipe["data_kind"], recipe["num_points"])
-    clouds.validated().save(job.outputs[0])
+    store = read_split(spec, root, recipe["split"], recipe["data_kind"], recipe["num_points"])
+    store.validated().save(job.outputs[0])
 
 
 make_nodes(snakemake, make)

@@ -6,7 +6,8 @@ import os
 import resource
 import struct
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
@@ -41,14 +42,35 @@ def read_arrays(path: Path, what: str = "arrays") -> dict[str, NDArray[Any]]:
     Raises:
         UnreadableFile: The file is absent, truncated, or of another format.
     """
-    try:
+    with _damage_named(path, what), np.load(path, allow_pickle=False) as stored, path.open("rb") as stream:
         found = {}
-        with np.load(path, allow_pickle=False) as stored, path.open("rb") as stream:
-            for member in stored.zip.infolist():
-                name = member.filename.removesuffix(".npy")
-                large = member.file_size >= MAPPED_BYTES and member.compress_type == zipfile.ZIP_STORED
-                found[name] = _mapped(path, stream, member) if large else stored[name]
+        for member in stored.zip.infolist():
+            name = member.filename.removesuffix(".npy")
+            large = member.file_size >= MAPPED_BYTES and member.compress_type == zipfile.ZIP_STORED
+            found[name] = _mapped(path, stream, member) if large else stored[name]
         return found
+
+
+def read_array(path: Path, name: str, what: str = "an array") -> NDArray[Any]:
+    """Read one small array of a file written by :func:`write_arrays`, and nothing else of the file.
+
+    Args:
+        path: The ``.npz`` file.
+        name: Name of the array.
+        what: What it is, for the message.
+
+    Raises:
+        UnreadableFile: The file is absent, truncated, of another format, or has no such array.
+    """
+    with _damage_named(path, what), np.load(path, allow_pickle=False) as stored:
+        array: NDArray[Any] = stored[name]
+        return array
+
+
+@contextmanager
+def _damage_named(path: Path, what: str) -> Iterator[None]:
+    try:
+        yield
     except MemoryError:
         raise
     except Exception as error:  # zipfile, zlib and numpy each raise their own for a damaged archive

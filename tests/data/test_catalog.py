@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from concord3d.data.catalog import find_dataset, load_catalog
-from concord3d.data.readers.dispatch import CLOUD_READERS
+from concord3d.data.readers import reader_names
 from concord3d.errors import ConfigError
 
 ENTRY = {
@@ -52,7 +52,7 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
         40, 15, 16, 13,
     ]  # fmt: skip
     for spec in catalog.values():
-        assert spec.reader in CLOUD_READERS
+        assert spec.reader in reader_names()
         assert spec.licence.gate != "open" or all(file.urls for file in spec.files), "an open set can be downloaded"
 
 
@@ -97,7 +97,7 @@ def test_lists_of_the_release_are_the_published_ones(repository: Path) -> None:
         (changed(licens={}), "did you mean 'licence'"),
         (changed(files=[{**ENTRY["files"][0], "sha_256": "0"}]), "did you mean 'sha256'"),
         (changed(splits={"train": {"pattern": ["*"]}}), "did you mean 'patterns'"),
-        (changed(reader="modelnet"), "reader"),
+        (changed(reader="modelnet_h4"), "did you mean 'modelnet_h5'"),
         (changed(files=[{**ENTRY["files"][0], "path": "../a.zip"}]), "relative path"),
         (changed(files=[{**ENTRY["files"][0], "sha256": "12ab"}]), "sha256"),
         (changed(licence={"name": "x", "url": "y", "gate": "form"}), "instructions"),

@@ -16,7 +16,7 @@ import pytest
 from concord3d.data.catalog import DatasetSpec, FileSpec, load_catalog
 from concord3d.data.download import FetchSettings
 from concord3d.data.manifest import sampled_digest, verify_files
-from concord3d.data.readers import read_split
+from concord3d.data.reading import read_split
 from concord3d.data.status import dataset_status
 from concord3d.data.verify import obtain, verify
 from concord3d.errors import (

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from concord3d.data.catalog import DatasetSpec, load_catalog
-from concord3d.data.readers import read_meshes, read_split
-from concord3d.data.readers.census import recognise
-from concord3d.data.readers.mesh_files import read_mesh
+from concord3d.data.formats.mesh_files import read_mesh
 from concord3d.data.readers.mesh_text import read_index, rows_of_split
+from concord3d.data.reading import read_meshes, read_split, recognise
 from concord3d.errors import WrongRelease
 
 

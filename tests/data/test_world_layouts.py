@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from concord3d.data.catalog import DatasetSpec, load_catalog
-from concord3d.data.readers import read_meshes, read_split
+from concord3d.data.reading import read_meshes, read_split
 from concord3d.world.build import WorldRecipe, build_dataset
 
 CATEGORIES = {"shapenetpart": ("airplane", "chair"), "modelnet10": ("chair", "table")}

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from concord3d.data.catalog import DatasetSpec, load_catalog
-from concord3d.data.readers import read_split, take_points
+from concord3d.data.reading import read_split
 from concord3d.errors import BadCloud, UnreadableFile
 
 
@@ -66,12 +66,12 @@ def test_one_point_is_a_collapsed_cloud(tmp_path: Path, spec: DatasetSpec) -> No
 
 def test_fewer_points_than_asked(tmp_path: Path, spec: DatasetSpec) -> None:
     split = read_split(spec, written(tmp_path, clouds()), "train", "synthetic")
-    assert take_points(split, 6).points.shape == (3, 6, 3)
+    assert split.first_points(6).points.shape == (3, 6, 3)
     with pytest.raises(BadCloud, match="fewer points than asked") as caught:
-        take_points(split, 7)
+        split.first_points(7)
     assert "data.num_points" in str(caught.value)
     with pytest.raises(BadCloud):
-        take_points(split, 0)
+        split.first_points(0)
 
 
 def test_a_million_points_are_no_fault(tmp_path: Path, spec: DatasetSpec) -> None:

@@ -11,8 +11,8 @@ import trimesh
 from PIL import Image
 
 from concord3d.data.catalog import DatasetSpec, load_catalog
-from concord3d.data.readers import read_meshes, read_split
-from concord3d.data.readers.mesh_files import read_colored_mesh
+from concord3d.data.formats.mesh_files import read_colored_mesh
+from concord3d.data.reading import read_meshes, read_split
 from concord3d.errors import BadMesh, ConcordError, DatasetMissing, UnreadableFile, WrongRelease
 from concord3d.geometry.mesh import sample_surface
 

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from concord3d import files
-from concord3d.data.records import CloudSplit
+from concord3d.data.stores.objects import CloudSplit
 from concord3d.errors import BadCloud, CheckpointCorrupt, ConcordError, ConfigError, DiskFull, EvaluationError
 from concord3d.models.factory import build_point_encoder
 from concord3d.models.weights import save_weights

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from concord3d.data import storage
-from concord3d.data.records import CloudSplit
+from concord3d.data.stores.objects import CloudSplit
 from concord3d.errors import DiskFull
 
 MEGABYTE = 1 << 20
@@ -21,7 +21,7 @@ import resource, sys
 from pathlib import Path
 import numpy as np
 from concord3d import arrays
-from concord3d.data.records import CloudSplit
+from concord3d.data.stores.objects import CloudSplit
 from concord3d.arrays import ShardedRows
 from concord3d.features.targets import FrozenTargets, TextRows
 from concord3d.training.batches import assemble

@@ -9,7 +9,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from concord3d.data.records import ShapeTexts
+from concord3d.data.stores.objects import ShapeTexts
 from concord3d.errors import ConfigError
 from concord3d.features.gate import RETRIEVAL, ZERO_SHOT, measure_gate, require_measurable, top1_credit
 from concord3d.features.pairs import Pairs, PicturedObjects, TextChoice, TextShares

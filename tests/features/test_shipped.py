@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from concord3d.data.readers.openshape_npy import OpenShapeRecord, SplitEntry
-from concord3d.data.records import ShapeTexts
+from concord3d.data.readers.interface import ShapeFeatures
+from concord3d.data.stores.objects import ShapeTexts
 from concord3d.errors import DatasetError
 from concord3d.features.shipped import shipped_features
 from concord3d.features.stored import open_features
@@ -20,22 +20,19 @@ from concord3d.features.tower import TowerError, TowerMismatch, TowerSpec
 BIGG = TowerSpec("ViT-bigG-14", "laion2b_s39b_b160k")
 
 
-def records(num: int = 3, views: int = 4) -> Iterator[OpenShapeRecord]:
+def records(num: int = 3, views: int = 4) -> Iterator[ShapeFeatures]:
     for index in range(num):
         rng = np.random.default_rng(index)
         texts = ShapeTexts(f"chair {index}", ("a photo",), () if index else ("SALE", "chair 0"))
-        yield OpenShapeRecord(
-            entry=SplitEntry(f"id{index}", f"id{index}.npy", "ShapeNet", None),
-            points=np.zeros((5, 3), np.float32),
-            colors=np.zeros((5, 3), np.uint8),
+        yield ShapeFeatures(
+            name=f"id{index}",
             texts=texts,
             image_features=rng.normal(size=(views, 6)).astype(np.float32),
-            thumbnail_feature=None,
             text_features=rng.normal(size=(len(texts.all), 6)).astype(np.float32),
         )
 
 
-def store(folder: Path, given: Iterator[OpenShapeRecord], tower: TowerSpec = BIGG) -> dict:
+def store(folder: Path, given: Iterator[ShapeFeatures], tower: TowerSpec = BIGG) -> dict:
     return shipped_features(given, tower, folder / "store", folder / "images.json", folder / "texts.json").record()
 
 

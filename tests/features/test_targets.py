@@ -6,7 +6,7 @@ import torch
 from numpy.typing import NDArray
 
 from concord3d.arrays import ShardedRows
-from concord3d.data.records import ShapeTexts
+from concord3d.data.stores.objects import ShapeTexts
 from concord3d.errors import ConfigError
 from concord3d.features.targets import FrozenTargets, text_rows
 

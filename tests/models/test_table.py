@@ -8,9 +8,8 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from torch import nn
-
 from concord3d.models.table import ENCODERS
+from torch import nn
 
 
 @pytest.mark.parametrize("name", ENCODERS)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from concord3d.data.records import CloudSplit
+from concord3d.data.stores.objects import CloudSplit
 from concord3d.models.factory import build_point_encoder
 from concord3d.models.projected import in_tower_space
 from concord3d.models.weights import save_weights

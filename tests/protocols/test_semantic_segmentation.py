@@ -13,7 +13,7 @@ from tests.protocols.small_jobs import check_contract, make_job
 from torch import nn
 
 from concord3d.data.readers.s3dis_h5 import RoomBlocks
-from concord3d.data.records import CloudSplit
+from concord3d.data.stores.objects import CloudSplit
 from concord3d.errors import EvaluationError
 from concord3d.protocols.evaluation.evaluate import evaluate
 from concord3d.protocols.evaluation.job import EvaluationJob

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from concord3d.training.run import TrainingSettings
 
 from concord3d.config.layers import Settings
 from concord3d.config.models import Paper
@@ -32,7 +33,6 @@ from concord3d.reporting.figures import DRAWINGS
 from concord3d.reporting.published import PublishedCell, chosen_cells, read_published
 from concord3d.reporting.results import Address
 from concord3d.reporting.spec import FigureSpec, ReportSpec, load_report_spec
-from concord3d.training.run import TrainingSettings
 from concord3d.workflow.layout import CATALOG, paper_yaml, published_csv, report_yaml
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from concord3d.training.tower import TowerRun, TowerSettings, train_tower
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 
-from concord3d.data.records import ShapeTexts
+from concord3d.data.stores.objects import ShapeTexts
 from concord3d.errors import ConfigError, DiskFull, NonFiniteLoss, ResumeMismatch
 from concord3d.features.open_clip_adapter import open_tower
 from concord3d.features.pairs import PicturedObjects
@@ -23,7 +24,6 @@ from concord3d.features.tower import TowerMismatch, TowerSpec
 from concord3d.methods.interface import parse_settings
 from concord3d.training import loop as loop_module
 from concord3d.training import tower as tower_module
-from concord3d.training.tower import TowerRun, TowerSettings, train_tower
 
 NUM_OBJECTS, NUM_CLASSES = 60, 3
 NAMES = ("red_box", "green_ball", "blue_cone")

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from concord3d.models.table import ENCODERS
 from tests.workflow.graphs import (
     CATALOGUE,
     LOSS,
@@ -27,7 +28,6 @@ from tests.workflow.graphs import (
 from concord3d.config.resolve import load_params
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.errors import ConfigError
-from concord3d.models.table import ENCODERS
 from concord3d.protocols.loading import protocol_module
 from concord3d.workflow.node import Node
 from concord3d.workflow.plan import Plan

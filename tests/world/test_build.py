@@ -13,7 +13,7 @@ import pytest
 import trimesh
 
 from concord3d.data.catalog import load_catalog
-from concord3d.data.readers.dispatch import read_meshes, read_split
+from concord3d.data.reading import read_meshes, read_split
 from concord3d.errors import ConfigError, DiskFull
 from concord3d.files import sha256_file
 from concord3d.world import build

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from concord3d.batches.interface import Batch, IntArray, shuffled
-from concord3d.data.records import CloudSplit, ShapeTexts, joined, not_finite
+from concord3d.data.stores.objects import CloudSplit, ShapeTexts, joined, not_finite
 from concord3d.errors import BadCloud, ConfigError
 from concord3d.features.stored import open_features
 from concord3d.features.targets import FrozenTargets, text_rows

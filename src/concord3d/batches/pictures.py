@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from concord3d.batches.interface import Batch, IntArray, shuffled
-from concord3d.data.records import CloudSplit, ShapeTexts
+from concord3d.data.stores.objects import CloudSplit, ShapeTexts
 from concord3d.features.open_clip_adapter import preprocess_of
 from concord3d.features.pairs import Pairs, PicturedObjects, TextChoice
 from concord3d.methods.settings import MethodSettings

@@ -22,7 +22,7 @@ from concord3d.commands.workflow import params_of
 from concord3d.config.resolve import load_study
 from concord3d.config.study import Study, joined_datasets
 from concord3d.data.catalog import load_catalog
-from concord3d.data.readers import COLOURED_READERS
+from concord3d.data.readers import find_reader
 from concord3d.files import canonical_json, read_json
 from concord3d.render.view_spec import view_spec
 
@@ -106,7 +106,7 @@ def disk_gb(root: Path, study: Study) -> float:
     for name, splits in sizes.items():
         use = study.scale.datasets[name]
         num_points = use.num_points if use.source == "world" else catalog[name].releases[0].num_points or 2048
-        bytes_per_point = 15 if catalog[name].reader in COLOURED_READERS else 12
+        bytes_per_point = 15 if find_reader(catalog[name].reader).has_colors else 12
         total += sum(splits.values()) * num_points * bytes_per_point
     view_sets = set()
     for experiment in study.experiments:

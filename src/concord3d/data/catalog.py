@@ -9,20 +9,15 @@ from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_v
 
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import StrictModel, validate
+from concord3d.data.readers import reader_names
 from concord3d.errors import ConfigError, nearest
 
-ReaderName = Literal[
-    "modelnet_h5",
-    "off_tree",
-    "scanobjectnn_h5",
-    "shapenetpart_h5",
-    "s3dis_h5",
-    "shapenet",
-    "mesh_text",
-    "openshape_npy",
-    "openshape_modelnet40",
-    "openshape_scanobjectnn",
-]
+
+def known_reader(name: str) -> str:
+    """Return ``name``; ValueError when no reader has it."""
+    if name not in reader_names():
+        raise ValueError(f"unknown reader '{name}'{nearest(name, reader_names())} ({', '.join(reader_names())})")
+    return name
 
 
 def path_inside(path: str) -> str:
@@ -112,7 +107,7 @@ class DatasetSpec(StrictModel):
 
     id: str
     title: str
-    reader: ReaderName
+    reader: str
     folders: tuple[str, ...]
     files: list[FileSpec]
     licence: Licence
@@ -125,6 +120,7 @@ class DatasetSpec(StrictModel):
     held_out: float | None = Field(default=None, gt=0, lt=1)
     doc: str
 
+    _reader = field_validator("reader")(known_reader)
     _paths = field_validator("folders")(lambda folders: tuple(path_inside(folder) for folder in folders))
 
     @field_validator("files", mode="before")

@@ -10,7 +10,7 @@ from typing import Literal
 from concord3d.data.catalog import DatasetSpec
 from concord3d.data.download import local_mirror
 from concord3d.data.manifest import MANIFEST
-from concord3d.data.readers.census import recognise
+from concord3d.data.reading import recognise
 from concord3d.data.verify import licence_gate, unpacked_on_mirror, verify
 from concord3d.errors import ConcordError, DatasetMissing, WrongRelease
 

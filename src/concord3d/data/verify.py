@@ -11,9 +11,9 @@ from pathlib import Path
 from concord3d.data.archives import extract
 from concord3d.data.catalog import DatasetSpec, FileSpec, Release
 from concord3d.data.download import FetchSettings, expected_sha256, fetch, local_mirror, quarantine, record_checksum
+from concord3d.data.layout import layout_folder
 from concord3d.data.manifest import MANIFEST, OBTAINED, data_files, verify_files, write_manifest
-from concord3d.data.readers.census import recognise
-from concord3d.data.readers.layout import layout_folder
+from concord3d.data.reading import recognise
 from concord3d.data.storage import disk_full_named, locked
 from concord3d.errors import ConcordError, DatasetCorrupt, DatasetMissing, DownloadError, LicenceGate, UnreadableFile
 from concord3d.files import TEMPORARY_PREFIX

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from concord3d.data.records import not_finite
+from concord3d.data.stores.interface import not_finite
 from concord3d.errors import BadCloud, EvaluationError
 from concord3d.features.cloud_form import AS_STORED, CloudForm, Layer
 from concord3d.geometry.augment import normalise_unit_sphere

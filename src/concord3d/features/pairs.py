@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from concord3d.data.records import ShapeTexts
+from concord3d.data.stores.objects import ShapeTexts
 from concord3d.errors import ConfigError
 from concord3d.features.preprocess import Preprocess
 from concord3d.features.prompts import TEMPLATES, class_prompts

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.data.readers.openshape_npy import OpenShapeRecord
+from concord3d.data.readers.interface import ShapeFeatures
 from concord3d.data.storage import disk_full_named
 from concord3d.errors import DatasetError
 from concord3d.features.cache import FeatureCount, ShardWriter, text_shards
@@ -26,7 +26,7 @@ _SHARD_SHAPES = 512
 
 
 def shipped_features(
-    records: Iterable[OpenShapeRecord], tower: TowerSpec, store: Path, image_index: Path, text_index: Path
+    records: Iterable[ShapeFeatures], tower: TowerSpec, store: Path, image_index: Path, text_index: Path
 ) -> FeatureCount:
     """Store the features of OpenShape's release under the indices that encoding would have written.
 
@@ -94,13 +94,13 @@ class _PictureShards:
         """D."""
         return self._form[1]
 
-    def add(self, record: OpenShapeRecord) -> None:
+    def add(self, record: ShapeFeatures) -> None:
         features = _half(record.image_features)
         self._form = self._form or features.shape
         if features.shape != self._form:
             raise DatasetError(
                 "Shapes of the release differ in their pictures",
-                where=record.entry.id,
+                where=record.name,
                 expected=self._form,
                 found=features.shape,
             )

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from concord3d.arrays import ShardedRows
-from concord3d.data.records import ShapeTexts
+from concord3d.data.stores.objects import ShapeTexts
 from concord3d.errors import ConfigError
 
 _NOTHING = np.zeros(0, dtype=np.int64)

@@ -17,7 +17,7 @@ from concord3d.protocols.interface import PUBLISHED_ALIGNED_POINTS, AlignedSetti
 from concord3d.statistics.intervals import median_interval
 
 if TYPE_CHECKING:
-    from concord3d.data.records import CloudSplit
+    from concord3d.data.stores.objects import CloudSplit
     from concord3d.protocols.evaluation.job import EvaluationJob
     from concord3d.protocols.evaluation.tower_features import TowerFeatures
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from concord3d.data.readers.s3dis_h5 import RoomBlocks
-    from concord3d.data.records import CloudSplit
+    from concord3d.data.stores.objects import CloudSplit
     from concord3d.models.dgcnn_semseg import SemSegmenter
     from concord3d.protocols.evaluation.job import EvaluationJob
 

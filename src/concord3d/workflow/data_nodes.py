@@ -1,4 +1,4 @@
-"""Nodes of raw data, stores of clouds, and views."""
+"""Nodes of raw data, stores, and views."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 from concord3d.config.models import Params, Scale
 from concord3d.data.catalog import DatasetSpec
+from concord3d.data.readers import find_reader, reader_module
+from concord3d.data.readers.interface import Reader
 from concord3d.render.view_spec import view_spec
 from concord3d.workflow.batching import Batching
 from concord3d.workflow.layout import CATALOG, Layout
 from concord3d.workflow.node import Graph, Made
 
-# Reader of releases that hold tower features of their shapes in place of meshes to be rendered.
-FEATURE_READER = "openshape_npy"
 # Words of the catalogue, and addresses: they say nothing about the data themselves.
 CATALOGUE_WORDS: dict[str, Any] = {
     "title": True,
@@ -53,7 +53,15 @@ class DataNodes:
 
     def brings_features(self, dataset: str) -> bool:
         """Whether a data set is a release that holds tower features of its shapes."""
-        return self.scale.datasets[dataset].source == "real" and self.catalog[dataset].reader == FEATURE_READER
+        return self.scale.datasets[dataset].source == "real" and self.reader(dataset).has_tower_features
+
+    def reader(self, dataset: str) -> Reader:
+        """Return what reads a data set."""
+        return find_reader(self.catalog[dataset].reader)
+
+    def reader_module(self, dataset: str) -> str:
+        """Return the source that a data set is read with."""
+        return reader_module(self.catalog[dataset].reader)
 
     def spec(self, dataset: str, *left_out: str) -> dict[str, Any]:
         return self.catalog[dataset].model_dump(
@@ -99,7 +107,7 @@ class DataNodes:
             f"stores/{dataset}__{split}",
             "data",
             recipe,
-            ["workflow_scripts/store.py"],
+            ["workflow_scripts/store.py", self.reader_module(dataset)],
             {"marker": [self.raw(dataset)]},
             [self.layout.store(dataset, split)],
             self._params(dataset),
@@ -115,7 +123,7 @@ class DataNodes:
             f"views/{dataset}__{split}__{view_set}__{pixels}",
             "data",
             recipe,
-            ["workflow_scripts/views.py"],
+            ["workflow_scripts/views.py", self.reader_module(dataset)],
             {"marker": [self.raw(dataset)], "clouds": [self.store(dataset, split)]},
             [self.layout.views(dataset, split, view_set, pixels)],
             {

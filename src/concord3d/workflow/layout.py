@@ -94,7 +94,7 @@ class Layout:
         return RAW / "real" / dataset / "manifest.json"
 
     def store(self, dataset: str, split: str) -> Path:
-        """The canonical clouds of one split."""
+        """The canonical store of one split."""
         return self.artifacts / "stores" / dataset / f"{split}.npz"
 
     @property

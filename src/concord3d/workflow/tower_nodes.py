@@ -92,6 +92,7 @@ class TowerNodes:
         kind: str,
         inputs: Mapping[str, Sequence[Made]],
         files: Sequence[str],
+        modules: Sequence[str] = (),
         spec: Mapping[str, Any] | None = None,
         params: Mapping[str, Any] | None = None,
     ) -> Made:
@@ -103,6 +104,7 @@ class TowerNodes:
             kind: ``images``, ``texts``, ``classes``, or ``shipped`` for features that a release brings.
             inputs: What is encoded.
             files: Names of the files, in the order in which the kind knows them; the last is the record of the run.
+            modules: Modules that the kind looks up by name.
             spec: What else changes the numbers.
             params: What else the kind is told.
         """
@@ -112,7 +114,7 @@ class TowerNodes:
             f"features/{tower}/{of}",
             "towers",
             {"model": self._model(use), "weights": self._weights(use), "kind": kind, **(spec or {})},
-            [ENCODE, f"concord3d.features.encode.{kind}"],
+            [ENCODE, f"concord3d.features.encode.{kind}", *modules],
             {**inputs, "tower": weights},
             [self.data.layout.features(tower, name) for name in files],
             {"tower": self.spec(tower), "kind": kind, "store": str(self.data.layout.feature_store), **(params or {})},
@@ -124,7 +126,7 @@ class TowerNodes:
         of, inputs = f"{dataset}__{split}__shipped", {"marker": [self.data.raw(dataset)]}
         spec = {"spec": self.data.spec(dataset, "files")}
         params = {"dataset": dataset, "split": split, "catalog": str(CATALOG)}
-        made = self._encoded(tower, of, "shipped", inputs, files, spec, params)
+        made = self._encoded(tower, of, "shipped", inputs, files, [self.data.reader_module(dataset)], spec, params)
         return Made(made.node, made.files[:1] if kind == "images" else made.files[1:2])
 
     def image_features(self, tower: str, dataset: str, split: str, view_set: str, pixels: int) -> Made:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from concord3d.arrays import write_arrays
-from concord3d.data.records import CloudSplit
+from concord3d.data.stores.objects import CloudSplit
 from concord3d.errors import BadCloud, DatasetError
 from concord3d.geometry.mixing.settings import OPERATORS, MixingSettings
 from concord3d.protocols.evaluation.mixing_examples import mixing_examples

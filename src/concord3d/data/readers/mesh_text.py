@@ -20,11 +20,11 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from concord3d.data.catalog import DatasetSpec, path_inside
-from concord3d.data.readers.layout import NEXT_STEP, find_split, layout_folder, read_lines
-from concord3d.data.readers.mesh_files import read_colored_mesh, read_mesh
-from concord3d.data.readers.raw import NamedMesh, RawClouds
-from concord3d.data.readers.texts import clean_text, shape_texts
-from concord3d.data.records import NO_COLOR, ShapeTexts
+from concord3d.data.formats.mesh_files import read_colored_mesh, read_mesh
+from concord3d.data.formats.texts import clean_text, shape_texts
+from concord3d.data.layout import NEXT_STEP, find_split, layout_folder, read_lines
+from concord3d.data.readers.interface import Census, NamedMesh, Reader, Reading
+from concord3d.data.stores.objects import NO_COLOR, CloudSplit, ShapeTexts
 from concord3d.errors import DatasetMissing, UnreadableFile, WrongRelease
 from concord3d.geometry.mesh import sample_surface
 
@@ -62,73 +62,77 @@ class IndexRow(BaseModel):
         return shape_texts(self.name, self.captions, self.retrieved)
 
 
-def read(spec: DatasetSpec, root: Path, split: str, num_points: int | None = None) -> RawClouds:
-    """Sample coloured points on the meshes of a split, uniformly by area, zero-mean in the unit sphere.
+class MeshText(Reader):
+    """Meshes with texts, and coloured clouds sampled from them uniformly by area, zero-mean in the unit sphere."""
 
-    The points of a shape depend on its ``uid``, its geometry and their number alone, so reading twice gives the same
-    clouds. A mesh without colours is grey all over (spec 1.3 of MM-Mixing).
+    samples_meshes = True
+    has_labels = False
+    has_colors = True
+    has_texts = True
+    has_meshes = True
 
-    Args:
-        spec: The data set.
-        root: Folder that holds the layout.
-        split: Name of the split.
-        num_points: P; None for 10,000.
+    def read(self, spec: DatasetSpec, root: Path, split: str, data_kind: str, num_points: int | None = None) -> Reading:
+        """Sample coloured points on the meshes of a split; arguments as in :meth:`Reader.read`, by default 10,000.
 
-    Raises:
-        DatasetMissing: No index, no shape in the split, or a mesh is absent.
-        UnreadableFile: A line of the index is no such row, or a mesh is truncated or of another format.
-        WrongRelease: A category is not in ``class_names.txt``, or a row names an unknown split.
-        BadMesh: A mesh has no faces, no area, broken indices or values that are not finite.
-    """
-    folder = layout_folder(spec, root)
-    rows = read_index(spec, folder)
-    class_names = _class_names(folder, rows)
-    chosen = rows_of_split(spec, folder, rows, split)
-    count = NUM_POINTS if num_points is None else num_points
-    points = np.empty((len(chosen), count, 3), np.float32)
-    colors = np.full((len(chosen), count, 3), NO_COLOR, np.uint8)
-    for place, row in enumerate(chosen):
-        points[place], own = _sampled(_mesh_path(folder, row), row.uid, count)
-        if own is not None:
-            colors[place] = own
-    categories = [_category(row) for row in chosen]
-    return RawClouds(
-        points=points,
-        labels=np.array([class_names.index(name) if name else -1 for name in categories], dtype=np.int64),
-        names=tuple(row.uid for row in chosen),
-        dtype=None,
-        class_names=class_names or None,
-        colors=colors,
-        texts=tuple(row.texts for row in chosen),
-    )
+        The points of a shape depend on its ``uid``, its geometry and their number alone, so reading twice gives the
+        same clouds. A mesh without colours is grey all over (spec 1.3 of MM-Mixing).
 
+        Raises:
+            DatasetMissing: No index, no shape in the split, or a mesh is absent.
+            UnreadableFile: A line of the index is no such row, or a mesh is truncated or of another format.
+            WrongRelease: A category is not in ``class_names.txt``, or a row names an unknown split.
+            BadMesh: A mesh has no faces, no area, broken indices or values that are not finite.
+        """
+        folder = layout_folder(spec, root)
+        rows = read_index(spec, folder)
+        class_names = _class_names(folder, rows)
+        chosen = rows_of_split(spec, folder, rows, split)
+        count = NUM_POINTS if num_points is None else num_points
+        points = np.empty((len(chosen), count, 3), np.float32)
+        colors = np.full((len(chosen), count, 3), NO_COLOR, np.uint8)
+        for place, row in enumerate(chosen):
+            points[place], own = _sampled(_mesh_path(folder, row), row.uid, count)
+            if own is not None:
+                colors[place] = own
+        categories = [_category(row) for row in chosen]
+        clouds = CloudSplit(
+            spec.id,
+            split,
+            data_kind,
+            points=points,
+            labels=np.array([class_names.index(name) if name else -1 for name in categories], dtype=np.int64),
+            class_names=(),
+            names=tuple(row.uid for row in chosen),
+            colors=colors,
+            texts=tuple(row.texts for row in chosen),
+        )
+        return Reading(clouds, class_names=class_names)
 
-def read_meshes(spec: DatasetSpec, root: Path, split: str) -> Iterator[NamedMesh]:
-    """Yield the meshes of a split, in the order of its clouds, with their first caption (else name, else category).
+    def read_meshes(self, spec: DatasetSpec, root: Path, split: str) -> Iterator[NamedMesh]:
+        """Yield the meshes of a split, in the order of its clouds, with their first caption (else name, else category).
 
-    Raises:
-        DatasetMissing: No index, no shape in the split, or a mesh is absent.
-        UnreadableFile: A line of the index is no such row, or a mesh is truncated or of another format.
-        WrongRelease: A row names an unknown split.
-        BadMesh: A mesh has no faces, broken indices or values that are not finite.
-    """
-    folder = layout_folder(spec, root)
-    for row in rows_of_split(spec, folder, read_index(spec, folder), split):
-        texts, category = row.texts, _category(row)
-        text = next(iter((*texts.captions, *texts.all)), category)
-        yield NamedMesh(row.uid, category, read_mesh(_mesh_path(folder, row)), text)
+        Raises:
+            DatasetMissing: No index, no shape in the split, or a mesh is absent.
+            UnreadableFile: A line of the index is no such row, or a mesh is truncated or of another format.
+            WrongRelease: A row names an unknown split.
+            BadMesh: A mesh has no faces, broken indices or values that are not finite.
+        """
+        folder = layout_folder(spec, root)
+        for row in rows_of_split(spec, folder, read_index(spec, folder), split):
+            texts, category = row.texts, _category(row)
+            text = next(iter((*texts.captions, *texts.all)), category)
+            yield NamedMesh(row.uid, category, read_mesh(_mesh_path(folder, row)), text)
 
+    def census(self, spec: DatasetSpec, root: Path, split: str) -> Census:
+        """Count the shapes of a split, from the index alone.
 
-def count_shapes(spec: DatasetSpec, root: Path, split: str) -> int:
-    """Return the number of shapes of a split, from the index alone.
-
-    Raises:
-        DatasetMissing: No index, or no shape in the split.
-        UnreadableFile: A line of the index is no such row.
-        WrongRelease: A row names an unknown split.
-    """
-    folder = layout_folder(spec, root)
-    return len(rows_of_split(spec, folder, read_index(spec, folder), split))
+        Raises:
+            DatasetMissing: No index, or no shape in the split.
+            UnreadableFile: A line of the index is no such row.
+            WrongRelease: A row names an unknown split.
+        """
+        folder = layout_folder(spec, root)
+        return Census(len(rows_of_split(spec, folder, read_index(spec, folder), split)))
 
 
 def read_index(spec: DatasetSpec, folder: Path) -> list[IndexRow]:
@@ -252,3 +256,6 @@ def _sampled(path: Path, uid: str, num_points: int) -> tuple[NDArray[np.float32]
     cloud -= cloud.mean(axis=0)
     cloud /= max(float(np.linalg.norm(cloud, axis=1).max()), 1e-12)
     return cloud.astype(np.float32), None if colors is None else colors.at(sample)
+
+
+READER = MeshText()

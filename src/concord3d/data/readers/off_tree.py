@@ -9,56 +9,65 @@ from pathlib import Path
 import numpy as np
 
 from concord3d.data.catalog import DatasetSpec
-from concord3d.data.readers.layout import split_files
-from concord3d.data.readers.mesh_files import read_off
-from concord3d.data.readers.raw import NamedMesh, RawClouds
+from concord3d.data.formats.mesh_files import read_off
+from concord3d.data.layout import split_files
+from concord3d.data.readers.interface import NamedMesh, Reader, Reading
+from concord3d.data.stores.objects import CloudSplit
 from concord3d.errors import WrongRelease
 from concord3d.geometry.mesh import Mesh, sample_surface
 
 NUM_POINTS = 2048
 
 
-def read(spec: DatasetSpec, root: Path, split: str, num_points: int | None = None) -> RawClouds:
-    """Sample points on each mesh of a split, uniformly by area, in the unit sphere.
+class OffTree(Reader):
+    """Meshes with classes, and clouds sampled from them uniformly by area, in the unit sphere."""
 
-    The points of a shape depend on its name, its geometry and their number alone, so reading twice gives the same
-    clouds.
+    samples_meshes = True
+    has_meshes = True
 
-    Args:
-        spec: The data set.
-        root: Folder that holds the layout.
-        split: ``train`` or ``test``.
-        num_points: P; None for 2,048.
+    def read(self, spec: DatasetSpec, root: Path, split: str, data_kind: str, num_points: int | None = None) -> Reading:
+        """Sample points on each mesh of a split; arguments as in :meth:`Reader.read`, by default 2,048 points.
 
-    Raises:
-        DatasetMissing: No files.
-        WrongRelease: A class folder is not in the catalogue.
-        UnreadableFile: A file is truncated or not OFF.
-        BadMesh: A mesh has no faces, no area, broken indices or values that are not finite.
-    """
-    points, labels, names = [], [], []
-    for path in split_files(spec, root, split):
-        category = path.parent.parent.name
-        if category not in spec.class_names:
-            raise WrongRelease(
-                "A class folder is not in the catalogue", where=path, expected=", ".join(spec.class_names)
-            )
-        name = f"{category}/{path.stem}"
-        rng = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little"))
-        cloud = sample_surface(_upright(read_off(path), spec), num_points or NUM_POINTS, rng, path).points
-        cloud -= cloud.mean(axis=0)
-        points.append(cloud / max(float(np.linalg.norm(cloud, axis=1).max()), 1e-12))
-        labels.append(spec.class_names.index(category))
-        names.append(name)
-    return RawClouds(np.stack(points).astype(np.float32), np.array(labels, dtype=np.int64), tuple(names), None)
+        The points of a shape depend on its name, its geometry and their number alone, so reading twice gives the same
+        clouds.
 
+        Raises:
+            DatasetMissing: No files.
+            WrongRelease: A class folder is not in the catalogue.
+            UnreadableFile: A file is truncated or not OFF.
+            BadMesh: A mesh has no faces, no area, broken indices or values that are not finite.
+        """
+        points, labels, names = [], [], []
+        for path in split_files(spec, root, split):
+            category = path.parent.parent.name
+            if category not in spec.class_names:
+                raise WrongRelease(
+                    "A class folder is not in the catalogue", where=path, expected=", ".join(spec.class_names)
+                )
+            name = f"{category}/{path.stem}"
+            rng = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little"))
+            cloud = sample_surface(_upright(read_off(path), spec), num_points or NUM_POINTS, rng, path).points
+            cloud -= cloud.mean(axis=0)
+            points.append(cloud / max(float(np.linalg.norm(cloud, axis=1).max()), 1e-12))
+            labels.append(spec.class_names.index(category))
+            names.append(name)
+        clouds = CloudSplit(
+            spec.id,
+            split,
+            data_kind,
+            points=np.stack(points).astype(np.float32),
+            labels=np.array(labels, dtype=np.int64),
+            class_names=(),
+            names=tuple(names),
+        )
+        return Reading(clouds)
 
-def read_meshes(spec: DatasetSpec, root: Path, split: str) -> Iterator[NamedMesh]:
-    """Yield the meshes of a split, turned y up."""
-    for path in split_files(spec, root, split):
-        category = path.parent.parent.name
-        mesh = _upright(read_off(path), spec)
-        yield NamedMesh(f"{category}/{path.stem}", category, mesh, category.replace("_", " "))
+    def read_meshes(self, spec: DatasetSpec, root: Path, split: str) -> Iterator[NamedMesh]:
+        """Yield the meshes of a split, turned y up."""
+        for path in split_files(spec, root, split):
+            category = path.parent.parent.name
+            mesh = _upright(read_off(path), spec)
+            yield NamedMesh(f"{category}/{path.stem}", category, mesh, category.replace("_", " "))
 
 
 def _upright(mesh: Mesh, spec: DatasetSpec) -> Mesh:
@@ -66,3 +75,6 @@ def _upright(mesh: Mesh, spec: DatasetSpec) -> Mesh:
         return mesh
     x, y, z = mesh.vertices.T
     return Mesh(np.stack([x, z, -y], axis=1), mesh.faces, mesh.face_colors, mesh.face_parts)
+
+
+READER = OffTree()

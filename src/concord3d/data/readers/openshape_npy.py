@@ -22,12 +22,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.data.catalog import DatasetSpec
-from concord3d.data.readers.layout import NEXT_STEP, find_split, layout_folder
-from concord3d.data.readers.npy_objects import parse_objects, read_objects
-from concord3d.data.readers.raw import RawClouds
-from concord3d.data.readers.texts import clean_text
-from concord3d.data.records import ShapeTexts
+from concord3d.data.formats.npy_objects import parse_objects, read_objects
+from concord3d.data.formats.texts import clean_text
+from concord3d.data.layout import NEXT_STEP, find_split, layout_folder
+from concord3d.data.readers.interface import Census, Reader, Reading, ShapeFeatures
 from concord3d.data.storage import scratch_array
+from concord3d.data.stores.objects import CloudSplit, ShapeTexts
 from concord3d.errors import BadCloud, DatasetMissing, UnreadableFile, UnsafeArchive
 from concord3d.files import read_json
 
@@ -111,55 +111,70 @@ def iterate_records(spec: DatasetSpec, root: Path, split: str) -> Iterator[OpenS
         )
 
 
-def read(spec: DatasetSpec, root: Path, split: str) -> RawClouds:
-    """Read the clouds and texts of a split; clouds that are large together lie in a file of the temporary folder.
+class OpenShapeNpy(Reader):
+    """Coloured clouds with texts, and the features that a large tower has of their pictures and texts."""
 
-    Raises:
-        DatasetMissing: The list, or a shape of it, is missing.
-        UnreadableFile: A file is truncated, of another format, lacks a key, or asks for more than plain data.
-        BadCloud: Shapes have different numbers of points.
-        DiskFull: The temporary folder has too little room.
-    """
-    num_shapes = count_shapes(spec, root, split)
-    entries: list[SplitEntry] = []
-    texts = []
-    points, colors = np.zeros((0, 0, 3), np.float32), np.zeros((0, 0, 3), np.uint8)
-    for number, record in enumerate(iterate_records(spec, root, split)):
-        if number == 0:
-            shape = (num_shapes, *record.points.shape)
-            points, colors = scratch_array(shape, np.float32), scratch_array(shape, np.uint8)
-        if record.points.shape != points.shape[1:]:
-            found = f"{record.entry.id}: {len(record.points)}"
-            raise BadCloud("Shapes differ in their points", where=root, expected=points.shape[1], found=found)
-        points[number], colors[number] = record.points, record.colors
-        entries.append(record.entry)
-        texts.append(record.texts)
-    # The official order of the classes of Objaverse-LVIS is that of their names.
-    class_names = tuple(sorted({entry.category for entry in entries if entry.category is not None}))
-    number_of = {name: index for index, name in enumerate(class_names)}
-    labels = [-1 if entry.category is None else number_of[entry.category] for entry in entries]
-    return RawClouds(
-        points=points,
-        labels=np.array(labels, dtype=np.int64),
-        names=tuple(entry.id for entry in entries),
-        dtype=None,
-        class_names=class_names or None,
-        colors=colors,
-        texts=tuple(texts),
-    )
+    has_labels = False
+    has_colors = True
+    has_texts = True
+    has_tower_features = True
 
+    def read(self, spec: DatasetSpec, root: Path, split: str, data_kind: str, num_points: int | None = None) -> Reading:
+        """Read the clouds and texts of a split; clouds that are large together lie in a file of the temporary folder.
 
-def count_shapes(spec: DatasetSpec, root: Path, split: str) -> int:
-    """Return the length of the list of a split, after a look whether any shapes are there.
+        Raises:
+            DatasetMissing: The list, or a shape of it, is missing.
+            UnreadableFile: A file is truncated, of another format, lacks a key, or asks for more than plain data.
+            BadCloud: Shapes have different numbers of points.
+            DiskFull: The temporary folder has too little room.
+        """
+        num_shapes = self.census(spec, root, split).num_items
+        entries: list[SplitEntry] = []
+        texts = []
+        points, colors = np.zeros((0, 0, 3), np.float32), np.zeros((0, 0, 3), np.uint8)
+        for number, record in enumerate(iterate_records(spec, root, split)):
+            if number == 0:
+                shape = (num_shapes, *record.points.shape)
+                points, colors = scratch_array(shape, np.float32), scratch_array(shape, np.uint8)
+            if record.points.shape != points.shape[1:]:
+                found = f"{record.entry.id}: {len(record.points)}"
+                raise BadCloud("Shapes differ in their points", where=root, expected=points.shape[1], found=found)
+            points[number], colors[number] = record.points, record.colors
+            entries.append(record.entry)
+            texts.append(record.texts)
+        # The official order of the classes of Objaverse-LVIS is that of their names.
+        class_names = tuple(sorted({entry.category for entry in entries if entry.category is not None}))
+        number_of = {name: index for index, name in enumerate(class_names)}
+        labels = [-1 if entry.category is None else number_of[entry.category] for entry in entries]
+        clouds = CloudSplit(
+            spec.id,
+            split,
+            data_kind,
+            points=points,
+            labels=np.array(labels, dtype=np.int64),
+            class_names=(),
+            names=tuple(entry.id for entry in entries),
+            colors=colors,
+            texts=tuple(texts),
+        )
+        return Reading(clouds, num_points=points.shape[1], class_names=class_names)
 
-    Raises:
-        DatasetMissing: The list is absent, or neither a folder nor a shard of shapes is there.
-        UnreadableFile: The list is damaged.
-    """
-    folder = layout_folder(spec, root)
-    entries = read_list(spec, folder, split)
-    _sources(spec, folder, split)
-    return len(entries)
+    def read_tower_features(self, spec: DatasetSpec, root: Path, split: str) -> Iterator[ShapeFeatures]:
+        """Yield the features of a split's shapes, in the order of its clouds; see :func:`iterate_records`."""
+        for record in iterate_records(spec, root, split):
+            yield ShapeFeatures(record.entry.id, record.texts, record.image_features, record.text_features)
+
+    def census(self, spec: DatasetSpec, root: Path, split: str) -> Census:
+        """Count the shapes of a split by its list, after a look whether any shapes are there.
+
+        Raises:
+            DatasetMissing: The list is absent, or neither a folder nor a shard of shapes is there.
+            UnreadableFile: The list is damaged.
+        """
+        folder = layout_folder(spec, root)
+        entries = read_list(spec, folder, split)
+        _sources(spec, folder, split)
+        return Census(len(entries))
 
 
 def read_list(spec: DatasetSpec, folder: Path, split: str) -> list[SplitEntry]:
@@ -310,3 +325,6 @@ def _texts_with_features(
     )
     rows = [feature for _, feature in (*raw, *captions, *retrieved)]
     return texts, np.stack(rows) if rows else np.zeros((0, width), np.float32)
+
+
+READER = OpenShapeNpy()

@@ -7,90 +7,103 @@ The synthetic world adds colours to the clouds, ``ShapeNet/<category>/<model>.gl
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from concord3d.data.catalog import DatasetSpec
-from concord3d.data.readers.layout import NEXT_STEP, layout_folder, split_files
-from concord3d.data.readers.mesh_files import read_mesh, read_ply_cloud
-from concord3d.data.readers.raw import NamedMesh, RawClouds
-from concord3d.data.readers.texts import shape_texts
-from concord3d.data.records import ShapeTexts
+from concord3d.data.formats.mesh_files import read_mesh, read_ply_cloud
+from concord3d.data.formats.texts import shape_texts
+from concord3d.data.layout import NEXT_STEP, layout_folder, split_files
+from concord3d.data.readers.interface import NamedMesh, Reader, Reading
+from concord3d.data.stores.objects import CloudSplit, ShapeTexts
 from concord3d.errors import BadCloud, DatasetMissing, UnreadableFile
+
+if TYPE_CHECKING:
+    import PIL.Image
 
 MESH_SUFFIXES = (".glb", ".obj", ".off")
 
 
-def read(spec: DatasetSpec, root: Path, split: str) -> RawClouds:
-    """Read the PLY clouds; the class is the folder, in sorted order.
+class ShapeNet(Reader):
+    """Clouds without classes of their own; the class is the folder, in sorted order."""
 
-    Clouds with more points than the smallest keep their first ones, so that they stack. There are colours where every
-    cloud has them, and texts where there are captions: the bare name is the raw text, the description the caption, the
-    noisy text the retrieved one.
+    has_meshes = True
+    has_pictures = True
 
-    Args:
-        spec: The data set.
-        root: Folder that holds the layout.
-        split: ``train``.
+    def read(self, spec: DatasetSpec, root: Path, split: str, data_kind: str, num_points: int | None = None) -> Reading:
+        """Read the PLY clouds; arguments as in :meth:`Reader.read`.
 
-    Raises:
-        DatasetMissing: No files.
-        UnreadableFile: A file is truncated or not PLY, or a line of the captions is no such row.
-        BadCloud: A cloud has fewer points than the releases of the catalogue have.
-    """
-    files = split_files(spec, root, split)
-    clouds, shades = zip(*(read_ply_cloud(path) for path in files), strict=True)
-    counts = np.array([len(cloud) for cloud in clouds])
-    smallest = int(counts.min())
-    if smallest < counts.max() / 2 or smallest == 0:
-        raise BadCloud(
-            "A cloud has far fewer points than the others",
-            where=files[int(counts.argmin())],
-            expected=f"{counts.max()} points",
-            found=smallest,
-            next_step=NEXT_STEP,
+        Clouds with more points than the smallest keep their first ones, so that they stack. There are colours where
+        every cloud has them, and texts where there are captions: the bare name is the raw text, the description the
+        caption, the noisy text the retrieved one.
+
+        Raises:
+            DatasetMissing: No files.
+            UnreadableFile: A file is truncated or not PLY, or a line of the captions is no such row.
+            BadCloud: A cloud has fewer points than the releases of the catalogue have.
+        """
+        files = split_files(spec, root, split)
+        clouds, shades = zip(*(read_ply_cloud(path) for path in files), strict=True)
+        counts = np.array([len(cloud) for cloud in clouds])
+        smallest = int(counts.min())
+        if smallest < counts.max() / 2 or smallest == 0:
+            raise BadCloud(
+                "A cloud has far fewer points than the others",
+                where=files[int(counts.argmin())],
+                expected=f"{counts.max()} points",
+                found=smallest,
+                next_step=NEXT_STEP,
+            )
+        categories = tuple(sorted({path.parent.name for path in files}))
+        colors = [shade[:smallest] for shade in shades if shade is not None]
+        captions = read_captions(layout_folder(spec, root) / "captions.jsonl")
+        clouds_of_split = CloudSplit(
+            spec.id,
+            split,
+            data_kind,
+            points=np.stack([cloud[:smallest] for cloud in clouds]),
+            labels=np.array([categories.index(path.parent.name) for path in files], dtype=np.int64),
+            class_names=(),
+            names=tuple(_name(path) for path in files),
+            colors=np.stack(colors) if len(colors) == len(files) else None,
+            texts=tuple(_texts(captions.get(_name(path), {})) for path in files) if captions else None,
         )
-    categories = tuple(sorted({path.parent.name for path in files}))
-    colors = [shade[:smallest] for shade in shades if shade is not None]
-    captions = read_captions(layout_folder(spec, root) / "captions.jsonl")
-    return RawClouds(
-        points=np.stack([cloud[:smallest] for cloud in clouds]),
-        labels=np.array([categories.index(path.parent.name) for path in files], dtype=np.int64),
-        names=tuple(_name(path) for path in files),
-        dtype=None,
-        class_names=categories,
-        colors=np.stack(colors) if len(colors) == len(files) else None,
-        texts=tuple(_texts(captions.get(_name(path), {})) for path in files) if captions else None,
-    )
+        return Reading(clouds_of_split, num_points=smallest, class_names=categories)
+
+    def read_meshes(self, spec: DatasetSpec, root: Path, split: str) -> Iterator[NamedMesh]:
+        """Yield the mesh beside each cloud, in the order of the clouds, with its descriptive caption.
+
+        Raises:
+            DatasetMissing: A cloud has no mesh beside it (the real archive has none: use its renders).
+        """
+        captions = read_captions(layout_folder(spec, root) / "captions.jsonl")
+        for cloud in split_files(spec, root, split):
+            found = [cloud.with_suffix(suffix) for suffix in MESH_SUFFIXES if cloud.with_suffix(suffix).is_file()]
+            if not found:
+                raise DatasetMissing(
+                    "A shape has no mesh",
+                    where=cloud,
+                    expected=" or ".join(f"{cloud.stem}{suffix}" for suffix in MESH_SUFFIXES),
+                    next_step="use the images below ShapeNetRendering, or build the data set with the world",
+                )
+            category = cloud.parent.name
+            text = captions.get(_name(cloud), {}).get("descriptive") or category.replace("_", " ")
+            yield NamedMesh(_name(cloud), category, read_mesh(found[0]), text)
+
+    def read_pictures(
+        self, spec: DatasetSpec, root: Path, names: Iterable[str], num_views: int, image_size: int
+    ) -> Iterator[NDArray[np.uint8]]:
+        """Yield the 3D-R2N2 renders of some models, in natural order; arguments as in :meth:`Reader.read_pictures`."""
+        folder = layout_folder(spec, root)
+        return (read_renderings(folder, name, num_views, image_size) for name in names)
 
 
 def _texts(captions: dict[str, str]) -> ShapeTexts:
     return shape_texts(captions.get("name", ""), (captions.get("descriptive", ""),), (captions.get("noisy", ""),))
-
-
-def read_meshes(spec: DatasetSpec, root: Path, split: str) -> Iterator[NamedMesh]:
-    """Yield the mesh beside each cloud, in the order of the clouds, with its descriptive caption.
-
-    Raises:
-        DatasetMissing: A cloud has no mesh beside it (the real archive has none: use its renders).
-    """
-    captions = read_captions(layout_folder(spec, root) / "captions.jsonl")
-    for cloud in split_files(spec, root, split):
-        found = [cloud.with_suffix(suffix) for suffix in MESH_SUFFIXES if cloud.with_suffix(suffix).is_file()]
-        if not found:
-            raise DatasetMissing(
-                "A shape has no mesh",
-                where=cloud,
-                expected=" or ".join(f"{cloud.stem}{suffix}" for suffix in MESH_SUFFIXES),
-                next_step="use the images below ShapeNetRendering, or build the data set with the world",
-            )
-        category = cloud.parent.name
-        text = captions.get(_name(cloud), {}).get("descriptive") or category.replace("_", " ")
-        yield NamedMesh(_name(cloud), category, read_mesh(found[0]), text)
 
 
 def read_captions(path: Path) -> dict[str, dict[str, str]]:
@@ -132,6 +145,8 @@ def read_renderings(root: Path, name: str, num_views: int, image_size: int) -> N
         DatasetMissing: Fewer than ``num_views`` images.
         UnreadableFile: An image is truncated or of another format.
     """
+    from PIL import Image
+
     folder = root / "ShapeNetRendering" / name / "rendering"
     files = sorted(folder.glob("*.png"))
     if len(files) < num_views:
@@ -146,7 +161,9 @@ def read_renderings(root: Path, name: str, num_views: int, image_size: int) -> N
     return views
 
 
-def _rgb8(image: Image.Image) -> Image.Image:
+def _rgb8(image: PIL.Image.Image) -> PIL.Image.Image:
+    from PIL import Image
+
     # PIL clips 16-bit gray to 255 instead of scaling it.
     if image.mode.startswith("I"):
         high = np.asarray(image, dtype=np.float64)
@@ -156,3 +173,6 @@ def _rgb8(image: Image.Image) -> Image.Image:
 
 def _name(path: Path) -> str:
     return f"{path.parent.name}/{path.stem}"
+
+
+READER = ShapeNet()

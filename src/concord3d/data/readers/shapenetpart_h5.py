@@ -7,37 +7,40 @@ from pathlib import Path
 import numpy as np
 
 from concord3d.data.catalog import DatasetSpec
-from concord3d.data.readers.layout import as_labels, as_points, read_h5, split_files, stack
-from concord3d.data.readers.raw import RawClouds
+from concord3d.data.formats.hdf5 import as_labels, as_points, census, numbered_names, read_h5, stack
+from concord3d.data.layout import split_files
+from concord3d.data.readers.interface import Census, Reader, Reading
+from concord3d.data.stores.objects import CloudSplit
 from concord3d.errors import UnreadableFile
 
 
-def read(spec: DatasetSpec, root: Path, split: str) -> RawClouds:
-    """Read one split (spec 1.2).
+class ShapeNetPartH5(Reader):
+    """Clouds with classes and a part number per point."""
 
-    Args:
-        spec: The data set.
-        root: Folder that holds the layout.
-        split: ``train``, ``val`` or ``test``.
-
-    Raises:
-        DatasetMissing: A file is missing.
-        UnreadableFile: A file is truncated or lacks a key, or the part numbers do not fit the clouds.
-    """
-    files = split_files(spec, root, split)
-    stores = [read_h5(path, ("data", "label", "pid")) for path in files]
-    data = stack([store["data"] for store in stores], "data", files)
-    parts = stack([store["pid"] for store in stores], "pid", files)
-    if parts.shape != data.shape[:2] or not np.issubdtype(parts.dtype, np.integer):
-        raise UnreadableFile(
-            "'pid' does not fit 'data'", where=files[0], expected=data.shape[:2], found=(parts.shape, parts.dtype)
+    def read(self, spec: DatasetSpec, root: Path, split: str, data_kind: str, num_points: int | None = None) -> Reading:
+        files = split_files(spec, root, split)
+        stores = [read_h5(path, ("data", "label", "pid")) for path in files]
+        data = stack([store["data"] for store in stores], "data", files)
+        parts = stack([store["pid"] for store in stores], "pid", files)
+        if parts.shape != data.shape[:2] or not np.issubdtype(parts.dtype, np.integer):
+            raise UnreadableFile(
+                "'pid' does not fit 'data'", where=files[0], expected=data.shape[:2], found=(parts.shape, parts.dtype)
+            )
+        labels = [as_labels(store["label"], path) for path, store in zip(files, stores, strict=True)]
+        clouds = CloudSplit(
+            spec.id,
+            split,
+            data_kind,
+            points=as_points(data, files[0]),
+            labels=stack(labels, "label", files),
+            class_names=(),
+            names=numbered_names(files, [len(part) for part in labels]),
+            part_labels=parts.astype(np.int64),
         )
-    labels = [as_labels(store["label"], path) for path, store in zip(files, stores, strict=True)]
-    names = [f"{path.stem}_{index:05d}" for path, part in zip(files, labels, strict=True) for index in range(len(part))]
-    return RawClouds(
-        points=as_points(data, files[0]),
-        labels=stack(labels, "label", files),
-        names=tuple(names),
-        dtype=data.dtype.name,
-        part_labels=parts.astype(np.int64),
-    )
+        return Reading(clouds, data.dtype.name, data.shape[1])
+
+    def census(self, spec: DatasetSpec, root: Path, split: str) -> Census:
+        return census(split_files(spec, root, split))
+
+
+READER = ShapeNetPartH5()

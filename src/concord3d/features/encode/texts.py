@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concord3d.data.records import CloudSplit
+from concord3d.data.stores.objects import CloudSplit
 from concord3d.features.cache import FeatureCount, text_features
 from concord3d.features.encode.task import EncodeTask
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from concord3d.data.readers.s3dis_h5 import RoomBlocks
-from concord3d.data.records import CloudSplit
+from concord3d.data.stores.objects import CloudSplit
 from concord3d.errors import EvaluationError
 from concord3d.features.cloud_form import CloudForm, Layer
 from concord3d.features.clouds import cloud_channels, extract_features

@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from concord3d.data.records import CloudSplit
+from concord3d.data.stores.objects import CloudSplit
 from concord3d.errors import DatasetError
 from concord3d.features.clouds import first_points
 from concord3d.geometry.augment import normalise_unit_sphere

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from concord3d.data.records import CloudSplit, ShapeTexts
+from concord3d.data.stores.objects import CloudSplit, ShapeTexts
 from concord3d.features.prompts import load_class_features
 from concord3d.features.stored import open_features
 from concord3d.protocols.evaluation.tower_features import TowerFeatures

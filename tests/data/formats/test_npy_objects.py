@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from concord3d.data.readers.npy_objects import parse_objects, read_objects
+from concord3d.data.formats.npy_objects import parse_objects, read_objects
 from concord3d.errors import UnreadableFile
 
 SHAPE = {

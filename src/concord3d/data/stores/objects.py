@@ -1,4 +1,4 @@
-"""The canonical form of a split of point clouds, which every reader yields and every consumer takes.
+"""Stores of objects: one cloud per shape, all of one size, with the class, the texts and the labels of its points.
 
 Shape legend: S shapes, P points per shape. Right-handed axes, y up.
 """
@@ -6,21 +6,27 @@ Shape legend: S shapes, P points per shape. Right-handed axes, y up.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.arrays import read_arrays, write_arrays
-from concord3d.errors import BadCloud, UnreadableFile
+from concord3d.data.stores.interface import (
+    Limits,
+    Store,
+    StoreIdentity,
+    check_labels,
+    check_radius,
+    not_finite,
+    words,
+)
+from concord3d.errors import BadCloud, WrongRelease
 
-DATA_KINDS = ("synthetic", "real")
 # What stands for a colour where there is none: 0.4 of full (MM-Mixing spec 1.3).
 NO_COLOR = 102
-_PART_SHAPES = 1024
 
 
 @dataclass(frozen=True)
@@ -54,13 +60,10 @@ class ShapeTexts:
 
 
 @dataclass(frozen=True)
-class CloudSplit:
+class CloudSplit(Store):
     """One split of a data set of labelled clouds.
 
     Attributes:
-        dataset: Identifier in ``datasets.yaml``.
-        split: ``train``, ``val`` or ``test``.
-        data_kind: ``synthetic`` or ``real``.
         points: (S, P, 3) float32, as stored by the data set (not normalised here).
         labels: (S,) int64 class index, -1 where the set has no classes.
         class_names: One name per class index.
@@ -71,9 +74,8 @@ class CloudSplit:
         texts: Texts of each shape, or None where the data set has none.
     """
 
-    dataset: str
-    split: str
-    data_kind: str
+    kind: ClassVar[str] = "objects"
+
     points: NDArray[np.float32]
     labels: NDArray[np.int64]
     class_names: tuple[str, ...]
@@ -86,20 +88,44 @@ class CloudSplit:
     def __len__(self) -> int:
         return len(self.points)
 
+    def with_class_names(self, class_names: tuple[str, ...]) -> CloudSplit:
+        """Return the same with these names of classes."""
+        return replace(self, class_names=class_names)
+
     def subset(self, index: NDArray[np.int64]) -> CloudSplit:
         """Return the shapes at ``index``, in that order."""
-        return CloudSplit(
-            self.dataset,
-            self.split,
-            self.data_kind,
-            self.points[index],
-            self.labels[index],
-            self.class_names,
-            tuple(self.names[i] for i in index),
-            None if self.part_labels is None else self.part_labels[index],
-            None if self.foreground is None else self.foreground[index],
-            None if self.colors is None else self.colors[index],
-            None if self.texts is None else tuple(self.texts[i] for i in index),
+        return replace(
+            self,
+            points=self.points[index],
+            labels=self.labels[index],
+            names=tuple(self.names[i] for i in index),
+            part_labels=None if self.part_labels is None else self.part_labels[index],
+            foreground=None if self.foreground is None else self.foreground[index],
+            colors=None if self.colors is None else self.colors[index],
+            texts=None if self.texts is None else tuple(self.texts[i] for i in index),
+        )
+
+    def first_points(self, num_points: int) -> CloudSplit:
+        """Return the first ``num_points`` points of every cloud, as the published protocols do (spec 4.1, note).
+
+        Raises:
+            BadCloud: The clouds have fewer points.
+        """
+        stored = self.points.shape[1]
+        if not 0 < num_points <= stored:
+            raise BadCloud(
+                "Clouds have fewer points than asked" if num_points > stored else "At least one point must be asked",
+                where=f"{self.dataset}/{self.split}",
+                expected=f"1 to {stored} points",
+                found=num_points,
+                next_step=f"set data.num_points to {stored} or less",
+            )
+        return replace(
+            self,
+            points=self.points[:, :num_points],
+            part_labels=None if self.part_labels is None else self.part_labels[:, :num_points],
+            foreground=None if self.foreground is None else self.foreground[:, :num_points],
+            colors=None if self.colors is None else self.colors[:, :num_points],
         )
 
     def validated(self, where: str | Path | None = None) -> CloudSplit:
@@ -136,51 +162,73 @@ class CloudSplit:
             )
         return self
 
-    def save(self, path: Path) -> None:
-        """Write the split as one uncompressed ``.npz`` (bytes depend on the content alone)."""
-        arrays: dict[str, Any] = {"identity": np.array([self.dataset, self.split, self.data_kind])}
-        arrays |= {"points": self.points, "labels": self.labels}
-        arrays |= {"class_names": np.array(self.class_names), "names": np.array(self.names)}
-        arrays |= {"part_labels": self.part_labels} if self.part_labels is not None else {}
-        arrays |= {"foreground": self.foreground} if self.foreground is not None else {}
-        arrays |= {"colors": self.colors} if self.colors is not None else {}
-        arrays |= {"texts": _packed(self.texts)} if self.texts is not None else {}
-        write_arrays(path, arrays)
-
-    @classmethod
-    def load(cls, path: Path) -> CloudSplit:
-        """Read a split written by :meth:`save`; large arrays are mapped (:func:`concord3d.arrays.read_arrays`).
+    def check(self, limits: Limits, where: str | Path) -> None:
+        """Compare labels and coordinates with what the catalogue says.
 
         Raises:
-            UnreadableFile: The file is absent, truncated or lacks a key.
+            WrongRelease: Labels out of range or of another class than the shape's name, or points too far out.
+            BadCloud: All points of a cloud are identical.
         """
-        arrays = read_arrays(path, "a store of clouds")
-        try:
-            dataset, split, data_kind = (str(part) for part in arrays["identity"])
-            return cls(
-                dataset,
-                split,
-                data_kind,
-                arrays["points"],
-                arrays["labels"],
-                tuple(str(name) for name in arrays["class_names"]),
-                tuple(str(name) for name in arrays["names"]),
-                arrays.get("part_labels"),
-                arrays.get("foreground"),
-                arrays.get("colors"),
-                _unpacked(arrays["texts"]) if "texts" in arrays else None,
+        check_labels("Labels", self.dataset, self.labels, limits.lowest_label, len(self.class_names), where)
+        for name, label in zip(self.names, self.labels, strict=True):
+            category, slash, _ = name.partition("/")
+            if slash and category in self.class_names and label >= 0 and self.class_names[label] != category:
+                raise WrongRelease(
+                    f"A shape of '{self.dataset}' has the label of another class (class order permuted?)",
+                    where=where,
+                    expected=f"{name}: {self.class_names.index(category)}",
+                    found=f"{label} ({self.class_names[label]})",
+                )
+        if self.part_labels is not None and limits.num_parts:
+            check_labels("Part labels", self.dataset, self.part_labels, 0, limits.num_parts, where)
+        spread = np.ptp(self.points, axis=1).max(axis=1)
+        collapsed = np.flatnonzero(spread == 0)
+        if len(collapsed):
+            raise BadCloud(
+                "All points of a cloud are identical",
+                where=where,
+                expected="a cloud with an extent",
+                found=f"{len(collapsed)} of {len(self)} shapes, first: {self.names[collapsed[0]]}",
             )
-        except (KeyError, ValueError) as error:
-            raise UnreadableFile(
-                "Not a store of clouds", where=path, found=error, next_step="delete the file and run again"
-            ) from error
+        if limits.max_radius is not None:
+            squared = max(np.square(cloud, dtype=np.float64).sum(axis=1).max() for cloud in self.points)
+            check_radius(self.dataset, float(np.sqrt(squared)), limits.max_radius, where)
+
+    def arrays(self) -> dict[str, NDArray[Any]]:
+        """Return everything but the identity, as arrays by name."""
+        optional: dict[str, NDArray[Any] | None] = {
+            "part_labels": self.part_labels,
+            "foreground": self.foreground,
+            "colors": self.colors,
+            "texts": None if self.texts is None else _packed(self.texts),
+        }
+        return {
+            "points": self.points,
+            "labels": self.labels,
+            "class_names": np.array(self.class_names),
+            "names": np.array(self.names),
+            **{name: array for name, array in optional.items() if array is not None},
+        }
+
+    @classmethod
+    def from_arrays(cls, identity: StoreIdentity, arrays: Mapping[str, NDArray[Any]]) -> CloudSplit:
+        """Return the split that :meth:`arrays` was called on."""
+        return cls(
+            identity.dataset,
+            identity.split,
+            identity.data_kind,
+            arrays["points"],
+            arrays["labels"],
+            words(arrays["class_names"]),
+            words(arrays["names"]),
+            arrays.get("part_labels"),
+            arrays.get("foreground"),
+            arrays.get("colors"),
+            _unpacked(arrays["texts"]) if "texts" in arrays else None,
+        )
 
 
-def not_finite(points: NDArray[np.floating]) -> NDArray[np.int64]:
-    """Return the shapes of (S, P, 3) clouds with a coordinate that is not finite, looking at a part at a time."""
-    parts = range(0, len(points), _PART_SHAPES)
-    bad = [np.flatnonzero(~np.isfinite(points[i : i + _PART_SHAPES]).all(axis=(1, 2))) + i for i in parts]
-    return np.concatenate(bad) if bad else np.zeros(0, np.int64)
+STORE = CloudSplit
 
 
 def joined(splits: Sequence[CloudSplit]) -> CloudSplit:

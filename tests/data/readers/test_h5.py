@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from concord3d.data.catalog import DatasetSpec, load_catalog
-from concord3d.data.readers import read_blocks, read_split, take_points
+from concord3d.data.reading import read_split
+from concord3d.data.stores.rooms import RoomBlocks
 from concord3d.errors import BadCloud, ConfigError, DatasetCorrupt, DatasetMissing, UnreadableFile, WrongRelease
 
 
@@ -222,14 +223,29 @@ def test_s3dis_blocks_are_split_by_area_across_files(tmp_path: Path, catalog) ->
     data, label = write_s3dis(tmp_path, rooms)
     areas = np.array([int(room[5]) for names in rooms for room in names])
     test = read_split(catalog["s3dis"], tmp_path, "test", "synthetic")
-    np.testing.assert_array_equal(test.points, data[areas == 5][:, :, :3])
-    np.testing.assert_array_equal(test.part_labels, label[areas == 5])
-    assert all(name.startswith("Area_5_office_") for name in test.names) and (test.labels == -1).all()
-    blocks = read_blocks(catalog["s3dis"], tmp_path, (1, 6))
-    np.testing.assert_array_equal(blocks.features, data[np.isin(areas, (1, 6))])
-    np.testing.assert_array_equal(blocks.areas, areas[np.isin(areas, (1, 6))])
+    assert isinstance(test, RoomBlocks) and len(test.class_names) == 13
+    np.testing.assert_array_equal(test.features, data[areas == 5])
+    np.testing.assert_array_equal(test.labels, label[areas == 5])
+    listed = [room for names in rooms for room in names]
+    assert test.rooms == tuple(room for room in listed if room.startswith("Area_5_"))
+    assert test.names[1] == f"{test.rooms[1]}/00001" and (test.areas == 5).all()
     train = read_split(catalog["s3dis"], tmp_path, "train", "synthetic")
-    assert len(train) + len(test) == len(data)
+    np.testing.assert_array_equal(train.features, data[areas != 5])
+    np.testing.assert_array_equal(train.areas, areas[areas != 5])
+
+
+def test_labels_of_s3dis_and_points_asked_of_it_are_checked(tmp_path: Path, catalog) -> None:
+    data, label = write_s3dis(tmp_path, [["Area_1_hall_1", "Area_5_hall_1"]])
+    with pytest.raises(ConfigError, match="keep all their points"):
+        read_split(catalog["s3dis"], tmp_path, "test", "synthetic", 8)
+    label[1, 3] = 13
+    write_h5(tmp_path / "indoor3d_sem_seg_hdf5_data/ply_data_all_0.h5", data=data, label=label)
+    with pytest.raises(WrongRelease, match="0 to 12"):
+        read_split(catalog["s3dis"], tmp_path, "test", "synthetic")
+    data[1, 3, 8] = np.nan
+    write_h5(tmp_path / "indoor3d_sem_seg_hdf5_data/ply_data_all_0.h5", data=data, label=label)
+    with pytest.raises(BadCloud, match="not finite"):
+        read_split(catalog["s3dis"], tmp_path, "test", "synthetic")
 
 
 def test_s3dis_room_list_must_fit_the_blocks(tmp_path: Path, catalog) -> None:
@@ -280,12 +296,3 @@ def test_unknown_split_data_kind_and_absent_folder(tmp_path: Path, catalog) -> N
         read_split(catalog["modelnet40"], tmp_path, "train", "reel")
     with pytest.raises(DatasetMissing, match=r"ply_data_train\*\.h5"):
         read_split(catalog["modelnet40"], tmp_path / "nowhere", "train", "real")
-
-
-def test_take_points_cuts_points_parts_and_foreground_alike(tmp_path: Path, catalog) -> None:
-    write_s3dis(tmp_path, [["Area_5_hall_1", "Area_5_hall_2"]])
-    clouds = read_split(catalog["s3dis"], tmp_path, "test", "synthetic")
-    fewer = take_points(clouds, 5)
-    np.testing.assert_array_equal(fewer.points, clouds.points[:, :5])
-    np.testing.assert_array_equal(fewer.part_labels, clouds.part_labels[:, :5])
-    assert fewer.names == clouds.names

@@ -1,4 +1,4 @@
-"""The canonical form of a split: what is written is read, and what is left out is left out everywhere."""
+"""Stores of objects: what is written is read, and what is left out is left out everywhere."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from concord3d.data.readers import take_points
-from concord3d.data.records import CloudSplit, ShapeTexts
+from concord3d.data.stores.objects import CloudSplit, ShapeTexts
 from concord3d.errors import BadCloud, UnreadableFile
 
 TEXTS = (
@@ -74,9 +73,23 @@ def test_shapes_and_points_are_chosen_together() -> None:
     part = whole.subset(np.array([2, 0]))
     assert part.texts == (TEXTS[2], TEXTS[0]) and part.names == ("c", "a")
     np.testing.assert_array_equal(part.colors, whole.colors[[2, 0]])
-    fewer = take_points(whole, 2)
+    fewer = whole.first_points(2)
     assert fewer.texts == TEXTS
     np.testing.assert_array_equal(fewer.colors, whole.colors[:, :2])
+
+
+def test_labels_of_points_are_chosen_with_their_points(tmp_path: Path) -> None:
+    parts = np.arange(20).reshape(4, 5)
+    whole = replace(split(), part_labels=parts, foreground=parts % 3 > 0)
+    whole.save(tmp_path / "a.npz")
+    read = CloudSplit.load(tmp_path / "a.npz")
+    for chosen, expected in (
+        (read, parts),
+        (read.subset(np.array([3, 1])), parts[[3, 1]]),
+        (read.first_points(2), parts[:, :2]),
+    ):
+        np.testing.assert_array_equal(chosen.part_labels, expected)
+        np.testing.assert_array_equal(chosen.foreground, expected % 3 > 0)
 
 
 def test_what_does_not_fit_is_named() -> None:

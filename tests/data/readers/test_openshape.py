@@ -15,11 +15,9 @@ import pytest
 
 from concord3d.data import storage
 from concord3d.data.catalog import DatasetSpec, load_catalog
-from concord3d.data.readers import read_split
-from concord3d.data.readers.census import recognise
-from concord3d.data.readers.openshape_eval import read_class_features
 from concord3d.data.readers.openshape_npy import iterate_records
-from concord3d.data.records import ShapeTexts
+from concord3d.data.reading import read_split, recognise
+from concord3d.data.stores.objects import ShapeTexts
 from concord3d.data.verify import obtain
 from concord3d.errors import BadCloud, ConcordError, DatasetMissing, UnreadableFile, UnsafeArchive, WrongRelease
 
@@ -336,22 +334,6 @@ def test_scanobjectnn(tmp_path: Path, catalog: dict[str, DatasetSpec]) -> None:
     write_meta(tmp_path, "scanobjectnn/xyz_label.npy", {"xyz": points, "label": np.array([0, 15, 4])})
     with pytest.raises(WrongRelease, match="0 to 15"):
         read_split(spec, tmp_path, "test", "synthetic")
-
-
-def test_features_of_class_names(tmp_path: Path) -> None:
-    names = ("night_stand", "chair")
-    features = {"chair": np.full((1, 4), 2.0), "night stand": np.ones(4)}
-    by_name = {name: {"open_clip_text_feat": rows} for name, rows in features.items()}
-    path = write_meta(tmp_path, "modelnet40/cat_name_pt_feat.npy", by_name)
-    np.testing.assert_array_equal(read_class_features(path, names), [[1] * 4, [2] * 4])
-    rows = write_meta(tmp_path, "lvis_cat_name_pt_feat.npy", np.arange(8, dtype=np.float32).reshape(2, 4))
-    assert read_class_features(rows, names).shape == (2, 4)
-    with pytest.raises(UnreadableFile, match="3 classes"):
-        read_class_features(rows, (*names, "sofa"))
-    with pytest.raises(UnreadableFile, match="sofa"):
-        read_class_features(path, ("sofa",))
-    with pytest.raises(DatasetMissing):
-        read_class_features(tmp_path / "absent.npy", names)
 
 
 def test_clouds_that_are_large_together_lie_in_a_file(

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.data.readers.layout import NEXT_STEP
+from concord3d.data.layout import NEXT_STEP
 from concord3d.errors import UnreadableFile
 from concord3d.geometry.mesh import Mesh, SurfaceColors
 

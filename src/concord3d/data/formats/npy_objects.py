@@ -19,6 +19,7 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.data.layout import NEXT_STEP
 from concord3d.errors import UnreadableFile
 
 _MAX_PROTOCOL = 5
@@ -300,3 +301,10 @@ def _check_plain(result: Any) -> None:
         waiting.append((value, True))
         items = value.values() if isinstance(value, dict) else value.flat if isinstance(value, np.ndarray) else value
         waiting.extend((item, False) for item in items)
+
+
+def another_form(path: Path, expected: str, error: Exception) -> UnreadableFile:
+    """Return the error that says that a file holds plain data of another form than expected."""
+    return UnreadableFile(
+        "A file of the release has another form", where=path, expected=expected, found=repr(error), next_step=NEXT_STEP
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Iterable
 
-from concord3d.data.records import ShapeTexts
+from concord3d.data.stores.objects import ShapeTexts
 
 
 def clean_text(text: str) -> str:

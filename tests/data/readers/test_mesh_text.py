@@ -13,11 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from concord3d.data.catalog import DatasetSpec, load_catalog
-from concord3d.data.readers import read_meshes, read_split
-from concord3d.data.readers.census import recognise
+from concord3d.data.formats.texts import clean_text, shape_texts
 from concord3d.data.readers.mesh_text import IndexRow, split_of
-from concord3d.data.readers.texts import clean_text, shape_texts
-from concord3d.data.records import ShapeTexts
+from concord3d.data.reading import read_meshes, read_split, recognise
+from concord3d.data.stores.objects import ShapeTexts
 from concord3d.data.verify import obtain
 from concord3d.errors import BadCloud, ConfigError, DatasetCorrupt, LicenceGate, WrongRelease
 
