@@ -34,6 +34,7 @@ from concord3d.workflow.plan import Plan
 from concord3d.workflow.sources import source_hashes
 
 POINT_PAPER = Path("papers/mm_point/paper.yaml")
+MIXING_PAPER = Path("papers/mm_mixing/paper.yaml")
 SCALES = ("smoke", "demo", "small", "paper")
 
 
@@ -433,10 +434,10 @@ def test_an_unknown_encoder_is_named(tree: Path) -> None:
 @pytest.mark.parametrize(
     ("path", "found", "written", "told"),
     [
-        (SCALE, "num_resamples: 2", "num_resample: 2", ["zero_shot.settings", "did you mean 'num_resamples'"]),
-        (SCALE, "shots: [1, 2]", "shots: [1, -2]", ["few_shot_probe.settings", "shots.1", "greater than 0"]),
-        (MIXING, "protocols:\n", "protocols:\n  zero_shoot: {datasets: [modelnet40]}\n", ["did you mean 'zero_shot'"]),
-        (MIXING, "  retrieval:\n", "  retrieval:\n    module: pont\n", ["did you mean 'point'", "retrieval.module"]),
+        (MIXING_SCALE, "num_resamples: 2", "num_resample: 2", ["zero_shot.settings", "did you mean 'num_resamples'"]),
+        (MIXING_SCALE, "shots: [1, 2]", "shots: [1, -2]", ["few_shot_probe.settings", "shots.1", "greater than 0"]),
+        (MIXING_PAPER, "protocols:\n", "protocols:\n  zero_shoot: {datasets: [modelnet40]}\n", ["did you mean 'zero_shot'"]),
+        (MIXING_PAPER, "  retrieval:\n", "  retrieval:\n    module: pont\n", ["did you mean 'point'", "retrieval.module"]),
     ],
 )
 def test_a_plan_refuses_what_protocols_do_not_know(
