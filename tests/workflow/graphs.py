@@ -83,9 +83,9 @@ def with_downstream(plan: Plan, keys: Iterable[str]) -> set[str]:
 def make(plan: Plan, key: str, text: str = "", state: State | None = None) -> None:
     """Make one node of tiny files, as a job does; ``text`` makes their content another one."""
     node = plan.nodes[key]
-    with NodeJob(plan.root, (state or State(plan)).payload(key), node.outputs) as job:
+    with NodeJob(plan.root, (state or State(plan)).payload(key)) as job:
         for output in node.outputs:
-            names = [output / "epoch1.safetensors", output / "epoch2.safetensors"] if not output.suffix else [output]
+            names = [output] if output.suffix else [output / f"point/epoch_000{n}.safetensors" for n in (1, 2)]
             if node.stage == "raw":
                 names.append(output.parent / "clouds.bin")
             for name in names:

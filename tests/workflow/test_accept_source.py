@@ -18,7 +18,7 @@ from concord3d.workflow.records import read_record
 from concord3d.workflow.state import State
 
 # A source of MM-Point's trainings alone, and one of all evaluations.
-METHOD = Path("src/concord3d/methods/mm_point.py")
+METHOD = Path("src/concord3d/methods/mm_point/method.py")
 PROTOCOL = Path("src/concord3d/protocols/evaluation/results.py")
 TRAININGS = {f"mm_point/train/{name}__s1" for name in ("mm_point", "single_view", "crosspoint")}
 TRAINING, EVALUATION, PAGES = "mm_point/train/mm_point__s1", "mm_point/eval/mm_point__s1", "mm_point/report/pages"
@@ -97,7 +97,7 @@ def test_pages_are_told_which_edits_are_accepted(plan: Plan) -> None:
     state = State(plan)
     told = {}
     for key in not_current(plan):
-        with NodeJob(plan.root, state.payload(key), plan.nodes[key].outputs) as job:
+        with NodeJob(plan.root, state.payload(key)) as job:
             told[key] = job.accepted
     assert set(told) == with_downstream(plan, TRAININGS - {TRAINING})
     assert {key for key in told if told[key]} == {PAGES} and told[PAGES].keys() == {TRAINING}
@@ -113,7 +113,7 @@ def test_the_record_keeps_both_sources_and_its_time(plan: Plan) -> None:
     [edit_of] = new.pop("accepted")
     assert old.pop("accepted") == [] and new == old, "what the node was made with stays"
     [module] = edit_of["modules"]
-    assert module == "concord3d.methods.mm_point" and edit_of["because"] == REASON and edit_of["git_commit"]
+    assert module == "concord3d.methods.mm_point.method" and edit_of["because"] == REASON and edit_of["git_commit"]
     modules = {**old["ingredients"]["modules"], module: edit_of["modules"][module]}
     assert modules[module] != old["ingredients"]["modules"][module]
     assert edit_of["source"] == content_hash(modules) != old["ingredients"]["source"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +20,22 @@ RECIPE = {"epochs": 2}
 
 
 def payload(
-    key: str, identity: str = "i", inputs: Mapping[str, list[str]] | None = None, **more: Any
+    key: str,
+    identity: str = "i",
+    inputs: Mapping[str, list[str]] | None = None,
+    outputs: Sequence[Path] = (),
+    **more: Any,
 ) -> dict[str, Any]:
     """What a state tells the job of a node; ``inputs`` holds the identities that are expected, by node."""
     return {
         "node": key,
         "identity": identity,
+        "accepted_identity": identity,
+        "files": {},
+        "outputs": [str(path) for path in outputs],
+        "params": {},
+        "device": "cpu",
+        "threads": 1,
         "record": f"records/{key}.json",
         "command": "snakemake",
         "entries": ["m"],
@@ -40,7 +50,7 @@ def payload(
 
 def make(root: Path, key: str = "up", identity: str = "i", text: str = "made") -> dict[str, Any]:
     """Make a node of two files, one of which tells of one run."""
-    with NodeJob(root, payload(key, identity), [Path(f"{key}.bin"), Path(f"{key}.run.json")]):
+    with NodeJob(root, payload(key, identity, outputs=[Path(f"{key}.bin"), Path(f"{key}.run.json")])):
         (root / f"{key}.bin").write_text(text)
         (root / f"{key}.run.json").write_text(text)
     return record_of(root, key)
@@ -55,7 +65,7 @@ def record_of(root: Path, key: str) -> dict[str, Any]:
 def refused(root: Path, kind: type[Exception], inputs: Mapping[str, list[str]]) -> str:
     """Start the job of node ``down``, which must not begin its work; return what it said."""
     began = False
-    with pytest.raises(kind) as caught, NodeJob(root, payload("down", inputs=inputs), [Path("down.bin")]):
+    with pytest.raises(kind) as caught, NodeJob(root, payload("down", inputs=inputs, outputs=[Path("down.bin")])):
         began = True
     assert not began and not (root / "records/down.json").exists()
     return str(caught.value)
@@ -64,7 +74,9 @@ def refused(root: Path, kind: type[Exception], inputs: Mapping[str, list[str]]) 
 def test_the_record_holds_all_that_the_node_was_made_of(tmp_path: Path) -> None:
     upstream = make(tmp_path, "up", "of up")
     (tmp_path / "out").mkdir()
-    job = NodeJob(tmp_path, payload("down", "of down", {"up": ["another", "of up"]}), [Path("down.bin"), Path("out")])
+    job = NodeJob(
+        tmp_path, payload("down", "of down", {"up": ["another", "of up"]}, outputs=[Path("down.bin"), Path("out")])
+    )
     with job:
         (tmp_path / "down.bin").write_text("numbers")
         (tmp_path / "out/a").write_text("first")
@@ -79,21 +91,15 @@ def test_the_record_holds_all_that_the_node_was_made_of(tmp_path: Path) -> None:
 
 
 def test_a_job_knows_its_identity_its_recipe_and_what_was_accepted(tmp_path: Path) -> None:
-    job = NodeJob(tmp_path, payload("a", "of a"), [])
+    job = NodeJob(tmp_path, payload("a", "of a", outputs=[]))
     assert job.identity == "of a" and job.recipe == RECIPE and job.accepted == {}
     edits = {"up": [{"because": "words"}]}
-    assert NodeJob(tmp_path, payload("a", accepted=edits), []).accepted == edits
-
-
-def test_the_record_itself_is_no_output(tmp_path: Path) -> None:
-    with NodeJob(tmp_path, payload("a"), [Path("a.bin"), Path("records/a.json")]):
-        (tmp_path / "a.bin").write_text("made")
-    assert list(record_of(tmp_path, "a")["files"]) == ["a.bin"]
+    assert NodeJob(tmp_path, payload("a", accepted=edits, outputs=[])).accepted == edits
 
 
 def test_files_beside_the_outputs_are_recorded_too(tmp_path: Path) -> None:
     index = tmp_path / "views/index.json"
-    with NodeJob(tmp_path, payload("views"), [Path("views/index.json")]) as job:
+    with NodeJob(tmp_path, payload("views", outputs=[Path("views/index.json")])) as job:
         (tmp_path / "store").mkdir()
         for name in ("shard.npy", "shard.json", "other.npy"):
             (tmp_path / "store" / name).write_text(name)
@@ -108,7 +114,7 @@ def test_files_beside_the_outputs_are_recorded_too(tmp_path: Path) -> None:
 def test_the_old_record_is_gone_before_the_work_begins(tmp_path: Path) -> None:
     make(tmp_path, "a", "first")
     record = tmp_path / "records/a.json"
-    with NodeJob(tmp_path, payload("a", "second"), [Path("a.bin")]):
+    with NodeJob(tmp_path, payload("a", "second", outputs=[Path("a.bin")])):
         assert not record.exists()
         (tmp_path / "a.bin").write_text("again")
         assert not record.exists()
@@ -118,7 +124,7 @@ def test_the_old_record_is_gone_before_the_work_begins(tmp_path: Path) -> None:
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit, MemoryError])
 def test_a_job_that_ends_early_leaves_no_record(tmp_path: Path, error: type[BaseException]) -> None:
     make(tmp_path, "a")
-    with pytest.raises(error), NodeJob(tmp_path, payload("a"), [Path("a.bin")]):
+    with pytest.raises(error), NodeJob(tmp_path, payload("a", outputs=[Path("a.bin")])):
         (tmp_path / "a.bin").write_text("half")
         raise error
     assert not (tmp_path / "records/a.json").exists()
@@ -126,7 +132,7 @@ def test_a_job_that_ends_early_leaves_no_record(tmp_path: Path, error: type[Base
 
 
 def test_an_output_that_was_not_made_leaves_no_record(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), NodeJob(tmp_path, payload("a"), [Path("a.bin"), Path("b.bin")]):
+    with pytest.raises(FileNotFoundError), NodeJob(tmp_path, payload("a", outputs=[Path("a.bin"), Path("b.bin")])):
         (tmp_path / "a.bin").write_text("made")
     assert not (tmp_path / "records/a.json").exists()
     assert make(tmp_path, "a")["node"] == "a", "the lock was given back"
@@ -174,14 +180,14 @@ def test_every_input_is_checked(tmp_path: Path) -> None:
 
 def test_the_content_of_an_input_leaves_out_what_tells_of_one_run(tmp_path: Path) -> None:
     def content() -> str:
-        with NodeJob(tmp_path, payload("down", inputs={"up": ["i"]}), []):
+        with NodeJob(tmp_path, payload("down", inputs={"up": ["i"]}, outputs=[])):
             pass
         recorded: str = record_of(tmp_path, "down")["inputs"]["up"]["content"]
         return recorded
 
     make(tmp_path, "up", text="made")
     first = content()
-    with NodeJob(tmp_path, payload("up"), [Path("up.bin"), Path("up.run.json")]):
+    with NodeJob(tmp_path, payload("up", outputs=[Path("up.bin"), Path("up.run.json")])):
         (tmp_path / "up.run.json").write_text("at another hour")
     assert content() == first
     make(tmp_path, "up", text="other")
@@ -192,11 +198,11 @@ def test_a_second_job_of_a_node_waits_for_the_first(tmp_path: Path) -> None:
     inside, done = threading.Event(), []
 
     def second() -> None:
-        with NodeJob(tmp_path, payload("a", "second"), [Path("a.bin")]):
+        with NodeJob(tmp_path, payload("a", "second", outputs=[Path("a.bin")])):
             inside.set()
             done.append((tmp_path / "a.bin").read_text())
 
-    with NodeJob(tmp_path, payload("a", "first"), [Path("a.bin")]):
+    with NodeJob(tmp_path, payload("a", "first", outputs=[Path("a.bin")])):
         thread = threading.Thread(target=second, daemon=True)
         thread.start()
         assert not inside.wait(0.3)
@@ -212,12 +218,12 @@ def test_real_data_are_compared_with_their_manifest(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     (folder / "clouds.h5").write_bytes(b"clouds")
     write_manifest(folder, "set", "a release", [folder / "clouds.h5"])
-    with NodeJob(tmp_path, payload("raw"), [Path("data/raw/real/set/manifest.json")]):
+    with NodeJob(tmp_path, payload("raw", outputs=[Path("data/raw/real/set/manifest.json")])):
         pass
-    with NodeJob(tmp_path, payload("down", inputs={"raw": ["i"]}), []):
+    with NodeJob(tmp_path, payload("down", inputs={"raw": ["i"]}, outputs=[])):
         pass
     (folder / "clouds.h5").write_bytes(b"CLOUDS")
-    with pytest.raises(DatasetCorrupt), NodeJob(tmp_path, payload("down", inputs={"raw": ["i"]}), []):
+    with pytest.raises(DatasetCorrupt), NodeJob(tmp_path, payload("down", inputs={"raw": ["i"]}, outputs=[])):
         raise AssertionError("the job began")
 
 
@@ -227,7 +233,7 @@ def test_shards_of_other_sources_or_inputs_lie_elsewhere(tmp_path: Path) -> None
     def stores(**modules: str) -> tuple[Path, Path]:
         told = payload("down", inputs={"up": ["of up"]}, modules=modules)
         told["bytes"] = bytes_digest(tmp_path, modules)
-        with NodeJob(tmp_path, told, []) as job:
+        with NodeJob(tmp_path, told) as job:
             return job.store_of("store", "concord3d.render"), job.store_of("store")
 
     drawn, taken = stores(**{"concord3d.render.a": "1", "concord3d.data.b": "1"})
@@ -239,13 +245,15 @@ def test_shards_of_other_sources_or_inputs_lie_elsewhere(tmp_path: Path) -> None
     assert same == drawn and retaken != taken and taken.parent == drawn.parent == Path("store")
 
 
-def test_checkpoints_go_when_the_node_is_recorded_and_not_before(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), NodeJob(tmp_path, payload("down"), []) as job:
+def test_checkpoints_stay_until_the_job_forgets_them(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), NodeJob(tmp_path, payload("down", outputs=[])) as job:
         checkpoint = tmp_path / job.work / "checkpoint"
         checkpoint.parent.mkdir(parents=True)
         checkpoint.write_text("steps")
         raise KeyboardInterrupt
-    assert checkpoint.is_file()
-    with NodeJob(tmp_path, payload("down"), []):
+    job = NodeJob(tmp_path, payload("down", outputs=[]))
+    with job:
         pass
+    assert checkpoint.is_file()
+    job.forget()
     assert not checkpoint.parent.exists()

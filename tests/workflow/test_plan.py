@@ -390,7 +390,9 @@ def test_the_device_concerns_nothing(tree: Path, before: dict[str, str], device:
 
 
 SOURCES: dict[str, Changed] = {
-    "src/concord3d/methods/mm_point.py": lambda plan: trainings(plan, "mm_point") - {"mm_point/train/random_init__s1"},
+    "src/concord3d/methods/mm_point/method.py": lambda plan: (
+        trainings(plan, "mm_point") - {"mm_point/train/random_init__s1"}
+    ),
     "src/concord3d/models/pointnet.py": lambda plan: trainings(plan, "mm_point"),
     "src/concord3d/models/point_bert.py": lambda plan: trainings(plan, "mm_mixing"),
     "src/concord3d/protocols/linear_probe.py": lambda plan: evaluated_by(plan, "linear_probe"),
@@ -436,8 +438,18 @@ def test_an_unknown_encoder_is_named(tree: Path) -> None:
     [
         (MIXING_SCALE, "num_resamples: 2", "num_resample: 2", ["zero_shot.settings", "did you mean 'num_resamples'"]),
         (MIXING_SCALE, "shots: [1, 2]", "shots: [1, -2]", ["few_shot_probe.settings", "shots.1", "greater than 0"]),
-        (MIXING_PAPER, "protocols:\n", "protocols:\n  zero_shoot: {datasets: [modelnet40]}\n", ["did you mean 'zero_shot'"]),
-        (MIXING_PAPER, "  retrieval:\n", "  retrieval:\n    module: pont\n", ["did you mean 'point'", "retrieval.module"]),
+        (
+            MIXING_PAPER,
+            "protocols:\n",
+            "protocols:\n  zero_shoot: {datasets: [modelnet40]}\n",
+            ["did you mean 'zero_shot'"],
+        ),
+        (
+            MIXING_PAPER,
+            "  retrieval:\n",
+            "  retrieval:\n    module: pont\n",
+            ["did you mean 'point'", "retrieval.module"],
+        ),
     ],
 )
 def test_a_plan_refuses_what_protocols_do_not_know(

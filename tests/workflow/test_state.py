@@ -23,7 +23,7 @@ TRAINING = "mm_point/train/mm_point__s1"
 EVALUATION = "mm_point/eval/mm_point__s1"
 STORE = "stores/modelnet40__test"
 RAW = "raw/world_smoke/modelnet40"
-WEIGHTS = Path("artifacts/smoke/mm_point/train/mm_point__s1/model.safetensors")
+WEIGHTS = Path("artifacts/smoke/mm_point/train/mm_point__s1/weights/point.safetensors")
 EPOCHS = "training.epochs: {}\n  training.batch_size: 16\n  training.num_snap"
 
 
@@ -87,7 +87,7 @@ def test_a_changed_source_is_named(tree: Path) -> None:
 
 def test_words_in_a_source_leave_all_as_it_was(tree: Path) -> None:
     append(tree / LOSS, "\n# A comment.\n")
-    edit(tree / "workflow_scripts/pretrain.py", '"""Rule', '"""The rule')
+    edit(tree / "workflow_scripts/train.py", '"""Rule', '"""The rule')
     append(tree / "src/concord3d/training/progress.py")
     assert not_current(state_of(tree)) == {}
 
@@ -131,22 +131,22 @@ def test_an_input_that_was_made_again_with_the_same_content_changes_nothing(tree
 def test_files_of_one_run_are_no_content(tree: Path) -> None:
     plan = smoke_plan(tree)
     node = plan.nodes[TRAINING]
-    with NodeJob(tree, State(plan).payload(TRAINING), node.outputs):
+    with NodeJob(tree, State(plan).payload(TRAINING)):
         for name in ("run.json", "provenance.json"):
-            (tree / WEIGHTS.with_name(name)).write_text("at another hour")
+            (tree / WEIGHTS.parents[1] / name).write_text("at another hour")
     assert not_current(State(plan)) == {}
 
 
 # Files that are gone or damaged.
 
 
-@pytest.mark.parametrize("name", ["model.safetensors", "snapshots", "train.json", "provenance.json"])
+@pytest.mark.parametrize("name", ["weights/point.safetensors", "snapshots", "train.json", "provenance.json"])
 def test_a_declared_output_that_is_deleted_is_absent(tree: Path, name: str) -> None:
-    path = tree / WEIGHTS.with_name(name)
+    path = tree / WEIGHTS.parents[1] / name
     shutil.rmtree(path) if path.is_dir() else path.unlink()
     state = state_of(tree)
     assert not_current(state) == {TRAINING: "absent"}
-    assert state.nodes[TRAINING].reasons == (f"{WEIGHTS.with_name(name)}: absent",)
+    assert state.nodes[TRAINING].reasons == (f"{WEIGHTS.parents[1] / name}: absent",)
     # Snakemake misses only what its targets ask for, and the rest may be of another identity.
     assert state.must_be_made_again(TRAINING)
     assert not_current(remade(tree, TRAINING)) == {}
@@ -348,11 +348,11 @@ def test_a_source_edited_after_the_graph_was_built_is_refused(tree: Path) -> Non
     loss = tree / LOSS
     original = loss.read_text()
     loss.write_text("# words\n" + original)
-    with NodeJob(tree, told, plan.nodes[TRAINING].outputs):
+    with NodeJob(tree, told):
         pass
     append(loss)
     with pytest.raises(ArtifactStale, match=r"(?s)edited while the workflow ran.*concord3d\.losses\.nt_xent"):
-        NodeJob(tree, told, plan.nodes[TRAINING].outputs).__enter__()
+        NodeJob(tree, told).__enter__()
 
 
 def test_the_record_of_another_node_is_none(tree: Path) -> None:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from concord3d.batches.interface import BatchType
 from concord3d.losses.embeddings import Gather, no_gather
-from concord3d.methods.settings import PACKAGE, MethodSettings
+from concord3d.methods.settings import PACKAGE, MethodSettings, method_kind
 from concord3d.models.factory import build_point_encoder, load_point_encoder
 
 Table = Mapping[str, NDArray[Any]]
@@ -61,8 +61,6 @@ class EarlierTraining:
 def saved_module(run: Mapping[str, Any], name: str, weights: Path) -> nn.Module:
     """Build a module that a training has saved, and load its weights.
 
-    The method's package may say how, by ``rebuilt(run, name, weights)``; else the module is the run's point encoder.
-
     Args:
         run: Resolved configuration of the training.
         name: Name of the module, one of the method's ``saved``.
@@ -71,11 +69,11 @@ def saved_module(run: Mapping[str, Any], name: str, weights: Path) -> nn.Module:
     Raises:
         CheckpointCorrupt: The weights cannot be read or do not fit.
     """
-    method = import_module(f"{PACKAGE}.{run['method']}.method")
-    if hasattr(method, "rebuilt"):
-        module: nn.Module = method.rebuilt(run, name, weights)
-        return module
-    return load_point_encoder(run["encoder"], weights)
+    builder = method_kind(run["method"]).rebuilt_by
+    if builder is None:
+        return load_point_encoder(run["encoder"], weights)
+    module: nn.Module = import_module(builder).rebuilt(run, name, weights)
+    return module
 
 
 @dataclass(frozen=True)

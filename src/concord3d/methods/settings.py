@@ -25,6 +25,8 @@ class MethodSettings(StrictModel):
     Attributes:
         data: Kind of data that it reads: a module of :mod:`concord3d.batches`.
         saved: Names of the modules that a training keeps; each has a file of weights of its own.
+        rebuilt_by: Module whose ``rebuilt(run, name, weights)`` builds a saved module; None where it is the run's point
+            encoder.
         reports: Names of the JSON files that it leaves besides.
         exports: Whether it leaves arrays of epochs, such as pseudo-labels.
         is_trained: Whether there is anything to train; a method that is not trained saves what it builds, and reads
@@ -33,6 +35,7 @@ class MethodSettings(StrictModel):
 
     data: ClassVar[str] = "objects"
     saved: ClassVar[tuple[str, ...]] = ("point",)
+    rebuilt_by: ClassVar[str | None] = None
     reports: ClassVar[tuple[str, ...]] = ()
     exports: ClassVar[bool] = False
     is_trained: ClassVar[bool] = True

@@ -17,7 +17,7 @@ from concord3d.training.settings import TrainingSettings
 from concord3d.workflow.layout import evaluation_files
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
-from concord3d.workflow.training_nodes import MadeTraining, TrainingRequest, add_training, method_modules
+from concord3d.workflow.training_nodes import MadeTraining, TrainingRequest, add_training
 
 EVALUATE = "workflow_scripts/evaluate.py"
 
@@ -172,13 +172,12 @@ class StudyNodes:
             for dataset, needs in compared.items()
             if needs
         }
-        encoder_modules = training.settings.encoder_modules(training.run["encoder"])
         algorithms = sorted({protocol_module(key.protocol) for key in keys})
         return self.data.graph.add_node(
             node,
             self.paper,
             {"protocols": protocols, "module": first.module},
-            [EVALUATE, *method_modules(training.run, encoder_modules), *algorithms],
+            [EVALUATE, *training.modules, *algorithms],
             {
                 "model": [self._weights(training, first)],
                 "snapshots": [training.made(training.files.snapshots)],

@@ -30,12 +30,14 @@ class MadeTraining:
         node: Its node.
         run: Its resolved configuration.
         settings: Settings of its method.
+        modules: Modules that rebuild what it saves.
         files: Where its files lie.
     """
 
     node: str
     run: Mapping[str, Any]
     settings: MethodSettings
+    modules: tuple[str, ...]
     files: TrainingFolder
 
     def made(self, *paths: Path) -> Made:
@@ -76,12 +78,6 @@ class TrainingRequest:
     identity: Mapping[str, Any]
 
 
-def method_modules(run: Mapping[str, Any], encoder_modules: tuple[str, ...]) -> list[str]:
-    """Return the modules that a run looks up by name: those of its method and of its encoder."""
-    method = f"{METHODS}.{run['method']}"
-    return [*encoder_modules, f"{method}.settings", f"{method}.method"]
-
-
 def add_training(request: TrainingRequest, sources: TowerNodes) -> MadeTraining:
     """Add the node of a training.
 
@@ -90,18 +86,21 @@ def add_training(request: TrainingRequest, sources: TowerNodes) -> MadeTraining:
         sources: Makes the nodes of what it reads.
     """
     settings, files = request.settings, TrainingFolder(request.folder)
+    method = f"{METHODS}.{request.run['method']}"
+    rebuilding = (*request.encoder_modules, *([settings.rebuilt_by] if settings.rebuilt_by else []))
     reads: dict[str, list[Made]] = {}
     kinds = []
     if settings.is_trained:
         reads = import_module(f"{TRAINING_INPUTS}.{settings.data}").inputs(request.run, settings, sources)
         kinds = [f"{BATCHES}.{settings.data}"]
+    learned_from = [module for earlier in request.needs.values() for module in earlier.modules]
     inputs = {**reads, **{f"needs_{role}": [earlier.weights] for role, earlier in request.needs.items()}}
     needs = {role: [earlier.run, str(earlier.files.folder)] for role, earlier in request.needs.items()}
     sources.data.graph.add_node(
         request.key,
         request.stage,
         {**numbers_of(request.run), **request.identity},
-        [SCRIPT, *kinds, *method_modules(request.run, request.encoder_modules)],
+        [SCRIPT, *kinds, f"{method}.settings", f"{method}.method", *request.encoder_modules, *learned_from],
         inputs,
         [
             *(files.weights(name) for name in settings.saved),
@@ -116,4 +115,4 @@ def add_training(request: TrainingRequest, sources: TowerNodes) -> MadeTraining:
         request.job,
         request.run["training"]["threads"],
     )
-    return MadeTraining(request.key, request.run, settings, files)
+    return MadeTraining(request.key, request.run, settings, rebuilding, files)
