@@ -251,7 +251,8 @@ OF_NO_TRAINING = (
     "workflow_scripts/evaluate.py",
 )  # fmt: skip
 OF_THE_TRAINING = (
-    "src/concord3d/losses/nt_xent.py", "src/concord3d/methods/mm_point/method.py", "src/concord3d/methods/image_augment.py",
+    "src/concord3d/losses/nt_xent.py", "src/concord3d/methods/mm_point/method.py",
+    "src/concord3d/methods/image_augment.py",
     "src/concord3d/models/pointnet.py", "src/concord3d/models/heads.py", "src/concord3d/models/image_resnet.py",
     "src/concord3d/models/factory.py", "src/concord3d/geometry/augment.py", "src/concord3d/training/loop.py",
     "src/concord3d/training/schedule.py", "src/concord3d/training/batches.py", "src/concord3d/training/__init__.py",

@@ -130,7 +130,6 @@ def test_an_input_that_was_made_again_with_the_same_content_changes_nothing(tree
 
 def test_files_of_one_run_are_no_content(tree: Path) -> None:
     plan = smoke_plan(tree)
-    node = plan.nodes[TRAINING]
     with NodeJob(tree, State(plan).payload(TRAINING)):
         for name in ("run.json", "provenance.json"):
             (tree / WEIGHTS.parents[1] / name).write_text("at another hour")
@@ -159,13 +158,13 @@ def test_a_record_that_is_deleted_leaves_the_node_absent(tree: Path) -> None:
 
 
 def test_a_deleted_snapshot_is_damage_and_the_command_mends_it(tree: Path) -> None:
-    (tree / WEIGHTS.with_name("snapshots") / "epoch1.safetensors").unlink()
+    (tree / WEIGHTS.parents[1] / "snapshots/point/epoch_0001.safetensors").unlink()
     state = state_of(tree)
     assert not_current(state) == {TRAINING: "damaged"}
     record = "artifacts/smoke/records/papers/mm_point/train/mm_point__s1.json"
     with pytest.raises(ArtifactDamaged) as caught:
         state.must_be_made_again(TRAINING)
-    assert f"rm '{record}'" in str(caught.value) and "snapshots/epoch1.safetensors: absent" in str(caught.value)
+    assert f"rm '{record}'" in str(caught.value) and "snapshots/point/epoch_0001.safetensors: absent" in str(caught.value)
     [finding] = state.findings()
     assert finding.status == "damaged" and f"rm '{record}'" in finding.next_step
     (tree / record).unlink()
