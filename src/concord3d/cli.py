@@ -1,4 +1,7 @@
-"""The ``concord3d`` command: run | doctor | hydrate | check | accept-source | estimate | report | verify | status."""
+"""The ``concord3d`` command.
+
+run | doctor | hydrate | check | accept-source | estimate | report | verify | status | new-paper | schemas.
+"""
 
 from __future__ import annotations
 
@@ -101,6 +104,16 @@ def accept_source(
     from concord3d.commands.nodes import accept
 
     accept(root, scale, nodes, because)
+
+
+@app.command("new-paper")
+def new_paper_command(
+    name: Annotated[str, typer.Argument(help="What files and commands call it, e.g. point_clip.")], root: Root = Path()
+) -> None:
+    """Write the folder of a new paper: valid files with one experiment, one protocol, one table and one claim."""
+    from concord3d.commands.new_paper import new_paper
+
+    new_paper(root, name)
 
 
 @app.command("schemas")

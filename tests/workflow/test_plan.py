@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from concord3d.config.resolve import load_params
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.errors import ConfigError
 from concord3d.protocols.loading import protocol_module
+from concord3d.workflow.layout import STAGES
 from concord3d.workflow.node import Node
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.sources import source_hashes
@@ -84,25 +86,44 @@ def test_no_two_nodes_make_one_file(plan: Plan) -> None:
     assert all(plan.maker_of[str(plan.layout.record(key))] == key for key in plan.nodes)
 
 
+@dataclass
+class DvcStage:
+    """What one stage of dvc.yaml keeps, and what it watches."""
+
+    kept: set[Path]
+    watched: set[Path]
+
+
+def dvc_stages(repository: Path, plan: Plan) -> dict[str, DvcStage]:
+    """The stages of dvc.yaml, with one for each paper in place of the loop."""
+    found = {}
+    for name, entry in load_yaml(repository / "dvc.yaml")["stages"].items():
+        body = entry.get("do", entry)
+        for stage in plan.studies if "foreach" in entry else [name]:
+            kept, watched = (
+                {Path(key.replace("${scale}", plan.params.scale).replace("${item}", stage)) for key in keys}
+                for keys in ([key for out in body["outs"] for key in out], body["deps"])
+            )
+            found[stage] = DvcStage(kept, watched)
+    return found
+
+
 def test_stages_are_those_of_dvc(plan: Plan, repository: Path) -> None:
-    stages = load_yaml(repository / "dvc.yaml")["stages"]
-    assert {node.stage for node in plan.nodes.values()} - {"raw"} == stages.keys()
+    stages = dvc_stages(repository, plan)
+    assert {node.stage for node in plan.nodes.values()} - {"raw"} == stages.keys() == {*STAGES, *plan.studies}
     for name, stage in stages.items():
-        kept = [Path(key.replace("${scale}", plan.params.scale)) for out in stage["outs"] for key in out]
         for node in plan.of_stage(name):
             for path in (*node.outputs, plan.layout.record(node.key)):
-                assert set(path.parents) & set(kept), f"stage {name} does not keep {path}"
+                assert set(path.parents) & stage.kept, f"stage {name} does not keep {path}"
 
 
 def test_each_stage_asks_dvc_for_what_its_nodes_read(plan: Plan, repository: Path) -> None:
-    for name, stage in load_yaml(repository / "dvc.yaml")["stages"].items():
-        own = [key for out in stage["outs"] for key in out]
-        asked_for = [Path(key.replace("${scale}", plan.params.scale)) for key in [*own, *stage["deps"]]]
+    for name, stage in dvc_stages(repository, plan).items():
         for node in plan.of_stage(name):
             for key in node.upstream:
                 if plan.nodes[key].stage != "raw":
                     record = plan.layout.record(key)
-                    assert set(record.parents) & set(asked_for), f"stage {name} does not ask for {record}"
+                    assert {*record.parents} & (stage.kept | stage.watched), f"stage {name} does not ask for {record}"
 
 
 def test_the_record_of_raw_data_lies_beside_the_data(plan: Plan) -> None:
@@ -463,13 +484,73 @@ def test_a_plan_refuses_what_protocols_do_not_know(
 
 def test_a_protocol_that_compares_with_a_tower_needs_one(tree: Path) -> None:
     edit(
-        tree / "papers/mm_point.yaml",
+        tree / POINT_PAPER,
         "protocols:\n  linear_svm:",
         "protocols:\n  retrieval: {datasets: [modelnet40]}\n  linear_svm:",
     )
-    edit(tree / SCALE, "      linear_svm:\n", "      retrieval: {}\n      linear_svm:\n")
+    edit(tree / POINT_SCALE, "protocols:\n", "protocols:\n  retrieval: {}\n")
     with pytest.raises(ConfigError, match="has no tower"):
         smoke_plan(tree)
+NEEDING = 'single_view: {label: "MM-Point, one view",'
+
+
+def needing(tree: Path, role: str, need: str) -> None:
+    edit(tree / POINT_PAPER, NEEDING, f"{NEEDING} needs: {{{role}: {need}}},")
+
+
+def test_of_another_paper_only_the_needed_trainings_run(tree: Path) -> None:
+    needing(tree, "teacher", "mm_mixing/full")
+    plan = smoke_plan(tree, papers=["mm_point"])
+    assert list(plan.studies) == ["mm_point"] and set(plan.loaded) == {"mm_point", "mm_mixing"}
+    others = {key for key, node in plan.nodes.items() if node.stage == "mm_mixing"}
+    assert others == {"mm_mixing/train/full__s1", "mm_mixing/train/stage1__s1"}
+    student = plan.node("mm_point/train/single_view__s1")
+    assert student.inputs["needs_teacher"] == (plan.layout.training("mm_mixing", "full", 1) / "weights/point.safetensors",)
+    assert "mm_mixing/train/full__s1" in student.upstream
+    both = smoke_plan(tree)
+    assert both.node("mm_point/train/single_view__s1") == student
+    assert [key for key in both.nodes if key.startswith("mm_mixing/report/")]
+
+
+def test_what_another_paper_is_given_moves_the_student(tree: Path) -> None:
+    needing(tree, "teacher", "mm_mixing/full")
+    before, plan = asked(tree), smoke_plan(tree)
+    edit(tree / MIXING_SCALE, "set:\n", "experiment_set: {stage1: {objective.beta: 0.5}}\nset:\n")
+    changed = differing(before, asked(tree))
+    assert changed == with_downstream(plan, {"mm_mixing/train/stage1__s1"})
+    assert "mm_point/train/single_view__s1" in changed and "mm_point/train/mm_point__s1" not in changed
+
+
+def test_a_role_that_no_training_knows_is_named(tree: Path) -> None:
+    needing(tree, "teachr", "crosspoint")
+    with pytest.raises(ConfigError, match="unknown role 'teachr'; did you mean 'teacher'") as caught:
+        smoke_plan(tree)
+    assert "papers/mm_point/paper.yaml, line" in str(caught.value)
+
+
+@pytest.mark.parametrize("file", [SCALE, POINT_SCALE])
+def test_a_data_set_that_the_catalogue_does_not_have_is_named(tree: Path, file: Path) -> None:
+    entry = "  shapnet: {source: world, splits: {train: 8}}\n"
+    if file == SCALE:
+        edit(tree / file, "datasets:\n", f"datasets:\n{entry}")
+    else:
+        append(tree / file, f"datasets:\n{entry}")
+    line = (tree / file).read_text().split("shapnet")[0].count("\n") + 1
+    with pytest.raises(ConfigError, match="unknown data set 'shapnet'; did you mean 'shapenet'") as caught:
+        smoke_plan(tree)
+    assert f"{file}, line {line}" in str(caught.value)
+
+
+def test_two_papers_bring_one_data_set_each_or_the_same(tree: Path) -> None:
+    entry = "datasets: {modelnet10: {source: world, splits: {test: 8}}}\n"
+    append(tree / POINT_SCALE, entry)
+    append(tree / MIXING_SCALE, entry)
+    assert "modelnet10" in smoke_plan(tree).scale.datasets
+    edit(tree / MIXING_SCALE, "{test: 8}", "{test: 9}")
+    with pytest.raises(ConfigError, match="'modelnet10' stands for different things") as caught:
+        smoke_plan(tree)
+    assert str(POINT_SCALE) in str(caught.value) and str(MIXING_SCALE) in str(caught.value)
+    assert smoke_plan(tree, papers=["mm_mixing"]).scale.datasets["modelnet10"].splits == {"test": 9}
 
 
 def test_the_identity_is_no_matter_of_the_place(before: dict[str, str], repository: Path) -> None:

@@ -66,7 +66,8 @@ def _catalogue() -> dict[str, Any]:
 
 def _readable(schema: dict[str, Any]) -> dict[str, Any]:
     """Put the words of a docstring where editors show them, at the model and at each key, and refuse unknown keys."""
-    for model in (schema, *schema.get("$defs", {}).values()):
+    definitions = [schema, *schema.get("$defs", {}).values()]
+    for model in [form for definition in definitions for form in definition.get("anyOf", [definition])]:
         text = cleandoc(model.get("description", ""))
         head, _, attributes = text.partition("Attributes:")
         if head.strip():

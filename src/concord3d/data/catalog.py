@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
+from concord3d.config.places import Place
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import StrictModel, validate
 from concord3d.data.readers import reader_names
@@ -181,7 +182,11 @@ def load_catalog(path: Path) -> dict[str, DatasetSpec]:
             raise ConfigError(f"The entry '{name}' is no mapping", where=path, found=type(entry).__name__)
         if "id" in entry:
             raise ConfigError(f"The entry '{name}' repeats its id", where=path, next_step="delete the key 'id'")
-    return {str(name): validate(DatasetSpec, {"id": str(name), **entry}, path) for name, entry in content.items()}
+    place = Place(Path(), path)
+    return {
+        str(name): validate(DatasetSpec, {"id": str(name), **entry}, place.below(name))
+        for name, entry in content.items()
+    }
 
 
 def find_dataset(catalog: dict[str, DatasetSpec], name: str) -> DatasetSpec:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import Field, GetJsonSchemaHandler, model_validator
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema
+from pydantic import ConfigDict, Field, model_validator
 
 from concord3d.config.validation import StrictModel
 
@@ -23,6 +21,13 @@ class Selector(StrictModel):
     dataset: str | None = None
     setting: str | None = None
     metric: str | None = None
+
+
+def _with_short_forms(schema: dict[str, Any]) -> None:
+    """Let editors accept a bare string and a bare number as a term."""
+    whole = dict(schema)
+    schema.clear()
+    schema["anyOf"] = [{"type": "string"}, {"type": "number"}, whole]
 
 
 class Term(StrictModel):
@@ -45,6 +50,8 @@ class Term(StrictModel):
         minus: First minus second.
     """
 
+    model_config = ConfigDict(json_schema_extra=_with_short_forms)
+
     experiment: str | None = None
     dataset: str | None = None
     protocol: str | None = None
@@ -57,11 +64,6 @@ class Term(StrictModel):
     max: list[Term] | None = None
     mean: list[Term] | None = None
     minus: list[Term] | None = Field(default=None, min_length=2, max_length=2)
-
-    @classmethod
-    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        """Editors accept the short forms too."""
-        return {"anyOf": [{"type": "string"}, {"type": "number"}, handler(core)]}
 
     @model_validator(mode="before")
     @classmethod
