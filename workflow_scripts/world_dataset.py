@@ -5,7 +5,8 @@ from pathlib import Path
 from job import node_job
 
 with node_job(snakemake) as job:
-    from concord3d.world.build import WorldRecipe, build_dataset
+    from concord3d.world.build import build_dataset
+    from concord3d.world.datasets.interface import WorldRecipe
 
     asked = job.recipe
     recipe = WorldRecipe(**{**asked, "categories": tuple(asked["categories"]) if asked["categories"] else None})

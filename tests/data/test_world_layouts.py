@@ -9,7 +9,8 @@ import pytest
 
 from concord3d.data.catalog import DatasetSpec, load_catalog
 from concord3d.data.reading import read_meshes, read_split
-from concord3d.world.build import WorldRecipe, build_dataset
+from concord3d.world.build import build_dataset
+from concord3d.world.datasets.interface import WorldRecipe
 
 CATEGORIES = {"shapenetpart": ("airplane", "chair"), "modelnet10": ("chair", "table")}
 

@@ -24,12 +24,16 @@ from tests.workflow.graphs import (
 
 from concord3d.config.resolve import load_params
 from concord3d.config.strict_yaml import load_yaml
+from concord3d.data.catalog import load_catalog
+from concord3d.data.readers import find_reader, reader_module
+from concord3d.data.stores import store_module
 from concord3d.errors import ConfigError
 from concord3d.evaluation.table import PROTOCOLS
 from concord3d.models.table import ENCODERS
 from concord3d.workflow.node import Node
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.sources import source_hashes
+from concord3d.world.datasets import family_module
 
 SCALES = ("smoke", "demo", "small", "paper")
 
@@ -116,9 +120,16 @@ def test_sources_of_what_is_looked_up_by_name_are_entries(plan: Plan, repository
             assert run is not None and _module(ENCODERS, run["encoder"]["name"]) in counted
             if run["method"] != "random_init":
                 assert f"concord3d.methods.{run['method']}" in counted
+        dataset = node.key.split("/")[-1].split("__")[0]
+        if node.key.startswith(("stores/", "views/")):
+            assert reader_module(load_catalog(repository / CATALOGUE)[dataset].reader) in counted
+        if node.key.startswith("raw/world"):
+            assert family_module(dataset) in counted
         if "/eval/" in node.key:
             assert run is not None and _module(ENCODERS, run["encoder"]["name"]) in counted
             assert {_module(PROTOCOLS, name) for name, _, _ in node.params["jobs"]} <= counted.keys()
+            read_by = [load_catalog(repository / CATALOGUE)[name].reader for _, name, _ in node.params["jobs"]]
+            assert {store_module(find_reader(name).kind) for name in read_by} <= counted.keys()
 
 
 def _module(table: dict[str, str], name: str) -> str:
@@ -210,6 +221,12 @@ def trainings(plan: Plan, paper: str) -> set[str]:
 
 def of_raw(plan: Plan, *datasets: str) -> set[str]:
     return with_downstream(plan, {f"raw/world_smoke/{name}" for name in datasets})
+
+
+def read_from(plan: Plan, *datasets: str) -> set[str]:
+    folders = ("stores", "views")
+    prefixes = tuple(f"{folder}/{name}__" for folder in folders for name in datasets)
+    return nodes_where(plan, lambda node: node.key.startswith(prefixes))
 
 
 EPOCHS = "training.epochs: {}\n      training.batch_size: 16\n      training.num_snap"
@@ -376,7 +393,13 @@ SOURCES: dict[str, Changed] = {
     "src/concord3d/models/point_bert.py": lambda plan: trainings(plan, "mm_mixing"),
     "src/concord3d/evaluation/few_shot.py": lambda plan: nodes_where(plan, lambda node: "/eval/" in node.key),
     "src/concord3d/training/tower.py": lambda plan: {"towers/concord_tiny"},
-    "src/concord3d/world/grammar.py": lambda plan: nodes_where(plan, lambda node: node.stage == "raw"),
+    "src/concord3d/world/objects/grammar.py": lambda plan: nodes_where(plan, lambda node: node.stage == "raw"),
+    "src/concord3d/world/datasets/modelnet.py": lambda plan: {"raw/world_smoke/modelnet40"},
+    "src/concord3d/world/datasets/meshes_with_texts.py": lambda plan: of_raw(plan, "ensembled", "objaverse_lvis"),
+    "src/concord3d/data/readers/modelnet_h5.py": lambda plan: read_from(plan, "modelnet40"),
+    "src/concord3d/data/readers/mesh_text.py": lambda plan: read_from(plan, "ensembled", "objaverse_lvis"),
+    "src/concord3d/data/readers/openshape_npy.py": nothing,
+    "src/concord3d/data/stores/sweeps.py": nothing,
     "src/concord3d/reporting/tables.py": lambda plan: reports(plan, "mm_point", "mm_mixing"),
     "workflow_scripts/views.py": lambda plan: nodes_where(plan, lambda node: node.key.startswith("views/")),
     "workflow_scripts/store.py": lambda plan: nodes_where(plan, lambda node: node.key.startswith("stores/")),

@@ -166,13 +166,12 @@ class StudyNodes:
             "num_points": run["data"]["num_points"],
             "seed": first.seed,
         }
-        if first.protocol in ROOM_PROTOCOLS:
-            inputs["stores"] = self.data.stores(first.dataset)
-        else:
-            datasets = sorted({key.dataset for key in keys})
-            inputs["stores"] = [made for dataset in datasets for made in self.data.stores(dataset)]
+        datasets = sorted({key.dataset for key in keys})
+        inputs["stores"] = [made for dataset in datasets for made in self.data.stores(dataset)]
+        if first.protocol not in ROOM_PROTOCOLS:
             inputs["tower"] = [made for needs in compared.values() for made in needs.values()]
         algorithms = {PROTOCOLS[key.protocol].partition(":")[0] for key in keys}
+        kinds = {self.data.store_module(dataset) for dataset in datasets}
         tower = {
             dataset: {need: str(made.files[0]) for need, made in needs.items()}
             for dataset, needs in compared.items()
@@ -182,7 +181,12 @@ class StudyNodes:
             name,
             self.paper,
             recipe,
-            [f"workflow_scripts/{_evaluation_script(keys)}.py", _encoder_module(run), *sorted(algorithms)],
+            [
+                f"workflow_scripts/{_evaluation_script(keys)}.py",
+                _encoder_module(run),
+                *sorted(algorithms),
+                *sorted(kinds),
+            ],
             inputs,
             evaluation_files(self._stems(keys)),
             {"run": run, "jobs": protocols, "tower": tower, "data_kind": self.study.data_kind(first.dataset)},
