@@ -170,8 +170,8 @@ class StudyNodes:
         inputs["stores"] = [made for dataset in datasets for made in self.data.stores(dataset)]
         if first.protocol not in ROOM_PROTOCOLS:
             inputs["tower"] = [made for needs in compared.values() for made in needs.values()]
-        algorithms = {PROTOCOLS[key.protocol].partition(":")[0] for key in keys}
-        kinds = {self.data.store_module(dataset) for dataset in datasets}
+        looked_up = {PROTOCOLS[key.protocol].partition(":")[0] for key in keys}
+        looked_up |= {self.data.store_module(dataset) for dataset in datasets}
         tower = {
             dataset: {need: str(made.files[0]) for need, made in needs.items()}
             for dataset, needs in compared.items()
@@ -184,8 +184,7 @@ class StudyNodes:
             [
                 f"workflow_scripts/{_evaluation_script(keys)}.py",
                 _encoder_module(run),
-                *sorted(algorithms),
-                *sorted(kinds),
+                *sorted(looked_up),
             ],
             inputs,
             evaluation_files(self._stems(keys)),
