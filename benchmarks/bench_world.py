@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from concord3d.geometry.mesh import sample_surface
-from concord3d.world.objects import CATEGORIES, generate
+from concord3d.world.objects.generation import CATEGORIES, generate
 
 
 def make(categories: tuple[str, ...], index: int) -> int:

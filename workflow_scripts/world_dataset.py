@@ -6,7 +6,8 @@ WORKERS = snakemake.threads
 
 
 def make(job: NodeJob) -> None:
-    from concord3d.world.build import WorldRecipe, build_dataset
+    from concord3d.world.build import build_dataset
+    from concord3d.world.datasets.interface import WorldRecipe
 
     asked = job.recipe
     recipe = WorldRecipe(**{**asked, "categories": tuple(asked["categories"]) if asked["categories"] else None})

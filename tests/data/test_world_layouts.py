@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from concord3d.data.catalog import DatasetSpec, load_catalog
+from concord3d.data.readers import find_reader
 from concord3d.data.reading import read_meshes, read_split
-from concord3d.world.build import WorldRecipe, build_dataset
+from concord3d.world.build import build_dataset
+from concord3d.world.datasets.interface import WorldRecipe
 
 CATEGORIES = {"shapenetpart": ("airplane", "chair"), "modelnet10": ("chair", "table")}
 
@@ -39,6 +41,10 @@ def test_every_layout_of_the_world_is_read(tmp_path: Path, catalog, dataset: str
         names = {clouds.class_names[label].split()[-1] for label in clouds.labels if label >= 0}
         assert names <= set(CATEGORIES.get(dataset, ("chair", "table")))
         assert (clouds.part_labels is not None) == (dataset == "shapenetpart")
+        reader = find_reader(spec.reader)
+        assert clouds.kind == reader.kind and (not reader.has_labels or (clouds.labels >= 0).all())
+        assert clouds.colors is not None or not reader.has_colors
+        assert clouds.texts is not None or not reader.has_texts
         assert (clouds.foreground is not None) == dataset.startswith("scanobjectnn")
 
 

@@ -11,7 +11,7 @@ from concord3d.geometry.mesh import Mesh
 from concord3d.render.interface import Views, shade_hits
 from concord3d.render.open3d_adapter import Open3DRenderer
 from concord3d.render.view_spec import view_spec
-from concord3d.world.objects import GENERATORS, generate
+from concord3d.world.objects.generation import GENERATORS, generate
 
 SIZE = 64
 

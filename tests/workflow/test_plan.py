@@ -28,12 +28,16 @@ from tests.workflow.graphs import (
 
 from concord3d.config.resolve import load_params
 from concord3d.config.strict_yaml import load_yaml
+from concord3d.data.catalog import load_catalog
+from concord3d.data.readers import find_reader, reader_module
+from concord3d.data.stores import store_module
 from concord3d.errors import ConfigError
 from concord3d.protocols.loading import protocol_module
 from concord3d.workflow.layout import STAGES
 from concord3d.workflow.node import Node
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.sources import source_hashes
+from concord3d.world.datasets import family_module
 
 POINT_PAPER = Path("papers/mm_point/paper.yaml")
 MIXING_PAPER = Path("papers/mm_mixing/paper.yaml")
@@ -141,9 +145,16 @@ def test_sources_of_what_is_looked_up_by_name_are_entries(plan: Plan, repository
             assert run is not None and _module(ENCODERS, run["encoder"]["name"]) in counted
             if run["method"] != "random_init":
                 assert f"concord3d.methods.{run['method']}" in counted
+        dataset = node.key.split("/")[-1].split("__")[0]
+        if node.key.startswith(("stores/", "views/")):
+            assert reader_module(load_catalog(repository / CATALOGUE)[dataset].reader) in counted
+        if node.key.startswith("raw/world"):
+            assert family_module(dataset) in counted
         if "/eval/" in node.key:
             assert run is not None and _module(ENCODERS, run["encoder"]["name"]) in counted
             assert {protocol_module(name) for name, _, _ in node.params["jobs"]} <= counted.keys()
+            read_by = [load_catalog(repository / CATALOGUE)[name].reader for _, name, _ in node.params["jobs"]]
+            assert {store_module(find_reader(name).kind) for name in read_by} <= counted.keys()
 
 
 def _module(table: dict[str, str], name: str) -> str:
@@ -239,6 +250,12 @@ def trainings(plan: Plan, paper: str) -> set[str]:
 
 def of_raw(plan: Plan, *datasets: str) -> set[str]:
     return with_downstream(plan, {f"raw/world_smoke/{name}" for name in datasets})
+
+
+def read_from(plan: Plan, *datasets: str) -> set[str]:
+    folders = ("stores", "views")
+    prefixes = tuple(f"{folder}/{name}__" for folder in folders for name in datasets)
+    return nodes_where(plan, lambda node: node.key.startswith(prefixes))
 
 
 EPOCHS = "training.epochs: {}\n  training.batch_size: 16\n  training.num_snap"
@@ -419,8 +436,14 @@ SOURCES: dict[str, Changed] = {
     "src/concord3d/protocols/linear_probe.py": lambda plan: evaluated_by(plan, "linear_probe"),
     "src/concord3d/measures/alignment.py": lambda plan: evaluated_by(plan, "alignment"),
     "src/concord3d/protocols/interface.py": lambda plan: nodes_where(plan, lambda node: "/eval/" in node.key),
-    "src/concord3d/training/tower.py": lambda plan: {"towers/concord_tiny"},
-    "src/concord3d/world/grammar.py": lambda plan: nodes_where(plan, lambda node: node.stage == "raw"),
+    "src/concord3d/methods/clip/method.py": lambda plan: {"towers/concord_tiny"},
+    "src/concord3d/world/objects/grammar.py": lambda plan: nodes_where(plan, lambda node: node.stage == "raw"),
+    "src/concord3d/world/datasets/modelnet.py": lambda plan: {"raw/world_smoke/modelnet40"},
+    "src/concord3d/world/datasets/meshes_with_texts.py": lambda plan: of_raw(plan, "ensembled", "objaverse_lvis"),
+    "src/concord3d/data/readers/modelnet_h5.py": lambda plan: read_from(plan, "modelnet40"),
+    "src/concord3d/data/readers/mesh_text.py": lambda plan: read_from(plan, "ensembled", "objaverse_lvis"),
+    "src/concord3d/data/readers/openshape_npy.py": nothing,
+    "src/concord3d/data/stores/sweeps.py": nothing,
     "src/concord3d/reporting/tables.py": lambda plan: reports(plan, "mm_point", "mm_mixing"),
     "workflow_scripts/views.py": lambda plan: nodes_where(plan, lambda node: node.key.startswith("views/")),
     "workflow_scripts/store.py": lambda plan: nodes_where(plan, lambda node: node.key.startswith("stores/")),
@@ -491,6 +514,8 @@ def test_a_protocol_that_compares_with_a_tower_needs_one(tree: Path) -> None:
     edit(tree / POINT_SCALE, "protocols:\n", "protocols:\n  retrieval: {}\n")
     with pytest.raises(ConfigError, match="has no tower"):
         smoke_plan(tree)
+
+
 NEEDING = 'single_view: {label: "MM-Point, one view",'
 
 
@@ -505,7 +530,9 @@ def test_of_another_paper_only_the_needed_trainings_run(tree: Path) -> None:
     others = {key for key, node in plan.nodes.items() if node.stage == "mm_mixing"}
     assert others == {"mm_mixing/train/full__s1", "mm_mixing/train/stage1__s1"}
     student = plan.node("mm_point/train/single_view__s1")
-    assert student.inputs["needs_teacher"] == (plan.layout.training("mm_mixing", "full", 1) / "weights/point.safetensors",)
+    assert student.inputs["needs_teacher"] == (
+        plan.layout.training("mm_mixing", "full", 1) / "weights/point.safetensors",
+    )
     assert "mm_mixing/train/full__s1" in student.upstream
     both = smoke_plan(tree)
     assert both.node("mm_point/train/single_view__s1") == student

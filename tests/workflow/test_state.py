@@ -164,7 +164,9 @@ def test_a_deleted_snapshot_is_damage_and_the_command_mends_it(tree: Path) -> No
     record = "artifacts/smoke/records/papers/mm_point/train/mm_point__s1.json"
     with pytest.raises(ArtifactDamaged) as caught:
         state.must_be_made_again(TRAINING)
-    assert f"rm '{record}'" in str(caught.value) and "snapshots/point/epoch_0001.safetensors: absent" in str(caught.value)
+    assert f"rm '{record}'" in str(caught.value) and "snapshots/point/epoch_0001.safetensors: absent" in str(
+        caught.value
+    )
     [finding] = state.findings()
     assert finding.status == "damaged" and f"rm '{record}'" in finding.next_step
     (tree / record).unlink()

@@ -11,10 +11,12 @@ from concord3d.config.models import Params, Scale
 from concord3d.data.catalog import DatasetSpec
 from concord3d.data.readers import find_reader, reader_module
 from concord3d.data.readers.interface import Reader
+from concord3d.data.stores import store_module
 from concord3d.render.view_spec import view_spec
 from concord3d.workflow.batching import Batching
 from concord3d.workflow.layout import CATALOG, Layout
 from concord3d.workflow.node import Graph, Made
+from concord3d.world.datasets import family_module
 
 # Words of the catalogue, and addresses: they say nothing about the data themselves.
 CATALOGUE_WORDS: dict[str, Any] = {
@@ -63,6 +65,10 @@ class DataNodes:
         """Return the source that a data set is read with."""
         return reader_module(self.catalog[dataset].reader)
 
+    def store_module(self, dataset: str) -> str:
+        """Return the source that a data set's stores are opened with."""
+        return store_module(self.reader(dataset).kind)
+
     def spec(self, dataset: str, *left_out: str) -> dict[str, Any]:
         return self.catalog[dataset].model_dump(
             mode="json", exclude={**CATALOGUE_WORDS, **dict.fromkeys(left_out, True)}
@@ -87,7 +93,8 @@ class DataNodes:
         }
         key = f"raw/world_{self.params.scale}/{dataset}"
         marker = self.layout.world_marker(dataset)
-        return self.graph.add_node(key, "raw", recipe, ["workflow_scripts/world_dataset.py"], {}, [marker])
+        entries = ["workflow_scripts/world_dataset.py", family_module(dataset)]
+        return self.graph.add_node(key, "raw", recipe, entries, {}, [marker])
 
     def _splits(self, dataset: str) -> list[str]:
         """The splits for training and testing that a data set has at this scale."""

@@ -172,12 +172,13 @@ class StudyNodes:
             for dataset, needs in compared.items()
             if needs
         }
-        algorithms = sorted({protocol_module(key.protocol) for key in keys})
+        looked_up = {protocol_module(key.protocol) for key in keys}
+        looked_up |= {self.data.store_module(dataset) for dataset in datasets}
         return self.data.graph.add_node(
             node,
             self.paper,
             {"protocols": protocols, "module": first.module},
-            [EVALUATE, *training.modules, *algorithms],
+            [EVALUATE, *training.modules, *sorted(looked_up)],
             {
                 "model": [self._weights(training, first)],
                 "snapshots": [training.made(training.files.snapshots)],

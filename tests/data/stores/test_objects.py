@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from concord3d import arrays
 from concord3d.data.stores.objects import CloudSplit, ShapeTexts
 from concord3d.errors import BadCloud, UnreadableFile
 
@@ -65,6 +66,26 @@ def test_any_text_survives(texts: list[ShapeTexts]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         split(texts=tuple(texts)).save(Path(folder) / "a.npz")
         assert CloudSplit.load(Path(folder) / "a.npz").texts == tuple(texts)
+
+
+@settings(max_examples=20)
+@given(st.integers(1, 6), st.integers(1, 9), st.booleans(), st.booleans(), st.integers(0, 99))
+def test_any_clouds_come_back(num_shapes: int, num_points: int, coloured: bool, mapped: bool, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    points = rng.normal(size=(num_shapes, num_points, 3)).astype(np.float32)
+    colors = rng.integers(0, 256, points.shape, dtype=np.uint8) if coloured else None
+    names = tuple(f"shape {index}" for index in range(num_shapes))
+    labels = rng.integers(-1, 2, num_shapes)
+    given_split = CloudSplit("s", "val", "real", points, labels, ("x", "y"), names, colors=colors).validated()
+    with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(arrays, "MAPPED_BYTES", 1 if mapped else 1 << 30)
+        given_split.save(Path(folder) / "a.npz")
+        read = CloudSplit.load(Path(folder) / "a.npz")
+        assert isinstance(read.points, np.memmap) == mapped and read.names == names
+        assert (read.dataset, read.split, read.data_kind) == ("s", "val", "real") and read.class_names == ("x", "y")
+        for name, array in given_split.arrays().items():
+            np.testing.assert_array_equal(read.arrays()[name], array)
+        assert (read.colors is None) == (not coloured)
 
 
 def test_shapes_and_points_are_chosen_together() -> None:

@@ -45,6 +45,7 @@ def test_blocks_come_back(num_blocks: int, num_points: int, channels: int, seed:
         for name, array in first.arrays().items():
             np.testing.assert_array_equal(array, second.arrays()[name])
     np.testing.assert_array_equal(read.subset(index).features, blocks.features[index])
+    np.testing.assert_array_equal(read.subset(index).areas, blocks.areas[index])
     assert read.subset(index).rooms == tuple(blocks.rooms[i] for i in index)
 
 

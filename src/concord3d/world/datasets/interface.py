@@ -1,0 +1,137 @@
+"""What to build, and what every family of the world's data sets says of itself.
+
+Splits, and data sets of different series, never share an object.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import ClassVar, Generic, Protocol, TypeVar
+
+from concord3d.errors import ConfigError, nearest
+
+SPLIT_OFFSET = {"train": 0, "val": 1_000_000, "test": 2_000_000}
+SERIES_OFFSET = 10_000_000
+_MAX_ITEMS = SPLIT_OFFSET["val"]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """One data set that the world can write.
+
+    Attributes:
+        series: Data sets of one series are made of the same objects, as ModelNet10 is of ModelNet40.
+        splits: Its splits.
+        categories: What it shows, in the order of the official labels.
+    """
+
+    series: int
+    splits: tuple[str, ...]
+    categories: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class WorldRecipe:
+    """What to build.
+
+    Attributes:
+        dataset: One of :func:`concord3d.world.datasets.world_datasets`.
+        splits: Shapes per split; they are spread evenly over the categories (over a long tail in objaverse_lvis).
+        categories: Restriction to these, or None for all that the real set has. Labels keep the official numbers.
+        num_points: Points per cloud; sets of meshes leave it to their reader.
+        seed: The world's seed.
+    """
+
+    dataset: str
+    splits: dict[str, int]
+    categories: tuple[str, ...] | None
+    num_points: int
+    seed: int
+
+    def validated(self, layout: Layout) -> WorldRecipe:
+        """Return self.
+
+        Args:
+            layout: The data set.
+
+        Raises:
+            ConfigError: An unknown split or category, or a count that is impossible.
+        """
+        for split, count in self.splits.items():
+            if split not in layout.splits:
+                raise ConfigError(
+                    f"'{self.dataset}' has no split '{split}'{nearest(split, layout.splits)}",
+                    where="splits", expected=", ".join(layout.splits), found=split,
+                )  # fmt: skip
+            if not 0 < count < _MAX_ITEMS:
+                expected = f"1 to {_MAX_ITEMS - 1}"
+                raise ConfigError(
+                    "Impossible number of shapes", where=f"splits.{split}", expected=expected, found=count
+                )
+        for category in self.categories or ():
+            if category not in layout.categories:
+                raise ConfigError(
+                    f"'{self.dataset}' has no category '{category}'{nearest(category, layout.categories)}",
+                    where="categories", expected=", ".join(layout.categories), found=category,
+                )  # fmt: skip
+        if self.num_points < 1 or self.seed < 0 or not self.splits or self.categories == ():
+            raise ConfigError(
+                "A world recipe needs points, a seed, splits and categories",
+                expected="num_points >= 1, seed >= 0, at least one split, categories null or not empty",
+                found=asdict(self),
+            )
+        return self
+
+
+class Item(Protocol):
+    """What is made at a time."""
+
+    @property
+    def split(self) -> str:
+        """The split that it belongs to."""
+
+    @property
+    def count(self) -> int:
+        """How many of the split's shapes it makes."""
+
+
+AnyItem = TypeVar("AnyItem", bound=Item)
+Made = TypeVar("Made")
+
+
+class DatasetFamily(ABC, Generic[AnyItem, Made]):
+    """Data sets that are written in one on-disk layout.
+
+    Attributes:
+        layouts: What is known of each data set, by its identifier in ``datasets.yaml``.
+    """
+
+    layouts: ClassVar[Mapping[str, Layout]]
+
+    @abstractmethod
+    def items(self, recipe: WorldRecipe, split: str) -> list[AnyItem]:
+        """Return what a split is made of; the number of shapes is the recipe's."""
+
+    @abstractmethod
+    def make(self, recipe: WorldRecipe, out: Path, item: AnyItem) -> Made:
+        """Make one item, in any process; files that hold this item alone are written here.
+
+        Args:
+            recipe: What to build.
+            out: Folder that receives the files.
+            item: One of :meth:`items`.
+        """
+
+    @abstractmethod
+    def write(self, recipe: WorldRecipe, out: Path, items: Sequence[AnyItem], made: Sequence[Made]) -> None:
+        """Write the files that hold more than one item.
+
+        Args:
+            recipe: What to build.
+            out: Folder that receives the files.
+            items: All items, split by split.
+            made: What :meth:`make` returned for each.
+        """

@@ -1,0 +1,1 @@
+"""File formats that several families of data sets are written in."""

@@ -1,0 +1,1 @@
+"""Generators of shapes, by what a category is for."""
