@@ -364,6 +364,14 @@ def test_an_unknown_paper_is_named(repository: Path) -> None:
         load_study(repository, "mmpoint", "smoke")
 
 
+@pytest.mark.parametrize("name", ["stores", "cross", "records", "all"])
+def test_a_paper_is_not_called_like_a_stage_or_a_folder(copy: Path, name: str) -> None:
+    (copy / "papers/mm_point").rename(copy / "papers" / name)
+    _edit(copy / "papers" / name / "paper.yaml", "paper: mm_point", f"paper: {name}")
+    with pytest.raises(ConfigError, match=f"a paper cannot be called '{name}'"):
+        load_study(copy, name, "smoke")
+
+
 def test_a_paper_without_a_file_does_not_run_at_a_scale(copy: Path) -> None:
     (copy / "papers/mm_point/scales/small.yaml").unlink()
     with pytest.raises(ConfigError, match="'mm_point' does not run at scale 'small'") as caught:
