@@ -1,4 +1,4 @@
-"""Fine-tuned classification: encoder and classifier trained end to end on labels (spec 6.3).
+"""Fine-tuned classification: encoder and classifier trained end to end on labels (MM-Point spec 6.3).
 
 Shape legend: S training clouds, T test clouds, P points stored, N points used, C classes.
 """

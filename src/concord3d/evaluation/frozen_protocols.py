@@ -40,7 +40,7 @@ def _correct(predicted: NDArray[np.int64], split: CloudSplit) -> NDArray[np.floa
 
 
 def run_linear_svm(job: EvaluationJob, settings: LinearSvmSettings, cache: FeatureCache) -> ProtocolResult:
-    """Linear SVM: ``last`` with C from cross-validation, and ``best_test`` as published (spec 5 and 6.1)."""
+    """Linear SVM: ``last`` with C from cross-validation, and ``best_test`` as published (MM-Point spec 5 and 6.1)."""
     train, test = classified_splits(job)
     num_points = job.num_points(settings.num_points, PUBLISHED_NUM_POINTS)
     extraction = (num_points, settings.batch_size, job.torch_device(), CloudForm(settings.normalise))
@@ -104,7 +104,7 @@ def _best_on_test(
 
 
 def run_few_shot(job: EvaluationJob, settings: FewShotSettings, cache: FeatureCache) -> ProtocolResult:
-    """Few-shot accuracy of each N-way K-shot setting; items are episodes of the training split (spec 6.2)."""
+    """Few-shot accuracy of each N-way K-shot setting; items are episodes of the training split (MM-Point spec 6.2)."""
     train, _ = classified_splits(job)
     num_points = job.num_points(settings.num_points, FEW_SHOT_NUM_POINTS)
     encoder = load_encoder(job, job.model_path)
@@ -196,7 +196,7 @@ def run_occupancy_knn(job: EvaluationJob, settings: OccupancyKnnSettings, cache:
 
 
 def run_tsne(job: EvaluationJob, settings: TsneSettings, cache: FeatureCache) -> ProtocolResult:
-    """t-SNE maps of the test split, with numbers that say what a map only suggests (spec 9, F5)."""
+    """t-SNE maps of the test split, with numbers that say what a map only suggests (MM-Point spec 9, F5)."""
     _, test = classified_splits(job)
     num_points = job.num_points(settings.num_points, PUBLISHED_NUM_POINTS)
     encoder = load_encoder(job, job.model_path)

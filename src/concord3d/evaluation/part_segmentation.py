@@ -1,4 +1,4 @@
-"""Part segmentation: end-to-end fine-tuning and instance and class mIoU (spec 6.4).
+"""Part segmentation: end-to-end fine-tuning and instance and class mIoU (MM-Point spec 6.4).
 
 Shape legend: S training shapes, T test shapes, P points per shape, K categories, Q parts over all categories.
 """
@@ -57,7 +57,7 @@ def shape_ious(
     categories: NDArray[np.int64],
     category_parts: Mapping[int, Sequence[int]],
 ) -> NDArray[np.float64]:
-    """Return each shape's mean IoU over the parts of its category; a part absent from both counts 1 (spec 6.4).
+    """Return each shape's mean IoU over the parts of its category; one absent from both counts 1 (MM-Point spec 6.4).
 
     Args:
         predicted: (T, P) part labels.
@@ -142,7 +142,7 @@ def finetune_parts(
     device: str = "cpu",
     work_dir: Path | None = None,
 ) -> FineTuned:
-    """Fine-tune a part segmenter end to end and label the test shapes (spec 6.4).
+    """Fine-tune a part segmenter end to end and label the test shapes (MM-Point spec 6.4).
 
     Args:
         model: Maps (B, P, 3) points and (B,) categories to (B, P, Q) logits; changed in place.

@@ -1,4 +1,4 @@
-"""Semantic segmentation of rooms in blocks: folds over areas, accuracy and mIoU (spec 6.5).
+"""Semantic segmentation of rooms in blocks: folds over areas, accuracy and mIoU (MM-Point spec 6.5).
 
 Intersections and unions are added up over everything that was tested before they are divided.
 Shape legend: S blocks, P points per block, F channels, C classes.
@@ -161,7 +161,7 @@ def train_and_predict(
     device: str = "cpu",
     work_dir: Path | None = None,
 ) -> tuple[IntArray, list[float]]:
-    """Fine-tune a segmenter on blocks, without augmentation, and label the test blocks after the last epoch (spec 6.5).
+    """Fine-tune a segmenter on blocks, without augmentation, and label the test blocks after the last epoch.
 
     Args:
         model: Maps (B, P, F) to (B, P, C) logits; changed in place.

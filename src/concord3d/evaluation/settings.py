@@ -34,7 +34,7 @@ class FrozenSettings(StrictModel):
 
 
 class LinearSvmSettings(FrozenSettings):
-    """Linear SVM (spec 6.1).
+    """Linear SVM (MM-Point spec 6.1).
 
     Attributes:
         c_grid: Costs tried by cross-validation.
@@ -56,7 +56,7 @@ class LinearSvmSettings(FrozenSettings):
 
 
 class FewShotSettings(FrozenSettings):
-    """Few-shot classification (spec 6.2).
+    """Few-shot classification (MM-Point spec 6.2).
 
     Attributes:
         ways: Values of N.
@@ -100,7 +100,7 @@ class OccupancyKnnSettings(StrictModel):
 
 
 class TsneSettings(FrozenSettings):
-    """t-SNE maps of the test split (spec 9, F5).
+    """t-SNE maps of the test split (MM-Point spec 9, F5).
 
     Attributes:
         perplexities: One map each.
@@ -132,11 +132,11 @@ class TrainedSettings(StrictModel):
 
 
 class FinetuneSettings(TrainedSettings):
-    """Fine-tuned classification (spec 6.3)."""
+    """Fine-tuned classification (MM-Point spec 6.3)."""
 
 
 class PartSegmentationSettings(TrainedSettings):
-    """Part segmentation (spec 6.4).
+    """Part segmentation (MM-Point spec 6.4).
 
     Attributes:
         num_parts: Part labels over all categories; null takes them from the labels.
@@ -151,7 +151,7 @@ class PartSegmentationSettings(TrainedSettings):
 
 
 class SemanticSegmentationSettings(StrictModel):
-    """Semantic segmentation (spec 6.5).
+    """Semantic segmentation (MM-Point spec 6.5).
 
     Attributes:
         k: Neighbours per point.

@@ -67,7 +67,7 @@ def _needs_encoder(job: EvaluationJob, name: str) -> None:
 
 
 def run_finetune(job: EvaluationJob, settings: FinetuneSettings, cache: FeatureCache) -> ProtocolResult:
-    """Fine-tuned classification: ``last``, and ``best_test`` where epochs are tested in between (spec 6.3)."""
+    """Fine-tuned classification: ``last``, and ``best_test`` where epochs are tested in between (MM-Point spec 6.3)."""
     train, test = classified_splits(job)
     num_points = job.num_points(settings.num_points, FINETUNE_NUM_POINTS)
     encoder = build_point_encoder(_encoder_settings(job, settings.k))
@@ -122,7 +122,7 @@ def _examples(test: LabelledShapes, predicted: NDArray[np.int64], count: int) ->
 def run_part_segmentation(
     job: EvaluationJob, settings: PartSegmentationSettings, cache: FeatureCache
 ) -> ProtocolResult:
-    """Part segmentation after end-to-end fine-tuning: instance and class mIoU (spec 6.4)."""
+    """Part segmentation after end-to-end fine-tuning: instance and class mIoU (MM-Point spec 6.4)."""
     _needs_encoder(job, "dgcnn_partseg")
     train_split, test_split = classified_splits(job)
     num_points = job.num_points(settings.num_points, PARTS_NUM_POINTS)
@@ -196,7 +196,7 @@ def _segmenter(job: EvaluationJob, settings: SemanticSegmentationSettings, num_c
 def run_semantic_segmentation(
     job: EvaluationJob, settings: SemanticSegmentationSettings, cache: FeatureCache
 ) -> ProtocolResult:
-    """Semantic segmentation: point accuracy and mIoU over everything that was tested (spec 6.5)."""
+    """Semantic segmentation: point accuracy and mIoU over everything that was tested (MM-Point spec 6.5)."""
     _needs_encoder(job, "dgcnn_semseg")
     train, test = blocks_of(job.train, "train"), blocks_of(job.test, "test")
     num_channels, seed, device = train.features.shape[2], int(job.run_config["seed"]), job.torch_device()

@@ -1,4 +1,4 @@
-"""MM-Mixing: a point encoder aligned with frozen towers, with features and clouds of two objects mixed (spec 3).
+"""MM-Mixing: a point encoder aligned with frozen towers, features and clouds of two objects mixed (MM-Mixing spec 3).
 
 Shape legend: B objects, P stored points, N points, C channels, n mixed pairs, D width of tower features. z is a
 feature, u a mixture of two features, Q a cloud mixed from two, lambda the weight of a pair's first object.
@@ -38,7 +38,7 @@ Terms = dict[str, Tensor]
 
 
 class MMMixingSettings(Settings):
-    """The objective's switches; see spec 3 for their meaning and origin.
+    """The objective's switches; see MM-Mixing spec 3 for their meaning and origin.
 
     Attributes:
         stage: ``align``: no mixing, the loss L0; ``feature``: stage 1, features of two clouds and of their targets are
@@ -54,8 +54,8 @@ class MMMixingSettings(Settings):
             one forward pass serves both. At least one object is on either side unless the share is 0 or 1. ``dual``
             and ``joint`` only.
         targets: ``mixed``: a mixture meets the mixture of the two targets; ``soft_label``: it meets both targets
-            unmixed, with weights lambda and 1 - lambda (the second reading of spec 3.2; in ``dual`` without a teacher
-            it is input-level mixing alone).
+            unmixed, with weights lambda and 1 - lambda (the second reading of MM-Mixing spec 3.2; in ``dual``
+            without a teacher it is input-level mixing alone).
         modalities: Which towers the mixed terms use.
         operator: How clouds are mixed, one of ``concord3d.geometry.mixing.OPERATORS``.
         mixing: Constants of the operators.
@@ -173,7 +173,7 @@ class MMMixing(Method):
         return self
 
     def transform(self, batch: Batch) -> Clouds:
-        """Load and augment the clouds of a batch, each on its own (spec 1.3)."""
+        """Load and augment the clouds of a batch, each on its own (MM-Mixing spec 1.3)."""
         settings, generator = self.settings, batch.generator
         clouds = self._load(batch, generator)
         draw = torch.rand(len(clouds), generator=generator, device=generator.device)

@@ -19,7 +19,7 @@ from concord3d.models.heads import ClassifierHead
 
 
 class SupervisedSettings(Settings):
-    """Settings of the supervised reference (spec 6.3).
+    """Settings of the supervised reference (MM-Point spec 6.3).
 
     Attributes:
         label_smoothing: Weight of the uniform distribution in the target.

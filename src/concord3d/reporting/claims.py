@@ -36,8 +36,8 @@ def decide(relation: str, comparison: Comparison, margin: float = 0.0) -> Verdic
     """Return the verdict on ``difference + margin`` relation 0.
 
     ``>`` holds where the whole interval lies above 0, ``>=`` where it lies nowhere below 0; both fail where it lies
-    below 0, and are undecided otherwise, without an interval too (spec 8). Where both sides came out alike on every
-    item there is no width at 0, which decides nothing: rare differences stay open.
+    below 0, and are undecided otherwise, without an interval too (MM-Point spec 8). Where both sides came out alike
+    on every item there is no width at 0, which decides nothing: rare differences stay open.
     """
     if comparison.difference is None:
         return "not_run"

@@ -174,7 +174,7 @@ def _with_values(term: Term, cells: Mapping[Term, PublishedCell]) -> Term:
 
 
 def compare(results: Results, part: ClaimPart, published: Sequence[PublishedCell] = ()) -> Comparison:
-    """Measure left minus right side of one inequality (spec 8).
+    """Measure left minus right side of one inequality (MM-Point spec 8).
 
     Items are paired within a data set, seeds over everything; measurements on different items are resampled
     independently with the same seeds. Where both sides are printed values, the interval is what their rounding leaves.

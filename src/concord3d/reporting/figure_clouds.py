@@ -73,7 +73,7 @@ def read_mixed_clouds(path: Path) -> dict[str, NDArray[Any]]:
 
 
 def draw_mixed_clouds(context: FigureContext) -> Drawing:
-    """Draw two shapes mixed by every operator at every weight (spec 8, F3)."""
+    """Draw two shapes mixed by every operator at every weight (MM-Mixing spec 8, F3)."""
     options = options_of(context, MixedCloudOptions)
     path = context.inputs.artifacts / options.file
     if not path.exists():

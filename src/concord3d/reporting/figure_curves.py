@@ -75,7 +75,7 @@ class SeedOptions(StrictModel):
 
 
 def draw_views_curve(context: FigureContext) -> Drawing:
-    """Draw accuracy against a setting, one panel per data set (spec 9, F4)."""
+    """Draw accuracy against a setting, one panel per data set (MM-Point spec 9, F4)."""
     options = options_of(context, CurveOptions)
     experiments = [experiment for curve in options.curves.values() for experiment in curve.values()]
     datasets = datasets_with(context, experiments, options.datasets, options.protocol, options.metric)
@@ -104,7 +104,7 @@ def draw_views_curve(context: FigureContext) -> Drawing:
 
 
 def draw_bars(context: FigureContext) -> Drawing:
-    """Draw means as bars from zero and, beside them, paired differences to the first that ran (spec 9, F6)."""
+    """Draw means as bars from zero and, beside them, paired differences to the first that ran (MM-Point spec 9, F6)."""
     options = options_of(context, BarOptions)
     experiments = list(options.experiments)
     datasets = datasets_with(context, experiments, options.datasets, options.protocol, options.metric)
@@ -174,7 +174,7 @@ def _difference(
 
 
 def draw_mutual_information(context: FigureContext) -> Drawing:
-    """Draw the bound on mutual information over training (spec 9, F3)."""
+    """Draw the bound on mutual information over training (MM-Point spec 9, F3)."""
     options = options_of(context, HistoryOptions)
     figure, (axis,) = panels(1, width=6.4)
     kinds, counts = [], set()

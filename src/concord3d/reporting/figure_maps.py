@@ -65,7 +65,7 @@ class ScatterOptions(StrictModel):
 
 
 def draw_embedding(context: FigureContext) -> Drawing:
-    """Draw t-SNE maps with the numbers that say what a map only suggests (spec 9, F5)."""
+    """Draw t-SNE maps with the numbers that say what a map only suggests (MM-Point spec 9, F5)."""
     options = options_of(context, EmbeddingOptions)
     found = {
         (dataset, experiment): evaluations[0]
@@ -133,7 +133,7 @@ def project(
 
 
 def draw_part_renders(context: FigureContext) -> Drawing:
-    """Draw part labels of test shapes, ground truth above prediction (spec 9, F7)."""
+    """Draw part labels of test shapes, ground truth above prediction (MM-Point spec 9, F7)."""
     options = options_of(context, PartOptions)
     found = [
         evaluation
@@ -176,7 +176,7 @@ def _one(context: FigureContext, selector: Selector) -> PublishedCell | None:
 
 
 def draw_rerun_scatter(context: FigureContext) -> Drawing:
-    """Draw printed values against reruns by others and by us, with intervals of the test set (spec 9, F8)."""
+    """Draw printed values against reruns by others and by us, with intervals of the test set (MM-Point spec 9, F8)."""
     options = options_of(context, ScatterOptions)
     points = [*_rerun_points(context, options), *_our_points(context, options)]
     figure, (axis, forest) = panels(2, width=6.0, height=max(4.4, 0.27 * len(points) + 1.2))

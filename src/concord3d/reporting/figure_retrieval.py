@@ -117,7 +117,7 @@ def read_pictures(path: Path) -> Pictures:
 
 
 def draw_retrieval_grid(context: FigureContext) -> Drawing:
-    """Draw what each encoder finds first for the same queries (spec 8, F4)."""
+    """Draw what each encoder finds first for the same queries (MM-Mixing spec 8, F4)."""
     options = options_of(context, RetrievalGridOptions)
     dataset, found = _evaluations(context, options)
     path = context.inputs.artifacts / options.pictures.format(dataset=dataset)

@@ -1,4 +1,4 @@
-"""Writers of the world's shapes in the on-disk layouts of the real data sets (spec 1.1, 1.2).
+"""Writers of the world's shapes in the on-disk layouts of the real data sets (MM-Point spec 1.1, 1.2).
 
 Every writer gives the same bytes for the same arrays: HDF5 without time stamps, PLY and GLB without comments.
 

@@ -139,7 +139,7 @@ def count_shapes(spec: DatasetSpec, root: Path, split: str) -> int:
 
 
 def take_points(clouds: CloudSplit, num_points: int) -> CloudSplit:
-    """Return the first ``num_points`` points of every cloud, as the published protocols do (spec 4.1, note).
+    """Return the first ``num_points`` points of every cloud, as the published protocols do (MM-Point spec 4.1, note).
 
     Raises:
         BadCloud: The clouds have fewer points.

@@ -66,7 +66,7 @@ def read(spec: DatasetSpec, root: Path, split: str, num_points: int | None = Non
     """Sample coloured points on the meshes of a split, uniformly by area, zero-mean in the unit sphere.
 
     The points of a shape depend on its ``uid``, its geometry and their number alone, so reading twice gives the same
-    clouds. A mesh without colours is grey all over (spec 1.3 of MM-Mixing).
+    clouds. A mesh without colours is grey all over (MM-Mixing spec 1.3).
 
     Args:
         spec: The data set.

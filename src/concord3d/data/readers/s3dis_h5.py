@@ -35,7 +35,7 @@ class RoomBlocks:
 
 
 def read_blocks(spec: DatasetSpec, root: Path, areas: tuple[int, ...]) -> RoomBlocks:
-    """Read the blocks of some areas with all nine channels (spec 1.2).
+    """Read the blocks of some areas with all nine channels (MM-Point spec 1.2).
 
     Args:
         spec: The data set.

@@ -13,7 +13,7 @@ from concord3d.errors import UnreadableFile
 
 
 def read(spec: DatasetSpec, root: Path, split: str) -> RawClouds:
-    """Read one split (spec 1.2).
+    """Read one split (MM-Point spec 1.2).
 
     Args:
         spec: The data set.
