@@ -34,7 +34,7 @@ ALLOWED = {
         "provenance",
         "render.choice",
         "render.view_spec",
-        "reporting.outputs",
+        "reporting.specs.output_files",
     },
     "commands": {"config", "data", "models", "render", "reporting", "workflow"},
 }

@@ -6,7 +6,7 @@ from job import node_job
 
 with node_job(snakemake) as job:
     from concord3d.config.resolve import load_study
-    from concord3d.reporting.inputs import report_inputs
+    from concord3d.reporting.evidence.report_inputs import report_inputs
     from concord3d.reporting.report import build_part
 
     root = Path()

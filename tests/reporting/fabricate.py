@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from concord3d.evaluation.results import ProtocolResult, Record, record_from_interval, write_result
 from concord3d.evaluation.statistics import binomial_interval
 from concord3d.files import write_json, write_text
-from concord3d.reporting.inputs import ExpectedJob, ReportInputs
+from concord3d.reporting.evidence.report_inputs import ExpectedJob, ReportInputs
 
 ROOT = Path(__file__).resolve().parents[2]
 

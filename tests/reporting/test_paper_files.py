@@ -18,18 +18,18 @@ from concord3d.methods.mm_mixing import MMMixingSettings
 from concord3d.models.dgcnn import DGCNN
 from concord3d.models.mink_resnet import MinkResNet34
 from concord3d.models.point_bert import PointBERT
-from concord3d.reporting.audit import audit
-from concord3d.reporting.claim_spec import ClaimPart, Selector, Term
-from concord3d.reporting.expressions import leaves
-from concord3d.reporting.figure_clouds import MixedCloudOptions
-from concord3d.reporting.figure_curves import BarOptions, CurveOptions, HistoryOptions, SeedOptions
-from concord3d.reporting.figure_maps import EmbeddingOptions, PartOptions, ScatterOptions
-from concord3d.reporting.figure_retrieval import DIRECTION_WORDS, RetrievalGridOptions
-from concord3d.reporting.figure_sweeps import BudgetOptions, MetricCurveOptions, SweepOptions
-from concord3d.reporting.figures import DRAWINGS
-from concord3d.reporting.published import PublishedCell, chosen_cells, read_published
-from concord3d.reporting.results import Address
-from concord3d.reporting.spec import FigureSpec, ReportSpec, load_report_spec
+from concord3d.reporting.claims.comparisons import leaves
+from concord3d.reporting.evidence.audit import audit
+from concord3d.reporting.evidence.estimates import Address
+from concord3d.reporting.evidence.published_values import PublishedCell, chosen_cells, read_published
+from concord3d.reporting.figures.drawing import DRAWINGS
+from concord3d.reporting.figures.kinds.bars import BarOptions, CurveOptions, HistoryOptions, SeedOptions
+from concord3d.reporting.figures.kinds.embedding import EmbeddingOptions, PartOptions, ScatterOptions
+from concord3d.reporting.figures.kinds.mixed_clouds import MixedCloudOptions
+from concord3d.reporting.figures.kinds.retrieval_grid import DIRECTION_WORDS, RetrievalGridOptions
+from concord3d.reporting.figures.kinds.sweeps import BudgetOptions, MetricCurveOptions, SweepOptions
+from concord3d.reporting.specs.claim_spec import ClaimPart, Selector, Term
+from concord3d.reporting.specs.report_spec import FigureSpec, ReportSpec, load_report_spec
 from concord3d.training.run import TrainingSettings
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -17,9 +17,9 @@ from tests.reporting.fabricate import Fabricated, demo_like, outcomes
 from concord3d.errors import ConfigError, ReportingError, UnreadableFile
 from concord3d.evaluation.results import ProtocolResult, Record
 from concord3d.files import read_json, write_json
-from concord3d.reporting import results
-from concord3d.reporting.evaluation_files import load_results
-from concord3d.reporting.outputs import report_outputs
+from concord3d.reporting.evidence import estimates
+from concord3d.reporting.evidence.estimates import Address
+from concord3d.reporting.evidence.evaluation_files import load_results
 from concord3d.reporting.report import (
     build_figure,
     build_metrics,
@@ -28,8 +28,8 @@ from concord3d.reporting.report import (
     build_report,
     build_table,
 )
-from concord3d.reporting.results import Address
-from concord3d.reporting.spec import load_report_spec
+from concord3d.reporting.specs.output_files import report_outputs
+from concord3d.reporting.specs.report_spec import load_report_spec
 
 DESIGN_COLUMNS = (
     "experiment, variant, seed, scale, data_kind, dataset, protocol, metric, value, "
@@ -200,7 +200,7 @@ def test_a_training_without_a_record_says_so(tmp_path: Path) -> None:
 def test_metrics_without_items_add_the_spread_of_seeds_to_that_of_items(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(results, "NUM_RESAMPLES", 100_000)
+    monkeypatch.setattr(estimates, "NUM_RESAMPLES", 100_000)
     made = Fabricated(tmp_path)
     for seed, value in ((1, 60.0), (2, 62.0)):
         record = Record("miou", value, 10, value - 1, value + 1)

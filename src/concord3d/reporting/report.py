@@ -11,20 +11,20 @@ from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import validate
 from concord3d.errors import ConfigError, ReportingError, nearest
 from concord3d.files import read_json, write_json
-from concord3d.reporting.audit import audit, write_audit
-from concord3d.reporting.claims import evaluate_claims, write_claims
-from concord3d.reporting.evaluation_files import load_results, training_folders
-from concord3d.reporting.figure_style import FigureContext
-from concord3d.reporting.figures import write_figure
-from concord3d.reporting.inputs import ExpectedJob, ReportInputs
-from concord3d.reporting.ledger import ledger_text, write_ledger
-from concord3d.reporting.metrics import write_metrics, write_per_item
-from concord3d.reporting.published import PublishedCell, read_published
-from concord3d.reporting.readme import readme_text, write_readme
-from concord3d.reporting.results import Results
-from concord3d.reporting.spec import ReportSpec, load_report_spec
-from concord3d.reporting.table_files import write_table
-from concord3d.reporting.tables import Table, build_cells
+from concord3d.reporting.claims.verdicts import evaluate_claims, write_claims
+from concord3d.reporting.evidence.audit import audit, write_audit
+from concord3d.reporting.evidence.estimates import Results
+from concord3d.reporting.evidence.evaluation_files import load_results, training_folders
+from concord3d.reporting.evidence.metric_files import write_metrics, write_per_item
+from concord3d.reporting.evidence.published_values import PublishedCell, read_published
+from concord3d.reporting.evidence.report_inputs import ExpectedJob, ReportInputs
+from concord3d.reporting.figures.drawing import write_figure
+from concord3d.reporting.figures.style import FigureContext
+from concord3d.reporting.pages.front_page import readme_text, write_readme
+from concord3d.reporting.pages.ledger import ledger_text, write_ledger
+from concord3d.reporting.specs.report_spec import ReportSpec, load_report_spec
+from concord3d.reporting.tables.cells import Table, build_cells
+from concord3d.reporting.tables.table_files import write_table
 
 __all__ = [
     "ExpectedJob",
