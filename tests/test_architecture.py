@@ -101,6 +101,24 @@ def test_light_modules_import_no_heavy_library(module: str) -> None:
     assert completed.stdout.strip() == "[]"
 
 
+HEAVY_OF_REPORTS: dict[str, set[str]] = {
+    "metrics": set(),
+    "tables": {"scipy"},
+    "verdicts": {"scipy"},
+    "pages": {"scipy"},
+}
+
+
+@pytest.mark.parametrize("part", [*HEAVY_OF_REPORTS, "figures"])
+def test_a_part_of_a_report_imports_what_it_uses(part: str) -> None:
+    heavy = ("torch", "sklearn", "open3d", "matplotlib", "scipy")
+    code = "import sys, concord3d.config.resolve, concord3d.reporting.evidence.report_inputs\n"
+    code += f"import concord3d.reporting.report_part, concord3d.reporting.parts.{part}\n"
+    code += f"print(*(name for name in {heavy} if name in sys.modules))"
+    completed = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
+    assert set(completed.stdout.split()) <= HEAVY_OF_REPORTS.get(part, {"matplotlib", "scipy"})
+
+
 def _imported_at_once(path: Path) -> set[str]:
     """Libraries that a module imports when it is itself imported."""
     tree = ast.parse(path.read_text())

@@ -9,7 +9,7 @@ with node_job(snakemake) as job:
 
     from concord3d.arrays import write_arrays
     from concord3d.render.stored import open_view_set
-    from concord3d.reporting.figures.kinds.retrieval_grid import shown_shapes
+    from concord3d.reporting.evidence.retrieved_shapes import shown_shapes
 
     rows, names = shown_shapes([Path(path) for path in snakemake.input.evaluations])
     views = open_view_set(Path(snakemake.input.views[0]))

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from concord3d.evaluation.results import ProtocolResult, Record, record_from_interval, write_result
 from concord3d.evaluation.statistics import binomial_interval
 from concord3d.files import write_json, write_text
+from concord3d.reporting.evidence.material import Material
 from concord3d.reporting.evidence.report_inputs import ExpectedJob, ReportInputs
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,6 +55,10 @@ class Fabricated:
             runs=self.runs,
             data_kinds=kinds,
         )
+
+    @property
+    def material(self) -> Material:
+        return Material(self.inputs)
 
     def expect(self, experiment: str, dataset: str = "modelnet40", protocol: str = "linear_svm", seed: int = 1) -> None:
         self.expected.append(ExpectedJob(experiment, dataset, protocol, seed))

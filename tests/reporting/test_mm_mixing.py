@@ -13,7 +13,8 @@ from tests.reporting.figures.kinds.test_mixed_clouds import arrays
 from tests.reporting.test_report import known_files, tree
 
 from concord3d.files import read_json
-from concord3d.reporting.report import build_part, build_report
+from concord3d.reporting.report import build_report
+from concord3d.reporting.report_part import build_part
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,8 @@ from concord3d.evaluation.results import ProtocolResult, Record
 from concord3d.evaluation.statistics import statistic_interval
 from concord3d.reporting.claims.comparisons import Comparison
 from concord3d.reporting.claims.verdicts import combine, decide, evaluate_claims, scope_of
-from concord3d.reporting.evidence.evaluation_files import load_results
 from concord3d.reporting.evidence.published_values import read_published
+from concord3d.reporting.evidence.study_results import load_results
 from concord3d.reporting.specs.report_spec import load_report_spec
 
 HEAD = """

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from concord3d.reporting.evidence.estimates import Address, Evaluation, Measurement, Results
+from concord3d.reporting.evidence.estimates import Address, Results
+from concord3d.reporting.evidence.measurements import Evaluation, Measurement
 
 NUM_SEEDS = 2
 SEEDS = tuple(range(1, NUM_SEEDS + 1))

@@ -8,14 +8,18 @@ import numpy as np
 import pytest
 from tests.reporting.fabricate import Fabricated, outcomes
 
+from concord3d.config.validation import StrictModel
 from concord3d.errors import ConfigError
 from concord3d.evaluation.results import ProtocolResult, Record
-from concord3d.reporting.figures.kinds.embedding import project
-from concord3d.reporting.report import build_figure
+from concord3d.reporting.figures import kinds
+from concord3d.reporting.figures.drawing import kind_of_figure
+from concord3d.reporting.figures.kinds import kind_names
+from concord3d.reporting.figures.projection import project
+from concord3d.reporting.parts import figures
 
 
 def svg(made: Fabricated, name: str) -> str:
-    build_figure(made.inputs, name)
+    figures.build_one(made.material, name)
     assert (made.inputs.out / "figures" / f"{name}.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     return (made.inputs.out / "figures" / f"{name}.svg").read_text()
 
@@ -61,6 +65,43 @@ def test_projection_keeps_lengths_and_puts_up_upwards() -> None:
     assert up[1] > 0.9 and abs(up[0]) < 1e-12 and front[2] > 0.5
 
 
+NEW_KIND = """
+from concord3d.config.validation import StrictModel
+from concord3d.reporting.figures.style import Drawing, panels
+
+class Options(StrictModel):
+    word: str
+
+def draw(context):
+    figure, (axis,) = panels(1)
+    axis.set_title(context.spec.options["word"])
+    return Drawing(figure, ())
+"""
+
+
+def test_a_kind_is_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "kinds").mkdir()
+    (tmp_path / "kinds" / "one_word.py").write_text(NEW_KIND)
+    monkeypatch.setattr(kinds, "__path__", [*kinds.__path__, str(tmp_path / "kinds")])
+    made = Fabricated(tmp_path)
+    text = (
+        "paper: mm_point\nheadline: one\ntables: [{id: one, title: One}]\nfigures:\n"
+        "  - {id: f, kind: one_word, title: T, caption: C, options: {word: Concord}}\n"
+    )
+    made.report(text)
+    assert "Concord" in svg(made, "f")
+    made.report(text.replace("one_word", "one_wort"))
+    with pytest.raises(ConfigError, match="did you mean 'one_word'"):
+        svg(made, "f")
+
+
+def test_every_kind_has_options_and_a_drawing() -> None:
+    assert len(kind_names()) >= 12
+    for name in kind_names():
+        kind = kind_of_figure(name)
+        assert issubclass(kind.Options, StrictModel) and callable(kind.draw), name
+
+
 def test_wrong_options_are_refused(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     made.report(
@@ -68,4 +109,4 @@ def test_wrong_options_are_refused(tmp_path: Path) -> None:
         "  - {id: f, kind: bars, title: T, caption: C, options: {experiment: {a: b}, datasets: [modelnet40]}}\n"
     )
     with pytest.raises(ConfigError, match="did you mean 'experiments'"):
-        build_figure(made.inputs, "f")
+        figures.build_one(made.material, "f")

@@ -11,10 +11,10 @@ from tests.reporting.fabricate import Fabricated, outcomes
 
 from concord3d.errors import ReportingError, UnreadableFile
 from concord3d.reporting.evidence.estimates import Address
-from concord3d.reporting.evidence.evaluation_files import load_results
 from concord3d.reporting.evidence.report_inputs import ReportInputs
+from concord3d.reporting.evidence.study_results import load_results
 from concord3d.reporting.pages.cross_page import COLUMNS, build_cross, read_reported
-from concord3d.reporting.report import build_metrics
+from concord3d.reporting.report_part import build_part
 
 
 def paper(root: Path, name: str, experiment: str, right: int, encoder: str, num_items: int = 200) -> ReportInputs:
@@ -23,7 +23,7 @@ def paper(root: Path, name: str, experiment: str, right: int, encoder: str, num_
     for seed in (1, 2):
         made.accuracy(experiment, outcomes(num_items, right + seed), seed, encoder=encoder)
     inputs = replace(made.inputs, out=root / "results" / name)
-    build_metrics(inputs)
+    build_part(inputs, "metrics")
     return inputs
 
 

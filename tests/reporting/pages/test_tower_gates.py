@@ -13,7 +13,7 @@ from concord3d.errors import ReportingError, UnreadableFile
 from concord3d.files import write_json
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.pages.tower_gates import read_gate, tower_lines
-from concord3d.reporting.report import build_pages
+from concord3d.reporting.report_part import build_part
 
 
 def measure(value: float, threshold: float | None = None, view_set: str = "all") -> dict[str, Any]:
@@ -46,10 +46,10 @@ def test_every_tower_is_shown_with_its_gate(tmp_path: Path) -> None:
 
 def test_the_front_page_has_the_section_where_towers_are_used(tmp_path: Path) -> None:
     inputs = with_towers(tmp_path, {"good": 41.24})
-    build_pages(inputs)
+    build_part(inputs, "pages")
     page = (inputs.out / "README.md").read_text()
     assert page.index("## What was run") < page.index("## Frozen towers") < page.index("## Claims")
-    build_pages(replace(inputs, towers={}))
+    build_part(replace(inputs, towers={}), "pages")
     assert "Frozen towers" not in (inputs.out / "README.md").read_text()
 
 

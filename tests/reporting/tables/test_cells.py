@@ -13,7 +13,8 @@ from concord3d.errors import ConfigError, ReportingError
 from concord3d.evaluation.results import ProtocolResult, record_from_interval
 from concord3d.evaluation.statistics import binomial_interval
 from concord3d.reporting.evidence.published_values import read_published
-from concord3d.reporting.report import build_pages, build_table
+from concord3d.reporting.parts import tables
+from concord3d.reporting.report_part import build_part
 from concord3d.reporting.specs.report_spec import load_report_spec
 from concord3d.reporting.tables.cells import describe_run
 from concord3d.reporting.tables.table_files import latex_escape
@@ -45,7 +46,7 @@ ROWS = [
 def rows_of(made: Fabricated) -> list[dict[str, str]]:
     made.report(REPORT)
     made.published(ROWS)
-    build_table(made.inputs, "one")
+    tables.build_one(made.material, "one")
     return list(csv.DictReader(io.StringIO((made.inputs.out / "tables" / "one.csv").read_text())))
 
 
@@ -155,7 +156,7 @@ def test_latex_escapes() -> None:
 def test_an_unknown_table_names_the_nearest(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     with pytest.raises(ConfigError, match="did you mean 'linear_svm'"):
-        build_table(made.inputs, "linear_smv")
+        tables.build_one(made.material, "linear_smv")
 
 
 @pytest.mark.parametrize(
@@ -200,7 +201,7 @@ def guessed(made: Fabricated, details: dict[str, object], dataset: str = "modeln
 def chance_rows(made: Fabricated, report: str) -> list[dict[str, str]]:
     made.report(report)
     made.published(ROWS)
-    build_table(made.inputs, "one")
+    tables.build_one(made.material, "one")
     rows = csv.DictReader(io.StringIO((made.inputs.out / "tables" / "one.csv").read_text()))
     return [row for row in rows if row["method"] == "chance"]
 
@@ -237,7 +238,7 @@ def test_of_several_data_sets_the_one_that_is_evaluated_on_stands_for_the_publis
     made.report(several)
     made.published(ROWS)
     made.accuracy("mm_point", outcomes(200, 152))
-    build_table(made.inputs, "one")
+    tables.build_one(made.material, "one")
     text = (made.inputs.out / "tables" / "one.csv").read_text()
     ours = next(row for row in csv.DictReader(io.StringIO(text)) if row["method"] == "Ours")
     assert ours["status"] == "measured" and float(ours["ours"]) == 76.0
@@ -246,7 +247,7 @@ def test_of_several_data_sets_the_one_that_is_evaluated_on_stands_for_the_publis
     other.published(ROWS)
     other.accuracy("mm_point", outcomes(200, 100), dataset="release")
     other.accuracy("mm_point", outcomes(200, 152))
-    build_table(other.inputs, "one")
+    tables.build_one(other.material, "one")
     text = (other.inputs.out / "tables" / "one.csv").read_text()
     ours = next(row for row in csv.DictReader(io.StringIO(text)) if row["method"] == "Ours")
     assert float(ours["ours"]) == 50.0, "the first of several that are evaluated on"
@@ -267,7 +268,7 @@ def test_the_front_page_tells_rows_apart_by_the_columns_asked_for(tmp_path: Path
     made.accuracy("mm_point", outcomes(200, 152))
     made.published(ROWS)
     made.report(REPORT.replace("headline: one", "headline: one\nheadline_columns: [setting, metric]"))
-    build_pages(made.inputs)
+    build_part(made.inputs, "pages")
     page = (made.inputs.out / "README.md").read_text()
     assert "| method | data set | setting | metric | published |" in page
     assert "| Ours | ModelNet40 | s | accuracy | 75.0 ±0.05 |" in page

@@ -19,8 +19,10 @@ from concord3d.reporting.claims.comparisons import (
     leaves,
 )
 from concord3d.reporting.evidence.estimates import Address, Results
+from concord3d.reporting.evidence.material import Material
 from concord3d.reporting.evidence.published_values import PublishedCell
 from concord3d.reporting.evidence.report_inputs import ReportInputs
+from concord3d.reporting.evidence.study_results import results_of
 from concord3d.reporting.specs.claim_spec import ClaimPart, ClaimSpec, Term
 from concord3d.reporting.specs.report_spec import ReportSpec
 
@@ -106,6 +108,11 @@ def evaluate_claims(
     """
     evidence = _Evidence(results, inputs, published, spec.min_seeds)
     return [_evaluate_claim(evidence, claim) for claim in spec.claims]
+
+
+def all_claims(material: Material) -> list[dict[str, Any]]:
+    """Return one entry per claim of a report, see :func:`evaluate_claims`."""
+    return evaluate_claims(material.once(results_of), material.report, material.inputs, material.published)
 
 
 def _evaluate_claim(evidence: _Evidence, claim: ClaimSpec) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 from concord3d.files import write_text
-from concord3d.reporting.evidence.metric_files import csv_text
+from concord3d.reporting.csv_text import csv_text
 from concord3d.reporting.evidence.published_values import PublishedCell, chosen_cells
 from concord3d.reporting.specs.report_spec import AuditSpec
 

@@ -1,4 +1,4 @@
-"""Everything measured, and the estimates that tables, figures and claims share.
+"""Estimates from everything measured, which tables, figures and claims share.
 
 Shape legend: R training seeds, S test items.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,69 +16,10 @@ from numpy.typing import NDArray
 from concord3d.errors import ReportingError
 from concord3d.evaluation.seed_spread import FloatArray, SeedSpread
 from concord3d.evaluation.statistics import Interval, bootstrap_mean_interval, proportion_interval
+from concord3d.reporting.evidence.measurements import Evaluation, Measurement, sorted_measurements
 from concord3d.reporting.evidence.report_inputs import ExpectedJob
 
 NUM_RESAMPLES = 4000
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One row of ``metrics.csv``; see the evaluation records for the fields."""
-
-    experiment: str
-    variant: str
-    seed: int
-    scale: str
-    data_kind: str
-    dataset: str
-    protocol: str
-    metric: str
-    value: float
-    n_items: int
-    ci_low: float
-    ci_high: float
-    selection: str
-    unit: str
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """One evaluation file with its per-item outcomes.
-
-    Attributes:
-        path: The JSON file.
-        measurements: Its rows.
-        details: What the protocol tells about itself.
-        items: ``<metric>__<selection>`` to (S,) outcomes; NaN where an item takes no part in the metric.
-        item_names: (S,) names.
-        arrays: Further arrays, for figures.
-    """
-
-    path: Path
-    measurements: tuple[Measurement, ...]
-    details: Mapping[str, Any]
-    items: Mapping[str, NDArray[np.float64]]
-    item_names: tuple[str, ...]
-    arrays: Mapping[str, NDArray[Any]]
-
-    @property
-    def job(self) -> ExpectedJob:
-        """Which evaluation this is."""
-        first = self.measurements[0]
-        return ExpectedJob(first.experiment, first.dataset, first.protocol, first.seed)
-
-    @property
-    def data_kind(self) -> str:
-        """Kind of the data evaluated on."""
-        return self.measurements[0].data_kind
-
-    def tested(self, key: str) -> tuple[NDArray[np.float64], tuple[str, ...]]:
-        """Return the outcomes under a key and the names of their items, without items that take no part in it."""
-        outcomes = self.items[key]
-        takes_part = ~np.isnan(outcomes)
-        if takes_part.all():
-            return outcomes, self.item_names
-        return outcomes[takes_part], tuple(self.item_names[i] for i in np.flatnonzero(takes_part))
 
 
 @dataclass(frozen=True)
@@ -156,8 +96,7 @@ class Results:
     @cached_property
     def measurements(self) -> tuple[Measurement, ...]:
         """All rows, sorted."""
-        rows = [row for evaluation in self.evaluations for row in evaluation.measurements]
-        return tuple(sorted(rows, key=lambda m: (m.experiment, m.dataset, m.protocol, m.metric, m.selection, m.seed)))
+        return sorted_measurements(self.evaluations)
 
     @property
     def data_kinds(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Reading evaluation and training files, each checked against itself."""
+"""Evaluation files, each checked against itself, and the folders of the trainings behind them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 from concord3d.arrays import read_arrays
 from concord3d.errors import ReportingError
 from concord3d.files import read_json
-from concord3d.reporting.evidence.estimates import Evaluation, Measurement, Results
+from concord3d.reporting.evidence.measurements import Evaluation, Measurement
 from concord3d.reporting.evidence.report_inputs import ExpectedJob, ReportInputs
 
 DATA_KINDS = ("synthetic", "real")
@@ -106,8 +106,8 @@ def _check_mean(evaluation: Evaluation, key: str, row: Measurement) -> None:
         )
 
 
-def load_results(inputs: ReportInputs) -> Results:
-    """Read the evaluations and training histories below ``inputs.artifacts``.
+def read_evaluations(inputs: ReportInputs) -> tuple[Evaluation, ...]:
+    """Read the evaluations below ``inputs.artifacts``, sorted.
 
     With ``inputs.expected_jobs`` only those count: what an earlier configuration left behind is no result of this one.
 
@@ -117,22 +117,11 @@ def load_results(inputs: ReportInputs) -> Results:
     """
     wanted = set(inputs.expected_jobs)
     evaluations = [
-        evaluation
+        read_evaluation(path, inputs.scale, inputs.labels)
         for path in sorted((inputs.artifacts / "eval").glob("*.json"))
         if not wanted or _job_of(path) in wanted
-        for evaluation in [read_evaluation(path, inputs.scale, inputs.labels)]
     ]
-    trainings = {
-        (experiment, seed): read_json(path / "train.json") for experiment, seed, path in training_folders(inputs)
-    }
-    return Results(
-        scale=inputs.scale,
-        evaluations=tuple(sorted(evaluations, key=lambda e: e.job)),
-        histories={key: list(training.get("history", [])) for key, training in trainings.items()},
-        expected=tuple(sorted(wanted)),
-        steps={key: int(training["num_steps"]) for key, training in trainings.items() if "num_steps" in training},
-        trained=inputs.trained,
-    )
+    return tuple(sorted(evaluations, key=lambda evaluation: evaluation.job))
 
 
 def _job_of(path: Path) -> ExpectedJob | None:

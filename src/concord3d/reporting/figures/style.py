@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import matplotlib as mpl
+from matplotlib import colormaps
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -181,3 +182,11 @@ def spread_dots(num: int, width: float) -> list[float]:
     if num < 2:
         return [0.0] * num
     return [width * (index / (num - 1) - 0.5) for index in range(num)]
+
+
+def class_colors(num: int) -> list[str | tuple[float, float, float, float]]:
+    """Return a colour per class: the palette as far as it goes, else a ramp of ``num`` colours."""
+    if num <= len(COLORS):
+        return list(COLORS[:num])
+    # Beyond seven classes colour alone cannot tell them apart; markers repeat with another period.
+    return [colormaps["turbo"](0.03 + 0.94 * index / (num - 1)) for index in range(num)]

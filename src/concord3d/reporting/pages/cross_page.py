@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from concord3d.arrays import read_arrays
 from concord3d.errors import ReportingError, UnreadableFile
 from concord3d.files import write_text
-from concord3d.reporting.evidence.estimates import Address, Estimate, Evaluation, Measurement, Results
+from concord3d.reporting.csv_text import csv_text
+from concord3d.reporting.evidence.estimates import Address, Estimate, Results
+from concord3d.reporting.evidence.measurements import Evaluation, Measurement
 from concord3d.reporting.evidence.metric_files import COLUMNS as METRICS_COLUMNS
-from concord3d.reporting.evidence.metric_files import csv_text
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.specs.output_files import CROSS_FILES
 from concord3d.reporting.tables.table_files import estimate_text, markdown_grid

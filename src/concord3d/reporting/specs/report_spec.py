@@ -10,22 +10,9 @@ from pydantic import Field, field_validator, model_validator
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import StrictModel, validate
 from concord3d.errors import ConfigError, nearest
+from concord3d.reporting.figures.kinds import kind_names
 from concord3d.reporting.specs.claim_spec import ClaimSpec, SelectionName, Selector
 
-FigureKind = Literal[
-    "bars",
-    "embedding",
-    "metric_curves",
-    "mixed_clouds",
-    "mutual_information",
-    "part_renders",
-    "rerun_scatter",
-    "retrieval_grid",
-    "seeds",
-    "sweeps",
-    "training_budget",
-    "views_curve",
-]
 PublishedColumn = Literal["table", "method", "dataset", "setting", "metric"]
 
 
@@ -114,17 +101,25 @@ class FigureSpec(StrictModel):
 
     Attributes:
         id: File name.
-        kind: Which drawing function.
+        kind: Module of ``figures/kinds`` that draws it.
         title: Heading inside the figure.
         caption: What is seen.
-        options: Arguments of the drawing function, checked by it.
+        options: Its ``Options``, checked when it is drawn.
     """
 
     id: str
-    kind: FigureKind
+    kind: str
     title: str
     caption: str
     options: dict[str, Any] = {}
+
+    @field_validator("kind")
+    @classmethod
+    def _known(cls, kind: str) -> str:
+        names = kind_names()
+        if kind not in names:
+            raise ValueError(f"unknown kind '{kind}'{nearest(kind, names)}; one of {', '.join(names)}")
+        return kind
 
 
 class Identity(StrictModel):

@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from concord3d.evaluation.statistics import Interval
-from concord3d.reporting.evidence.estimates import Address, Estimate, Evaluation, Results
+from concord3d.reporting.evidence.estimates import Address, Estimate, Results
+from concord3d.reporting.evidence.material import Material
+from concord3d.reporting.evidence.measurements import Evaluation
 from concord3d.reporting.evidence.published_values import PublishedCell
 from concord3d.reporting.evidence.report_inputs import ReportInputs
+from concord3d.reporting.evidence.study_results import results_of
 from concord3d.reporting.specs.report_spec import MetricMap, ReportSpec, RowMatch, TableSpec
 
 Status = Literal["measured", "not_run", "quoted"]
@@ -127,6 +130,22 @@ def build_cells(spec: ReportSpec, table: TableSpec, published: Sequence[Publishe
     cells += _chance_cells(table, results)
     kinds = {cell.data_kind for cell in cells if cell.status == "measured"}
     return Table(table, results.scale, tuple(sorted(kinds)), tuple(cells))
+
+
+def table_of(material: Material, identifier: str) -> Table:
+    """Lay out one table of a report.
+
+    Raises:
+        ConfigError: There is no such table.
+    """
+    report, results = material.report, material.once(results_of)
+    table = report.table(identifier)
+    return build_cells(report, table, material.published, results, material.inputs, material.labels)
+
+
+def all_tables(material: Material) -> list[Table]:
+    """Lay out all tables of a report."""
+    return [table_of(material, table.id) for table in material.report.tables]
 
 
 def _runnable(experiment: str, match: RowMatch, inputs: ReportInputs) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from concord3d.files import write_text
+from concord3d.reporting.csv_text import csv_text
 from concord3d.reporting.evidence.estimates import Estimate
-from concord3d.reporting.evidence.metric_files import csv_text
 from concord3d.reporting.tables.cells import Cell, Table
 
 CSV_COLUMNS = (

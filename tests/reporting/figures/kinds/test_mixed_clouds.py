@@ -13,7 +13,8 @@ from tests.reporting.fabricate import Fabricated
 from tests.reporting.figures.test_drawing import svg
 
 from concord3d.errors import ConcordError, ReportingError, UnreadableFile
-from concord3d.reporting.figures.kinds.mixed_clouds import read_mixed_clouds, source_colors
+from concord3d.reporting.evidence.mixed_clouds import read_mixed_clouds
+from concord3d.reporting.figures.kinds.mixed_clouds import source_colors
 from concord3d.reporting.figures.style import COLORS
 
 REPORT = """

@@ -13,7 +13,8 @@ from tests.reporting.figures.test_drawing import svg
 
 from concord3d.errors import ReportingError, UnreadableFile
 from concord3d.evaluation.results import ProtocolResult, Record
-from concord3d.reporting.figures.kinds.retrieval_grid import RIGHT, WRONG, read_pictures, shown_shapes
+from concord3d.reporting.evidence.retrieved_shapes import read_pictures, shown_shapes
+from concord3d.reporting.figures.kinds.retrieval_grid import RIGHT, WRONG
 
 REPORT = """
 paper: mm_point

@@ -12,8 +12,8 @@ from tests.reporting.figures.test_drawing import svg
 from concord3d.errors import ConfigError
 from concord3d.evaluation.results import ProtocolResult, Record
 from concord3d.files import write_json
-from concord3d.reporting.evidence.evaluation_files import load_results
-from concord3d.reporting.figures.kinds.sweeps import clouds_seen
+from concord3d.reporting.evidence.study_results import load_results
+from concord3d.reporting.figures.kinds.training_budget import clouds_seen
 from concord3d.reporting.figures.style import FigureContext
 from concord3d.reporting.specs.report_spec import load_report_spec
 

@@ -1,12 +1,9 @@
 """Mixed clouds, drawn as they enter the encoder: one column per operator, one row per weight.
 
-Shape legend: O operators, L weights, N points, C channels.
+Shape legend: N points.
 """
 
 from __future__ import annotations
-
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -15,16 +12,13 @@ from matplotlib.lines import Line2D
 from numpy.typing import NDArray
 from pydantic import PositiveInt
 
-from concord3d.arrays import read_arrays
 from concord3d.config.validation import StrictModel
-from concord3d.errors import ReportingError
-from concord3d.reporting.figures.kinds.embedding import project
+from concord3d.reporting.evidence.mixed_clouds import read_mixed_clouds
+from concord3d.reporting.figures.projection import project
 from concord3d.reporting.figures.style import COLORS, Drawing, FigureContext, options_of, panels, placard, shared_legend
 
-KEYS = ("points", "source", "operators", "weights", "ratio", "shape_names", "dataset", "data_kind")
 
-
-class MixedCloudOptions(StrictModel):
+class Options(StrictModel):
     """Options of ``mixed_clouds``.
 
     Attributes:
@@ -38,43 +32,9 @@ class MixedCloudOptions(StrictModel):
     num_points: PositiveInt = 1024
 
 
-def read_mixed_clouds(path: Path) -> dict[str, NDArray[Any]]:
-    """Read examples of mixed clouds.
-
-    Args:
-        path: An ``.npz`` with ``points`` (O, L, N, C) float, x, y, z (y up) in the first three of C channels;
-            ``source`` (O, L, N) float in [0, 1], the share of the first shape in each point; ``operators`` (O,) names;
-            ``weights`` (L,) wanted and ``ratio`` (O, L) realised weights of the first shape; ``shape_names`` (2,);
-            ``dataset`` and ``data_kind``, one name each.
-
-    Raises:
-        UnreadableFile: The file is damaged.
-        ReportingError: An array is missing, or shapes or values do not fit.
-    """
-    arrays = read_arrays(path, "mixed clouds")
-    lacking = [key for key in KEYS if key not in arrays]
-    if lacking:
-        raise ReportingError("Mixed clouds lack arrays", where=path, expected=KEYS, found=f"no {lacking}")
-    grid = (len(arrays["operators"]), len(arrays["weights"]))
-    points = arrays["points"]
-    fits = points.ndim == 4 and points.shape[:2] == grid and points.shape[3] >= 3
-    if not fits or arrays["source"].shape != points.shape[:3] or arrays["ratio"].shape != grid:
-        raise ReportingError(
-            "Mixed clouds have other shapes than their operators and weights",
-            where=path,
-            expected=f"points ({grid[0]}, {grid[1]}, N, 3 or more), source ({grid[0]}, {grid[1]}, N), ratio {grid}",
-            found=(points.shape, arrays["source"].shape, arrays["ratio"].shape),
-        )
-    shares = (arrays["source"], arrays["ratio"], arrays["weights"])
-    inside = all(bool(((values >= 0) & (values <= 1)).all()) for values in shares)
-    if not np.isfinite(points).all() or not inside:
-        raise ReportingError("Mixed clouds hold impossible values", where=path, expected="finite, shares in [0, 1]")
-    return arrays
-
-
-def draw_mixed_clouds(context: FigureContext) -> Drawing:
+def draw(context: FigureContext) -> Drawing:
     """Draw two shapes mixed by every operator at every weight (MM-Mixing spec 8, F3)."""
-    options = options_of(context, MixedCloudOptions)
+    options = options_of(context, Options)
     path = context.inputs.artifacts / options.file
     if not path.exists():
         return placard(context, f"the mixed clouds of {options.file}")

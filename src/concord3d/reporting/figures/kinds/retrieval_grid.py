@@ -1,25 +1,19 @@
-"""Retrieval grids: a query and the first shapes found for it, by each encoder, as rendered pictures.
-
-Shape legend: n shapes with a picture, H and W height and width of a picture, Q example queries, K shapes found.
-"""
+"""A query and the first shapes found for it, by each encoder, as rendered pictures (MM-Mixing spec 8, F4)."""
 
 from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
-from concord3d.arrays import read_arrays
 from concord3d.config.validation import StrictModel
-from concord3d.errors import ReportingError
-from concord3d.reporting.evidence.estimates import Evaluation
+from concord3d.reporting.evidence.measurements import Evaluation
+from concord3d.reporting.evidence.retrieved_shapes import Pictures, read_pictures
 from concord3d.reporting.figures.style import (
     COLORS,
     GREY,
@@ -35,10 +29,8 @@ RIGHT, WRONG = COLORS[2], "#BBBBBB"
 DIRECTION_WORDS = {"text_to_shape": "text", "image_to_shape": "picture", "shape_to_shape": "shape"}
 NAME_WIDTH, TEXT_WIDTH = 16, 20
 
-Pictures = Mapping[str, NDArray[np.uint8]]
 
-
-class RetrievalGridOptions(StrictModel):
+class Options(StrictModel):
     """Options of ``retrieval_grid``.
 
     Attributes:
@@ -61,64 +53,9 @@ class RetrievalGridOptions(StrictModel):
     protocol: str = "retrieval"
 
 
-def shown_shapes(evaluations: Sequence[Path]) -> tuple[NDArray[np.int64], tuple[str, ...]]:
-    """Return which test shapes the grids of some retrieval evaluations can show.
-
-    Args:
-        evaluations: Their ``.npz`` files, all on one data set.
-
-    Returns:
-        Ascending rows of the test split, and the names of these shapes.
-
-    Raises:
-        UnreadableFile: A file is missing or damaged.
-        ReportingError: The files are of different test splits.
-    """
-    rows: set[int] = set()
-    names: tuple[str, ...] = ()
-    for path in evaluations:
-        arrays = read_arrays(path, "outcomes of a retrieval")
-        found = tuple(str(name) for name in arrays.get("item_names", ()))
-        if names and found != names:
-            raise ReportingError(
-                "Retrievals are on different test splits", where=path, expected=len(names), found=len(found)
-            )
-        names = found
-        for key, values in arrays.items():
-            if key.endswith("_examples") or "_top" in key:
-                rows |= {int(row) for row in values.reshape(-1)}
-    index = np.array(sorted(rows), dtype=np.int64)
-    return index, tuple(names[row] for row in index)
-
-
-def read_pictures(path: Path) -> Pictures:
-    """Read pictures of shapes.
-
-    Args:
-        path: An ``.npz`` with ``names`` (n,) and ``images`` (n, H, W, 3) uint8.
-
-    Returns:
-        (H, W, 3) picture per name.
-
-    Raises:
-        UnreadableFile: The file is damaged.
-        ReportingError: An array is missing or has another form.
-    """
-    arrays = read_arrays(path, "pictures of shapes")
-    names, images = arrays.get("names", np.zeros(0)), arrays.get("images", np.zeros(0))
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3 or names.shape != images.shape[:1]:
-        raise ReportingError(
-            "Pictures of shapes have another form",
-            where=path,
-            expected="names (n,) and images uint8 (n, H, W, 3)",
-            found=f"names {names.shape}, images {images.dtype} {images.shape}",
-        )
-    return {str(name): image for name, image in zip(names, images, strict=True)}
-
-
-def draw_retrieval_grid(context: FigureContext) -> Drawing:
+def draw(context: FigureContext) -> Drawing:
     """Draw what each encoder finds first for the same queries (MM-Mixing spec 8, F4)."""
-    options = options_of(context, RetrievalGridOptions)
+    options = options_of(context, Options)
     dataset, found = _evaluations(context, options)
     path = context.inputs.artifacts / options.pictures.format(dataset=dataset)
     if not found or not path.exists():
@@ -145,7 +82,7 @@ def draw_retrieval_grid(context: FigureContext) -> Drawing:
     return Drawing(figure, (first.data_kind,))
 
 
-def _evaluations(context: FigureContext, options: RetrievalGridOptions) -> tuple[str, dict[str, Evaluation]]:
+def _evaluations(context: FigureContext, options: Options) -> tuple[str, dict[str, Evaluation]]:
     """Return the first data set with results, and the first seed's evaluation per experiment on it."""
     for dataset in options.datasets:
         found = {
