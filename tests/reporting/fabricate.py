@@ -15,6 +15,7 @@ from concord3d.evaluation.statistics import binomial_interval
 from concord3d.files import write_json, write_text
 from concord3d.reporting.evidence.material import Material
 from concord3d.reporting.evidence.report_inputs import ExpectedJob, ReportInputs
+from concord3d.reporting.parts import figures
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -165,6 +166,13 @@ class Fabricated:
         lines = [f"part,{t},{m},{d},,{s},{metric},{v},%,{e},somewhere" for t, m, d, s, metric, v, e in rows]
         self.published_csv = self.root / "published.csv"
         write_text(self.published_csv, "\n".join([header, *lines]) + "\n")
+
+
+def svg(made: Fabricated, name: str) -> str:
+    """Draw one figure of the report file and return it as SVG."""
+    figures.build_one(made.material, name)
+    assert (made.inputs.out / "figures" / f"{name}.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    return (made.inputs.out / "figures" / f"{name}.svg").read_text()
 
 
 def outcomes(num_items: int, num_right: int, seed: int = 0) -> NDArray[np.float64]:

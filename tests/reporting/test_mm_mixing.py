@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.reporting.evidence.test_mixed_clouds import arrays
 from tests.reporting.fabricate import Fabricated, mixing_like
-from tests.reporting.figures.kinds.test_mixed_clouds import arrays
 from tests.reporting.test_report import known_files, tree
 
 from concord3d.files import read_json

@@ -1,4 +1,4 @@
-"""Retrieval grids: what was asked, what was found, and pictures of it."""
+"""Retrieval grids."""
 
 from __future__ import annotations
 
@@ -6,14 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pytest
 from numpy.typing import NDArray
-from tests.reporting.fabricate import Fabricated
-from tests.reporting.figures.test_drawing import svg
+from tests.reporting.fabricate import Fabricated, svg
 
-from concord3d.errors import ReportingError, UnreadableFile
 from concord3d.evaluation.results import ProtocolResult, Record
-from concord3d.reporting.evidence.retrieved_shapes import read_pictures, shown_shapes
 from concord3d.reporting.figures.kinds.retrieval_grid import RIGHT, WRONG
 
 REPORT = """
@@ -31,6 +27,8 @@ figures:
       directions: [text_to_shape, shape_to_shape]
       pictures: figures/pictures__{dataset}.npz
 """
+
+
 NAMES = tuple(f"thing_{number}" for number in range(8))
 
 
@@ -111,35 +109,3 @@ def test_a_direction_that_was_not_run_leaves_no_rows(tmp_path: Path) -> None:
     made.report(REPORT.replace("[text_to_shape, shape_to_shape]", "[image_to_shape]"))
     store_pictures(made, NAMES)
     assert "needs retrieval image_to_shape" in svg(made, "f")
-
-
-def test_which_shapes_need_a_picture(tmp_path: Path) -> None:
-    made = retrieved(tmp_path)
-    rows, names = shown_shapes(files_of(made))
-    assert rows.tolist() == list(range(8)) and names == NAMES
-    only = Fabricated(tmp_path / "only")
-    only.write(retrieval([[1, 1, 1, 1, 1], [4, 4, 4, 4, 4]]), "left", 1, "things", "retrieval")
-    rows, names = shown_shapes(files_of(only))
-    assert rows.tolist() == [0, 1, 2, 3, 4, 5] and names == NAMES[:6]
-    rows, names = shown_shapes([])
-    assert len(rows) == 0 and names == ()
-
-
-def test_retrievals_on_other_shapes_are_refused(tmp_path: Path) -> None:
-    made = retrieved(tmp_path)
-    result = retrieval([[1, 0, 2, 3, 4], [6, 4, 5, 7, 0]])
-    other = ProtocolResult(result.records, {}, NAMES[::-1], {}, result.arrays)
-    made.write(other, "other", 1, "things", "retrieval")
-    with pytest.raises(ReportingError, match="different test splits"):
-        shown_shapes(files_of(made))
-
-
-def test_pictures_that_cannot_be_right_are_refused(tmp_path: Path) -> None:
-    made = Fabricated(tmp_path)
-    for images in (np.zeros((3, 6, 6, 3), np.float32), np.zeros((3, 6, 6), np.uint8), np.zeros((2, 6, 6, 3), np.uint8)):
-        with pytest.raises(ReportingError, match="another form"):
-            read_pictures(store_pictures(made, NAMES[:3], images))
-    path = store_pictures(made, NAMES[:3])
-    path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(UnreadableFile, match="Cannot read pictures"):
-        read_pictures(path)
