@@ -38,8 +38,8 @@ def part_modules(report_yaml: Path, part: str) -> list[str]:
         report_yaml: ``papers/<paper>.report.yaml``.
         part: One of ``PARTS``.
     """
-    kinds = {figure.kind for figure in load_report_spec(report_yaml).figures} if part == "figures" else set()
-    return [
-        f"concord3d.reporting.parts.{part}",
-        *(f"concord3d.reporting.figures.kinds.{kind}" for kind in sorted(kinds)),
-    ]
+    modules = [f"concord3d.reporting.parts.{part}"]
+    if part == "figures":
+        kinds = {figure.kind for figure in load_report_spec(report_yaml).figures}
+        modules += [f"concord3d.reporting.figures.kinds.{kind}" for kind in sorted(kinds)]
+    return modules
