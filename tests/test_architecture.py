@@ -38,8 +38,8 @@ ALLOWED = {
         "provenance",
         "render.choice",
         "render.view_spec",
-        "reporting.outputs",
         "world.datasets",
+        "reporting.specs.output_files",
     },
     "commands": {"config", "data", "models", "render", "reporting", "workflow"},
 }
@@ -127,6 +127,24 @@ def test_protocols_are_known_without_what_they_compute_with() -> None:
     )
     completed = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
     assert completed.stdout.split() == [str(len(protocol_names()))]
+
+
+HEAVY_OF_REPORTS: dict[str, set[str]] = {
+    "metrics": set(),
+    "tables": {"scipy"},
+    "verdicts": {"scipy"},
+    "pages": {"scipy"},
+}
+
+
+@pytest.mark.parametrize("part", [*HEAVY_OF_REPORTS, "figures"])
+def test_a_part_of_a_report_imports_what_it_uses(part: str) -> None:
+    heavy = ("torch", "sklearn", "open3d", "matplotlib", "scipy")
+    code = "import sys, concord3d.config.resolve, concord3d.reporting.evidence.report_inputs\n"
+    code += f"import concord3d.reporting.report_part, concord3d.reporting.parts.{part}\n"
+    code += f"print(*(name for name in {heavy} if name in sys.modules))"
+    completed = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
+    assert set(completed.stdout.split()) <= HEAVY_OF_REPORTS.get(part, {"matplotlib", "scipy"})
 
 
 def _imported_at_once(path: Path) -> set[str]:

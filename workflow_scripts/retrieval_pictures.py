@@ -8,7 +8,7 @@ def make(job: NodeJob) -> None:
 
     from concord3d.arrays import write_arrays
     from concord3d.render.stored import open_view_set
-    from concord3d.reporting.figure_retrieval import shown_shapes
+    from concord3d.reporting.evidence.retrieved_shapes import shown_shapes
 
     rows, names = shown_shapes(job.files["evaluations"])
     views = open_view_set(job.files["views"][0])

@@ -1,4 +1,4 @@
-"""MinkResNet34: composition, invariances, training and refusals (spec 2.3)."""
+"""MinkResNet34: composition, invariances, training and refusals (MM-Mixing spec 2.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Point-BERT: sizes, invariances, training and refusals (spec 2.2)."""
+"""Point-BERT: sizes, invariances, training and refusals (MM-Mixing spec 2.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Literal transcription of DGCNN (spec 2.1): gather, concatenate, convolve, normalise, activate, maximum."""
+"""Literal transcription of DGCNN (MM-Point spec 2.1): gather, concatenate, convolve, normalise, activate, maximum."""
 
 from __future__ import annotations
 

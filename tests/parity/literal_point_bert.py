@@ -1,4 +1,4 @@
-"""Literal transcription of Point-BERT (spec 2.2): loops, 1x1 convolutions, written-out attention."""
+"""Literal transcription of Point-BERT (MM-Mixing spec 2.2): loops, 1x1 convolutions, written-out attention."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Literal transcription of PointNet as the spec prints it, with every activation written out (spec 2.2)."""
+"""Literal transcription of PointNet as the spec prints it, with every activation written out (MM-Point spec 2.2)."""
 
 from __future__ import annotations
 

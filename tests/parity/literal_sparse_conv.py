@@ -67,7 +67,7 @@ def _conv_norm(layer: nn.Module, voxels: dict, stride: int, activation) -> dict:
 
 
 def literal_mink_resnet(encoder: nn.Module, points: Tensor) -> tuple[Tensor, Tensor]:
-    """Run MinkResNet34's layers on dictionaries of voxels; stage outputs go to the points and back (spec 2.3).
+    """Run MinkResNet34's layers on dictionaries of voxels; stage outputs pass through points (MM-Mixing spec 2.3).
 
     Returns:
         The backbone's features (B, 64 w) and the outputs (B, out_dim).

@@ -1,4 +1,4 @@
-"""The fast EdgeConv and DGCNN against the literal ones, forward and backward (spec 2.1)."""
+"""The fast EdgeConv and DGCNN against the literal ones, forward and backward (MM-Point spec 2.1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Sampling, balls and the whole of Point-BERT against literal transcriptions, forward and backward (spec 2.2)."""
+"""Sampling, balls and Point-BERT against literal transcriptions, forward and backward (MM-Mixing spec 2.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PointNet without its last activations against the literal one, forward and backward (spec 2.2)."""
+"""PointNet without its last activations against the literal one, forward and backward (MM-Point spec 2.2)."""
 
 from __future__ import annotations
 

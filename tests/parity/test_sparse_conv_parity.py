@@ -1,4 +1,4 @@
-"""Sparse convolution and MinkResNet34 against dense grids, voxel-by-voxel look-ups and spconv (spec 2.3)."""
+"""Sparse convolution and MinkResNet34 against dense grids, voxel-by-voxel look-ups and spconv (MM-Mixing spec 2.3)."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def some_cloud(seed: int, num_points: int = 200) -> NDArray[np.float32]:
 
 
 def literal_projection(cloud: NDArray[np.float32], image_size: int, view: int) -> NDArray[np.float64]:
-    """One view, point by point and pixel by pixel, as the paper's module is described (cross_most spec 1.3)."""
+    """One view, point by point and pixel by pixel, as PointCLIP V2 describes its module (section 3.2)."""
     azimuth, elevation = np.radians(REALISTIC_AZIMUTH_DEG[view]), np.radians(REALISTIC_ELEVATION_DEG[view])
     right = np.array([math.cos(azimuth), 0, -math.sin(azimuth)])
     viewer = np.array(

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from concord3d.reporting import expressions, figure_style, results
+from concord3d.reporting.claims import comparisons
+from concord3d.reporting.evidence import estimates
+from concord3d.reporting.figures import style
 
 NUM_RESAMPLES = 1000
 
@@ -14,7 +16,7 @@ NUM_RESAMPLES = 1000
 @pytest.fixture(scope="session", autouse=True)
 def cheap() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(expressions, "NUM_RESAMPLES", NUM_RESAMPLES)
-        patch.setattr(results, "NUM_RESAMPLES", 300)
-        patch.setitem(figure_style.SETTINGS, "savefig.dpi", 40)
+        patch.setattr(comparisons, "NUM_RESAMPLES", NUM_RESAMPLES)
+        patch.setattr(estimates, "NUM_RESAMPLES", 300)
+        patch.setitem(style.SETTINGS, "savefig.dpi", 40)
         yield

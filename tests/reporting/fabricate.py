@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from concord3d.files import write_json, write_text
 from concord3d.protocols.evaluation.results import ProtocolResult, Record, record_from_interval, write_result
-from concord3d.reporting.inputs import ExpectedJob, ReportInputs
+from concord3d.reporting.evidence.material import Material
+from concord3d.reporting.evidence.report_inputs import ExpectedJob, ReportInputs
+from concord3d.reporting.parts import figures
 from concord3d.statistics.intervals import binomial_interval
 from concord3d.workflow.layout import paper_yaml, published_csv, report_yaml
 
@@ -60,6 +62,10 @@ class Fabricated:
         """Let an experiment rest on an earlier one of the same paper."""
         need = {"paper": self.paper, "experiment": earlier, "seed": 1, "encoder": {}}
         self.runs[experiment].setdefault("needs", {})[role] = need
+
+    @property
+    def material(self) -> Material:
+        return Material(self.inputs)
 
     def expect(self, experiment: str, dataset: str = "modelnet40", protocol: str = "linear_svm", seed: int = 1) -> None:
         self.expected.append(ExpectedJob(experiment, dataset, protocol, seed))
@@ -167,6 +173,13 @@ class Fabricated:
         lines = [f"part,{t},{m},{d},,{s},{metric},{v},%,{e},somewhere" for t, m, d, s, metric, v, e in rows]
         self.published_csv = self.root / "published.csv"
         write_text(self.published_csv, "\n".join([header, *lines]) + "\n")
+
+
+def svg(made: Fabricated, name: str) -> str:
+    """Draw one figure of the report file and return it as SVG."""
+    figures.build_one(made.material, name)
+    assert (made.inputs.out / "figures" / f"{name}.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    return (made.inputs.out / "figures" / f"{name}.svg").read_text()
 
 
 def outcomes(num_items: int, num_right: int, seed: int = 0) -> NDArray[np.float64]:

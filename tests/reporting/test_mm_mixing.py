@@ -8,12 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.reporting.evidence.test_mixed_clouds import arrays
 from tests.reporting.fabricate import Fabricated, mixing_like
-from tests.reporting.test_figure_clouds import arrays
 from tests.reporting.test_report import known_files, tree
 
 from concord3d.files import read_json
-from concord3d.reporting.report import build_part, build_report
+from concord3d.reporting.report import build_report
+from concord3d.reporting.report_part import build_part
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from concord3d.training.run import TrainingSettings
 
 from concord3d.config.layers import Settings
 from concord3d.config.models import Paper
@@ -21,36 +20,21 @@ from concord3d.models.dgcnn import DGCNN
 from concord3d.models.mink_resnet import MinkResNet34
 from concord3d.models.point_bert import PointBERT
 from concord3d.protocols.loading import protocol_names
-from concord3d.reporting.audit import audit
-from concord3d.reporting.claim_spec import ClaimPart, Selector, Term
-from concord3d.reporting.expressions import leaves
-from concord3d.reporting.figure_clouds import MixedCloudOptions
-from concord3d.reporting.figure_curves import BarOptions, CurveOptions, HistoryOptions, SeedOptions
-from concord3d.reporting.figure_maps import EmbeddingOptions, PartOptions, ScatterOptions
-from concord3d.reporting.figure_retrieval import DIRECTION_WORDS, RetrievalGridOptions
-from concord3d.reporting.figure_sweeps import BudgetOptions, MetricCurveOptions, SweepOptions
-from concord3d.reporting.figures import DRAWINGS
-from concord3d.reporting.published import PublishedCell, chosen_cells, read_published
-from concord3d.reporting.results import Address
-from concord3d.reporting.spec import FigureSpec, ReportSpec, load_report_spec
+from concord3d.reporting.claims.comparisons import leaves
+from concord3d.reporting.evidence.audit import audit
+from concord3d.reporting.evidence.estimates import Address
+from concord3d.reporting.evidence.published_values import PublishedCell, chosen_cells, read_published
+from concord3d.reporting.figures.drawing import kind_of_figure
+from concord3d.reporting.figures.kinds import kind_names, rerun_scatter, seeds
+from concord3d.reporting.figures.kinds.retrieval_grid import DIRECTION_WORDS
+from concord3d.reporting.specs.claim_spec import ClaimPart, Selector, Term
+from concord3d.reporting.specs.report_spec import FigureSpec, ReportSpec, load_report_spec
+from concord3d.training.settings import TrainingSettings
 from concord3d.workflow.layout import CATALOG, paper_yaml, published_csv, report_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPERS = sorted(path.parent.name for path in (ROOT / "papers").glob("*/report.yaml"))
-OPTIONS: dict[str, type[StrictModel]] = {
-    "bars": BarOptions,
-    "embedding": EmbeddingOptions,
-    "metric_curves": MetricCurveOptions,
-    "mixed_clouds": MixedCloudOptions,
-    "mutual_information": HistoryOptions,
-    "part_renders": PartOptions,
-    "rerun_scatter": ScatterOptions,
-    "retrieval_grid": RetrievalGridOptions,
-    "seeds": SeedOptions,
-    "sweeps": SweepOptions,
-    "training_budget": BudgetOptions,
-    "views_curve": CurveOptions,
-}
+OPTIONS: dict[str, type[StrictModel]] = {kind: kind_of_figure(kind).Options for kind in kind_names()}
 # The metrics of every protocol with default settings, in the names that tables, figures and claims use.
 METRICS = {
     "linear_svm": {"overall_accuracy", "mean_class_accuracy"},
@@ -116,7 +100,6 @@ def known_datasets() -> set[str]:
 
 def test_there_are_papers() -> None:
     assert {"mm_point", "mm_mixing"} <= set(PAPERS)
-    assert set(OPTIONS) == set(DRAWINGS)
 
 
 def test_files_name_each_other(files: Files) -> None:
@@ -220,9 +203,9 @@ def selectors(files: Files) -> Iterator[tuple[str, Selector]]:
             yield from ((name, child.published) for child in below(term) if child.published is not None)
     for figure in files.report.figures:
         options = validate(OPTIONS[figure.kind], figure.options, figure.id)
-        if isinstance(options, SeedOptions) and options.reference is not None:
+        if isinstance(options, seeds.Options) and options.reference is not None:
             yield figure.id, options.reference
-        for pair in options.pairs if isinstance(options, ScatterOptions) else ():
+        for pair in options.pairs if isinstance(options, rerun_scatter.Options) else ():
             yield from ((figure.id, selector) for selector in (pair.printed, pair.rerun))
 
 

@@ -17,19 +17,16 @@ from tests.reporting.fabricate import Fabricated, demo_like, outcomes
 from concord3d.errors import ConfigError, ReportingError, UnreadableFile
 from concord3d.files import read_json, write_json
 from concord3d.protocols.evaluation.results import ProtocolResult, Record
-from concord3d.reporting import results
-from concord3d.reporting.evaluation_files import load_results
-from concord3d.reporting.outputs import report_outputs
-from concord3d.reporting.report import (
-    build_figure,
-    build_metrics,
-    build_part,
-    build_provenance,
-    build_report,
-    build_table,
-)
-from concord3d.reporting.results import Address
-from concord3d.reporting.spec import load_report_spec
+from concord3d.reporting.evidence import estimates
+from concord3d.reporting.evidence.estimates import Address
+from concord3d.reporting.evidence.material import Material
+from concord3d.reporting.evidence.study_results import load_results
+from concord3d.reporting.parts import figures, tables
+from concord3d.reporting.parts.pages import copy_provenance
+from concord3d.reporting.report import build_report
+from concord3d.reporting.report_part import build_part
+from concord3d.reporting.specs.output_files import report_outputs
+from concord3d.reporting.specs.report_spec import load_report_spec
 
 DESIGN_COLUMNS = (
     "experiment, variant, seed, scale, data_kind, dataset, protocol, metric, value, "
@@ -140,17 +137,30 @@ def test_the_parts_equal_the_whole(reported: Fabricated, tmp_path: Path) -> None
     inputs = replace(reported.inputs, out=tmp_path / "parts")
     report = load_report_spec(inputs.report_yaml)
     assert tuple(figure.id for figure in report.figures) == FIGURES
-    build_table(inputs, report.tables[0].id)
-    build_figure(inputs, "f8_published_against_rerun")
+    tables.build_one(Material(inputs), report.tables[0].id)
+    figures.build_one(Material(inputs), "f8_published_against_rerun")
     whole = tree(reported.inputs.out)
     assert {name: whole[name] for name in tree(inputs.out)} == tree(inputs.out)
     for part in ("metrics", "tables", "verdicts", "pages"):
         build_part(inputs, part)
-    figures = {name for name in whole if name.startswith("figures/")}
-    assert set(tree(inputs.out)) | figures == set(whole)
+    drawn = {name for name in whole if name.startswith("figures/")}
+    assert set(tree(inputs.out)) | drawn == set(whole)
     assert {name: whole[name] for name in tree(inputs.out)} == tree(inputs.out)
     with pytest.raises(ConfigError, match="did you mean 'verdicts'"):
         build_part(inputs, "verdict")
+
+
+def test_a_damaged_file_leaves_the_earlier_report_as_it_was(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.accuracy("mm_point", outcomes(50, 30))
+    made.history("mm_point", [1.0, 2.0])
+    build_report(made.inputs)
+    before = tree(made.inputs.out)
+    made.accuracy("mm_point", outcomes(50, 31), seed=2)
+    (made.root / "artifacts" / "train" / "mm_point__s1" / "train.json").write_text('{"history": ')
+    with pytest.raises(UnreadableFile, match=r"train\.json"):
+        build_report(made.inputs)
+    assert tree(made.inputs.out) == before
 
 
 def test_nothing_run_still_gives_every_file(tmp_path: Path) -> None:
@@ -186,21 +196,21 @@ def test_stale_per_item_files_go(tmp_path: Path) -> None:
     stale = made.inputs.out / "per_item" / "gone__linear_svm__s1.npz"
     stale.parent.mkdir(parents=True)
     stale.write_bytes(b"old")
-    build_metrics(made.inputs)
+    build_part(made.inputs, "metrics")
     assert not stale.exists()
 
 
 def test_a_training_without_a_record_says_so(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     made.history("mm_point", [1.0, 2.0], provenance=False)
-    build_provenance(made.inputs)
+    copy_provenance(made.inputs)
     assert "no record" in read_json(made.inputs.out / "provenance" / "mm_point__s1.json")["missing"]
 
 
 def test_metrics_without_items_add_the_spread_of_seeds_to_that_of_items(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(results, "NUM_RESAMPLES", 100_000)
+    monkeypatch.setattr(estimates, "NUM_RESAMPLES", 100_000)
     made = Fabricated(tmp_path)
     for seed, value in ((1, 60.0), (2, 62.0)):
         record = Record("miou", value, 10, value - 1, value + 1)
@@ -297,7 +307,7 @@ def test_items_that_take_no_part_in_a_metric_do_not_count(tmp_path: Path) -> Non
     assert len(names) == 48 and "item_0003" not in names and all(np.isfinite(v).all() for v in found.values())
     estimate = results.estimate(address)
     assert estimate is not None and estimate.interval.num_items == 48 and estimate.interval.num_seeds == 2
-    build_metrics(made.inputs)
+    build_part(made.inputs, "metrics")
     stored = np.load(made.inputs.out / "per_item" / "mm_point__retrieval__s1.npz", allow_pickle=False)
     assert np.isnan(stored["modelnet40__recall__last"]).sum() == 2, "what was not asked stays visible"
 
@@ -330,23 +340,23 @@ def test_outcomes_without_a_single_item_are_refused(tmp_path: Path) -> None:
 def test_damaged_files_are_named_and_earlier_results_stay(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     made.accuracy("mm_point", outcomes(50, 30))
-    build_metrics(made.inputs)
+    build_part(made.inputs, "metrics")
     before = tree(made.inputs.out)
     path = next((made.root / "artifacts" / "eval").glob("*.npz"))
     path.write_bytes(path.read_bytes()[:100])
     with pytest.raises(UnreadableFile) as caught:
-        build_metrics(made.inputs)
+        build_part(made.inputs, "metrics")
     assert path.name in str(caught.value) and tree(made.inputs.out) == before
     path.with_suffix(".json").write_text('{"experiment": ')
     with pytest.raises(UnreadableFile):
-        build_metrics(made.inputs)
+        build_part(made.inputs, "metrics")
 
 
 def test_a_report_file_of_another_paper_is_refused(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     made.report("paper: other\nheadline: one\ntables: [{id: one, title: One}]\n")
     with pytest.raises(ReportingError, match="another paper"):
-        build_table(made.inputs, "one")
+        tables.build_one(made.material, "one")
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -231,13 +231,16 @@ def nodes_where(plan: Plan, condition: Callable[[Node], bool]) -> set[str]:
     return found
 
 
+def parts(plan: Plan, *names: str, papers: Sequence[str] = ("mm_point", "mm_mixing")) -> set[str]:
+    """Parts of the reports of some papers."""
+    found = {f"{paper}/report/{name}" for paper in papers for name in names}
+    assert found <= plan.nodes.keys()
+    return found
+
+
 def reports(plan: Plan, *papers: str) -> set[str]:
     """Everything that a reader sees of some papers, without the examples beside the numbers."""
-    parts = {
-        f"{paper}/report/{part}" for paper in papers for part in ("metrics", "tables", "figures", "verdicts", "pages")
-    }
-    assert parts <= plan.nodes.keys()
-    return parts | {"cross/encoders"}
+    return parts(plan, "metrics", "tables", "figures", "verdicts", "pages", papers=papers) | {"cross/encoders"}
 
 
 def evaluated_by(plan: Plan, protocol: str) -> set[str]:
@@ -444,7 +447,15 @@ SOURCES: dict[str, Changed] = {
     "src/concord3d/data/readers/mesh_text.py": lambda plan: read_from(plan, "ensembled", "objaverse_lvis"),
     "src/concord3d/data/readers/openshape_npy.py": nothing,
     "src/concord3d/data/stores/sweeps.py": nothing,
-    "src/concord3d/reporting/tables.py": lambda plan: reports(plan, "mm_point", "mm_mixing"),
+    "src/concord3d/reporting/tables/cells.py": lambda plan: (
+        parts(plan, "tables", "pages") | {"mm_point/report/figures", "cross/encoders"}
+    ),
+    "src/concord3d/reporting/claims/verdicts.py": lambda plan: parts(plan, "verdicts", "pages"),
+    "src/concord3d/reporting/figures/style.py": lambda plan: parts(plan, "figures"),
+    "src/concord3d/reporting/figures/kinds/part_renders.py": lambda plan: {"mm_point/report/figures"},
+    "src/concord3d/reporting/figures/kinds/mixed_clouds.py": lambda plan: {"mm_mixing/report/figures"},
+    "src/concord3d/reporting/evidence/metric_files.py": lambda plan: parts(plan, "metrics") | {"cross/encoders"},
+    "src/concord3d/reporting/evidence/measurements.py": lambda plan: reports(plan, "mm_point", "mm_mixing"),
     "workflow_scripts/views.py": lambda plan: nodes_where(plan, lambda node: node.key.startswith("views/")),
     "workflow_scripts/store.py": lambda plan: nodes_where(plan, lambda node: node.key.startswith("stores/")),
     "src/concord3d/config/resolve.py": nothing,

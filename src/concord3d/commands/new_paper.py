@@ -8,7 +8,7 @@ from string import Template
 from concord3d.config.models import plain_name
 from concord3d.errors import ConfigError
 from concord3d.files import write_text
-from concord3d.reporting.published import COLUMNS
+from concord3d.reporting.evidence.published_values import COLUMNS
 from concord3d.workflow.layout import (
     PAPERS,
     PARAMS,

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from concord3d.commands.nodes import plan_of
 from concord3d.errors import ArtifactStale, ReportingError
-from concord3d.reporting.cross import build_cross
-from concord3d.reporting.inputs import report_inputs
+from concord3d.reporting.evidence.report_inputs import report_inputs
+from concord3d.reporting.pages.cross_page import build_cross
 from concord3d.reporting.report import build_report
 from concord3d.workflow.records import damaged_files, read_record
 from concord3d.workflow.state import State, listed

@@ -24,7 +24,7 @@ GREY = 0.4
 
 
 def first_points(points: NDArray[np.float32], num_points: int, where: str = "clouds") -> NDArray[np.float32]:
-    """Return the first ``num_points`` points of each cloud as stored, without normalisation (spec 4.1, 6.1).
+    """Return the first ``num_points`` points of each cloud as stored, without normalisation (MM-Point spec 4.1, 6.1).
 
     Args:
         points: (S, P, 3).
@@ -133,7 +133,7 @@ def extract_features(
     colors: NDArray[np.uint8] | None = None,
     form: CloudForm = AS_STORED,
 ) -> NDArray[np.float32]:
-    """Encode stored clouds in eval mode; by default their first points without normalisation (spec 6.1).
+    """Encode stored clouds in eval mode; by default their first points without normalisation (MM-Point spec 6.1).
 
     Args:
         encoder: Maps (B, N, C) float32 to (B, d), with ``in_channels`` C (3 where it does not say).

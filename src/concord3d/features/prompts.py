@@ -104,7 +104,7 @@ def all_class_prompts(class_names: Sequence[str]) -> list[str]:
 
 
 def class_features(encoder: TextEncoder, class_names: Sequence[str]) -> NDArray[np.float32]:
-    """Return one feature per class: the mean of the normalised features of its sentences (spec 5.1).
+    """Return one feature per class: the mean of the normalised features of its sentences (MM-Mixing spec 5.1).
 
     Args:
         encoder: A tower, or stored features that hold :func:`all_class_prompts`.

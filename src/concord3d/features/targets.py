@@ -35,7 +35,7 @@ class TextRows:
     retrieved: NDArray[np.int64]
 
     def draw(self, generator: torch.Generator) -> int | None:
-        """Choose one of {raw, one random caption, one random retrieved text}, each kind alike (spec 1.3, step 6)."""
+        """Choose one of {raw, random caption, random retrieved text}, each kind alike (MM-Mixing spec 1.3, step 6)."""
         kinds = [rows for rows in (self.raw, self.captions, self.retrieved) if len(rows)]
         if not kinds:
             return None
@@ -54,7 +54,7 @@ class FrozenTargets:
     Raises:
         ConfigError: Numbers of objects or widths differ.
 
-    Source: per-sample loading of MM-Mixing (spec 1.3, steps 6 and 7).
+    Source: per-sample loading (MM-Mixing spec 1.3, steps 6 and 7).
     """
 
     def __init__(self, images: ShardedRows, texts: ShardedRows, rows: Sequence[TextRows]) -> None:

@@ -21,7 +21,7 @@ Range = tuple[float, float]
 
 @dataclass(frozen=True)
 class PointAugmentation:
-    """Ranges of the pre-training transform (spec 4.1); the defaults are those of the spec.
+    """Ranges of the pre-training transform (MM-Point spec 4.1); the defaults are those of the spec.
 
     Attributes:
         normalise: Centre on the centroid and divide by the largest radius first.
@@ -44,7 +44,7 @@ class PointAugmentation:
 
 @dataclass(frozen=True)
 class FineTuneAugmentation:
-    """Ranges of the transform for supervised training and fine-tuning (spec 6.3).
+    """Ranges of the transform for supervised training and fine-tuning (MM-Point spec 6.3).
 
     Attributes:
         scale: Factor per axis, uniform.
@@ -113,7 +113,7 @@ def rotate_y(points: Tensor, angle: Tensor) -> Tensor:
 
 
 def augment_points(points: Tensor, settings: PointAugmentation, generator: torch.Generator) -> Tensor:
-    """Apply the pre-training transform, one independent draw per cloud (spec 4.1, its six steps in order).
+    """Apply the pre-training transform, one independent draw per cloud (MM-Point spec 4.1, its six steps in order).
 
     Args:
         points: (B, N, 3) float32 on any device.
@@ -141,7 +141,7 @@ def augment_points(points: Tensor, settings: PointAugmentation, generator: torch
 
 
 def augment_fine_tune(points: Tensor, settings: FineTuneAugmentation, generator: torch.Generator) -> Tensor:
-    """Scale and shift each cloud per axis (spec 6.3).
+    """Scale and shift each cloud per axis (MM-Point spec 6.3).
 
     Args:
         points: (B, N, 3) float32 on any device.

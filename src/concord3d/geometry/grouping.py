@@ -39,7 +39,7 @@ def ball_query(points: Tensor, centres: Tensor, radius: float, num_neighbours: i
         BadCloud: Shapes do not fit, values are not finite, or a ball holds no point.
         ConfigError: The radius or K is not positive.
 
-    Source: the grouping of Point-BERT (spec 2.2).
+    Source: the grouping of Point-BERT (MM-Mixing spec 2.2).
     """
     _check(points, centres)
     if not radius > 0 or num_neighbours < 1:

@@ -36,7 +36,7 @@ def knn_indices(points: Tensor, num_neighbours: int, include_self: bool = True) 
         ConfigError: K is not between 1 and the number of candidates.
         BadCloud: ``points`` is not (B, N, C).
 
-    Source: the k-NN graph of EdgeConv (spec 2.1).
+    Source: the k-NN graph of EdgeConv (MM-Point spec 2.1).
     """
     if points.ndim != 3:
         raise BadCloud("k nearest neighbours need clouds of shape (B, N, C)", found=tuple(points.shape))

@@ -51,7 +51,7 @@ def voxelise(points: Tensor, voxel_size: float) -> Voxels:
         BadCloud: No points, coordinates that are not finite, or a cloud that spans too many voxels.
         ConfigError: The size is not positive.
 
-    Source: the input of SparseConv (spec 2.3).
+    Source: the input of SparseConv (MM-Mixing spec 2.3).
     """
     if not voxel_size > 0:
         raise ConfigError("A voxel needs a positive size", found=voxel_size)

@@ -15,7 +15,7 @@ from concord3d.losses.embeddings import NORM_FLOOR, Gather, no_gather
 
 
 def num_candidates(num_objects: int) -> int:
-    """Return the number of terms in the denominator, the positive included: 2N - 1 (spec 3)."""
+    """Return the number of terms in the denominator, the positive included: 2N - 1 (MM-Point spec 3)."""
     return 2 * num_objects - 1
 
 
@@ -26,7 +26,7 @@ def _unit(embeddings: Tensor) -> Tensor:
 
 
 def directional_nt_xent(x: Tensor, y: Tensor, temperature: float, gather: Gather = no_gather) -> Tensor:
-    """Contrast anchors ``x`` with targets ``y`` matched by row, averaged over the anchors: D(X, Y) of spec 3.
+    """Contrast anchors ``x`` with targets ``y`` matched by row, averaged over the anchors: D(X, Y) of MM-Point spec 3.
 
     Every anchor has 2N - 1 candidates: all N targets and the other N - 1 anchors. Similarities and the
     log-sum-exp are computed in float32 whatever the precision of the input.
@@ -41,7 +41,7 @@ def directional_nt_xent(x: Tensor, y: Tensor, temperature: float, gather: Gather
     Returns:
         Scalar float32 loss in nats.
 
-    Source: spec 3 (NT-Xent term l_i and its mean D).
+    Source: MM-Point spec 3 (NT-Xent term l_i and its mean D).
     """
     with torch.autocast(device_type=x.device.type, enabled=False):
         anchors, targets = _unit(x), _unit(y)
@@ -57,7 +57,7 @@ def directional_nt_xent(x: Tensor, y: Tensor, temperature: float, gather: Gather
 
 
 def nt_xent(x: Tensor, y: Tensor, temperature: float, gather: Gather = no_gather) -> Tensor:
-    """Return the symmetric loss C(X, Y) = (D(X, Y) + D(Y, X)) / 2 (spec 3).
+    """Return the symmetric loss C(X, Y) = (D(X, Y) + D(Y, X)) / 2 (MM-Point spec 3).
 
     Args:
         x: (B, D) embeddings of one side.
@@ -74,7 +74,9 @@ def nt_xent(x: Tensor, y: Tensor, temperature: float, gather: Gather = no_gather
 
 
 def mutual_information_bound(x: Tensor, y: Tensor, temperature: float) -> Tensor:
-    """Return the lower bound log(2N - 1) - D(X, Y) on the mutual information of the two sides (spec 3).
+    """Return log(2N - 1) - D(X, Y), a measure of the mutual information of the two sides (MM-Point spec 3).
+
+    With log N in place of log(2N - 1) it is a lower bound; this value may exceed that bound, by less than log 2.
 
     Args:
         x: (N, D) anchors.

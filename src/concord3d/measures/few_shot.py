@@ -1,4 +1,4 @@
-"""Few-shot classification of frozen features: N ways, K shots (spec 6.2).
+"""Few-shot classification of frozen features: N ways, K shots (MM-Point spec 6.2).
 
 Shape legend: S clouds of the training split, d feature width.
 """
@@ -77,7 +77,7 @@ def draw_episodes(
 def episode_accuracy(
     features: NDArray[np.float32], labels: NDArray[np.int64], episode: Episode, cost: float = 1.0
 ) -> float:
-    """Return the query accuracy (a fraction) of a linear SVC on features standardised by the support (spec 6.2)."""
+    """Return the query accuracy, a fraction, of a linear SVC on standardised features (MM-Point spec 6.2)."""
     scaler = StandardScaler().fit(features[episode.support].astype(np.float64))
     support, query = (scaler.transform(features[rows].astype(np.float64)) for rows in (episode.support, episode.query))
     classifier = SVC(kernel="linear", C=cost).fit(support, labels[episode.support])

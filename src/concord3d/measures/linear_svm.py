@@ -1,4 +1,4 @@
-"""Linear SVM on frozen features: the main protocol of MM-Point and its lineage (spec 6.1).
+"""Linear SVM on frozen features: the main protocol of MM-Point and its lineage (MM-Point spec 6.1).
 
 The classifier is scikit-learn's ``SVC`` on a precomputed Gram matrix, which is the same machine as ``kernel='linear'``
 but computes every inner product once. Shape legend: S training items, T test items, d feature width.
@@ -140,12 +140,12 @@ def search_cost(
     seed: int = 0,
     extend: bool = True,
 ) -> CostSearch:
-    """Choose C by stratified cross-validation on training features only (the ``clean`` protocol, spec 5 and 6.1).
+    """Choose C by stratified cross-validation on training features only (``clean``, MM-Point spec 5 and 6.1).
 
-    Features are not scaled (spec 6.1), so the C that suits them depends on their size: an untrained PointNet's are so
-    small that every C of the published range gives one and the same poor classifier, its multipliers all at C. While
-    the largest C is as good as any, or none is better than the smallest, the grid is therefore continued in steps of
-    ten, up to hard margins.
+    Features are not scaled (MM-Point spec 6.1), so the C that suits them depends on their size: an untrained
+    PointNet's are so small that every C of the published range gives one and the same poor classifier, its multipliers
+    all at C. While the largest C is as good as any, or none is better than the smallest, the grid is therefore
+    continued in steps of ten, up to hard margins.
 
     Args:
         features: (S, d) training features.
@@ -185,7 +185,7 @@ def linear_svm(
     test_features: NDArray[np.float32],
     cost: float,
 ) -> NDArray[np.int64]:
-    """Fit the linear SVM on all training features, without scaling, and predict the test items (spec 6.1).
+    """Fit the linear SVM on all training features, without scaling, and predict the test items (MM-Point spec 6.1).
 
     Args:
         train_features: (S, d).

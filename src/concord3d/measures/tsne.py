@@ -1,4 +1,4 @@
-"""Two-dimensional t-SNE maps of frozen features (spec 9, figure F5)."""
+"""Two-dimensional t-SNE maps of frozen features (MM-Point spec 9, figure F5)."""
 
 from __future__ import annotations
 

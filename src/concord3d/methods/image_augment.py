@@ -23,7 +23,7 @@ CROP_ATTEMPTS = 10
 
 @dataclass(frozen=True)
 class LevelRecipe:
-    """Probabilities of the operations at one level of the ladder (spec 4.2).
+    """Probabilities of the operations at one level of the ladder (MM-Point spec 4.2).
 
     Attributes:
         crop_scale_low: Lower end of the area fraction of the random crop, or None for no crop.

@@ -1,4 +1,4 @@
-"""DGCNN, the point encoder of MM-Point (spec 2.1).
+"""DGCNN, the point encoder of MM-Point (MM-Point spec 2.1).
 
 Shapes: B clouds, N points, C channels.
 """
@@ -28,7 +28,7 @@ class DGCNN(nn.Module):
         emb_dims: Channels of the embedding; the feature has twice as many.
         in_channels: Channels per input point.
 
-    Source: spec 2.1.
+    Source: MM-Point spec 2.1.
     """
 
     def __init__(self, k: int = 15, emb_dims: int = 1024, in_channels: int = 3) -> None:

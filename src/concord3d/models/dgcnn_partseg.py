@@ -1,4 +1,4 @@
-"""DGCNN for part segmentation: the encoder that is pre-trained, and the segmenter that is fine-tuned (spec 2.3).
+"""DGCNN for part segmentation: the pre-trained encoder and the fine-tuned segmenter (MM-Point spec 2.3).
 
 Shapes: B clouds, N points, C channels.
 """
@@ -48,7 +48,7 @@ class DGCNNPartSeg(nn.Module):
         k: Neighbours per point (15 to pre-train, 40 to fine-tune).
         emb_dims: Width of the global feature.
 
-    Source: spec 2.3.
+    Source: MM-Point spec 2.3.
     """
 
     def __init__(self, k: int = 15, emb_dims: int = 1024) -> None:
@@ -82,7 +82,7 @@ class PartSegmenter(nn.Module):
         num_parts: Part labels over all categories (50 in ShapeNetPart).
         dropout: Probability of dropping a decoder unit.
 
-    Source: spec 2.3.
+    Source: MM-Point spec 2.3.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""DGCNN for semantic segmentation of rooms: the encoder that is pre-trained, and the segmenter (spec 6.5).
+"""DGCNN for semantic segmentation of rooms: the encoder that is pre-trained, and the segmenter (MM-Point spec 6.5).
 
 Shapes: B blocks, N points, C channels.
 """
@@ -26,7 +26,7 @@ class DGCNNSemSeg(nn.Module):
         emb_dims: Width of the global feature.
         in_channels: Channels per input point (3 to pre-train, 9 on S3DIS).
 
-    Source: spec 6.5.
+    Source: MM-Point spec 6.5.
     """
 
     def __init__(self, k: int = 20, emb_dims: int = 1024, in_channels: int = 3) -> None:
@@ -57,7 +57,7 @@ class SemSegmenter(nn.Module):
         num_classes: Number of labels (13 in S3DIS).
         dropout: Probability of dropping a unit before the last layer.
 
-    Source: spec 6.5.
+    Source: MM-Point spec 6.5.
     """
 
     def __init__(self, encoder: DGCNNSemSeg, num_classes: int = 13, dropout: float = 0.5) -> None:

@@ -26,7 +26,7 @@ NEGATIVE_SLOPE = 0.2
 
 
 class EdgeConv(nn.Module):
-    """One EdgeConv layer: 1x1 convolution of edge features, BatchNorm, LeakyReLU(0.2), max over neighbours (spec 2.1).
+    """One EdgeConv layer: 1x1 convolution of edge features, BatchNorm, LeakyReLU(0.2), maximum (MM-Point spec 2.1).
 
     The derivative by a normalisation scale of exactly zero is one of its two one-sided derivatives or between them.
 

@@ -1,4 +1,4 @@
-"""Two-layer edge networks and point-wise blocks of the segmentation models (spec 2.3, 6.5).
+"""Two-layer edge networks and point-wise blocks of the segmentation models (MM-Point spec 2.3, 6.5).
 
 Shapes: B clouds, N points, K neighbours, M = B * N points of the batch, C channels.
 """

@@ -31,7 +31,7 @@ def edge_moments(centred: Tensor, centre: Tensor, indices: Tensor) -> tuple[Tens
         (2C,) mean, its second half relative to the mean of ``centre``; (2C, 2C) covariance with 1/n. Both are
         differentiable in ``centred``.
 
-    Source: batch statistics of EdgeConv (spec 2.1).
+    Source: batch statistics of EdgeConv (MM-Point spec 2.1).
     """
     mean, covariance = _EdgeMoments.apply(centred, centre - centre.mean(0), indices)
     return mean, covariance

@@ -16,7 +16,7 @@ def projection_head_3d(in_dim: int, hidden: int, out: int) -> nn.Sequential:
     Returns:
         A module from (B, in_dim) to (B, out).
 
-    Source: spec 2.5.
+    Source: MM-Point spec 2.5.
     """
     return nn.Sequential(
         nn.Linear(in_dim, hidden), nn.BatchNorm1d(hidden), nn.ReLU(inplace=True), nn.Linear(hidden, out)
@@ -34,7 +34,7 @@ def projection_head_2d(in_dim: int, hidden: int, out: int) -> nn.Sequential:
     Returns:
         A module from (B, in_dim) to (B, out).
 
-    Source: spec 2.5.
+    Source: MM-Point spec 2.5.
     """
     return nn.Sequential(
         nn.Linear(in_dim, hidden, bias=False),
@@ -45,7 +45,7 @@ def projection_head_2d(in_dim: int, hidden: int, out: int) -> nn.Sequential:
 
 
 class ClassifierHead(nn.Module):
-    """DGCNN's classification branch: two hidden layers with BatchNorm, LeakyReLU(0.2) and dropout (spec 2.1).
+    """DGCNN's classification branch: two hidden layers with BatchNorm, LeakyReLU(0.2) and dropout (MM-Point spec 2.1).
 
     Args:
         in_dim: Width of the encoder feature (2,048 for DGCNN).

@@ -1,4 +1,4 @@
-"""Image encoders: torchvision residual networks with random initialisation and no classifier (spec 2.4).
+"""Image encoders: torchvision residual networks with random initialisation and no classifier (MM-Point spec 2.4).
 
 Shapes: B images, H x W pixels, C channels.
 """

@@ -1,4 +1,4 @@
-"""SparseConv, the voxel encoder of the OpenShape lineage: a residual network of sparse convolutions (spec 2.3).
+"""SparseConv, the voxel encoder of the OpenShape lineage: a sparse residual network (MM-Mixing spec 2.3).
 
 Shapes: B clouds, N points, C channels, M voxels of the finest grid.
 """
@@ -45,7 +45,7 @@ class MinkResNet34(nn.Module):
         path: Which convolution to use: ``torch`` (our own), ``spconv``, or ``auto``, which is spconv on a GPU where
             it is installed. The weights are the same.
 
-    Source: spec 2.3.
+    Source: MM-Mixing spec 2.3.
     """
 
     def __init__(self, in_channels: int = 6, out_dim: int = 1280, voxel_mm: int = 20, width: int = 32) -> None:
@@ -176,7 +176,7 @@ class _Stage(nn.Module):
 
 
 def _head(in_features: int, hidden: int, out_dim: int) -> nn.Sequential:
-    """Two layers without bias and a projection with one (spec 2.3)."""
+    """Two layers without bias and a projection with one (MM-Mixing spec 2.3)."""
     return nn.Sequential(
         nn.Linear(in_features, hidden, bias=False),
         nn.BatchNorm1d(hidden),

@@ -1,4 +1,4 @@
-"""The Point-BERT variant of the OpenShape lineage: groups of neighbours become tokens of a transformer (spec 2.2).
+"""The Point-BERT variant of the OpenShape lineage: groups of points are its tokens (MM-Mixing spec 2.2).
 
 Shapes: B clouds, N points, G groups, K neighbours per group, C channels, T = G + 1 tokens, W width.
 """
@@ -38,7 +38,7 @@ class PointBERT(nn.Module):
         group_size: K; a ball with fewer points repeats its first.
         radius_mm: Radius of the balls in thousandths of the unit of the coordinates.
 
-    Source: spec 2.2.
+    Source: MM-Mixing spec 2.2.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""PointNet without spatial transforms, a competitor encoder (spec 2.2).
+"""PointNet without spatial transforms, a competitor encoder (MM-Point spec 2.2).
 
 Shapes: B clouds, N points, C channels.
 """
@@ -23,7 +23,7 @@ class PointNet(nn.Module):
     Args:
         in_channels: Channels per input point.
 
-    Source: spec 2.2.
+    Source: MM-Point spec 2.2.
     """
 
     def __init__(self, in_channels: int = 3) -> None:

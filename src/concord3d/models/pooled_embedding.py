@@ -22,7 +22,7 @@ from concord3d.models.neighbour_ops import cloud_pieces, places_of_maxima
 
 
 class PooledEmbedding(nn.Module):
-    """Linear map, BatchNorm and LeakyReLU(0.2) per point, then maximum and mean over the points (spec 2.1).
+    """Linear map, BatchNorm and LeakyReLU(0.2) per point, then maximum and mean over the points (MM-Point spec 2.1).
 
     Args:
         in_channels: Channels per point.

@@ -23,7 +23,7 @@ class SegmentationTrunk(nn.Module):
         emb_dims: Width of the global feature.
         in_channels: Channels per input point.
 
-    Source: spec 2.3, 6.5.
+    Source: MM-Point spec 2.3, 6.5.
     """
 
     def __init__(self, k: int, emb_dims: int, in_channels: int) -> None:

@@ -1,4 +1,4 @@
-"""Fine-tuned classification: encoder and classifier trained end to end on labels (spec 6.3).
+"""Fine-tuned classification: encoder and classifier trained end to end on labels (MM-Point spec 6.3).
 
 The selection ``last`` is the last epoch; ``best_test`` is reported where epochs are tested in between.
 

@@ -118,7 +118,7 @@ def finetune_parts(
     device: str = "cpu",
     work_dir: Path | None = None,
 ) -> FineTuned:
-    """Fine-tune a part segmenter end to end and label the test shapes (spec 6.4).
+    """Fine-tune a part segmenter end to end and label the test shapes (MM-Point spec 6.4).
 
     Args:
         model: Maps (B, P, 3) points and (B,) categories to (B, P, Q) logits; changed in place.

@@ -134,7 +134,7 @@ def train_and_predict(
     device: str = "cpu",
     work_dir: Path | None = None,
 ) -> tuple[IntArray, list[float]]:
-    """Fine-tune a segmenter on blocks, without augmentation, and label the test blocks after the last epoch (spec 6.5).
+    """Fine-tune a segmenter on blocks, without augmentation, and label the test blocks after the last epoch.
 
     Args:
         model: Maps (B, P, F) to (B, P, C) logits; changed in place.

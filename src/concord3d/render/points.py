@@ -51,7 +51,7 @@ def realistic_projection(points: Tensor, image_size: int) -> Tensor:
         BadCloud: Not (B, N, 3), no points, or coordinates that are not finite.
         RenderError: The image is too small.
 
-    Source: PointCLIP V2, section 3.2; parameters in (cross_most spec 1.3).
+    Source: PointCLIP V2, section 3.2, and its authors' code.
     """
     _require_clouds(points)
     if image_size < 16:

@@ -85,8 +85,8 @@ class ViewSpec:
     def cameras(self) -> Cameras:
         """Return the cameras of a ring.
 
-        ``ring24`` stands every 15 degrees at elevations drawn once from [25, 30] (mm_point spec 1.1, offline
-        fallback); ``ring12`` every 30 degrees at 30 degrees (cross_most spec 1.3).
+        ``ring24`` stands every 15 degrees at elevations drawn once from [25, 30] (MM-Point spec 1.1);
+        ``ring12`` every 30 degrees at elevation 30, as MVCNN's ring does.
 
         Raises:
             ConfigError: The set has no pinhole cameras.
@@ -112,7 +112,7 @@ def cloud_view_spec(view_set: str = POINTCLIP_V2, image_size: int = 64, *, seed:
 
 
 def image_view_spec(image_size: int = 224) -> ViewSpec:
-    """Return the specification of the 24 images of every model that came with ShapeNet (mm_point spec 1.1)."""
+    """Return the specification of the 24 images of every model that came with ShapeNet (MM-Point spec 1.1)."""
     return ViewSpec(R2N2, image_size, "color", "images")
 
 

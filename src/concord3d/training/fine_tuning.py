@@ -1,4 +1,4 @@
-"""The loop of every protocol that trains: SGD with a cosine schedule, deterministic from one seed (spec 6.3-6.5).
+"""The loop of every protocol that trains: SGD with a cosine schedule, deterministic (MM-Point spec 6.3-6.5).
 
 Every epoch draws from its own seed, so that a loop that was killed goes on from the last epoch kept to the same result.
 

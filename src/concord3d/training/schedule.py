@@ -18,10 +18,10 @@ def learning_rate(
     """Return the learning rate of one step; a function of the step alone, so there is no scheduler state.
 
     Args:
-        schedule: ``cosine`` falls at every step; ``cosine_end_of_epoch`` once after each epoch (spec 5, MM-Point's
-            default); ``cosine_start_of_epoch`` once before each epoch, so that the last epoch has rate 0 (CrossPoint);
-            ``warmup_cosine`` rises in equal steps to ``base``, which the last step of the warm-up has, and then falls
-            at every step like ``cosine`` (MM-Mixing spec 4).
+        schedule: ``cosine`` falls at every step; ``cosine_end_of_epoch`` once after each epoch (the default
+            of MM-Point spec 5); ``cosine_start_of_epoch`` once before each epoch, so that the last epoch has rate 0
+            (CrossPoint); ``warmup_cosine`` rises in equal steps to ``base``, which the last step of the warm-up
+            has, and then falls at every step like ``cosine`` (MM-Mixing spec 4).
         base: Learning rate at the start, or after the warm-up.
         step: 0-based step over the whole run.
         steps_per_epoch: Steps of one epoch.

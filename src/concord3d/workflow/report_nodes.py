@@ -7,7 +7,7 @@ from typing import Any
 
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.files import content_hash, sha256_file
-from concord3d.reporting.outputs import CROSS_FILES, report_outputs
+from concord3d.reporting.specs.output_files import CROSS_FILES, part_modules, report_outputs
 from concord3d.workflow.data_nodes import DataNodes
 from concord3d.workflow.example_nodes import examples
 from concord3d.workflow.layout import paper_yaml, published_csv, report_yaml
@@ -31,7 +31,7 @@ def add_report(nodes: StudyNodes) -> None:
             f"{paper}/report/{name}",
             paper,
             {"part": name, "scale": data.params.scale, **configuration},
-            ["workflow_scripts/report.py"],
+            ["workflow_scripts/report.py", *part_modules(spec, name)],
             inputs,
             [data.layout.result(paper, file) for file in files],
             {"paper": paper, "part": name, **told},

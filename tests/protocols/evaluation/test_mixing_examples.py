@@ -13,7 +13,7 @@ from concord3d.data.stores.objects import CloudSplit
 from concord3d.errors import BadCloud, DatasetError
 from concord3d.geometry.mixing.settings import OPERATORS, MixingSettings
 from concord3d.protocols.evaluation.mixing_examples import mixing_examples
-from concord3d.reporting.figure_clouds import read_mixed_clouds
+from concord3d.reporting.evidence.mixed_clouds import read_mixed_clouds
 
 WEIGHTS = (0.0, 0.25, 1.0)
 SETTINGS = MixingSettings(match_points=64, num_patches=8)

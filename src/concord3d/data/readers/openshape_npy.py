@@ -66,7 +66,7 @@ class OpenShapeRecord:
         image_features: (V, D) float32 of the renderings, not normalised.
         thumbnail_feature: (D,) float32 of the source's own picture (Objaverse), or None.
         text_features: (T, D) float32, not normalised, one row per text of ``texts.all`` and in its order: averaged over
-            prompts for raw text and captions, of the bare text for retrieved ones (spec 1.3, step 6).
+            prompts for raw text and captions, of the bare text for retrieved ones (MM-Mixing spec 1.3, step 6).
     """
 
     entry: SplitEntry
@@ -217,7 +217,7 @@ def read_list(spec: DatasetSpec, folder: Path, split: str) -> list[SplitEntry]:
 
 
 def _useless_texts(folder: Path) -> set[str]:
-    """Identifiers of Objaverse whose raw text is no use (spec 1.1); none where there is no such list."""
+    """Identifiers of Objaverse whose raw text is no use (MM-Mixing spec 1.1); none where there is no such list."""
     path = folder / FILTER
     if not path.is_file():
         return set()
@@ -301,7 +301,7 @@ def _record(content: Any, entry: SplitEntry, where: str, raw_is_useless: bool) -
 def _texts_with_features(
     content: dict[str, Any], raw_is_useless: bool, width: int
 ) -> tuple[ShapeTexts, NDArray[np.float32]]:
-    """The texts that training may choose from (spec 1.3, step 6), and one row of features for each."""
+    """The texts that training may choose from (MM-Mixing spec 1.3, step 6), and one row of features for each."""
 
     def pairs(texts: list[Any], features: list[Any], kind: str) -> list[tuple[str, NDArray[np.float32]]]:
         if isinstance(texts, str):

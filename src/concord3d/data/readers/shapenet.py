@@ -1,6 +1,7 @@
 """ShapeNet for pre-training: PLY clouds, meshes where present, captions where present, and 3D-R2N2 renders.
 
-Layout (spec 1.1): ``ShapeNet/<category>/<model>.ply`` and ``ShapeNetRendering/<category>/<model>/rendering/*.png``.
+Layout (MM-Point spec 1.1): ``ShapeNet/<category>/<model>.ply`` and
+``ShapeNetRendering/<category>/<model>/rendering/*.png``.
 The synthetic world adds colours to the clouds, ``ShapeNet/<category>/<model>.glb`` and ``captions.jsonl``.
 """
 
@@ -130,7 +131,7 @@ def read_captions(path: Path) -> dict[str, dict[str, str]]:
 
 
 def read_renderings(root: Path, name: str, num_views: int, image_size: int) -> NDArray[np.uint8]:
-    """Read the 3D-R2N2 renders of one model (spec 1.1).
+    """Read the 3D-R2N2 renders of one model (MM-Point spec 1.1).
 
     Args:
         root: Folder that holds ``ShapeNetRendering``.

@@ -1,4 +1,4 @@
-"""MM-Mixing: a point encoder aligned with frozen towers, with features and clouds of two objects mixed (spec 3).
+"""MM-Mixing: a point encoder aligned with frozen towers, features and clouds of two objects mixed (MM-Mixing spec 3).
 
 Shape legend: B objects, P stored points, N points, C channels, n mixed pairs, D width of tower features. z is a
 feature, u a mixture of two features, Q a cloud mixed from two, lambda the weight of a pair's first object.

@@ -1,4 +1,4 @@
-"""MM-Point: one point encoder aligned with many rendered views at once (spec 2.5 and 3).
+"""MM-Point: one point encoder aligned with many rendered views at once (MM-Point spec 2.5 and 3).
 
 CrossPoint is the setting heads=single, pairing=mean, views=1, inter_reduction=sum, w_inter=0.5, head widths 256,
 view_augmentation=uniform_crosspoint.
@@ -46,14 +46,14 @@ class Embeddings(NamedTuple):
 
 
 def paired_cloud(view: int, num_views: int) -> int:
-    """Return which augmented cloud (0 or 1) a 0-based view is contrasted with under ``pairing=split`` (spec 2.5)."""
+    """Return which augmented cloud (0 or 1) a 0-based view meets under ``pairing=split`` (MM-Point spec 2.5)."""
     return 0 if view < math.ceil(num_views / 2) else 1
 
 
 def objective(
     intra: Pair | None, inter: Sequence[Pair], settings: MMPointSettings, gather: Gather = no_gather
 ) -> LossTerms:
-    """Return L = w_intra L_intra + w_inter L_inter+ (spec 3).
+    """Return L = w_intra L_intra + w_inter L_inter+ (MM-Point spec 3).
 
     Args:
         intra: The two clouds' embeddings, each (B, D), or None.
@@ -204,7 +204,7 @@ class MMPoint(Method[ObjectBatch]):
         """Return the mutual-information bound of each pairing in nats, under the training transforms (spec 3).
 
         Keys: ``mi_num_objects`` (the N that bounds the value by log(2N - 1)), ``mi_intra``, ``mi_view_<j>`` for
-        j = 1..m and their mean ``mi_inter``.
+        j = 1..m and their mean ``mi_inter``. Source: MM-Point spec 3.
         """
         clouds, views = self.transform(batch, draw)
         pieces = [

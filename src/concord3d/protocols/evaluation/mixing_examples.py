@@ -41,7 +41,7 @@ def mixing_examples(
         seed: Of the operators' draws; the same for each operator and weight.
 
     Returns:
-        The arrays that :func:`concord3d.reporting.figure_clouds.read_mixed_clouds` reads. An interpolated point has
+        The arrays that ``concord3d.reporting.evidence.mixed_clouds.read_mixed_clouds`` reads. An interpolated point has
         the realised weight as its share of the first shape.
 
     Raises:

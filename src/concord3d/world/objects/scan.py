@@ -99,18 +99,18 @@ def scan_scene(obj: Shape, num_points: int, rng: np.random.Generator, neighbours
 
 
 def object_in_box(scene: ScannedScene, num_points: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], Bools]:
-    """Crop a scene to the object's bounding box, background included (ScanObjectNN OBJ_BG, spec 1.2)."""
+    """Crop a scene to the object's bounding box, background included (ScanObjectNN OBJ_BG, MM-Point spec 1.2)."""
     half = scene.size_m / 2 * 1.05 + 0.02
     return _draw(scene, _inside(scene, np.zeros(3), half), num_points, rng)
 
 
 def object_only(scene: ScannedScene, num_points: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], Bools]:
-    """Keep the object's points alone (ScanObjectNN OBJ_ONLY, spec 1.2)."""
+    """Keep the object's points alone (ScanObjectNN OBJ_ONLY, MM-Point spec 1.2)."""
     return _draw(scene, scene.foreground, num_points, rng)
 
 
 def perturbed_box(scene: ScannedScene, num_points: int, rng: np.random.Generator) -> tuple[NDArray[np.float32], Bools]:
-    """Crop with a bounding box that was moved and scaled, then turn the cloud (ScanObjectNN PB_T50_RS, spec 1.2).
+    """Crop with a moved and scaled bounding box, then turn the cloud (ScanObjectNN PB_T50_RS, MM-Point spec 1.2).
 
     The box moves by up to 50 % of its size along each axis and is scaled by 0.75 to 1.25; a box that keeps less than
     half of the object is drawn again, with smaller and smaller moves. The turn is about y, by any angle.

@@ -1,0 +1,1 @@
+"""Comparisons of measured and published numbers, and verdicts on claims."""

@@ -1,0 +1,22 @@
+"""Tables as CSV, with the same text on every machine."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+
+def format_number(value: float) -> str:
+    """Write a number with six decimals, the same on every machine; never ``-0``."""
+    text = f"{value:.6f}"
+    return "0.000000" if text == "-0.000000" else text
+
+
+def csv_text(columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
+    """Return CSV with line feeds; floats through :func:`format_number`, None as an empty cell."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(["" if v is None else format_number(v) if isinstance(v, float) else v for v in row])
+    return stream.getvalue()

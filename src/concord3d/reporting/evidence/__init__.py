@@ -1,0 +1,1 @@
+"""What a report rests on: evaluations, trainings, published values, and the estimates from them."""

@@ -1,0 +1,1 @@
+"""Figures in one look; each kind is a module of ``kinds``."""

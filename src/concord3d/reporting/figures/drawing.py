@@ -1,0 +1,34 @@
+"""One figure from its entry in the report file."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from concord3d.config.validation import StrictModel
+from concord3d.reporting.figures import kinds
+from concord3d.reporting.figures.style import Drawing, FigureContext, house_style, save, stamp
+
+
+class Kind(Protocol):
+    """What a module of ``figures/kinds`` has."""
+
+    Options: type[StrictModel]
+
+    @staticmethod
+    def draw(context: FigureContext) -> Drawing:
+        """Draw one figure of this kind."""
+
+
+def kind_of_figure(name: str) -> Kind:
+    """Return the module of a kind, one of ``kinds.kind_names()``."""
+    return cast(Kind, import_module(f"{kinds.__name__}.{name}"))
+
+
+def write_figure(context: FigureContext, folder: Path) -> None:
+    """Draw one figure, stamp it with scale and data kind, and write ``<id>.png`` and ``<id>.svg``."""
+    with house_style():
+        drawing = kind_of_figure(context.spec.kind).draw(context)
+        stamp(drawing, context)
+        save(drawing, folder, context.spec.id)

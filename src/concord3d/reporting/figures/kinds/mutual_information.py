@@ -1,0 +1,66 @@
+"""Mutual information of cloud and view over training (MM-Point spec 9, F3)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import numpy as np
+from matplotlib.ticker import MaxNLocator
+
+from concord3d.config.validation import StrictModel
+from concord3d.reporting.figures.style import (
+    COLORS,
+    GREY,
+    MARKERS,
+    Drawing,
+    FigureContext,
+    options_of,
+    panels,
+    placard,
+    sorted_kinds,
+)
+
+
+class Options(StrictModel):
+    """Options of ``mutual_information``: label per experiment, and the keys of the training history."""
+
+    experiments: dict[str, str]
+    key: str
+    count: str
+
+
+def draw(context: FigureContext) -> Drawing:
+    """Draw the bound on mutual information over training (MM-Point spec 9, F3)."""
+    options = options_of(context, Options)
+    figure, (axis,) = panels(1, width=6.4)
+    kinds, counts = [], set()
+    for number, (experiment, label) in enumerate(options.experiments.items()):
+        curves = defaultdict(list)
+        for (name, _), history in sorted(context.results.histories.items()):
+            for entry in history if name == experiment else []:
+                held_out = entry.get("held_out", {})
+                if options.key in held_out:
+                    curves[int(entry["epoch"])].append(float(held_out[options.key]))
+                    counts.add(int(held_out.get(options.count, 0)))
+        if not curves:
+            continue
+        color, epochs = COLORS[number % len(COLORS)], sorted(curves)
+        pretrain = context.inputs.runs.get(experiment, {}).get("pretrain") or {}
+        kinds.append(str(pretrain.get("data_kind", "")))
+        means = [float(np.mean(curves[epoch])) for epoch in epochs]
+        axis.plot(epochs, means, marker=MARKERS[number % len(MARKERS)], color=color, label=label)
+        for epoch in epochs:
+            axis.plot([epoch] * len(curves[epoch]), curves[epoch], ".", color=color, alpha=0.5, markersize=6)
+    if not axis.lines:
+        return placard(context, f"trainings of {', '.join(options.experiments)}")
+    for count in sorted(counts - {0}):
+        bound = float(np.log(2 * count - 1))
+        axis.axhline(bound, color=GREY, linestyle="--", linewidth=1)
+        axis.annotate(f"log(2N - 1), N = {count}", (0, bound), (4, -11), xycoords=("axes fraction", "data"),
+                      textcoords="offset points", fontsize=8.5, color=GREY)  # fmt: skip
+    axis.set(xlabel="epoch", ylabel="lower bound (nat), held-out objects")
+    axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]))
+    axis.set_xlim(axis.dataLim.x0 - 0.5, axis.dataLim.x1 + 0.5)
+    axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axis.legend(loc="best")
+    return Drawing(figure, sorted_kinds(kinds))

@@ -1,0 +1,61 @@
+"""Accuracy against a setting, one panel per data set (MM-Point spec 9, F4)."""
+
+from __future__ import annotations
+
+from concord3d.config.validation import StrictModel
+from concord3d.reporting.figures.measured_points import (
+    datasets_with,
+    draw_curve,
+    draw_seed_dots,
+    estimates_of,
+    seed_values,
+)
+from concord3d.reporting.figures.style import (
+    COLORS,
+    MARKERS,
+    Drawing,
+    FigureContext,
+    options_of,
+    panels,
+    placard,
+    sorted_kinds,
+)
+
+
+class Options(StrictModel):
+    """Options of ``views_curve``: per curve, the experiment at each x; data sets; what is measured."""
+
+    curves: dict[str, dict[float, str]]
+    datasets: list[str]
+    protocol: str
+    metric: str
+    x_label: str = "views per object"
+
+
+def draw(context: FigureContext) -> Drawing:
+    """Draw accuracy against a setting, one panel per data set (MM-Point spec 9, F4)."""
+    options = options_of(context, Options)
+    experiments = [experiment for curve in options.curves.values() for experiment in curve.values()]
+    datasets = datasets_with(context, experiments, options.datasets, options.protocol, options.metric)
+    if not datasets:
+        return placard(context, f"{options.protocol} of {', '.join(dict.fromkeys(experiments))}")
+    figure, axes = panels(len(datasets))
+    kinds = []
+    for axis, dataset in zip(axes, datasets, strict=True):
+        shown: set[float] = set()
+        for number, (label, curve) in enumerate(options.curves.items()):
+            found = estimates_of(context, list(curve.values()), dataset, options.protocol, options.metric)
+            points = [(x, found[experiment]) for x, experiment in sorted(curve.items()) if experiment in found]
+            if not points:
+                continue
+            kinds += [estimate.data_kind for _, estimate in points]
+            shown |= {x for x, _ in points}
+            color, shift = COLORS[number], 0.06 * (number - (len(options.curves) - 1) / 2)
+            draw_curve(axis, [(x + shift, estimate) for x, estimate in points], color, MARKERS[number], label)
+            for x, _ in points:
+                values = seed_values(context, curve[x], dataset, options.protocol, options.metric)
+                draw_seed_dots(axis, x + shift, values, color, 0.1)
+        axis.set_xticks(sorted(shown), [f"{x:g}" for x in sorted(shown)])
+        axis.set(title=dataset, xlabel=options.x_label, ylabel=f"{options.metric.replace('_', ' ')} (%)")
+        axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=len(options.curves))
+    return Drawing(figure, sorted_kinds(kinds))

@@ -1,0 +1,52 @@
+"""What the figures of measured numbers share: estimates by experiment, and one line of points with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+
+from concord3d.reporting.evidence.estimates import Address, Estimate
+from concord3d.reporting.figures.style import FigureContext, spread_dots
+
+
+def estimates_of(
+    context: FigureContext, experiments: Sequence[str], dataset: str, protocol: str, metric: str
+) -> dict[str, Estimate]:
+    """Return the estimate of each experiment that has one."""
+    found = {e: context.results.estimate(Address(e, dataset, protocol, metric)) for e in experiments}
+    return {experiment: estimate for experiment, estimate in found.items() if estimate is not None}
+
+
+def seed_values(context: FigureContext, experiment: str, dataset: str, protocol: str, metric: str) -> list[float]:
+    """Return the value of every seed, by seed."""
+    rows = context.results.rows(Address(experiment, dataset, protocol, metric))
+    return [rows[seed].value for seed in sorted(rows)]
+
+
+def datasets_with(
+    context: FigureContext, experiments: Sequence[str], datasets: Sequence[str], protocol: str, metric: str
+) -> list[str]:
+    """Return the data sets on which any of the experiments has an estimate."""
+    return [d for d in datasets if estimates_of(context, experiments, d, protocol, metric)]
+
+
+def measure_label(given: str, metric: str) -> str:
+    """Return what an axis calls a metric: the label that the report gives, or the metric's name."""
+    return given or f"{metric.replace('_', ' ')} (%)"
+
+
+def draw_curve(axis: Axes, points: Sequence[tuple[float, Estimate]], color: str, marker: str, label: str) -> None:
+    """Draw estimates over x as a line with markers and 95 % intervals."""
+    x = [place for place, _ in points]
+    y = [estimate.interval.value for _, estimate in points]
+    low = [estimate.interval.low for _, estimate in points]
+    high = [estimate.interval.high for _, estimate in points]
+    axis.plot(x, y, marker=marker, color=color, label=label, zorder=3)
+    axis.vlines(x, low, high, color=color, linewidth=1.4, zorder=2)
+
+
+def draw_seed_dots(axis: Axes, x: float, values: Sequence[float], color: str, width: float) -> None:
+    """Draw one dot per seed beside x."""
+    offsets = [x + offset for offset in spread_dots(len(values), width)]
+    axis.plot(offsets, values, ".", color=color, alpha=0.55, markersize=6, zorder=2)

@@ -1,0 +1,185 @@
+"""One look for every figure: safe for colour blindness, stamped with scale and data kind, the same bytes each time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import matplotlib as mpl
+from matplotlib import colormaps
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+
+from concord3d.config.validation import StrictModel, validate
+from concord3d.files import atomic_path
+from concord3d.reporting.evidence.estimates import Results
+from concord3d.reporting.evidence.published_values import PublishedCell
+from concord3d.reporting.evidence.report_inputs import ReportInputs
+from concord3d.reporting.specs.report_spec import FigureSpec, ReportSpec
+
+# Okabe and Ito's palette, safe for the common kinds of colour blindness; yellow is left out, it vanishes on white.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+GREY = "#6E6E6E"
+# Inches below the panels.
+STAMP_HEIGHT, LEGEND_ROW_HEIGHT = 0.32, 0.24
+SETTINGS: Any = {
+    "svg.hashsalt": "concord3d",
+    "svg.fonttype": "none",
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.labelsize": 10,
+    "legend.fontsize": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#DDDDDD",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "figure.dpi": 150,
+    "savefig.dpi": 150,
+}
+
+
+@dataclass(frozen=True)
+class FigureContext:
+    """What a drawing function may look at.
+
+    Attributes:
+        spec: The figure.
+        report: The paper's report file.
+        results: Everything measured.
+        published: All published cells.
+        inputs: What the scale runs.
+        labels: Label per experiment, in the paper's order.
+    """
+
+    spec: FigureSpec
+    report: ReportSpec
+    results: Results
+    published: Sequence[PublishedCell]
+    inputs: ReportInputs
+    labels: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure with the kinds of data in it."""
+
+    figure: Figure
+    data_kinds: tuple[str, ...]
+
+
+Options = TypeVar("Options", bound=StrictModel)
+
+
+def options_of(context: FigureContext, kind: type[Options]) -> Options:
+    """Return the options of a figure.
+
+    Args:
+        context: The figure.
+        kind: What its drawing function understands.
+
+    Raises:
+        ConfigError: An option is unknown, impossible or missing.
+    """
+    return validate(kind, context.spec.options, f"figure '{context.spec.id}'")
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Apply the style to everything drawn inside."""
+    with mpl.rc_context(SETTINGS):
+        yield
+
+
+def panels(
+    num: int, width: float = 4.6, height: float = 3.7, columns: int | None = None, legend_rows: int = 0
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure with ``num`` panels, with room for title and stamp, and for a legend that the panels share."""
+    columns = columns or num
+    rows = -(-num // columns)
+    below = STAMP_HEIGHT + LEGEND_ROW_HEIGHT * legend_rows
+    total = height * rows + 0.75 + LEGEND_ROW_HEIGHT * legend_rows
+    bottom = below / total
+    engine = ConstrainedLayoutEngine(rect=(0.0, bottom, 1.0, 1.0 - bottom))
+    figure = Figure(figsize=(max(width * columns, 5.0), total), layout=engine)
+    FigureCanvasAgg(figure)
+    axes = [figure.add_subplot(rows, columns, index + 1) for index in range(num)]
+    return figure, axes
+
+
+def shared_legend(figure: Figure, entries: Mapping[str, Artist], columns: int) -> None:
+    """Put one legend for all panels into the room that :func:`panels` left above the stamp."""
+    place = (0.5, STAMP_HEIGHT / figure.get_figheight())
+    names, handles = list(entries), list(entries.values())
+    legend = figure.legend(handles, names, loc="lower center", bbox_to_anchor=place, ncols=columns, borderaxespad=0.0)
+    legend.set_in_layout(False)
+
+
+def legend_entries(axes: Sequence[Axes]) -> dict[str, Artist]:
+    """Return what the panels name in a legend, each name once, in the order of drawing."""
+    return {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+
+
+def placard(context: FigureContext, needs: str) -> Drawing:
+    """Return a figure that says that there is nothing to show, and what it would need."""
+    figure, (axes,) = panels(1, width=6.4, height=2.6)
+    axes.set_axis_off()
+    axes.text(
+        0.5, 0.62, f"not run at scale '{context.inputs.scale}'", ha="center", va="center", fontsize=15, color=GREY
+    )
+    axes.text(0.5, 0.38, f"needs {needs}", ha="center", va="center", fontsize=9.5, color=GREY, wrap=True)
+    return Drawing(figure, ())
+
+
+def stamp(drawing: Drawing, context: FigureContext) -> None:
+    """Write title, scale and data kind into a figure."""
+    kinds = ", ".join(drawing.data_kinds) or "none"
+    drawing.figure.suptitle(context.spec.title, fontsize=12, fontweight="bold")
+    text = f"scale: {context.inputs.scale}   data_kind: {kinds}   paper: {context.report.paper}"
+    drawing.figure.text(
+        0.995, 0.012, text, ha="right", va="bottom", fontsize=8.5, color="#333333", family="DejaVu Sans Mono"
+    )
+
+
+def save(drawing: Drawing, folder: Path, name: str) -> None:
+    """Write ``<name>.png`` and ``<name>.svg`` without dates."""
+    # The layout is worked out once and then kept, since each format would work it out again.
+    drawing.figure.draw_without_rendering()
+    drawing.figure.set_layout_engine("none")
+    # The solver of the layout orders its variables by memory address: the last bits differ from call to call.
+    for axes in drawing.figure.axes:
+        axes.set_position(tuple(round(value, 6) for value in axes.get_position().bounds))
+    with atomic_path(folder / f"{name}.png") as temporary:
+        drawing.figure.savefig(temporary, format="png", metadata={"Software": None})
+    with atomic_path(folder / f"{name}.svg") as temporary:
+        drawing.figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
+
+
+def sorted_kinds(kinds: Iterable[str]) -> tuple[str, ...]:
+    """Return the kinds once each, sorted, without empty ones."""
+    return tuple(sorted({kind for kind in kinds if kind}))
+
+
+def spread_dots(num: int, width: float) -> list[float]:
+    """Return ``num`` offsets around 0, so that equal values of several seeds stay apart."""
+    if num < 2:
+        return [0.0] * num
+    return [width * (index / (num - 1) - 0.5) for index in range(num)]
+
+
+def class_colors(num: int) -> list[str | tuple[float, float, float, float]]:
+    """Return a colour per class: the palette as far as it goes, else a ramp of ``num`` colours."""
+    if num <= len(COLORS):
+        return list(COLORS[:num])
+    # Beyond seven classes colour alone cannot tell them apart; markers repeat with another period.
+    return [colormaps["turbo"](0.03 + 0.94 * index / (num - 1)) for index in range(num)]

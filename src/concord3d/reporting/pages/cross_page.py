@@ -1,0 +1,218 @@
+"""The encoders of all papers side by side: what they score under the same protocols, read from the papers' results."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concord3d.arrays import read_arrays
+from concord3d.errors import ReportingError, UnreadableFile
+from concord3d.files import write_text
+from concord3d.reporting.csv_text import csv_text
+from concord3d.reporting.evidence.estimates import Address, Estimate, Results
+from concord3d.reporting.evidence.measurements import Evaluation, Measurement
+from concord3d.reporting.evidence.metric_files import COLUMNS as METRICS_COLUMNS
+from concord3d.reporting.evidence.report_inputs import ReportInputs
+from concord3d.reporting.specs.output_files import CROSS_FILES
+from concord3d.reporting.tables.table_files import estimate_text, markdown_grid
+
+COLUMNS = (
+    "encoder", "paper", "experiment", "variant", "trained_on", "protocol", "dataset", "metric", "selection", "value",
+    "ci_low", "ci_high", "basis", "n_items", "n_seeds", "unit", "scale", "data_kind", "test_items", "n_papers",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Row:
+    """One number of one encoder.
+
+    Attributes:
+        encoder: Architecture.
+        paper: Whose objective trained it.
+        experiment: Identifier in the paper's file.
+        variant: The experiment's label.
+        trained_on: Data sets with the kind of their data, empty where nothing was trained.
+        address: Data set, protocol, metric, selection.
+        estimate: Mean over seeds with its interval.
+        test_items: Digest of the names of the test items; numbers of equal digests can be compared. Empty where a
+            metric has no outcomes per item.
+    """
+
+    encoder: str
+    paper: str
+    experiment: str
+    variant: str
+    trained_on: str
+    address: Address
+    estimate: Estimate
+    test_items: str
+
+    @property
+    def measure(self) -> tuple[str, str, str, str, str]:
+        """What the number can be compared in."""
+        address = self.address
+        return address.protocol, address.dataset, address.metric, address.selection, self.test_items
+
+
+def build_cross(papers: Sequence[ReportInputs], folder: Path) -> None:
+    """Write ``encoders.csv``, every number of every encoder, and ``encoders.md``, those that several papers have.
+
+    Args:
+        papers: Of one scale; what was measured is read from ``metrics.csv`` and ``per_item/`` of their results.
+        folder: ``results/<scale>/cross``.
+
+    Raises:
+        ReportingError: There are no papers, several scales, or a paper's results contradict themselves.
+        UnreadableFile: A paper's results are missing or damaged.
+    """
+    scales = sorted({inputs.scale for inputs in papers})
+    if len(scales) != 1:
+        raise ReportingError("A table over papers needs one scale", where=folder, expected="one scale", found=scales)
+    rows = [row for inputs in papers for row in _rows(inputs)]
+    sharing: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for row in rows:
+        if row.test_items:
+            sharing[row.measure].add(row.paper)
+    texts = (_table(rows, sharing, scales[0]), _page(rows, sharing, scales[0]))
+    for name, text in zip(CROSS_FILES, texts, strict=True):
+        write_text(folder / name, text)
+
+
+def read_reported(inputs: ReportInputs) -> Results:
+    """Read a paper's results as they were reported, from ``metrics.csv`` and ``per_item/``.
+
+    Raises:
+        UnreadableFile: A file is missing or damaged.
+        ReportingError: A column is missing, a value is no number, or a row belongs to another scale.
+    """
+    path = inputs.out / "metrics.csv"
+    by_job: dict[tuple[str, str, str, int], list[Measurement]] = defaultdict(list)
+    for row in _measurements(path):
+        if row.scale != inputs.scale:
+            raise ReportingError(
+                "A result belongs to another scale", where=path, expected=inputs.scale, found=row.scale
+            )
+        by_job[(row.experiment, row.dataset, row.protocol, row.seed)].append(row)
+    evaluations = []
+    for (experiment, dataset, protocol, seed), rows in sorted(by_job.items()):
+        stored = inputs.out / "per_item" / f"{experiment}__{protocol}__s{seed}.npz"
+        arrays = _outcomes(stored, dataset) if stored.exists() else {}
+        names = tuple(str(name) for name in arrays.pop("item_names", np.array([], dtype=np.str_)))
+        items = {key: values.astype(np.float64) for key, values in arrays.items()}
+        evaluations.append(Evaluation(path, tuple(rows), {}, items, names, {}))
+    return Results(inputs.scale, tuple(evaluations), {}, (), trained=inputs.trained)
+
+
+def _measurements(path: Path) -> Iterator[Measurement]:
+    kinds = {field.name: {"int": int, "float": float}.get(str(field.type), str) for field in fields(Measurement)}
+    try:
+        with path.open(newline="", encoding="utf-8") as stream:
+            reader = csv.DictReader(stream)
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise UnreadableFile(
+            "Cannot read a paper's results", where=path, found=error, next_step="make the report of this paper first"
+        ) from error
+    if tuple(reader.fieldnames or ()) != METRICS_COLUMNS:
+        raise ReportingError(
+            "The results have other columns", where=path, expected=METRICS_COLUMNS, found=reader.fieldnames
+        )
+    for line, row in enumerate(rows, start=2):
+        try:
+            yield Measurement(**{name: kinds[name](row[name]) for name in METRICS_COLUMNS})
+        except (TypeError, ValueError) as error:
+            raise ReportingError("A result is no number", where=f"{path}, line {line}", found=error) from error
+
+
+def _outcomes(path: Path, dataset: str) -> dict[str, NDArray[np.generic]]:
+    prefix = f"{dataset}__"
+    arrays = read_arrays(path, "per-item outcomes")
+    return {key.removeprefix(prefix): values for key, values in arrays.items() if key.startswith(prefix)}
+
+
+def _rows(inputs: ReportInputs) -> Iterator[Row]:
+    results = read_reported(inputs)
+    paper = inputs.out.name
+    digests = {evaluation.job[:3]: _digest(evaluation.item_names) for evaluation in results.evaluations}
+    variants = {(row.experiment, row.dataset, row.protocol): row.variant for row in results.measurements}
+    addresses = dict.fromkeys(
+        Address(row.experiment, row.dataset, row.protocol, row.metric, row.selection) for row in results.measurements
+    )
+    for address in addresses:
+        estimate = results.estimate(address)
+        assert estimate is not None
+        place = (address.experiment, address.dataset, address.protocol)
+        run = inputs.runs.get(address.experiment, {})
+        pretrain = run.get("pretrain")
+        outcomes, _ = results.outcomes(address)
+        yield Row(
+            encoder=str(run.get("encoder", {}).get("name", "unknown")),
+            paper=paper,
+            experiment=address.experiment,
+            variant=variants[place],
+            trained_on=f"{pretrain['dataset']} ({pretrain['data_kind']})" if pretrain else "",
+            address=address,
+            estimate=estimate,
+            test_items=digests[place] if outcomes else "",
+        )
+
+
+def _digest(names: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()[:12]
+
+
+def _table(rows: Sequence[Row], sharing: dict[tuple[str, ...], set[str]], scale: str) -> str:
+    lines: list[tuple[object, ...]] = []
+    for row in sorted(rows, key=lambda r: (r.measure, r.encoder, r.paper, r.experiment)):
+        address, interval = row.address, row.estimate.interval
+        lines.append((
+            row.encoder, row.paper, row.experiment, row.variant, row.trained_on, address.protocol, address.dataset,
+            address.metric, address.selection, interval.value, interval.low, interval.high, interval.basis,
+            interval.num_items, interval.num_seeds, row.estimate.unit, scale, row.estimate.data_kind, row.test_items,
+            max(len(sharing.get(row.measure, ())), 1),
+        ))  # fmt: skip
+    return csv_text(COLUMNS, lines)
+
+
+def _page(rows: Sequence[Row], sharing: dict[tuple[str, ...], set[str]], scale: str) -> str:
+    """Return the numbers that encoders of several papers have in common, one column per measure."""
+    # The maps come with the numbers of knn once more.
+    shared = sorted(
+        measure
+        for measure, papers in sharing.items()
+        if len(papers) > 1 and measure[3] == "last" and measure[0] != "tsne"
+    )
+    kinds = sorted({row.estimate.data_kind for row in rows if row.measure in shared})
+    lines = [
+        "# The encoders of all papers, under the same protocols",
+        "",
+        f"**scale: {scale}; data_kind: {', '.join(kinds) or 'none (nothing in common was run)'}**",
+        "",
+        "Last checkpoint, mean over seeds with its 95 % interval (one seed: over test items only). Only numbers on the "
+        "same test items stand in one column; a protocol's settings, such as the number of points, are those of each "
+        "paper at this scale (`config/scales`). Objectives differ in data, labels and budget, which `trained on` and "
+        "the papers' ledgers say. Every number: [`encoders.csv`](encoders.csv).",
+        "",
+    ]
+    if not shared:
+        return "\n".join([*lines, "No protocol was run on the same test items by more than one paper."]) + "\n"
+    table: dict[tuple[str, str, str, str, str], dict[tuple[str, ...], str]] = {}
+    for row in rows:
+        if row.measure in shared:
+            key = (row.encoder, row.paper, row.experiment, row.variant, row.trained_on)
+            table.setdefault(key, {})[row.measure] = estimate_text(row.estimate)
+    columns = ["encoder", "paper", "experiment", "trained on"]
+    columns += [f"{metric.replace('_', ' ')}, {protocol} on {dataset}" for protocol, dataset, metric, _, _ in shared]
+    cells = [
+        [encoder, paper, f"{variant} ({experiment})", trained_on or "untrained"]
+        + [numbers.get(measure, "not run") for measure in shared]
+        for (encoder, paper, experiment, variant, trained_on), numbers in table.items()
+    ]
+    return "\n".join([*lines, *markdown_grid(columns, cells)]) + "\n"

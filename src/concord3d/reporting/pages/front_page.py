@@ -1,0 +1,244 @@
+"""The one page that a reviewer reads first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from concord3d.config.models import Paper
+from concord3d.files import write_text
+from concord3d.reporting.claims.comparisons import PRINTED
+from concord3d.reporting.claims.verdicts import SCOPE_WORDS, VERDICT_WORDS
+from concord3d.reporting.evidence.audit import SEVERITIES, Finding
+from concord3d.reporting.evidence.estimates import Results
+from concord3d.reporting.evidence.report_inputs import ReportInputs
+from concord3d.reporting.pages.tower_gates import tower_lines
+from concord3d.reporting.specs.report_spec import ReportSpec
+from concord3d.reporting.tables.cells import NO_COUNTERPART, Table, coverage
+from concord3d.reporting.tables.table_files import (
+    EVIDENCE_WORDS,
+    SELECTION_WORDS,
+    difference_text,
+    estimate_text,
+    markdown_grid,
+    published_text,
+    size_text,
+    status_text,
+)
+
+WORDS = {"holds": "HOLDS", "fails": "FAILS", "undecided": "undecided", "not_run": "not run"}
+LEGEND = (
+    "Published: ± is half a unit of the last printed digit. Ours: 95 % intervals; those of one seed cover the test "
+    "items alone, so they are narrower than those of several."
+)
+IMPOSSIBLE = (
+    "*Impossible*: no single run on the stated test set can give the printed value; an average over runs, or another "
+    "test set, may."
+)
+WARNINGS = {
+    "smoke": "The smallest run that goes through every step. Its numbers mean nothing.",
+    "demo": "Measured on generated data in minutes: trends and their intervals, not the paper's numbers.",
+    "small": "Measured below the paper's setting: see the deviations in the ledger before comparing values.",
+    "paper": "The published setting, with choices of this reproduction where the paper is silent.",
+}
+
+
+def readme_text(
+    report: ReportSpec,
+    paper: Paper,
+    results: Results,
+    tables: Sequence[Table],
+    claims: Sequence[Mapping[str, Any]],
+    findings: Sequence[Finding],
+    inputs: ReportInputs,
+) -> str:
+    """Return the page: what was run, headline, claims, coverage, gaps, files, how to remake a cell."""
+    headline = next(table for table in tables if table.spec.id == report.headline)
+    lines = [
+        f"# {paper.title}",
+        "",
+        f"{paper.authors}, {paper.venue}. Reproduced by Concord3D.",
+        "",
+        f"**scale: {inputs.scale}; data_kind: {', '.join(results.data_kinds) or 'none (nothing was run)'}**  ",
+        WARNINGS.get(inputs.scale, ""),
+        "",
+        *_what_was_run(results, inputs),
+        *tower_lines(inputs),
+        *_headline(headline, report.headline_columns),
+        *_claims(claims),
+        *_coverage(tables),
+        *_figures(report),
+        *_audit(findings),
+        *_files(report, inputs),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def write_readme(text: str, path: Path) -> None:
+    """Write ``README.md``."""
+    write_text(path, text)
+
+
+def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
+    evaluated = {evaluation.job.experiment for evaluation in results.evaluations}
+    done = [run for experiment, run in inputs.runs.items() if experiment in evaluated]
+    runs = [run for run in done if run.get("pretrain")]
+    sources = sorted({f"{run['pretrain']['dataset']} ({run['pretrain']['data_kind']})" for run in runs})
+    encoders = sorted({str(run.get("encoder", {}).get("name")) for run in done})
+    epochs = sorted({int(run["training"]["epochs"]) for run in runs if "epochs" in run.get("training", {})})
+    seeds = sorted({evaluation.job.seed for evaluation in results.evaluations})
+    tested = sorted({f"{e.job.dataset} ({e.data_kind})" for e in results.evaluations})
+    lines = ["## What was run", ""]
+    if runs:
+        length = f", {' or '.join(str(e) for e in epochs)} epochs" if epochs else ""
+        trained = f"encoder {' and '.join(encoders)}, trained on {' and '.join(sources)}{length}"
+        lines.append(f"- {len(done)} of {len(inputs.runs)} experiments, {trained}.")
+    lines += [
+        f"- {len(results.evaluations)} evaluations on {', '.join(tested) or 'no data set'}; "
+        f"seeds: {', '.join(str(seed) for seed in seeds) or 'none'}.",
+    ]
+    seeds_of = {name: {e.job.seed for e in results.evaluations if e.job.experiment == name} for name in inputs.runs}
+    alone = [name for name, found in seeds_of.items() if len(found) == 1]
+    if alone:
+        which = "" if len(seeds) == 1 else f" ({', '.join(alone)})"
+        lines.append(f"- **One seed**{which}: intervals cover the test items only, not how trainings differ.")
+    if len(seeds) == 2:
+        lines.append(
+            "- **Two seeds**: each experiment alone tells little of how trainings differ; the spread is that of "
+            "all experiments together."
+        )
+    if results.missing:
+        lines.append(f"- **{len(results.missing)} evaluations asked for have no result**; the ledger lists them.")
+    return [*lines, ""]
+
+
+def _headline(table: Table, extra: Sequence[str]) -> list[str]:
+    """Return the headline table without quoted rows; ``extra`` are columns that tell its rows apart."""
+    selections = table.spec.selections
+    rows = []
+    for cell in table.cells:
+        if cell.status == "quoted":
+            continue
+        ours = [estimate_text(cell.estimates.get(s)) if cell.estimates else status_text(cell) for s in selections]
+        run = f"{cell.experiment} ({cell.our_run.split(',')[0]})" if cell.our_run else cell.experiment or "-"
+        named = [cell.method, cell.dataset, *(getattr(cell, column) or "-" for column in extra)]
+        row = [*named, published_text(cell), *ours, difference_text(cell, selections[0])]
+        rows.append([*row, size_text(cell.estimates.get(selections[0])), cell.data_kind or "-", run])
+    columns = ["method", "data set", *extra, "published", *(f"ours, {SELECTION_WORDS[s]}" for s in selections)]
+    columns += ["difference", "items x seeds", "data kind", "our run"]
+    title = [f"## {table.spec.title}", "", f"**{table.header}**", ""]
+    notes = [table.spec.note.strip(), ""] if table.spec.note else []
+    notes += [LEGEND, ""]
+    full = f"All rows, quoted ones too: [`tables/{table.spec.id}.md`](tables/{table.spec.id}.md)."
+    return [*title, *notes, *markdown_grid(columns, rows), "", full, ""]
+
+
+def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
+    rows = []
+    for claim in claims:
+        scope = str(claim["scope"]).replace("_", " ") if claim["verdict"] != "not_run" else "-"
+        scope = PRINTED if _is_about_print(claim) else scope
+        verdict = WORDS[claim["verdict"]]
+        head = f"{VERDICT_WORDS[claim['verdict']]} {SCOPE_WORDS[claim['scope']]}. "
+        found = str(claim["summary"]).removeprefix(head)
+        rows.append([str(claim["id"]), str(claim["text"]), str(claim["whose"]), f"**{verdict}**", scope, found])
+    intro = (
+        "A claim holds where the whole 95 % interval of the difference lies on its side, fails where it lies on the "
+        "other, and is undecided between, and where there is one training alone. All parts of a claim must hold, one "
+        "that fails fails it; their number is not corrected for. Intervals come from a paired bootstrap over test "
+        "items and, where there are several, seeds, whose spread is taken to be the same for all trained experiments "
+        "that were measured alike; between printed values they are what rounding leaves open. Scopes: *synthetic*, "
+        "tested on generated data; *real reduced*, tested on real data after training below the paper's setting; "
+        "*paper*, the paper's setting. Outside *paper* every training is far from convergence: FAILS says that the "
+        "claim was not seen here, the ledger says what may be the cause."
+    )
+    whose = (
+        "Whose: *paper*, a text of the paper or about it that could be read makes the claim; *inferred*, it follows "
+        "from what such a text lists or prints; *ours*, a hypothesis or control of this reproduction."
+    )
+    grid = markdown_grid(["id", "claim", "whose", "verdict", "scope", "what was found"], rows)
+    return ["## Claims", "", *_counted(claims), "", intro, "", whose, "", *grid, ""]
+
+
+def _counted(claims: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the numbers of verdicts, for each origin of claims by itself."""
+    lines = []
+    for name, text in (("paper", "of the paper"), ("inferred", "inferred"), ("ours", "of ours")):
+        verdicts = [c["verdict"] for c in claims if c["whose"] == name and not _is_about_print(c)]
+        if verdicts:
+            counts = ", ".join(f"{verdicts.count(verdict)} {word}" for verdict, word in WORDS.items())
+            lines.append(f"- {len(verdicts)} claims {text}: {counts}.")
+    about_print = sum(_is_about_print(claim) for claim in claims)
+    return [*lines, f"- {about_print} about printed values alone."] if about_print else lines
+
+
+def _is_about_print(claim: Mapping[str, Any]) -> bool:
+    return bool(claim["parts"]) and all(part["basis"] == PRINTED for part in claim["parts"])
+
+
+def _coverage(tables: Sequence[Table]) -> list[str]:
+    counts = coverage(tables)
+    share = 100 * counts["measured"] / counts["published"] if counts["published"] else 0.0
+    cells = [cell for table in tables for cell in table.cells if cell.status == "measured"]
+    real = sum(c.data_kind == "real" and c.published is not None and c.published.value is not None for c in cells)
+    rows = []
+    for table in tables:
+        each = coverage([table])
+        link = f"[{table.spec.id}](tables/{table.spec.id}.md)"
+        numbers = [each["published"], each["measured"], each["not_run"], each["quoted"], each[NO_COUNTERPART]]
+        rows.append([link, table.spec.title, *(str(number) for number in numbers)])
+    columns = ["table", "", "collected cells", "run here", "not run", "quoted or not attempted", "ours alone"]
+    evidence = Counter(cell.evidence for table in tables for cell in table.cells if cell.published is not None)
+    sources = ", ".join(f"{number} {EVIDENCE_WORDS.get(name, name)}" for name, number in evidence.most_common())
+    text = (
+        f"{counts['published']} cells were collected for the tables that the paper prints or should print; where "
+        f"they were read: {sources}. {counts['measured']} of them have a run of ours beside them ({share:.1f} %), "
+        f"{real} of these tested on real data and with a published value that could be read: only those have a "
+        f"difference, and training data and budget differ (ledger); {counts['not_run']} have an experiment that this "
+        f"scale does not run, {counts['quoted']} are quoted. What is missing and why: [`ledger.md`](ledger.md)."
+    )
+    return ["## Share of the collected cells", "", text, "", *markdown_grid(columns, rows), ""]
+
+
+def _figures(report: ReportSpec) -> list[str]:
+    lines = ["## Figures", "", "Where a figure or panel says *not run*, this scale has no result for it.", ""]
+    for figure in report.figures:
+        lines += [f"![{figure.title}](figures/{figure.id}.png)", "", f"*{figure.title}.* {figure.caption}", ""]
+    return lines if report.figures else []
+
+
+def _audit(findings: Sequence[Finding]) -> list[str]:
+    counts = {severity: sum(f.severity == severity for f in findings) for severity in SEVERITIES}
+    if not findings:
+        return ["## Audit of the published values", "", "Nothing was found: every value checked is possible.", ""]
+    counted = ", ".join(f"{number} {severity}" for severity, number in counts.items() if number)
+    lines = ["## Audit of the published values", "", f"{counted}; all in [`audit.csv`](audit.csv). {IMPOSSIBLE}", ""]
+    worst = [f for f in findings if f.severity in ("impossible", "contradiction")]
+    lines += [f"- {f.severity}: {f.cell.method}, {f.cell.dataset}, {f.cell.text}: {f.reason}" for f in worst]
+    return [*lines, ""]
+
+
+def _files(report: ReportSpec, inputs: ReportInputs) -> list[str]:
+    experiment = next(iter(inputs.runs), "<experiment>")
+    job = next((j for j in inputs.expected_jobs if j.experiment == experiment), None)
+    place = f"{job.experiment}__{job.dataset}__{job.protocol}__s{job.seed}" if job else "<evaluation>"
+    target = f"artifacts/{inputs.scale}/{report.paper}/eval/{place}.json"
+    command = f"snakemake --cores all --config scale={inputs.scale} 'papers=[{report.paper}]'"
+    return [
+        "## Files, and how to remake one cell",
+        "",
+        "- `metrics.csv`: every measured number; `per_item/`: the outcome of every test item below it.",
+        "- `tables/`: CSV, Markdown, LaTeX; `figures/`: PNG, SVG; `claims.json`: every part of every claim.",
+        "- `provenance/`: per training the commit, configuration, input hashes, versions, device, time and command.",
+        "",
+        "One cell is one evaluation. Delete its file: the first command makes it again (in a fresh clone with its "
+        "data and training), the second the tables, figures and verdicts that use it (there with all others):",
+        "",
+        "```sh",
+        f"rm -f {target}",
+        f"{command} -- {target}",
+        command,
+        "```",
+    ]

@@ -1,0 +1,136 @@
+"""``ledger.md``: what was not reproduced, what deviates, and where every hyper-parameter comes from."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from concord3d.config.models import Paper
+from concord3d.files import write_text
+from concord3d.reporting.evidence.estimates import Results
+from concord3d.reporting.evidence.report_inputs import ReportInputs
+from concord3d.reporting.specs.report_spec import ReportSpec
+from concord3d.reporting.tables.cells import Table, coverage
+from concord3d.reporting.tables.table_files import markdown_grid
+
+ORIGIN_WORDS = {
+    "abstract": "the paper's abstract",
+    "paper": "the paper",
+    "author_code": "the authors' code",
+    "lineage": "inherited from the code that the authors built on",
+    "ours": "chosen here",
+}
+
+
+def ledger_text(
+    report: ReportSpec,
+    paper: Paper,
+    results: Results,
+    tables: Sequence[Table],
+    claims: Sequence[Mapping[str, Any]],
+    inputs: ReportInputs,
+) -> str:
+    """Return the ledger; what is missing comes first."""
+    lines = [
+        f"# Ledger of {report.paper}: what is missing, and what differs",
+        "",
+        f"**scale: {inputs.scale}; data_kind: {', '.join(results.data_kinds) or 'none (nothing was run)'}**",
+        "",
+        *_not_reproduced(report, paper, results, tables, claims, inputs),
+        *_deviations(report, inputs),
+        *_accepted(inputs),
+        *_hyper_parameters(paper, inputs),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def write_ledger(text: str, path: Path) -> None:
+    """Write ``ledger.md``."""
+    write_text(path, text)
+
+
+def _not_reproduced(
+    report: ReportSpec,
+    paper: Paper,
+    results: Results,
+    tables: Sequence[Table],
+    claims: Sequence[Mapping[str, Any]],
+    inputs: ReportInputs,
+) -> list[str]:
+    lines = ["## Not reproduced", ""]
+    for table in tables:
+        counts = coverage([table])
+        if counts["published"] and not counts["measured"]:
+            lines.append(f"- Table `{table.spec.id}` ({table.spec.title}): no cell was run at this scale.")
+    cells = [cell for table in tables for cell in table.cells if cell.published is not None]
+    unread = sum(cell.published.value is None for cell in cells if cell.published)
+    counts = coverage(tables)
+    lines += [
+        f"- {counts['not_run']} published cells have an experiment of ours without a result at this scale.",
+        f"- {counts['quoted']} published cells are quoted and not re-run (other papers' rows, or not attempted).",
+        f"- {unread} published cells could not be read from any source; ours stand alone there.",
+    ]
+    absent = [str(claim["id"]) for claim in claims if claim["verdict"] == "not_run"]
+    if absent:
+        lines.append(f"- Claims not evaluated at all: {', '.join(absent)}.")
+    never = [name for name in paper.experiments if name not in inputs.runs]
+    if never:
+        lines.append(f"- Experiments that this scale leaves out: {', '.join(never)}.")
+    if results.missing:
+        lines.append(f"- Evaluations that this scale asks for and that have no result ({len(results.missing)}):")
+        lines += [f"  - {j.experiment}, {j.protocol} on {j.dataset}, seed {j.seed}" for j in results.missing]
+    lines += [f"- Not attempted: {what}: {why}." for what, why in report.ledger.not_attempted.items()]
+    lines += [f"- Data set `{name}`: {why}." for name, why in report.ledger.datasets.items() if _absent(name, inputs)]
+    return [*lines, ""]
+
+
+def _absent(dataset: str, inputs: ReportInputs) -> bool:
+    return inputs.data_kinds.get(dataset) != "real"
+
+
+def _deviations(report: ReportSpec, inputs: ReportInputs) -> list[str]:
+    chosen = [d for d in report.ledger.deviations if d.scales is None or inputs.scale in d.scales]
+    rows = [[d.what, d.paper, d.ours, d.effect] for d in chosen]
+    columns = ["what", "paper, or the source it rests on", "here", "expected effect"]
+    return ["## Deviations at this scale", "", *markdown_grid(columns, rows), ""] if rows else []
+
+
+def _hyper_parameters(paper: Paper, inputs: ReportInputs) -> list[str]:
+    origins: Counter[str] = Counter(value.origin for section in paper.defaults.values() for value in section.values())
+    counted = ", ".join(f"{origins[o]} {ORIGIN_WORDS[o]}" for o in ORIGIN_WORDS if origins[o])
+    rows = []
+    for section, values in paper.defaults.items():
+        for key, sourced in values.items():
+            used = _used(inputs, section, key)
+            rows.append([f"`{section}.{key}`", str(sourced.value), used, sourced.origin, sourced.source])
+    columns = ["hyper-parameter", "paper setting", "values at this scale", "origin", "source"]
+    intro = f"Origin of the {sum(origins.values())} values of the paper setting: {counted}."
+    return ["## Hyper-parameters", "", intro, "", *markdown_grid(columns, rows)]
+
+
+def _accepted(inputs: ReportInputs) -> list[str]:
+    """Return the edits of sources that were declared to change no number; most runs have none."""
+    if not inputs.accepted:
+        return []
+    rows = [
+        [f"`{node}`", ", ".join(f"`{name}`" for name in edit["modules"]), edit["because"], str(edit["git_commit"])[:10]]
+        for node, edits in inputs.accepted.items()
+        for edit in edits
+    ]
+    intro = "These nodes were made with earlier sources. Whoever edited them declared that no number changes."
+    columns = ["node", "edited", "reason", "commit"]
+    return ["## Accepted edits of the sources", "", intro, "", *markdown_grid(columns, rows), ""]
+
+
+def _used(inputs: ReportInputs, section: str, key: str) -> str:
+    """Return the values of a key over the experiments of this scale, the commonest first."""
+    values: Counter[str] = Counter()
+    for run in inputs.runs.values():
+        if section == "data" and key == "dataset":
+            pretrain = run.get("pretrain")
+            values.update([str(pretrain["dataset"])] if pretrain else [])
+        elif key in run.get(section, {}):
+            values.update([str(run[section][key])])
+    return ", ".join(value for value, _ in sorted(values.items(), key=lambda item: (-item[1], item[0]))) or "-"

@@ -1,0 +1,69 @@
+"""What the frozen towers of a scale are worth: the gate of those that the pipeline trains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from concord3d.errors import ReportingError
+from concord3d.files import read_json
+from concord3d.reporting.evidence.report_inputs import ReportInputs
+from concord3d.reporting.tables.table_files import markdown_grid
+
+KEYS = ("metric", "view_set", "value", "chance", "n_items", "n_objects", "threshold", "passed")
+METRIC_WORDS = {
+    "image_to_text_r1": "description found for a picture (R@1)",
+    "zero_shot_top1": "class found for a picture (zero-shot)",
+}
+VERDICTS = {True: "passed", False: "**NOT PASSED**", None: "-"}
+
+
+def read_gate(path: Path) -> dict[str, Any]:
+    """Read a tower's gate: ``passed`` and ``measures``, each with the keys of ``KEYS``.
+
+    Raises:
+        UnreadableFile: The file is absent or not JSON.
+        ReportingError: A key is missing.
+    """
+    gate = read_json(path)
+    measures = gate.get("measures") if isinstance(gate, dict) else None
+    if not measures or "passed" not in gate:
+        raise ReportingError("A tower's gate says nothing", where=path, expected="passed, measures", found=gate)
+    for measure in measures:
+        lacking = [key for key in KEYS if key not in measure]
+        if lacking:
+            raise ReportingError("A tower's gate lacks figures", where=path, expected=KEYS, found=f"no {lacking}")
+    return dict(gate)
+
+
+def tower_lines(inputs: ReportInputs) -> list[str]:
+    """Return the section on the frozen towers; nothing where a paper uses none."""
+    if not inputs.towers:
+        return []
+    released = [name for name, path in inputs.towers.items() if path is None]
+    trained = {name: path for name, path in inputs.towers.items() if path is not None}
+    lines = ["## Frozen towers", ""]
+    lines += [f"- `{name}`: released weights, not trained here." for name in released]
+    lines += [f"- `{name}`: **not trained yet**." for name, path in trained.items() if not path.exists()]
+    gates = {name: read_gate(path) for name, path in trained.items() if path.exists()}
+    failed = [name for name, gate in gates.items() if gate["passed"] is False]
+    lines += [f"- `{name}` **misses its quality gate**: results that rest on it say little." for name in failed]
+    lines += [""] if lines[-1] else []
+    if not gates:
+        return lines
+    text = (
+        "Trained in the pipeline and measured on objects it never saw, each picture on its own. The accuracy of "
+        "encoders aligned with a tower is bounded by what the tower knows."
+    )
+    rows = [_row(name, measure) for name, gate in gates.items() for measure in gate["measures"]]
+    columns = ["tower", "measure", "pictures", "value (%)", "chance (%)", "at least (%)", "gate", "pictures of objects"]
+    return [*lines, text, "", *markdown_grid(columns, rows), ""]
+
+
+def _row(name: str, measure: Mapping[str, Any]) -> list[str]:
+    least = "-" if measure["threshold"] is None else f"{measure['threshold']:g}"
+    size = f"{measure['n_items']} of {measure['n_objects']}"
+    metric = METRIC_WORDS.get(str(measure["metric"]), str(measure["metric"]))
+    numbers = [f"{measure['value']:.1f}", f"{measure['chance']:.1f}", least]
+    return [name, metric, str(measure["view_set"]), *numbers, VERDICTS[measure["passed"]], size]

@@ -1,0 +1,45 @@
+"""The parts of a report and their files, as they are known before it is made.
+
+Light: the workflow asks at every start.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from concord3d.reporting.specs.report_spec import load_report_spec
+
+# In the order in which they are made; each is a module of ``parts``.
+PARTS = ("metrics", "tables", "figures", "verdicts", "pages")
+TABLE_SUFFIXES = ("csv", "md", "tex")
+FIGURE_SUFFIXES = ("png", "svg")
+# Of the table over all papers, below results/<scale>/cross.
+CROSS_FILES = ("encoders.csv", "encoders.md")
+
+
+def report_outputs(report_yaml: Path, part: Literal["tables", "figures"]) -> list[str]:
+    """Return the files of one part of a report, relative to the results folder, in the order of the report's file.
+
+    Args:
+        report_yaml: ``papers/<paper>/report.yaml``.
+        part: ``tables`` or ``figures``.
+    """
+    report = load_report_spec(report_yaml)
+    if part == "tables":
+        return [f"tables/{table.id}.{suffix}" for table in report.tables for suffix in TABLE_SUFFIXES]
+    return [f"figures/{figure.id}.{suffix}" for figure in report.figures for suffix in FIGURE_SUFFIXES]
+
+
+def part_modules(report_yaml: Path, part: str) -> list[str]:
+    """Return the modules that make one part of a report and are imported by name.
+
+    Args:
+        report_yaml: ``papers/<paper>.report.yaml``.
+        part: One of ``PARTS``.
+    """
+    modules = [f"concord3d.reporting.parts.{part}"]
+    if part == "figures":
+        kinds = {figure.kind for figure in load_report_spec(report_yaml).figures}
+        modules += [f"concord3d.reporting.figures.kinds.{kind}" for kind in sorted(kinds)]
+    return modules

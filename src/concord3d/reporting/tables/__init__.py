@@ -1,0 +1,1 @@
+"""Published cells with ours beside them."""

@@ -1,0 +1,183 @@
+"""Tables as CSV, Markdown and LaTeX."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from concord3d.files import write_text
+from concord3d.reporting.csv_text import csv_text
+from concord3d.reporting.evidence.estimates import Estimate
+from concord3d.reporting.tables.cells import Cell, Table
+
+CSV_COLUMNS = (
+    "method", "dataset", "setting", "metric", "unit", "published", "published_half_width", "evidence", "source",
+    "status", "experiment", "our_run", "scale", "data_kind", "selection", "ours", "ci_low", "ci_high", "basis",
+    "n_items", "n_seeds", "difference", "published_within_interval",
+)  # fmt: skip
+SELECTION_WORDS = {"last": "last checkpoint", "best_val": "best on validation", "best_test": "published rule"}
+EVIDENCE_WORDS = {
+    "abstract": "paper's abstract",
+    "main_table": "paper's table",
+    "author_release": "authors' notebook",
+    "other_paper": "other paper",
+    "third_party_rerun": "third-party rerun",
+    "not_recovered": "not recovered",
+    "ours_only": "no published counterpart",
+}
+STATUS_WORDS = {"not_run": "not run", "quoted": "quoted only"}
+
+
+def write_table(table: Table, folder: Path) -> None:
+    """Write ``<id>.csv``, ``<id>.md`` and ``<id>.tex``; each says scale and data kind."""
+    write_text(folder / f"{table.spec.id}.csv", table_csv(table))
+    write_text(folder / f"{table.spec.id}.md", table_markdown(table))
+    write_text(folder / f"{table.spec.id}.tex", table_latex(table))
+
+
+def table_csv(table: Table) -> str:
+    """Return one row per cell and selection rule; absent numbers are empty and ``status`` says why."""
+    rows: list[tuple[object, ...]] = []
+    for cell in table.cells:
+        for selection in cell.estimates or table.spec.selections[:1]:
+            rows.append((*_published_columns(cell), *_our_columns(table, cell, selection)))
+    return csv_text(CSV_COLUMNS, rows)
+
+
+def _published_columns(cell: Cell) -> tuple[object, ...]:
+    published = cell.published
+    known = published is not None and published.value is not None
+    return (
+        cell.method, cell.dataset, cell.setting, cell.metric, cell.unit,
+        published.text if published else "",
+        f"{published.half_width:.10g}" if published is not None and known else "",
+        cell.evidence,
+        published.source if published else "",
+    )  # fmt: skip
+
+
+def _our_columns(table: Table, cell: Cell, selection: str) -> tuple[object, ...]:
+    named = (cell.status, cell.experiment, cell.our_run, table.scale, cell.data_kind or "none")
+    estimate = cell.estimates.get(selection)
+    if estimate is None:
+        return (*named, "", *(None,) * 8)
+    interval, agrees = estimate.interval, cell.agrees(selection)
+    return (
+        *named, selection, interval.value, interval.low, interval.high, interval.basis, interval.num_items,
+        interval.num_seeds, cell.difference(selection), None if agrees is None else ("yes" if agrees else "no"),
+    )  # fmt: skip
+
+
+def published_text(cell: Cell) -> str:
+    """Return the published value with half a unit of its last digit, or what is known instead."""
+    if cell.published is None:
+        return "-"
+    if cell.published.value is None:
+        return "not recovered"
+    if cell.published.num_decimals > 4:
+        return f"{cell.published.value:.3f}"
+    return f"{cell.published.text} ±{cell.published.half_width:g}"
+
+
+def estimate_text(estimate: Estimate | None) -> str:
+    """Return ``value [low, high]``."""
+    if estimate is None:
+        return "-"
+    digits = 2 if estimate.unit == "%" else 3
+    interval = estimate.interval
+    return f"{interval.value:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
+
+
+def _ours(cell: Cell, selection: str, first: bool) -> str:
+    if cell.status == "measured":
+        return estimate_text(cell.estimates.get(selection))
+    return status_text(cell) if first else "-"
+
+
+def status_text(cell: Cell) -> str:
+    """Say why a cell has no number of ours."""
+    unread = cell.published is None or cell.published.value is None
+    return "not attempted" if cell.status == "quoted" and unread else STATUS_WORDS[cell.status]
+
+
+def size_text(estimate: Estimate | None) -> str:
+    """Return how many test items and seeds a number rests on."""
+    return f"{estimate.interval.num_items} x {estimate.interval.num_seeds}" if estimate else "-"
+
+
+def difference_text(cell: Cell, selection: str) -> str:
+    """Return the signed difference, or why there is none."""
+    difference = cell.difference(selection)
+    if difference is not None:
+        return f"{difference:+.2f}"
+    synthetic = cell.status == "measured" and cell.data_kind == "synthetic" and cell.published is not None
+    return "other data" if synthetic and cell.published is not None and cell.published.value is not None else "-"
+
+
+def _columns(table: Table) -> list[str]:
+    first, *others = table.spec.selections
+    names = ["method", "setting", "data set", "metric", "published", "evidence"]
+    names += [f"ours, {SELECTION_WORDS[first]}", "difference", "items x seeds", "data kind", "our run"]
+    return names + [f"ours, {SELECTION_WORDS[other]}" for other in others]
+
+
+def _row(table: Table, cell: Cell) -> list[str]:
+    first, *others = table.spec.selections
+    estimate = cell.estimates.get(first) or next(iter(cell.estimates.values()), None)
+    run = f"{cell.experiment} ({cell.our_run})" if cell.our_run else cell.experiment or "-"
+    row = [cell.method, cell.setting or "-", cell.dataset, cell.metric, published_text(cell)]
+    row += [EVIDENCE_WORDS.get(cell.evidence, cell.evidence), _ours(cell, first, True), difference_text(cell, first)]
+    return [*row, size_text(estimate), cell.data_kind or "-", run, *(_ours(cell, other, False) for other in others)]
+
+
+def legend(table: Table) -> str:
+    """Return what the columns mean, in one paragraph."""
+    return (
+        "Published values carry half a unit of their last printed digit. Ours: mean over seeds with its 95 % interval "
+        "(one seed: over test items only). Difference: ours minus published, only where ours is measured on real data. "
+        "`not run`: an experiment of ours stands for the row but has no result at this scale; "
+        "`quoted only`: not re-run here; `not recovered`: the paper has or may have the value, no readable source does."
+    )
+
+
+def table_markdown(table: Table) -> str:
+    """Return the table as Markdown."""
+    lines = [f"# {table.spec.title}", "", f"**{table.header}**", ""]
+    if table.spec.note:
+        lines += [table.spec.note.strip(), ""]
+    lines += [legend(table), "", *markdown_grid(_columns(table), [_row(table, cell) for cell in table.cells])]
+    return "\n".join(lines) + "\n"
+
+
+def markdown_grid(columns: list[str], rows: list[list[str]]) -> list[str]:
+    """Return the lines of a Markdown table; bars in cells are escaped."""
+    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
+    return lines + ["| " + " | ".join(value.replace("|", "\\|") for value in row) + " |" for row in rows]
+
+
+LATEX_ESCAPES = {"\\": r"\textbackslash{}", "±": r"$\pm$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+                 "<": r"$<$", ">": r"$>$", **{c: f"\\{c}" for c in "&%$#_{}"}}  # fmt: skip
+
+
+def latex_escape(text: str) -> str:
+    """Return text that LaTeX prints as it stands."""
+    return "".join(LATEX_ESCAPES.get(character, character) for character in text)
+
+
+def table_latex(table: Table) -> str:
+    """Return the table as LaTeX with booktabs, breaking over pages (packages booktabs, longtable)."""
+    columns, rows = _columns(table), [_row(table, cell) for cell in table.cells]
+    caption = f"{latex_escape(table.spec.title)} ({latex_escape(table.header)})"
+    head = " & ".join(latex_escape(column) for column in columns) + r" \\"
+    lines = [
+        "% needs \\usepackage{booktabs,longtable}",
+        r"{\scriptsize",
+        r"\begin{longtable}{" + "l" * len(columns) + "}",
+        rf"\caption{{{caption}}}\label{{tab:{table.spec.id}}}\\",
+        r"\toprule",
+        head,
+        r"\midrule\endhead",
+        *(" & ".join(latex_escape(value) for value in row) + r" \\" for row in rows),
+        r"\bottomrule",
+        r"\end{longtable}}",
+    ]
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,62 @@
+"""A number over several settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.reporting.fabricate import Fabricated, outcomes, svg
+
+HEAD = """
+paper: mm_point
+headline: one
+datasets: {ModelNet40: modelnet40}
+tables: [{id: one, title: One, metrics: [{protocol: linear_svm, metric: overall_accuracy}]}]
+figures:
+"""
+SWEEPS = (
+    HEAD
+    + """
+  - id: f
+    kind: sweeps
+    title: T
+    caption: C
+    options:
+      sweeps:
+        - {x_label: beta, experiments: {0.2: low, 1: middle, 2: high}}
+        - {x_label: share, experiments: {0: none, 0.5: middle}}
+      references: {plain: no mixing}
+      datasets: [modelnet40, scanobjectnn_obj_bg]
+"""
+)
+
+
+def test_every_setting_of_a_sweep_is_shown_or_said_to_be_missing(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path, "demo", "synthetic")
+    made.report(SWEEPS)
+    for experiment, right in (("low", 120), ("middle", 150), ("plain", 110)):
+        made.accuracy(experiment, outcomes(200, right))
+    text = svg(made, "f")
+    assert "beta" in text and "share" in text and "no mixing" in text and "data_kind: synthetic" in text
+    assert text.count("not run") == 2, "high, and none"
+    assert "scanobjectnn_obj_bg" not in text, "a data set without results has no empty panels"
+
+
+def test_a_sweep_of_nothing_is_a_placard(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.report(SWEEPS)
+    made.accuracy("plain", outcomes(100, 50))
+    text = svg(made, "f")
+    assert "not run at scale" in text and "low, middle, high, none" in text
+
+
+def test_the_same_numbers_give_the_same_bytes(tmp_path: Path) -> None:
+    pictures = []
+    for name in ("a", "b"):
+        made = Fabricated(tmp_path / name)
+        made.report(SWEEPS)
+        for experiment in ("low", "middle", "plain"):
+            made.accuracy(experiment, outcomes(100, 60))
+        svg(made, "f")
+        figures = made.inputs.out / "figures"
+        pictures.append([(figures / f"f.{suffix}").read_bytes() for suffix in ("svg", "png")])
+    assert pictures[0] == pictures[1]

@@ -1,0 +1,91 @@
+"""Accuracy over the clouds seen in training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.reporting.fabricate import Fabricated, outcomes, svg
+
+from concord3d.files import write_json
+from concord3d.reporting.evidence.study_results import load_results
+from concord3d.reporting.figures.kinds.training_budget import clouds_seen
+from concord3d.reporting.figures.style import FigureContext
+from concord3d.reporting.specs.report_spec import load_report_spec
+
+HEAD = """
+paper: mm_point
+headline: one
+datasets: {ModelNet40: modelnet40}
+tables: [{id: one, title: One, metrics: [{protocol: linear_svm, metric: overall_accuracy}]}]
+figures:
+"""
+BUDGET = (
+    HEAD
+    + """
+  - id: f
+    kind: training_budget
+    title: T
+    caption: C
+    options:
+      paths: {two stages: [first, second], longer: [plain, longer], third way: [gone]}
+      datasets: [modelnet40]
+"""
+)
+
+
+def trained(made: Fabricated, experiment: str, num_steps: int | None, teacher: str | None = None) -> None:
+    made.accuracy(experiment, outcomes(100, 60))
+    if teacher is not None:
+        made.runs[experiment]["teacher"] = {"experiment": teacher, "encoder": {}}
+    folder = made.root / "artifacts" / "train" / f"{experiment}__s1"
+    write_json(folder / "train.json", {"history": [], **({} if num_steps is None else {"num_steps": num_steps})})
+
+
+def context_of(made: Fabricated) -> FigureContext:
+    report = load_report_spec(made.inputs.report_yaml)
+    return FigureContext(report.figures[0], report, load_results(made.inputs), (), made.inputs, {})
+
+
+def test_the_budget_of_an_experiment_holds_those_of_its_teachers(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.report(BUDGET)
+    trained(made, "first", 100)
+    trained(made, "second", 50, teacher="first")
+    trained(made, "third", 10, teacher="second")
+    trained(made, "plain", 300)
+    trained(made, "unrecorded", None)
+    trained(made, "pupil", 10, teacher="unrecorded")
+    context = context_of(made)
+    seen = {name: clouds_seen(context, name) for name in ("first", "second", "third", "plain", "pupil", "unrecorded")}
+    assert seen == {"first": 3200, "second": 4800, "third": 5120, "plain": 9600, "pupil": None, "unrecorded": None}
+    text = svg(made, "f")
+    assert "third way (not run)" in text and "thousand clouds seen" in text
+
+
+def test_a_teacher_counts_even_if_nobody_evaluates_it(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.report(BUDGET)
+    trained(made, "first", 100)
+    trained(made, "second", 50, teacher="first")
+    made.expected = [job for job in made.expected if job.experiment != "first"]
+    assert clouds_seen(context_of(made), "second") == 4800
+
+
+def test_a_budget_without_records_is_a_placard(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.report(BUDGET)
+    made.accuracy("first", outcomes(100, 60))
+    assert "not run at scale" in svg(made, "f")
+
+
+def test_the_same_numbers_give_the_same_bytes(tmp_path: Path) -> None:
+    pictures = []
+    for name in ("a", "b"):
+        made = Fabricated(tmp_path / name)
+        made.report(BUDGET)
+        for experiment in ("first", "plain"):
+            trained(made, experiment, 100)
+        svg(made, "f")
+        figures = made.inputs.out / "figures"
+        pictures.append([(figures / f"f.{suffix}").read_bytes() for suffix in ("svg", "png")])
+    assert pictures[0] == pictures[1]

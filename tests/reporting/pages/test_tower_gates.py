@@ -1,0 +1,66 @@
+"""The section on frozen towers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.reporting.fabricate import Fabricated, outcomes
+
+from concord3d.errors import ReportingError, UnreadableFile
+from concord3d.files import write_json
+from concord3d.reporting.evidence.report_inputs import ReportInputs
+from concord3d.reporting.pages.tower_gates import read_gate, tower_lines
+from concord3d.reporting.report_part import build_part
+
+
+def measure(value: float, threshold: float | None = None, view_set: str = "all") -> dict[str, Any]:
+    passed = None if threshold is None else value >= threshold
+    return {"metric": "image_to_text_r1", "view_set": view_set, "value": value, "unit": "%", "chance": 1.25,
+            "n_items": 96, "n_objects": 24, "threshold": threshold, "passed": passed}  # fmt: skip
+
+
+def with_towers(root: Path, gates: dict[str, float | None]) -> ReportInputs:
+    """One tower per gate: its value against a threshold of 30; None for a tower that was not trained yet."""
+    paths: dict[str, Path | None] = {"released": None}
+    for name, value in gates.items():
+        paths[name] = root / name / "gate.json"
+        if value is not None:
+            measures = [measure(value, 30.0), measure(value + 1, view_set="photo")]
+            write_json(root / name / "gate.json", {"passed": value >= 30, "measures": measures})
+    made = Fabricated(root)
+    made.accuracy("mm_point", outcomes(50, 30))
+    return replace(made.inputs, towers=paths)
+
+
+def test_every_tower_is_shown_with_its_gate(tmp_path: Path) -> None:
+    text = "\n".join(tower_lines(with_towers(tmp_path, {"good": 41.24, "bad": 12.0, "late": None})))
+    assert "`released`: released weights" in text and "`late`: **not trained yet**" in text
+    assert "`bad` **misses its quality gate**" in text and "`good` **misses" not in text
+    assert "| good | description found for a picture (R@1) | all | 41.2 | 1.2 | 30 | passed | 96 of 24 |" in text
+    assert "| good | description found for a picture (R@1) | photo | 42.2 | 1.2 | - | - | 96 of 24 |" in text
+    assert "**NOT PASSED**" in text
+
+
+def test_the_front_page_has_the_section_where_towers_are_used(tmp_path: Path) -> None:
+    inputs = with_towers(tmp_path, {"good": 41.24})
+    build_part(inputs, "pages")
+    page = (inputs.out / "README.md").read_text()
+    assert page.index("## What was run") < page.index("## Frozen towers") < page.index("## Claims")
+    build_part(replace(inputs, towers={}), "pages")
+    assert "Frozen towers" not in (inputs.out / "README.md").read_text()
+
+
+def test_a_gate_that_says_nothing_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "gate.json"
+    with pytest.raises(UnreadableFile):
+        read_gate(path)
+    for content in ({"passed": True, "measures": []}, {"measures": [measure(1.0)]}, []):
+        write_json(path, content)
+        with pytest.raises(ReportingError, match="says nothing"):
+            read_gate(path)
+    write_json(path, {"passed": True, "measures": [{"metric": "image_to_text_r1"}]})
+    with pytest.raises(ReportingError, match="lacks figures"):
+        read_gate(path)
