@@ -1,5 +1,5 @@
 """Intersection over union of the classes of blocks, added up over everything that was tested before it is
-divided (spec 6.5).
+divided (MM-Point spec 6.5).
 
 Shape legend: S blocks, P points per block, C classes.
 """

@@ -1,4 +1,4 @@
-"""Intersection over union of the parts of shapes (spec 6.4).
+"""Intersection over union of the parts of shapes (MM-Point spec 6.4).
 
 Shape legend: T shapes, P points per shape.
 """
@@ -19,7 +19,9 @@ def shape_ious(
     categories: NDArray[np.int64],
     category_parts: Mapping[int, Sequence[int]],
 ) -> NDArray[np.float64]:
-    """Return each shape's mean IoU over the parts of its category; a part absent from both counts 1 (spec 6.4).
+    """Return each shape's mean IoU over the parts of its category (MM-Point spec 6.4).
+
+    A part that is absent from both counts 1.
 
     Args:
         predicted: (T, P) part labels.

@@ -1,4 +1,4 @@
-"""Part segmentation after end-to-end fine-tuning: instance and class mIoU (spec 6.4).
+"""Part segmentation after end-to-end fine-tuning: instance and class mIoU (MM-Point spec 6.4).
 
 Shape legend: S training shapes, T test shapes, P points per shape, K categories, Q parts over all categories.
 """

@@ -1,4 +1,4 @@
-"""Semantic segmentation of rooms in blocks: point accuracy and mIoU over everything that was tested (spec 6.5).
+"""Semantic segmentation of rooms in blocks: point accuracy and mIoU over all that was tested (MM-Point spec 6.5).
 
 Intersections and unions are added up over all folds before they are divided.
 Shape legend: S blocks, P points per block, F channels, C classes.

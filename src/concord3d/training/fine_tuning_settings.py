@@ -10,7 +10,7 @@ from concord3d.config.validation import StrictModel
 
 
 class FineTuning(StrictModel):
-    """How a protocol trains; the defaults are the DGCNN recipe (spec 6.3).
+    """How a protocol trains; the defaults are the DGCNN recipe (MM-Point spec 6.3).
 
     Attributes:
         epochs: Passes over the training split.

@@ -75,7 +75,7 @@ class MeshText(Reader):
         """Sample coloured points on the meshes of a split; arguments as in :meth:`Reader.read`, by default 10,000.
 
         The points of a shape depend on its ``uid``, its geometry and their number alone, so reading twice gives the
-        same clouds. A mesh without colours is grey all over (spec 1.3 of MM-Mixing).
+        same clouds. A mesh without colours is grey all over (MM-Mixing spec 1.3).
 
         Raises:
             DatasetMissing: No index, no shape in the split, or a mesh is absent.

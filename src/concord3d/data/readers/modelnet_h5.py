@@ -1,4 +1,4 @@
-"""ModelNet40 and ModelNet10 as HDF5 files: ``data`` (n, P, 3), ``label`` (n, 1), ``name`` where present (spec 1.2)."""
+"""ModelNet40 and ModelNet10 as HDF5: ``data`` (n, P, 3), ``label`` (n, 1), perhaps ``name`` (MM-Point spec 1.2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""S3DIS as blocks (spec 1.2).
+"""S3DIS as blocks (MM-Point spec 1.2).
 
 ``data`` (n, 4096, 9), ``label`` (n, 4096), and one line of ``room_filelist.txt`` per block. The areas of a
 split are those that the catalogue lists for it; blocks of other areas are skipped.

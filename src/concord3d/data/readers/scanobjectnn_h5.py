@@ -1,6 +1,6 @@
 """ScanObjectNN as HDF5 files: ``data`` (n, P, 3), ``label`` (n,), ``mask`` (n, P) with -1 on background points.
 
-The variant is in the patterns of the splits (spec 1.2).
+The variant is in the patterns of the splits (MM-Point spec 1.2).
 """
 
 from __future__ import annotations

@@ -106,7 +106,7 @@ class CloudSplit(Store):
         )
 
     def first_points(self, num_points: int) -> CloudSplit:
-        """Return the first ``num_points`` points of every cloud, as the published protocols do (spec 4.1, note).
+        """Return the first ``num_points`` points of every cloud, as published protocols do (MM-Point spec 4.1, note).
 
         Raises:
             BadCloud: The clouds have fewer points.

@@ -1,1 +1,1 @@
-"""MM-Mixing: a point encoder aligned with frozen towers, with features and clouds of two objects mixed (spec 3)."""
+"""A point encoder aligned with frozen towers, with features and clouds of two objects mixed (MM-Mixing spec 3)."""

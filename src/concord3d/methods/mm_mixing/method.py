@@ -86,7 +86,7 @@ class MMMixing(Method[ObjectBatch]):
         return {"point": self.point_encoder}
 
     def transform(self, batch: ObjectBatch, generator: torch.Generator) -> Clouds:
-        """Load and augment the clouds of a batch, each on its own (spec 1.3)."""
+        """Load and augment the clouds of a batch, each on its own (MM-Mixing spec 1.3)."""
         settings = self.settings
         clouds = self._load(batch, generator)
         draw = torch.rand(len(clouds), generator=generator, device=generator.device)

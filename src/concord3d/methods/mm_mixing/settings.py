@@ -1,4 +1,4 @@
-"""What MM-Mixing may be told: the ``objective`` section of a run (spec 3)."""
+"""What MM-Mixing may be told: the ``objective`` section of a run (MM-Mixing spec 3)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from concord3d.methods.settings import ObjectMethodSettings
 
 
 class MMMixingSettings(ObjectMethodSettings):
-    """The objective's switches; see spec 3 for their meaning and origin.
+    """The objective's switches; see MM-Mixing spec 3 for their meaning and origin.
 
     Attributes:
         stage: ``align``: no mixing, the loss L0; ``feature``: stage 1, features of two clouds and of their targets are
@@ -28,8 +28,8 @@ class MMMixingSettings(ObjectMethodSettings):
             one forward pass serves both. At least one object is on either side unless the share is 0 or 1. ``dual``
             and ``joint`` only.
         targets: ``mixed``: a mixture meets the mixture of the two targets; ``soft_label``: it meets both targets
-            unmixed, with weights lambda and 1 - lambda (the second reading of spec 3.2; in ``dual`` without a teacher
-            it is input-level mixing alone).
+            unmixed, with weights lambda and 1 - lambda (the second reading of MM-Mixing spec 3.2; in ``dual`` without
+            a teacher it is input-level mixing alone).
         modalities: Which towers the mixed terms use.
         operator: How clouds are mixed, one of ``concord3d.geometry.mixing.OPERATORS``.
         mixing: Constants of the operators.

@@ -1,4 +1,4 @@
-"""The ladder of image transforms: how strongly each view of MM-Point is changed (spec 4.2).
+"""The ladder of image transforms: how strongly each view of MM-Point is changed (MM-Point spec 4.2).
 
 Shape legend: B objects, m views per object, C channels (1 or 3), H height, W width.
 """
@@ -18,7 +18,7 @@ CROSSPOINT_RECIPE = LevelRecipe(jitter=1.0)
 
 
 def level_recipe(level: int) -> LevelRecipe:
-    """Return the nested ladder's recipe: level j has the operations of the levels 1..j (spec 4.2).
+    """Return the nested ladder's recipe: level j has the operations of the levels 1..j (MM-Point spec 4.2).
 
     Args:
         level: 1 or more; 0 means no augmentation at all.
@@ -34,7 +34,7 @@ def level_recipe(level: int) -> LevelRecipe:
 
 
 def view_recipes(arm: str, num_views: int) -> tuple[LevelRecipe, ...]:
-    """Return the recipe of each view slot for an ablation arm (spec 4.2).
+    """Return the recipe of each view slot for an ablation arm (MM-Point spec 4.2).
 
     Views are sampled in random order, so a slot is tied to a level and never to a camera.
 
@@ -60,7 +60,7 @@ def view_recipes(arm: str, num_views: int) -> tuple[LevelRecipe, ...]:
 
 
 def augment_views(views: Tensor, arm: str, generator: torch.Generator) -> Tensor:
-    """Turn stored views into the image encoder's input, each view slot with its own strength (spec 4.2).
+    """Turn stored views into the image encoder's input, each view slot with its own strength (MM-Point spec 4.2).
 
     Args:
         views: (B, m, H, W, C) uint8, C = 1 (depth; repeated to 3 channels) or 3.

@@ -196,12 +196,12 @@ class MMPoint(Method[ObjectBatch]):
             return torch.stack(clouds), augment_views(batch.views, self.settings.view_augmentation, draw)
 
     def loss(self, batch: ObjectBatch, draw: torch.Generator) -> LossTerms:
-        """Return the loss of one batch under fresh augmentations (spec 3)."""
+        """Return the loss of one batch under fresh augmentations (MM-Point spec 3)."""
         embeddings = self.embed(*self.transform(batch, draw))
         return objective(embeddings.intra, embeddings.inter, self.settings, self.gather)
 
     def held_out(self, batch: ObjectBatch, draw: torch.Generator) -> dict[str, float]:
-        """Return the mutual-information bound of each pairing in nats, under the training transforms (spec 3).
+        """Return the mutual-information bound of each pairing in nats, under the training transforms (MM-Point spec 3).
 
         Keys: ``mi_num_objects`` (the N that bounds the value by log(2N - 1)), ``mi_intra``, ``mi_view_<j>`` for
         j = 1..m and their mean ``mi_inter``. Source: MM-Point spec 3.

@@ -1,4 +1,4 @@
-"""What MM-Point may be told: the ``objective`` section of a run (spec 2.5, 3 and 4.2)."""
+"""What MM-Point may be told: the ``objective`` section of a run (MM-Point spec 2.5, 3 and 4.2)."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ VIEW_AUGMENTATIONS: tuple[str, ...] = get_args(ViewAugmentation)
 
 
 class MMPointSettings(ObjectMethodSettings):
-    """The objective's switches; see spec 2.5, 3 and 4.2 for their meaning and origin.
+    """The objective's switches; see MM-Point spec 2.5, 3 and 4.2 for their meaning and origin.
 
     Attributes:
         views: Views per object and step, m.

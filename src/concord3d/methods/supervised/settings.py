@@ -8,7 +8,7 @@ from concord3d.methods.settings import ObjectMethodSettings
 
 
 class SupervisedSettings(ObjectMethodSettings):
-    """Settings of the supervised reference (spec 6.3).
+    """Settings of the supervised reference (MM-Point spec 6.3).
 
     Attributes:
         label_smoothing: Weight of the uniform distribution in the target.

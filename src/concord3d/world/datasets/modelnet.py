@@ -1,4 +1,4 @@
-"""ModelNet40 and ModelNet10 as clouds, and the meshes of ModelNet40 (spec 1.2).
+"""ModelNet40 and ModelNet10 as clouds, and the meshes of ModelNet40 (MM-Point spec 1.2).
 
 Layouts below a root folder:
 

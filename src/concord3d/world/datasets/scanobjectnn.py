@@ -1,4 +1,4 @@
-"""ScanObjectNN: objects as a depth sensor saw them in a room, in three variants that crop the same scan (spec 1.2).
+"""ScanObjectNN: objects as a depth sensor saw them in a room, in three crops of the same scan (MM-Point spec 1.2).
 
 Layout below a root folder:
 ``h5_files/{main_split,main_split_nobg}/{training,test}_objectdataset[_augmentedrot_scale75].h5`` (``data`` (n, P, 3)

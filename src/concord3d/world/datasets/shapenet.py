@@ -1,4 +1,4 @@
-"""ShapeNet: coloured clouds beside their meshes, with captions (spec 1.1).
+"""ShapeNet: coloured clouds beside their meshes, with captions (MM-Point spec 1.1).
 
 Layout below a root folder: ``ShapeNet/<category>/<model>.ply`` (coloured cloud) and ``.glb`` (mesh with vertex colours,
 same frame), ``captions.jsonl`` with keys category, model, name, descriptive, noisy.

@@ -1,4 +1,4 @@
-"""ShapeNetPart: objects whose points have the official part numbers (spec 1.2).
+"""ShapeNetPart: objects whose points have the official part numbers (MM-Point spec 1.2).
 
 Layout below a root folder: ``shapenet_part_seg_hdf5_data/ply_data_{train,val,test}<k>.h5`` (``data`` (n, P, 3) float32,
 ``label`` (n, 1) uint8, ``pid`` (n, P) uint8, 0 to 49), ``{split}_hdf5_file_list.txt``, ``all_object_categories.txt``.
