@@ -31,7 +31,9 @@ class Batch:
         """Return the batch with every tensor on a device."""
 
         def move(tensor: Tensor) -> Tensor:
-            return tensor if device.type == "cpu" else tensor.pin_memory().to(device, non_blocking=True)
+            # Pinned memory belongs to CUDA: elsewhere there may be none.
+            pinned = tensor.pin_memory() if device.type == "cuda" else tensor
+            return pinned.to(device, non_blocking=True)
 
         moved: BatchType = _mapped(self, move)
         return moved
@@ -71,12 +73,13 @@ class TrainingData(Protocol[BatchType_co]):
     def order(self, index: IntArray, draw: torch.Generator) -> IntArray:
         """Return the units of an epoch, ``index`` in random order; :func:`shuffled` where any unit is read alike.
 
-        A set too large for memory may keep together what lies together, so that each shard is read once.
+        A set too large for memory may keep together what lies together, so that each shard is read once: batches are
+        read one after another in this order. Called once per epoch.
         """
         ...
 
     def read(self, units: IntArray, draw: torch.Generator) -> BatchType_co:
-        """Return the batch of some units, in CPU memory.
+        """Return the batch of some units, in CPU memory; never called by two threads at a time.
 
         Args:
             units: (B,) indices.

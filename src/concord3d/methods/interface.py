@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from concord3d.batches.interface import BatchType
+from concord3d.config.validation import require_known
 from concord3d.losses.embeddings import Gather, no_gather
 from concord3d.methods.settings import PACKAGE, MethodSettings, method_kind
 from concord3d.models.factory import build_point_encoder, load_point_encoder
@@ -52,8 +53,10 @@ class EarlierTraining:
         """Return one of its modules with the weights of the last epoch; torch's global generator is left as it was.
 
         Raises:
+            ConfigError: It saved no such module; the nearest name is given.
             CheckpointCorrupt: The weights cannot be read or do not fit.
         """
+        require_known(name, self.weights, "saved module", f"the training of '{self.run['method']}'")
         with torch.random.fork_rng():
             return saved_module(self.run, name, self.weights[name])
 
@@ -140,7 +143,7 @@ class Method(nn.Module, Generic[BatchType]):
         raise NotImplementedError
 
     def loss(self, batch: BatchType, draw: torch.Generator) -> LossTerms:
-        """Return the loss of one batch; the only method called in training mode.
+        """Return the loss of one batch, in training mode.
 
         Args:
             batch: As stored, before any augmentation, on the device.
@@ -159,13 +162,18 @@ class Method(nn.Module, Generic[BatchType]):
     def after_step(self, step: int, num_steps: int) -> None:
         """Do what follows every step of the optimiser, such as the average of a teacher or of a codebook.
 
+        Called without gradients, in every process.
+
         Args:
             step: Steps done, from 1.
             num_steps: Steps of the whole training.
         """
 
     def exports(self, epoch: int) -> Mapping[str, Table]:
-        """Return arrays that the training leaves of an epoch, such as pseudo-labels, by name; called in every epoch.
+        """Return arrays that the training leaves of an epoch, such as pseudo-labels, by name.
+
+        Called after every epoch by the first process alone, in evaluation mode without gradients. A method that
+        returns any says so in its settings.
 
         Args:
             epoch: Epochs done, from 1.
@@ -174,6 +182,8 @@ class Method(nn.Module, Generic[BatchType]):
 
     def reports(self, weights: Mapping[str, Path]) -> Mapping[str, Any]:
         """Return what the method says after the last epoch, one JSON file per name of the settings' ``reports``.
+
+        Called by the first process alone, in evaluation mode without gradients.
 
         Args:
             weights: Files of the saved modules, by name.
@@ -191,11 +201,31 @@ def build_method(name: str, settings: MethodSettings, context: Context) -> Metho
 
     Raises:
         ConfigError: Settings, data and earlier trainings do not fit together.
+        TypeError: The method is none, or saves other modules than its settings announce.
     """
     method = import_module(f"{PACKAGE}.{name}.method").build(settings, context)
     if not isinstance(method, Method):
         raise TypeError(f"{PACKAGE}.{name}.method.build returned {type(method)}, not a Method")
+    require_names(method, "saved", method.saved(), settings.saved)
     return method
+
+
+def require_names(method: Method[Any], what: str, given: Mapping[str, Any], announced: Sequence[str]) -> None:
+    """Refuse a method whose ``saved`` or ``reports`` returns other names than its settings announce.
+
+    Args:
+        method: The method.
+        what: Name of its function.
+        given: What the function returned.
+        announced: Names in the settings, from which the plan of all jobs knows the files.
+
+    Raises:
+        TypeError: The names differ.
+    """
+    if sorted(given) != sorted(announced):
+        raise TypeError(
+            f"{type(method).__name__}.{what} returned {sorted(given)}, its settings announce {sorted(announced)}"
+        )
 
 
 def feature_width(encoder: nn.Module) -> int:

@@ -70,6 +70,17 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
             signal.signal(number, before[number])
 
 
+@contextmanager
+def evaluating(method: Method[Any]) -> Iterator[None]:
+    """Put a method into evaluation mode without gradients, and back into training mode afterwards."""
+    method.eval()
+    try:
+        with torch.no_grad():
+            yield
+    finally:
+        method.train()
+
+
 class Loop:
     """One training: state that changes from step to step, and how it changes.
 
@@ -95,6 +106,7 @@ class Loop:
         self.units_per_s = 0.0
         self._sums: dict[str, float] = {}
         self._steps_done = 0
+        self._held_out_batch: Batch | None = None
         self._started = self._last_saved = time.monotonic()
         self._last_path: Path | None = None
         groups = method.parameter_groups()
@@ -124,6 +136,8 @@ class Loop:
             OutOfMemory: The device has not enough memory.
         """
         self._resume()
+        # Before batches are read ahead: data are never read by two threads at a time.
+        self._held_out_batch = self._read_held_out()
         rank, ranks = self.fabric.global_rank, self.fabric.world_size
         shown = self.task.progress and rank == 0
         self.method.train()
@@ -134,7 +148,8 @@ class Loop:
             for step, batch in self.steps.batches(self._steps_done, self.num_steps, rank, ranks):
                 loss, stopping = self._step(step, batch.to(self.fabric.device), stop())
                 self._steps_done = step + 1
-                self.method.after_step(self._steps_done, self.num_steps)
+                with torch.no_grad():
+                    self.method.after_step(self._steps_done, self.num_steps)
                 if self._steps_done % self.steps.per_epoch == 0:
                     self._end_epoch(self._steps_done // self.steps.per_epoch)
                 progress.show(self._steps_done, loss)
@@ -214,21 +229,29 @@ class Loop:
             if kept:
                 for name, module in self.method.saved().items():
                     save_weights(module, self.kept.snapshot(name, epoch), {"config_hash": self.task.config_hash})
-            for name, table in self.method.exports(epoch).items():
-                write_arrays(self.kept.export(name, epoch), dict(table))
+            self._export(epoch)
         self.history.append(entry)
 
-    def _held_out(self) -> dict[str, float]:
+    def _export(self, epoch: int) -> None:
+        with evaluating(self.method):
+            tables = self.method.exports(epoch)
+        if tables and not self.task.method_settings.exports:
+            raise TypeError(f"{type(self.method).__name__}.exports returned {list(tables)}, its settings announce none")
+        for name, table in tables.items():
+            write_arrays(self.kept.export(name, epoch), dict(table))
+
+    def _read_held_out(self) -> Batch | None:
         units = self.task.held_out_index()[:HELD_OUT_UNITS]
-        if len(units) < 2:
+        if len(units) < 2 or not self.fabric.is_global_zero:
+            return None
+        return self.task.units.read(units, derived_generator(self.task.seed, "views"))
+
+    def _held_out(self) -> dict[str, float]:
+        if self._held_out_batch is None:
             return {}
-        seed = self.task.seed
-        batch = self.task.units.read(units, derived_generator(seed, "views"))
-        self.method.eval()
-        with torch.no_grad(), self.fabric.autocast():
-            figures = self.method.held_out(batch.to(self.fabric.device), derived_generator(seed, "held_out"))
-        self.method.train()
-        return figures
+        batch = self._held_out_batch.to(self.fabric.device)
+        with evaluating(self.method), self.fabric.autocast():
+            return self.method.held_out(batch, derived_generator(self.task.seed, "held_out"))
 
     def _checkpoint_if_due(self, stopping: bool) -> None:
         due = time.monotonic() - self._last_saved >= self.settings.checkpoint_every_s

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from concord3d.batches.interface import Batch, IntArray, TrainingData
 from concord3d.training.seeding import derived_generator
@@ -28,12 +28,20 @@ class Steps:
     batch_size: int
     per_epoch: int
     seed: int
+    _newest_order: dict[int, IntArray] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def units(self, step: int) -> IntArray:
         """Return the units of one 0-based step, over all processes."""
         epoch, position = divmod(step, self.per_epoch)
-        order = self.data.order(self.index, derived_generator(self.seed, "order", epoch))
-        return order[position * self.batch_size : (position + 1) * self.batch_size]
+        return self._order(epoch)[position * self.batch_size : (position + 1) * self.batch_size]
+
+    def _order(self, epoch: int) -> IntArray:
+        order = self._newest_order.get(epoch)
+        if order is None:
+            order = self.data.order(self.index, derived_generator(self.seed, "order", epoch))
+            self._newest_order.clear()
+            self._newest_order[epoch] = order
+        return order
 
     def batches(self, first_step: int, last_step: int, rank: int, num_ranks: int) -> Iterator[tuple[int, Batch]]:
         """Yield (step, batch) of one process for the steps [first_step, last_step).

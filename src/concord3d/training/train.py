@@ -21,10 +21,10 @@ from lightning_fabric.strategies import DDPStrategy
 from concord3d.batches.interface import Batch
 from concord3d.errors import ConfigError
 from concord3d.files import write_json
-from concord3d.methods.interface import Method, build_method
+from concord3d.methods.interface import Method, build_method, require_names
 from concord3d.models.weights import save_weights
 from concord3d.training.files import TrainingFolder
-from concord3d.training.loop import Loop
+from concord3d.training.loop import Loop, evaluating
 from concord3d.training.seeding import derived_seed, seed_everything, set_deterministic
 from concord3d.training.task import TrainingTask
 
@@ -102,8 +102,13 @@ def _publish(task: TrainingTask, loop: Loop, started: float) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         if kept.is_dir():
             shutil.copytree(kept, folder)
+    if task.method_settings.exports:
+        out.exports.mkdir(parents=True, exist_ok=True)
     weights = _save_modules(task, loop.method, out)
-    for name, content in loop.method.reports(weights).items():
+    with evaluating(loop.method):
+        reports = loop.method.reports(weights)
+    require_names(loop.method, "reports", reports, task.method_settings.reports)
+    for name, content in reports.items():
         write_json(out.report(name), content)
     counts = {"num_train": len(task.training_index()), "num_held_out": len(task.held_out_index())}
     _write_history(task, out, {**counts, "num_steps": loop.num_steps}, loop.snapshot_epochs, loop.history)
@@ -119,9 +124,7 @@ def _publish(task: TrainingTask, loop: Loop, started: float) -> None:
 
 
 def _save_modules(task: TrainingTask, method: Method[Batch], out: TrainingFolder) -> dict[str, Path]:
-    modules, expected = method.saved(), task.method_settings.saved
-    if tuple(modules) != expected:
-        raise TypeError(f"{type(method).__name__}.saved returned {tuple(modules)}, its settings say {expected}")
+    modules = method.saved()
     for name, module in modules.items():
         save_weights(module, out.weights(name), {"config_hash": task.config_hash})
     return {name: out.weights(name) for name in modules}
