@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from concord3d.training.run import TrainingSettings
+from concord3d.training.settings import TrainingSettings
 from jsonschema import Draft202012Validator
 from tests.workflow.graphs import copy_parts, smoke_plan
 from typer.testing import CliRunner
@@ -15,7 +15,7 @@ from concord3d.cli import app
 from concord3d.commands.schemas import schemas
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.errors import ConfigError
-from concord3d.methods.supervised import SupervisedSettings
+from concord3d.methods.supervised.settings import SupervisedSettings
 from concord3d.reporting.evidence.published_values import read_published
 from concord3d.reporting.specs.report_spec import load_report_spec
 from concord3d.workflow.layout import paper_scale_yaml, paper_spec, paper_yaml, published_csv, report_yaml

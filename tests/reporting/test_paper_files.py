@@ -15,7 +15,7 @@ from concord3d.config.models import Paper
 from concord3d.config.places import Place
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import StrictModel, validate
-from concord3d.methods.mm_mixing import MMMixingSettings
+from concord3d.methods.mm_mixing.settings import MMMixingSettings
 from concord3d.models.dgcnn import DGCNN
 from concord3d.models.mink_resnet import MinkResNet34
 from concord3d.models.point_bert import PointBERT

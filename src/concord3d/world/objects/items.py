@@ -83,7 +83,7 @@ def item_rng(recipe: WorldRecipe, item: ObjectItem, purpose: int = 0) -> np.rand
 
 
 def unit_sphere(points: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return (P, 3) points with zero mean and the farthest at distance 1, as ModelNet40 has them (MM-Point spec 1.2)."""
+    """Return (P, 3) points with zero mean and the farthest at distance 1, as in ModelNet40 (MM-Point spec 1.2)."""
     centred = points.astype(np.float64) - points.mean(axis=0, dtype=np.float64)
     return (centred / max(float(np.linalg.norm(centred, axis=1).max()), 1e-12)).astype(np.float32)
 
