@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
-from concord3d.models.table import ENCODERS
 from tests.workflow.graphs import (
     CATALOGUE,
     LOSS,
@@ -32,6 +32,7 @@ from concord3d.data.catalog import load_catalog
 from concord3d.data.readers import find_reader, reader_module
 from concord3d.data.stores import store_module
 from concord3d.errors import ConfigError
+from concord3d.models.encoder_settings import encoder_settings
 from concord3d.protocols.loading import protocol_module
 from concord3d.workflow.layout import STAGES
 from concord3d.workflow.node import Node
@@ -141,39 +142,78 @@ def test_sources_of_what_is_looked_up_by_name_are_entries(plan: Plan, repository
         counted = source_hashes(repository, node.entries)
         assert bool(counted) == (not node.key.startswith("raw/real/"))
         run = node.params.get("run")
-        if "/train/" in node.key:
-            assert run is not None and _module(ENCODERS, run["encoder"]["name"]) in counted
-            if run["method"] != "random_init":
-                assert f"concord3d.methods.{run['method']}" in counted
+        if node.script == "train":
+            assert run is not None and builders(run) <= counted.keys()
+            assert {f"concord3d.methods.{run['method']}.{part}" for part in ("settings", "method")} <= counted.keys()
+            if node.params["reads"]:
+                kind = "pictures" if run["method"] == "clip" else "objects"
+                assert f"concord3d.batches.{kind}" in counted
+            for earlier, _ in node.params["needs"].values():
+                assert builders(earlier) <= counted.keys()
         dataset = node.key.split("/")[-1].split("__")[0]
         if node.key.startswith(("stores/", "views/")):
             assert reader_module(load_catalog(repository / CATALOGUE)[dataset].reader) in counted
         if node.key.startswith("raw/world"):
             assert family_module(dataset) in counted
         if "/eval/" in node.key:
-            assert run is not None and _module(ENCODERS, run["encoder"]["name"]) in counted
+            assert run is not None and builders(run) <= counted.keys()
             assert {protocol_module(name) for name, _, _ in node.params["jobs"]} <= counted.keys()
             read_by = [load_catalog(repository / CATALOGUE)[name].reader for _, name, _ in node.params["jobs"]]
             assert {store_module(find_reader(name).kind) for name in read_by} <= counted.keys()
 
 
-def _module(table: dict[str, str], name: str) -> str:
-    return table[name].partition(":")[0]
+def builders(run: Mapping[str, Any]) -> set[str]:
+    """The modules that build a run's point encoder, and that say what it may be told."""
+    encoder = run["encoder"]
+    if "name" not in encoder:
+        return set()
+    return {f"concord3d.models.settings.{encoder['name']}", encoder_settings(encoder).builder.partition(":")[0]}
 
 
-def test_evaluation_rules_cover_the_nodes_that_evaluate(plan: Plan) -> None:
-    rules = plan.evaluation_rules()
-    assert len({rule.name for rule in rules}) == len(rules)
-    keys = {key for key in plan.nodes if "/eval/" in key}
-    found = set()
-    for rule in rules:
-        for seed in {key.rpartition("__s")[2] for key in keys}:
-            key = rule.node.format(seed=seed)
-            if key in keys:
-                outputs = tuple(Path(str(path).format(seed=seed)) for path in rule.outputs)
-                assert plan.node(key).outputs == outputs
-                found.add(key)
-    assert found == keys
+# Jobs of several nodes.
+
+
+def test_every_node_has_one_job_and_jobs_one_script(plan: Plan) -> None:
+    assert [node for job in plan.jobs.values() for node in job.nodes].__len__() == len(plan.nodes)
+    for name, job in plan.jobs.items():
+        assert {node.job for node in job.nodes} == {name} and len({node.script for node in job.nodes}) == 1
+        assert not set(job.inputs) & set(job.outputs)
+        assert not {node.key for node in job.nodes} & set(job.upstream)
+
+
+def test_jobs_form_no_circle_and_their_nodes_follow_what_they_are_made_from(plan: Plan) -> None:
+    made: set[str] = set()
+    waiting = list(plan.jobs.values())
+    while waiting:
+        ready = [job for job in waiting if set(job.upstream) <= made]
+        assert ready, [job.name for job in waiting]
+        for job in ready:
+            for node in job.nodes:
+                assert set(node.upstream) <= made
+                made.add(node.key)
+        waiting = [job for job in waiting if job not in ready]
+
+
+@pytest.mark.parametrize(
+    ("batch", "trained", "encoded", "evaluated"),
+    [("seed", ["train_mm_point_s1", "train_mm_point_s2"], 1, 4), ("experiment", None, 7, 22), ("node", None, 7, 22)],
+)
+def test_the_scale_says_what_shares_a_job(
+    tree: Path, batch: str, trained: list[str] | None, encoded: int, evaluated: int
+) -> None:
+    edit(tree / "config/scales/demo.yaml", "batch: seed", f"batch: {batch}")
+    plan = smoke_plan(tree, scale="demo")
+    jobs = [job.name for job in plan.jobs_of("train") if job.name.startswith("train_mm_point_")]
+    keys = {node.key for node in plan.nodes.values() if node.script == "train"}
+    if trained is not None:
+        assert jobs == trained
+    elif batch == "experiment":
+        assert jobs == [f"train_mm_point_{name}" for name in plan.studies["mm_point"].experiments]
+        evaluated //= 2
+    else:
+        assert len(plan.jobs_of("train")) == len(keys)
+    assert len(plan.jobs_of("encode")) == encoded and len(plan.jobs_of("evaluate")) == evaluated
+    assert {node.key for job in plan.jobs_of("train") for node in job.nodes} == keys
 
 
 def test_an_unknown_node_is_named_with_the_nearest(smoke: Plan) -> None:
@@ -262,7 +302,7 @@ def read_from(plan: Plan, *datasets: str) -> set[str]:
 
 
 EPOCHS = "training.epochs: {}\n  training.batch_size: 16\n  training.num_snap"
-TOWER = "settings: {epochs: 2, batch_size: 16"
+TOWER = "warmup_epochs: 1, epochs: 2, batch_size: 16"
 Changed = Callable[[Plan], set[str]]
 
 
@@ -334,13 +374,15 @@ EDITS: dict[str, tuple[Path, str, str, Changed]] = {
     "purpose of a scale": (SCALE, "the whole graph in a few minutes", "the graph", nothing),
     "a comment": (SCALE, "# Small enough", "# Not too large", nothing),
     "threads of a tower": (
-        SCALE, TOWER, f"{TOWER}, threads: 2, checkpoint_every_s: 5", lambda plan: reports(plan, "mm_mixing"),
+        SCALE, "num_snapshots: 1, threads: 1", "num_snapshots: 1, threads: 2, checkpoint_every_s: 5",
+        lambda plan: reports(plan, "mm_mixing"),
     ),
     "epochs of a tower": (
-        SCALE, TOWER, TOWER.replace("2", "3"), lambda plan: with_downstream(plan, {"towers/concord_tiny"}),
+        SCALE, TOWER, TOWER.replace("epochs: 2", "epochs: 3"),
+        lambda plan: with_downstream(plan, {"towers/concord_tiny"}),
     ),
     "seed of a tower": (
-        SCALE, "      image_size: 32\n      settings", "      image_size: 32\n      seed: 2\n      settings",
+        SCALE, "    training:\n", "    training:\n      seed: 2\n",
         lambda plan: with_downstream(plan, {"towers/concord_tiny"}),
     ),
     "model of a tower": (
@@ -359,12 +401,12 @@ EDITS: dict[str, tuple[Path, str, str, Changed]] = {
         ),
     ),
     "settings of a protocol that its figure does not show": (
-        SCALE, "consistency: {datasets: [objaverse_lvis]}",
+        MIXING_SCALE, "consistency: {datasets: [objaverse_lvis]}",
         "consistency: {datasets: [objaverse_lvis], settings: {num_points: 64}}",
         lambda plan: with_downstream(plan, nodes_where(plan, lambda node: node.key.startswith("mm_mixing/eval/"))),
     ),
     "settings of a protocol that are its defaults": (
-        SCALE, "consistency: {datasets: [objaverse_lvis]}",
+        MIXING_SCALE, "consistency: {datasets: [objaverse_lvis]}",
         "consistency: {datasets: [objaverse_lvis], settings: {pair_seed: 0}}",
         nothing,
     ),
@@ -503,7 +545,7 @@ def test_an_unknown_encoder_is_named(tree: Path) -> None:
             MIXING_PAPER,
             "  retrieval:\n",
             "  retrieval:\n    module: pont\n",
-            ["did you mean 'point'", "retrieval.module"],
+            ["did you mean 'point'", "protocols.retrieval"],
         ),
     ],
 )
@@ -527,43 +569,43 @@ def test_a_protocol_that_compares_with_a_tower_needs_one(tree: Path) -> None:
         smoke_plan(tree)
 
 
-NEEDING = 'single_view: {label: "MM-Point, one view",'
-
-
 def needing(tree: Path, role: str, need: str) -> None:
-    edit(tree / POINT_PAPER, NEEDING, f"{NEEDING} needs: {{{role}: {need}}},")
+    """Let stage 2 of MM-Mixing rest on another training."""
+    edit(tree / MIXING_PAPER, "needs: {teacher: stage1}", f"needs: {{{role}: {need}}}")
 
 
 def test_of_another_paper_only_the_needed_trainings_run(tree: Path) -> None:
-    needing(tree, "teacher", "mm_mixing/full")
-    plan = smoke_plan(tree, papers=["mm_point"])
-    assert list(plan.studies) == ["mm_point"] and set(plan.loaded) == {"mm_point", "mm_mixing"}
-    others = {key for key, node in plan.nodes.items() if node.stage == "mm_mixing"}
-    assert others == {"mm_mixing/train/full__s1", "mm_mixing/train/stage1__s1"}
-    student = plan.node("mm_point/train/single_view__s1")
+    needing(tree, "teacher", "mm_point/single_view")
+    plan = smoke_plan(tree, papers=["mm_mixing"])
+    assert list(plan.studies) == ["mm_mixing"] and set(plan.loaded) == {"mm_point", "mm_mixing"}
+    others = {key for key, node in plan.nodes.items() if node.stage == "mm_point"}
+    assert others == {"mm_point/train/single_view__s1"}
+    student = plan.node("mm_mixing/train/full__s1")
     assert student.inputs["needs_teacher"] == (
-        plan.layout.training("mm_mixing", "full", 1) / "weights/point.safetensors",
+        plan.layout.training("mm_point", "single_view", 1) / "weights/point.safetensors",
     )
-    assert "mm_mixing/train/full__s1" in student.upstream
+    # What reads the weights is built as in the other training, by another encoder than the student's.
+    assert "concord3d.models.pointnet" in student.entries and "concord3d.models.point_bert" in student.entries
+    assert "mm_point/train/single_view__s1" in student.upstream
     both = smoke_plan(tree)
-    assert both.node("mm_point/train/single_view__s1") == student
-    assert [key for key in both.nodes if key.startswith("mm_mixing/report/")]
+    assert both.node("mm_mixing/train/full__s1") == student
+    assert [key for key in both.nodes if key.startswith("mm_point/report/")]
 
 
 def test_what_another_paper_is_given_moves_the_student(tree: Path) -> None:
-    needing(tree, "teacher", "mm_mixing/full")
+    needing(tree, "teacher", "mm_point/single_view")
     before, plan = asked(tree), smoke_plan(tree)
-    edit(tree / MIXING_SCALE, "set:\n", "experiment_set: {stage1: {objective.beta: 0.5}}\nset:\n")
+    edit(tree / POINT_SCALE, "set:\n", "experiment_set: {single_view: {objective.temperature: 0.5}}\nset:\n")
     changed = differing(before, asked(tree))
-    assert changed == with_downstream(plan, {"mm_mixing/train/stage1__s1"})
-    assert "mm_point/train/single_view__s1" in changed and "mm_point/train/mm_point__s1" not in changed
+    assert changed == with_downstream(plan, {"mm_point/train/single_view__s1"})
+    assert "mm_mixing/train/full__s1" in changed and "mm_mixing/train/stage1__s1" not in changed
 
 
 def test_a_role_that_no_training_knows_is_named(tree: Path) -> None:
-    needing(tree, "teachr", "crosspoint")
+    needing(tree, "teachr", "stage1")
     with pytest.raises(ConfigError, match="unknown role 'teachr'; did you mean 'teacher'") as caught:
         smoke_plan(tree)
-    assert "papers/mm_point/paper.yaml, line" in str(caught.value)
+    assert "papers/mm_mixing/paper.yaml, line" in str(caught.value)
 
 
 @pytest.mark.parametrize("file", [SCALE, POINT_SCALE])

@@ -17,7 +17,7 @@ from concord3d.errors import ConfigError
 
 PACKAGE = "concord3d"
 # What cannot change a number: how errors are named, files are written whole, progress is shown and runs are recorded.
-# What the configuration says stands in a node's recipe, and tables of names count through the module that they name.
+# What the configuration says stands in a node's recipe.
 NUMBER_FREE = (
     "concord3d",
     "concord3d.config",
@@ -26,7 +26,6 @@ NUMBER_FREE = (
     "concord3d.provenance",
     "concord3d.training.progress",
     "concord3d.workflow",
-    "concord3d.models.table",
 )
 _LOGGERS = ("_log", "log", "logger", "logging")
 _LEVELS = ("debug", "info", "warning", "error", "exception", "critical")
