@@ -26,6 +26,7 @@ SMOKE = ("--cores", "2", "--config", "scale=smoke")
 POINT = (*SMOKE, "papers=[mm_point]")
 METRICS = Path("results/smoke/mm_point/metrics.csv")
 TRAINING = Path("artifacts/smoke/mm_point/train/mm_point__s1")
+WEIGHTS = TRAINING / "weights/point.safetensors"
 TRAINING_RECORD = Path("artifacts/smoke/records/papers/mm_point/train/mm_point__s1.json")
 NOTHING = "Nothing to be done"
 # What tells of the machine and the hour; all other files are the same bytes however they came about.
@@ -57,6 +58,13 @@ def planned(folder: Path, *arguments: str) -> dict[str, int]:
     text = said(folder, *(arguments or SMOKE), "--dry-run", "--quiet", "rules")
     table = text.split("Job stats:", 1)[-1] if "Job stats:" in text else text
     return {name: int(count) for name, count in re.findall(r"^([a-z]\w*) +(\d+)$", table, re.MULTILINE)}
+
+
+def trained_again(folder: Path) -> set[str]:
+    """Trainings that Snakemake would make again, as it names them."""
+    return set(
+        re.findall(r"^(\S+/train/\S+|towers/\S+) is made again", said(folder, *SMOKE, "--dry-run"), re.MULTILINE)
+    )
 
 
 def made(folder: Path) -> dict[str, str]:
@@ -92,7 +100,7 @@ def test_an_edit_survives_the_kill_of_one_job(copy: Path, script: str) -> None:
     killed = run_and_kill(copy, script, signal.SIGKILL, *POINT, naming=naming)
     assert killed.returncode != 0
     jobs = planned(copy, *POINT)
-    assert jobs.get("store", 0) >= 1 and jobs["metrics_mm_point"] == 1 and "pretrain" not in jobs
+    assert jobs.get("store", 0) >= 1 and jobs["report_mm_point"] == 1 and "train_mm_point_s1" not in jobs
     if script == "store.py":
         said(copy, *POINT)
         assert items_of(copy) == {"54"}
@@ -105,7 +113,7 @@ def test_an_edit_survives_a_full_disk(copy: Path) -> None:
     limited = f"ulimit -f 128; exec snakemake {' '.join(SMOKE)} 'papers=[mm_point]'"
     starved = call(copy, "python", "-c", f"import os; os.execvp('bash', ['bash', '-c', {limited!r}])")
     assert starved.returncode != 0 and "rule world_dataset" in starved.stdout + starved.stderr
-    assert planned(copy, *POINT)["metrics_mm_point"] == 1
+    assert planned(copy, *POINT)["report_mm_point"] == 1
 
 
 @pytest.mark.parametrize("loss_of_memory", ["deleted", "truncated"])
@@ -120,7 +128,9 @@ def test_an_edit_is_seen_without_snakemakes_memory(copy: Path, loss_of_memory: s
     settings = "training.epochs: {}\n  training.batch_size: 16\n  training.num_snap"
     edit(copy / "papers/mm_point/scales/smoke.yaml", settings.format(2), settings.format(3))
     jobs = planned(copy)
-    assert jobs["pretrain"] == 4 and jobs["encoders"] == 1 and "store" not in jobs and "tower" not in jobs
+    assert jobs["train_mm_point_s1"] == 1 and jobs["encoders"] == 1 and "store" not in jobs
+    assert "train_tower_concord_tiny" not in jobs and "train_mm_mixing_s1" not in jobs
+    assert len(trained_again(copy)) == 4
     assert "training.epochs: 2 -> 3" in said(copy, *SMOKE, "--dry-run")
     assert call(copy, "concord3d", "check", "--scale", "smoke").returncode == 1
 
@@ -129,7 +139,7 @@ def test_touching_files_does_not_make_them_current(copy: Path) -> None:
     split_of_54(copy)
     touched = call(copy, "snakemake", *SMOKE, "--touch")
     assert touched.returncode != 0 and "splits.test: 48 -> 54" in touched.stderr
-    assert planned(copy)["metrics_mm_point"] == 1
+    assert planned(copy)["report_mm_point"] == 1
 
 
 # Edits that change numbers, and those that do not.
@@ -141,22 +151,22 @@ def test_an_edited_loss_trains_anew_and_words_do_not(copy: Path) -> None:
     loss.write_text(original.replace('"""', '"""Words: ', 1) + "# and a comment\n")
     edit(copy / "src/concord3d/training/progress.py", "import time\n", "import time\nimport types\n")
     edit(copy / "src/concord3d/provenance/record.py", "UNKNOWN = ", "UNKNOWN: str = ")
-    edit(copy / "workflow_scripts/pretrain.py", '"""Rule', '"""The rule')
+    edit(copy / "workflow_scripts/train.py", '"""Rule', '"""The rule')
     assert NOTHING in said(copy, *SMOKE, "--dry-run")
     edit(copy / "papers/mm_point/paper.yaml", 'label: "MM-Point, one view"', 'label: "One view"')
     jobs = planned(copy)
-    assert set(jobs) <= {"all", "total", "encoders", *(f"{part}_mm_point" for part in
-                         ("metrics", "tables", "figures", "verdicts", "pages"))}, jobs  # fmt: skip
+    assert set(jobs) <= {"all", "total", "encoders", "report_mm_point"}, jobs
     edit(copy / "papers/mm_point/paper.yaml", 'label: "One view"', 'label: "MM-Point, one view"')
     assert NOTHING in said(copy, *SMOKE, "--dry-run")
 
     loss.write_text(tripled(original))
     dry = said(copy, *SMOKE, "--dry-run")
     assert "the source of concord3d.losses.nt_xent has changed" in dry
-    assert planned(copy)["pretrain"] == 3
-    before = (copy / TRAINING / "model.safetensors").read_bytes()
-    said(copy, *SMOKE, "--", str(TRAINING / "model.safetensors"))
-    assert (copy / TRAINING / "model.safetensors").read_bytes() != before
+    losing = {f"mm_point/train/{name}__s1" for name in ("mm_point", "single_view", "crosspoint")}
+    assert trained_again(copy) == losing
+    before = (copy / WEIGHTS).read_bytes()
+    said(copy, *SMOKE, "--", str(WEIGHTS))
+    assert (copy / WEIGHTS).read_bytes() != before
     edit(copy / "params.yaml", "scale: demo", "scale: smoke")
     found = call(copy, "concord3d", "doctor", COLUMNS="300").stdout
     assert re.search(r"Artifact: mm_point/train/single_view__s1.*problem.*stale: the source of .*nt_xent", found), found
@@ -194,19 +204,19 @@ def view_shard(folder: Path) -> Path:
 
 DAMAGE: dict[str, tuple[Callable[[Path], None], str, str]] = {
     "sign bits of weights": (
-        lambda folder: flip_sign_bits(folder / TRAINING / "model.safetensors"),
+        lambda folder: flip_sign_bits(folder / WEIGHTS),
         str(TRAINING_RECORD),
         "artifacts/smoke/mm_point/eval/mm_point__modelnet40__linear_svm__s1.json",
     ),
     "a snapshot": (
-        lambda folder: next((folder / TRAINING / "snapshots").glob("*.safetensors")).unlink(),
+        lambda folder: next((folder / TRAINING / "snapshots").rglob("*.safetensors")).unlink(),
         str(TRAINING_RECORD),
         "artifacts/smoke/mm_point/eval/mm_point__modelnet40__linear_svm__s1.json",
     ),
     "pixels of views": (
         lambda folder: flip_pixels(view_shard(folder)),
         "artifacts/smoke/records/views/shapenet__train__ring24__32.json",
-        str(TRAINING / "model.safetensors"),
+        str(WEIGHTS),
     ),
     "points of a store": (
         lambda folder: (folder / "artifacts/smoke/stores/modelnet40/test.npz").write_bytes(
@@ -227,7 +237,7 @@ def test_damage_is_never_used_and_the_printed_command_mends_it(copy: Path, what:
     assert verified.returncode == 1 and f"rm '{record}'" in verified.stdout
     # The record of what uses it is removed, so its job runs and meets the damage.
     target = Path(user)
-    name = "mm_point/train/mm_point__s1" if target.name == "model.safetensors" else "mm_point/eval/mm_point__s1"
+    name = "mm_point/train/mm_point__s1" if target == WEIGHTS else "mm_point/eval/mm_point__s1"
     (copy / f"artifacts/smoke/records/papers/{name}.json").unlink()
     refused = call(copy, "snakemake", *SMOKE, "--", user, f"artifacts/smoke/records/papers/{name}.json")
     text = refused.stdout + refused.stderr
@@ -278,7 +288,7 @@ def test_a_killed_run_goes_on_with_the_same_command(copy: Path, whom: str) -> No
         (copy / f"artifacts/smoke/records/papers/mm_point/train/{name}.json").unlink()
     run = started(copy, *POINT)
     work = copy / "work"
-    log = copy / "logs/pretrain/mm_point/mm_point__s1.log"
+    log = copy / "logs/train/train_mm_point_s1.log"
     log.unlink(missing_ok=True)
     wait_for(log.exists)
     if whom == "the whole group":
@@ -292,6 +302,41 @@ def test_a_killed_run_goes_on_with_the_same_command(copy: Path, whom: str) -> No
     assert made(copy) == before
     assert NOTHING in said(copy, *POINT, "--dry-run")
     assert work.is_dir()
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_stopped_job_of_several_trainings_goes_on_with_the_one_at_which_it_was_stopped(
+    copy: Path, number: signal.Signals
+) -> None:
+    before = made(copy)
+    names = ("mm_point__s1", "single_view__s1", "crosspoint__s1")
+    for name in names:
+        (copy / f"artifacts/smoke/records/papers/mm_point/train/{name}.json").unlink()
+    first, left = (copy / f"artifacts/smoke/mm_point/train/{name}/run.json" for name in (names[0], "random_init__s1"))
+    kept = left.read_bytes()
+    killed = run_and_kill(copy, "train.py", number, *POINT, naming="mm_point__s1", when=(copy / TRAINING_RECORD).exists)
+    assert killed.returncode != 0
+    finished = copy / "work/kept/mm_point/train/mm_point__s1" / first.relative_to(copy)
+    of_the_run = finished.read_bytes()
+    said(copy, *POINT)
+    # The record of a run differs from run to run: neither the finished training nor one that was there was repeated.
+    assert first.read_bytes() == of_the_run and left.read_bytes() == kept
+    assert made(copy) == before and not finished.exists()
+    assert NOTHING in said(copy, *POINT, "--dry-run")
+
+
+def test_forcing_makes_every_training_of_a_job_anew_and_a_missing_record_one(copy: Path) -> None:
+    files = {name: copy / f"artifacts/smoke/mm_point/train/{name}__s1/run.json" for name in ("mm_point", "single_view")}
+    before = {name: path.read_bytes() for name, path in files.items()}
+    provenance = json.loads((copy / TRAINING / "provenance.json").read_text())
+    removal, _, again = provenance["command"].partition(" && snakemake ")
+    assert removal == f"rm '{TRAINING_RECORD}'" and again.endswith(f"-- '{WEIGHTS}'")
+    (copy / TRAINING_RECORD).unlink()
+    said(copy, *POINT, "--", str(WEIGHTS))
+    after = {name: path.read_bytes() for name, path in files.items()}
+    assert after["mm_point"] != before["mm_point"] and after["single_view"] == before["single_view"]
+    said(copy, *POINT, "--force", "--", str(WEIGHTS))
+    assert not {name for name, path in files.items() if path.read_bytes() == after[name]}
 
 
 def test_a_running_workflow_keeps_its_lock(copy: Path) -> None:
@@ -311,16 +356,16 @@ def test_a_running_workflow_keeps_its_lock(copy: Path) -> None:
 def test_accepted_sources_make_nothing_anew_and_stand_in_the_ledger(copy: Path) -> None:
     loss = copy / "src/concord3d/losses/nt_xent.py"
     loss.write_text(loss.read_text() + "\n\nUNUSED = 1\n")
-    assert planned(copy)["pretrain"] == 3, "MM-Point's, and no training of another loss"
+    assert len(trained_again(copy)) == 3, "MM-Point's, and no training of another loss"
     reason = "a constant that nothing reads"
     accepted = call(copy, "concord3d", "accept-source", "mm_point/train/*", "--because", reason, "--scale", "smoke")
     assert accepted.returncode == 0, accepted.stderr
     jobs = planned(copy)
-    assert set(jobs) - {"all", "total"} <= {"pages_mm_point", "pages_mm_mixing"}, jobs
+    assert set(jobs) - {"all", "total"} <= {"report_mm_point", "report_mm_mixing"}, jobs
     said(copy, *SMOKE)
     assert reason in (copy / "results/smoke/mm_point/ledger.md").read_text()
     provenance = json.loads((copy / "results/smoke/mm_point/provenance/mm_point__s1.json").read_text())
     assert provenance["accepted"][0]["because"] == reason
     assert NOTHING in said(copy, *SMOKE, "--dry-run")
     loss.write_text(loss.read_text() + "\nANOTHER = 2\n")
-    assert planned(copy)["pretrain"] >= 3
+    assert len(trained_again(copy)) == 3

@@ -86,7 +86,7 @@ def test_an_edit_after_hydrate_is_work_to_do(hydrated: Path, file: str, old: str
     dry = call(hydrated, "snakemake", "--cores", "1", "--dry-run")
     assert dry.returncode == 0, dry.stderr[-3000:]
     said = dry.stdout + dry.stderr
-    assert "Nothing to be done" not in said and "metrics_mm_point" in said and "world_dataset" in said
+    assert "Nothing to be done" not in said and "report_mm_point" in said and "world_dataset" in said
     assert call(hydrated, "concord3d", "check").returncode == 1
 
 
@@ -110,8 +110,8 @@ def test_repro_after_an_edit_of_a_loss_trains_anew(hydrated: Path) -> None:
     tripled = re.sub(r"^    return (.*)$", r"    return 3 * (\1)", text, flags=re.MULTILINE)
     assert tripled != text
     loss.write_text(tripled)
-    weights = hydrated / "artifacts/smoke/mm_point/train/mm_point__s1/model.safetensors"
-    other = hydrated / "artifacts/smoke/mm_mixing/train/full__s1/model.safetensors"
+    weights = hydrated / "artifacts/smoke/mm_point/train/mm_point__s1/weights/point.safetensors"
+    other = hydrated / "artifacts/smoke/mm_mixing/train/full__s1/weights/point.safetensors"
     before, untouched = weights.read_bytes(), other.read_bytes()
     repro = call(hydrated, "dvc", "repro", "paper@mm_point")
     assert repro.returncode == 0, repro.stdout[-3000:] + repro.stderr[-3000:]
@@ -136,7 +136,7 @@ def test_deleted_artifacts_come_back_before_they_are_recorded(recorded: Path, tm
     clone = tmp_path / "clone"
     subprocess.run(["git", "clone", "-q", str(folder), str(clone)], check=True)
     assert call(clone, "concord3d", "hydrate").returncode == 0
-    for name in ("mm_point/train/random_init__s1/model.safetensors", "mm_point/eval"):
+    for name in ("mm_point/train/random_init__s1/weights/point.safetensors", "mm_point/eval"):
         assert (clone / "artifacts/smoke" / name).exists()
     checked = call(clone, "concord3d", "check")
     assert checked.returncode == 0, checked.stderr
@@ -168,7 +168,7 @@ def test_a_sixth_paper_is_a_folder_and_a_name(repository: Path, tmp_path: Path) 
     edit(folder / "params.yaml", "papers: [mm_point, mm_mixing]", "papers: [mm_point, mm_mixing, toy_paper]")
     dry = call(folder, "snakemake", "--cores", "1", "--dry-run", "--config", "scale=smoke")
     assert dry.returncode == 0, dry.stdout + dry.stderr
-    assert "artifacts/smoke/toy_paper/train/mm_point__s1/model.safetensors" in dry.stdout + dry.stderr
+    assert "artifacts/smoke/toy_paper/train/mm_point__s1/weights/point.safetensors" in dry.stdout + dry.stderr
     stages = call(folder, "dvc", "stage", "list", "--name-only").stdout.split()
     assert stages == ["data", "towers", "paper@mm_point", "paper@mm_mixing", "paper@toy_paper", "cross"]
     changed = subprocess.run(["git", "status", "--porcelain"], cwd=folder, text=True, capture_output=True, check=True)
@@ -179,16 +179,12 @@ def test_a_training_of_another_paper_is_made_though_its_paper_is_not_asked_for(
     repository: Path, tmp_path: Path
 ) -> None:
     folder = copy_tree(repository, tmp_path / "needing")
-    edit(
-        folder / "papers/mm_point/paper.yaml",
-        'single_view: {label: "MM-Point, one view",',
-        'single_view: {label: "MM-Point, one view", needs: {teacher: mm_mixing/stage1},',
-    )
-    dry = call(folder, "snakemake", "--cores", "1", "--dry-run", "--config", "scale=smoke", "papers=[mm_point]")
+    edit(folder / "papers/mm_mixing/paper.yaml", "needs: {teacher: stage1}", "needs: {teacher: mm_point/mm_point}")
+    dry = call(folder, "snakemake", "--cores", "1", "--dry-run", "--config", "scale=smoke", "papers=[mm_mixing]")
     said = dry.stdout + dry.stderr
     assert dry.returncode == 0, said
-    assert "artifacts/smoke/mm_mixing/train/stage1__s1/model.safetensors" in said and "towers/concord_tiny" in said
-    for other in ("train/baseline__s1", "train/full__s1", "mm_mixing/eval", "results/smoke/mm_mixing"):
+    assert "artifacts/smoke/mm_point/train/mm_point__s1/weights/point.safetensors" in said
+    for other in ("mm_point/train/single_view__s1", "mm_point/eval", "results/smoke/mm_point"):
         assert other not in said, other
 
 

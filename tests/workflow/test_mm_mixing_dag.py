@@ -27,7 +27,7 @@ def test_the_second_stage_names_its_teacher(smoke_run: Path) -> None:
     train = smoke_run / "artifacts/smoke/mm_mixing/train"
     record = json.loads((train / "full__s1" / "provenance.json").read_text())
     assert record["config"]["needs"]["teacher"]["experiment"] == "stage1"
-    assert {"clouds", "image_features", "text_features", "teacher"} == set(record["inputs"])
+    assert {"clouds", "image_features", "text_features", "needs_teacher"} == set(record["inputs"])
     history = json.loads((train / "full__s1" / "train.json").read_text())["history"]
     assert {"input_teacher", "input_image", "clean_text"} <= set(history[-1])
 
