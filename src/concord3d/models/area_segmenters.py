@@ -1,0 +1,29 @@
+"""The segmenters of a cross-validation over areas of a building, as one module."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor, nn
+
+
+class AreaSegmenters(nn.Module):
+    """One segmenter per area, trained without it.
+
+    Args:
+        segmenters: Segmenters by the area that was left out of their training.
+    """
+
+    def __init__(self, segmenters: Mapping[int, nn.Module]) -> None:
+        super().__init__()
+        self.by_area = nn.ModuleDict({str(area): segmenter for area, segmenter in segmenters.items()})
+
+    @property
+    def areas(self) -> tuple[int, ...]:
+        """The areas."""
+        return tuple(int(area) for area in self.by_area)
+
+    def forward(self, blocks: Tensor, area: int) -> Tensor:
+        """Return (B, P, C) logits of (B, P, F) blocks of one area, by the segmenter that never saw it."""
+        logits: Tensor = self.by_area[str(area)](blocks)
+        return logits
