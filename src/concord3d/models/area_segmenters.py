@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from torch import Tensor, nn
+from torch import nn
 
 
 class AreaSegmenters(nn.Module):
@@ -23,7 +23,6 @@ class AreaSegmenters(nn.Module):
         """The areas."""
         return tuple(int(area) for area in self.by_area)
 
-    def forward(self, blocks: Tensor, area: int) -> Tensor:
-        """Return (B, P, C) logits of (B, P, F) blocks of one area, by the segmenter that never saw it."""
-        logits: Tensor = self.by_area[str(area)](blocks)
-        return logits
+    def of(self, area: int) -> nn.Module:
+        """Return the segmenter that never saw an area."""
+        return self.by_area[str(area)]

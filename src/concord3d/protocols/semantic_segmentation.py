@@ -90,7 +90,7 @@ def _labels(module: nn.Module, blocks: RoomBlocks, batch_size: int, device: str)
     found = np.empty(blocks.labels.shape, dtype=np.int64)
     for area in np.unique(blocks.areas):
         rows = np.flatnonzero(blocks.areas == area)
-        found[rows] = labelled(module.by_area[str(area)], [blocks.features[rows]], batch_size, device)
+        found[rows] = labelled(module.of(int(area)), [blocks.features[rows]], batch_size, device)
     return found
 
 

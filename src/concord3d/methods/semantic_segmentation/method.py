@@ -68,9 +68,7 @@ def build(settings: SemanticSegmentationSettings, context: Context) -> SemanticS
     """
     data: RoomData = context.data
     if data.num_classes < 2:
-        raise ConfigError(
-            "Semantic segmentation needs classes", expected="two or more classes", found=data.num_classes
-        )
+        raise ConfigError("Semantic segmentation needs classes", expected="two or more classes", found=data.num_classes)
     encoder = context.point_encoder()
     assert isinstance(encoder, DGCNNSemSeg)
     if encoder.in_channels != data.num_channels:
