@@ -1,87 +1,69 @@
-"""Fine-tuned classification: learning, determinism."""
+"""Classification: what the saved classifier says after the last epoch, and at the snapshot that is best on the test."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-from tests.protocols.small_jobs import TINY, check_contract, make_job
-from torch import Tensor, nn
+from tests.protocols.small_jobs import TEST, check_contract, make_job
 
-from concord3d.errors import EvaluationError
+from concord3d.errors import CheckpointCorrupt, EvaluationError
+from concord3d.models.heads import Classifier
 from concord3d.protocols.evaluation.evaluate import evaluate
-from concord3d.protocols.finetune import finetune_classification
-from concord3d.training.fine_tuning import FineTuned
-from concord3d.training.fine_tuning_settings import FineTuning
+from concord3d.protocols.evaluation.job import EvaluationJob
 
 
-class Extent(nn.Module):
-    """A tiny encoder: the extent of the cloud per axis."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.linear = nn.Linear(3, 8)
-
-    def forward(self, points: Tensor) -> Tensor:
-        out: Tensor = self.linear(points.amax(dim=1) - points.amin(dim=1))
-        return out
-
-
-def clouds(num_clouds: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    labels = np.arange(num_clouds) % 3
-    points = np.random.default_rng(seed).normal(size=(num_clouds, 16, 3))
-    points *= np.where(np.eye(3)[labels] > 0, 4.0, 1.0)[:, None]
-    return points.astype(np.float32), labels
-
-
-def run(settings: FineTuning, seed: int = 0) -> FineTuned:
-    train, labels = clouds(60, 0)
-    test, truth = clouds(30, 1)
-    torch.manual_seed(0)
-    return finetune_classification(Extent(), 8, train, labels, test, truth, 3, 16, settings, seed=seed)
-
-
-def test_it_learns_and_repeats_bit_for_bit() -> None:
-    settings = FineTuning(epochs=20, batch_size=12, evaluate_every=4)
-    first, second, other = run(settings), run(settings), run(settings, seed=1)
-    assert first.losses == second.losses and first.losses != other.losses
-    np.testing.assert_array_equal(first.last, second.last)
-    truth = np.arange(30) % 3
-    assert (first.last == truth).mean() > 0.7
-    assert first.best is not None and (first.best == truth).mean() >= (first.last == truth).mean()
-
-
-def test_only_the_last_epoch_is_tested_by_default() -> None:
-    outcome = run(FineTuning(epochs=2, batch_size=12))
-    assert outcome.best is None and outcome.best_epoch is None and len(outcome.last) == 30
-
-
-def test_a_split_smaller_than_a_batch_still_trains() -> None:
-    assert len(run(FineTuning(epochs=2, batch_size=500)).losses) == 2
-
-
-def test_global_random_state_is_left_alone() -> None:
-    train, labels = clouds(12, 0)
-    encoder = Extent()
-    before = torch.random.get_rng_state()
-    finetune_classification(encoder, 8, train, labels, train, labels, 3, 16, FineTuning(epochs=1, batch_size=6))
-    assert torch.equal(before, torch.random.get_rng_state())
-
-
-@pytest.mark.parametrize("labels", [np.zeros(12, np.int64), np.arange(12) % 5, np.arange(12) % 2 - 1])
-def test_labels_without_meaning_are_refused(labels: NDArray[np.int64]) -> None:
-    train, _ = clouds(12, 0)
-    with pytest.raises(EvaluationError, match="two classes"):
-        finetune_classification(Extent(), 8, train, labels, train, labels, 3, 16, FineTuning(epochs=1))
+def classification(folder: Path, encoder: str = "pointnet", **settings: object) -> EvaluationJob:
+    return make_job(
+        folder,
+        "classification",
+        settings,
+        encoder,
+        method="supervised",
+        module="classifier",
+        build=lambda encoder: Classifier(encoder, 4),
+    )
 
 
 @pytest.mark.parametrize("encoder", ["pointnet", "dgcnn"])
-def test_finetune(tmp_path: Path, encoder: str) -> None:
-    job = make_job(tmp_path, "finetune", {"k": 5, "training": {**TINY, "evaluate_every": 1}}, encoder)
+def test_both_selections_are_measured(tmp_path: Path, encoder: str) -> None:
+    job = classification(tmp_path, encoder)
+    evaluate(job)
+    body, arrays = check_contract(job)
+    found = {(record["metric"], record["selection"]): record["value"] for record in body["records"]}
+    assert set(found) == {(m, s) for m in ("overall_accuracy", "mean_class_accuracy") for s in ("last", "best_test")}
+    by_snapshot = body["details"]["as_published"]["test_score_by_snapshot"]
+    assert found["overall_accuracy", "last"] == pytest.approx(by_snapshot["epoch_0002"])
+    assert found["overall_accuracy", "best_test"] == pytest.approx(max(by_snapshot.values()))
+    with torch.inference_mode():
+        logits = job.load_module().eval()(torch.from_numpy(TEST.points[:, :16]))
+    right = logits.argmax(dim=1).numpy() == TEST.labels
+    np.testing.assert_array_equal(arrays["overall_accuracy__last"], right)
+
+
+def test_the_published_rule_may_be_left_out(tmp_path: Path) -> None:
+    job = classification(tmp_path, as_published=False, num_points=8, batch_size=3)
     evaluate(job)
     body, _ = check_contract(job)
-    assert {record["selection"] for record in body["records"]} == {"last", "best_test"}
-    assert body["details"]["encoder"].get("k", 5) == 5 and len(body["details"]["loss_by_epoch"]) == 2
+    assert {record["selection"] for record in body["records"]} == {"last"}
+    assert body["details"]["num_points"] == 8 and "as_published" not in body["details"]
+
+
+def test_nothing_is_learned_so_no_training_split_is_needed(tmp_path: Path) -> None:
+    job = classification(tmp_path)
+    evaluate(job)
+    with_train = Path(f"{job.out}.json").read_bytes()
+    evaluate(replace(job, train=None))
+    assert Path(f"{job.out}.json").read_bytes() == with_train
+
+
+def test_shapes_without_a_class_and_weights_of_another_module_are_refused(tmp_path: Path) -> None:
+    job = classification(tmp_path)
+    with pytest.raises(EvaluationError, match="without a class"):
+        evaluate(replace(job, test=replace(TEST, labels=np.full(len(TEST), -1))))
+    other = make_job(tmp_path, "classification", {}, method="supervised", module="classifier")
+    with pytest.raises(CheckpointCorrupt, match="do not fit"):
+        evaluate(other)

@@ -43,8 +43,6 @@ class EvaluationJob:
         settings: Its settings.
         out: Where the result goes, without suffix.
         device: ``cpu``, ``cuda`` or ``auto``.
-        dataset: Identifier of the data set; needed only for blocks, clouds bring it.
-        data_kind: ``synthetic`` or ``real``; needed only for blocks, clouds bring it.
         tower: Features of the tower that the test split is compared with, for the protocols that need some.
         module: Which saved module of the training is evaluated.
         memo: Features shared with other jobs on this training; None computes them anew.
@@ -59,26 +57,19 @@ class EvaluationJob:
     settings: Mapping[str, Any]
     out: Path
     device: str = "auto"
-    dataset: str | None = None
-    data_kind: str | None = None
     tower: TowerFeatures = field(default_factory=TowerFeatures)
     module: str = "point"
     memo: FeatureMemo | None = None
 
     def identity(self) -> dict[str, Any]:
         """Return the columns of ``metrics.csv`` that name the job."""
-        dataset, data_kind = self.dataset, self.data_kind
-        if isinstance(self.test, CloudSplit):
-            dataset, data_kind = dataset or self.test.dataset, data_kind or self.test.data_kind
-        if dataset is None or data_kind is None:
-            raise EvaluationError("A job on blocks must name its data set and data_kind", where=self.out)
         return {
             "experiment": self.run_config["experiment"],
             "seed": self.run_config["seed"],
             "scale": self.run_config["scale"],
             "protocol": self.protocol,
-            "dataset": dataset,
-            "data_kind": data_kind,
+            "dataset": self.test.dataset,
+            "data_kind": self.test.data_kind,
         }
 
     @property
