@@ -36,7 +36,6 @@ def make(job: NodeJob) -> None:
             out=out.with_suffix(""),
             device=job.device,
             tower=towers.get(dataset, TowerFeatures()),
-            work_dir=job.work / job.identity / out.stem,
         )
         for (protocol, dataset, settings), out in zip(job.params["jobs"], outputs, strict=True)
     )

@@ -106,12 +106,10 @@ def test_a_single_class_to_learn_from(tmp_path: Path, protocol: str) -> None:
     assert_refused(aligned_job(tmp_path, protocol, SMALL[protocol], train=train), EvaluationError, "two classes")
 
 
-@pytest.mark.parametrize("protocol", ["linear_probe", "linear_svm", "semantic_segmentation"])
+@pytest.mark.parametrize("protocol", ["linear_probe", "linear_svm"])
 def test_a_data_set_without_training_split(tmp_path: Path, protocol: str) -> None:
     job = replace(aligned_job(tmp_path, protocol), train=None)
-    if protocol == "semantic_segmentation":
-        job = replace(job, run_config={**job.run_config, "encoder": {"name": "dgcnn_semseg", "k": 4, "emb_dims": 16}})
-    assert_refused(job, EvaluationError, "no such split" if protocol == "semantic_segmentation" else "has none")
+    assert_refused(job, EvaluationError, "has none")
 
 
 @pytest.mark.parametrize("protocol", [*COMPARING, "consistency"])

@@ -40,6 +40,8 @@ def job(tmp_path: Path) -> EvaluationJob:
         "label": "MM-Point",
         "seed": 1,
         "scale": "smoke",
+        "method": "random_init",
+        "objective": {},
         "encoder": ENCODER,
         "data": {"num_points": 8},
     }
@@ -68,11 +70,11 @@ def with_points(split: CloudSplit, points: np.ndarray) -> CloudSplit:
     [
         ("linear_smv", {}, "linear_svm"),
         ("linear_svm", {"cv_fold": 5}, "cv_folds"),
-        ("finetune", {"training": {"epoch": 5}}, "epochs"),
+        ("classification", {"as_publishd": True}, "as_published"),
         ("few_shot", {"num_runs": 1}, "num_runs"),
         ("linear_svm", {"c_grid": []}, "c_grid"),
         ("linear_svm", {"c_grid": [-1.0]}, "c_grid"),
-        ("semantic_segmentation", {"training": {"evaluate_every": 1}}, "last epoch"),
+        ("semantic_segmentation", {"test_area": [1]}, "test_areas"),
         ("knn", {"num_neighbours": "many"}, "num_neighbours"),
     ],
 )
@@ -173,11 +175,6 @@ def test_more_neighbours_than_items(job: EvaluationJob) -> None:
 def test_more_ways_than_classes(job: EvaluationJob) -> None:
     settings = {"ways": [5], "shots": [2], "num_query": 2}
     assert_refused(replace(job, protocol="few_shot", settings=settings), EvaluationError, "5-way")
-
-
-@pytest.mark.parametrize("protocol", ["part_segmentation", "semantic_segmentation"])
-def test_segmentation_from_an_encoder_of_another_kind(job: EvaluationJob, protocol: str) -> None:
-    assert_refused(replace(job, protocol=protocol), EvaluationError, "own kind of encoder")
 
 
 def test_disk_full_while_writing_leaves_the_earlier_result(job: EvaluationJob, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,12 +14,12 @@ from types import ModuleType
 
 import pytest
 import torch
+from concord3d.training.pretrain import pretrain
 
 from concord3d.errors import DiskFull, NonFiniteLoss, ResumeMismatch
 from concord3d.methods import mm_point
 from concord3d.training import loop as loop_module
 from concord3d.training.loop import OutOfMemory
-from concord3d.training.pretrain import pretrain
 
 SCRIPT = Path(__file__).parents[1] / "training" / "tiny_training.py"
 FILES = ("model.safetensors", "train.json", "snapshots/epoch_0001.safetensors", "snapshots/epoch_0002.safetensors")

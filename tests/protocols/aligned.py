@@ -74,6 +74,8 @@ def aligned_job(
         "label": "MM-Mixing",
         "seed": 2,
         "scale": "smoke",
+        "method": "random_init",
+        "objective": {},
         "encoder": ENCODER,
         "data": {"num_points": num_points},
     }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from concord3d.data.stores.objects import CloudSplit
 from concord3d.models.factory import build_point_encoder
@@ -22,7 +24,7 @@ ENCODERS: dict[str, dict[str, Any]] = {
     "pointnet": {"name": "pointnet"},
     "dgcnn": {"name": "dgcnn", "k": 4, "emb_dims": 16},
     "dgcnn_partseg": {"name": "dgcnn_partseg", "k": 4, "emb_dims": 16},
-    "dgcnn_semseg": {"name": "dgcnn_semseg", "k": 4, "emb_dims": 16},
+    "dgcnn_semseg": {"name": "dgcnn_semseg", "k": 4, "emb_dims": 16, "in_channels": 9},
 }
 
 
@@ -41,22 +43,33 @@ def clouds(split: str, num_shapes: int, seed: int) -> CloudSplit:
 TRAIN, TEST = clouds("train", 48, 0), clouds("test", 20, 1)
 
 
-def make_job(folder: Path, protocol: str, settings: dict[str, Any], encoder: str = "pointnet") -> EvaluationJob:
+def make_job(
+    folder: Path,
+    protocol: str,
+    settings: dict[str, Any],
+    encoder: str = "pointnet",
+    method: str = "random_init",
+    module: str = "point",
+    build: Callable[[nn.Module], nn.Module] = lambda encoder: encoder,
+) -> EvaluationJob:
+    """A job on an untrained module with two snapshots; ``build`` makes the module around the encoder."""
     paths = []
     for step in (1, 2):
         torch.manual_seed(step)
         paths.append(folder / f"epoch_{step:04d}.safetensors")
-        save_weights(build_point_encoder(ENCODERS[encoder]), paths[-1])
+        save_weights(build(build_point_encoder(ENCODERS[encoder])), paths[-1])
     run_config = {
         "experiment": "mm_point",
         "label": "MM-Point",
         "seed": 3,
         "scale": "smoke",
+        "method": method,
+        "objective": {},
         "encoder": ENCODERS[encoder],
         "data": {"num_points": 16},
     }
     out = folder / f"mm_point__modelnet40__{protocol}__s3"
-    return EvaluationJob(run_config, paths[-1], paths, TRAIN, TEST, protocol, settings, out, "cpu")
+    return EvaluationJob(run_config, paths[-1], paths, TRAIN, TEST, protocol, settings, out, "cpu", module=module)
 
 
 def result_of(job: EvaluationJob) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -69,7 +82,7 @@ def check_contract(job: EvaluationJob) -> tuple[dict[str, Any], dict[str, Any]]:
     body, arrays = result_of(job)
     assert body["experiment"] == "mm_point" and "variant" not in body and body["protocol"] == job.protocol
     assert (body["seed"], body["scale"], body["data_kind"]) == (3, "smoke", "synthetic")
-    assert body["dataset"] == ("s3dis" if job.dataset else "modelnet40")
+    assert body["dataset"] == job.test.dataset
     measured = {f"{record['metric']}__{record['selection']}": record for record in body["records"]}
     for record in body["records"]:
         assert set(record) == RECORD_KEYS
@@ -90,6 +103,3 @@ FROZEN = {
     "occupancy_knn": {"resolution": 6},
     "tsne": {"perplexities": [3, 5], "max_iterations": 250, "purity_neighbours": 3},
 }
-
-
-TINY = {"epochs": 2, "batch_size": 12}

@@ -39,7 +39,6 @@ def test_settings_survive_plain_json(name: str) -> None:
 
 def test_what_protocols_are_given_follows_from_their_modules() -> None:
     said = {name: load_protocol(name) for name in protocol_names()}
-    assert {name for name, p in said.items() if p.trains} == {"finetune", "part_segmentation", "semantic_segmentation"}
     assert {name for name, p in said.items() if p.store == "rooms"} == {"semantic_segmentation"}
     assert {name: p.needs for name, p in said.items() if p.needs} == {
         "zero_shot": ("classes",),
@@ -78,5 +77,5 @@ def test_other_names_are_refused(name: str) -> None:
 def test_messages_name_the_place_and_the_nearest_name() -> None:
     with pytest.raises(ConfigError, match=r"did you mean 'zero_shot'(.|\n)*here: protocols"):
         load_protocol("zero_shoot", "here: protocols")
-    with pytest.raises(ConfigError, match=r"training.epochs(.|\n)*greater than 0(.|\n)*here: settings"):
-        parse("finetune", {"training": {"epochs": -1}}, "here: settings")
+    with pytest.raises(ConfigError, match=r"batch_size(.|\n)*greater than 0(.|\n)*here: settings"):
+        parse("classification", {"batch_size": -1}, "here: settings")

@@ -42,7 +42,7 @@ METRICS = {
     "knn": {"overall_accuracy", "mean_class_accuracy", "knn_purity", "silhouette"},
     "occupancy_knn": {"overall_accuracy", "mean_class_accuracy"},
     "tsne": {"silhouette", "knn_purity"},
-    "finetune": {"overall_accuracy", "mean_class_accuracy"},
+    "classification": {"overall_accuracy", "mean_class_accuracy"},
     "part_segmentation": {"instance_miou", "class_miou"},
     "semantic_segmentation": {"overall_accuracy", "miou"},
     "zero_shot": {"top1", "top3", "top5", "class_mean_top1"},

@@ -51,6 +51,7 @@ class ObjectBatch(Batch):
         labels: (B,) int64, or None where there are none.
         colors: (B, P, 3) uint8 RGB per point, or None where the data have none or the method uses none.
         targets: Features of frozen towers, or None where the method uses none.
+        parts: (B, P) int64 part label per point, or None where the method uses none.
     """
 
     points: Tensor
@@ -58,6 +59,7 @@ class ObjectBatch(Batch):
     labels: Tensor | None = None
     colors: Tensor | None = None
     targets: Targets | None = None
+    parts: Tensor | None = None
 
 
 class ViewReader(Protocol):
@@ -106,6 +108,7 @@ class ObjectData:
         views: Store whose object i is shape i, or None.
         colors: (S, P, 3) uint8 RGB per point, or None.
         targets: Features of frozen towers whose object i is shape i, or None.
+        parts: (S, P) part label per point, or None.
         drawn_views: m, views that a batch holds of each object, drawn without replacement in random order.
     """
 
@@ -114,6 +117,7 @@ class ObjectData:
     views: ViewReader | None = None
     colors: NDArray[np.uint8] | None = None
     targets: TargetReader | None = None
+    parts: NDArray[np.int64] | None = None
     drawn_views: int = 0
     unit: str = field(default="clouds", init=False)
 
@@ -139,7 +143,7 @@ class ObjectData:
     def identity(self) -> str:
         """SHA-256 over all arrays and the identities of views and targets."""
         digest = hashlib.sha256(np.ascontiguousarray(self.points).data)
-        for part in (self.labels, self.colors):
+        for part in (self.labels, self.colors, self.parts):
             digest.update(b"none" if part is None else np.ascontiguousarray(part).data)
         for reader in (self.views, self.targets):
             digest.update(b"none" if reader is None else reader.identity.encode())
@@ -150,7 +154,7 @@ class ObjectData:
         return shuffled(index, draw)
 
     def read(self, units: IntArray, draw: torch.Generator) -> ObjectBatch:
-        """Return clouds, labels, colours, randomly chosen views and tower features of some objects."""
+        """Return clouds, labels of clouds and points, colours, randomly chosen views and tower features of objects."""
         points = torch.from_numpy(np.ascontiguousarray(self.points[units], dtype=np.float32))
         labels = None if self.labels is None else torch.from_numpy(self.labels[units].astype(np.int64))
         views = None
@@ -162,14 +166,15 @@ class ObjectData:
         targets = None
         if self.targets is not None:
             targets = Targets(*(torch.from_numpy(part) for part in self.targets.read(units, draw)))
-        return ObjectBatch(points, views, labels, colors, targets)
+        parts = None if self.parts is None else torch.from_numpy(self.parts[units].astype(np.int64))
+        return ObjectBatch(points, views, labels, colors, targets, parts)
 
     def validated(self) -> None:
         """Check the clouds, and that all parts belong to them.
 
         Raises:
             BadCloud: Points of a wrong shape or not finite.
-            ConfigError: Labels, views, colours or tower features do not fit the points.
+            ConfigError: Labels, views, colours, tower features or part labels do not fit the points.
         """
         points = self.points
         if points.ndim != 3 or points.shape[2] != 3 or len(not_finite(points)):
@@ -178,6 +183,7 @@ class ObjectData:
             "labels": None if self.labels is None else len(self.labels),
             "views": None if self.views is None else self.views.num_objects,
             "colours": None if self.colors is None else len(self.colors),
+            "part labels": None if self.parts is None else len(self.parts),
             "tower features": None if self.targets is None else self.targets.num_objects,
         }
         for name, count in counts.items():
@@ -213,6 +219,7 @@ def opened(run: Mapping[str, Any], settings: ObjectMethodSettings, files: Mappin
         open_view_set(views[0]) if views else None,
         clouds.colors if targets is not None else None,
         targets,
+        clouds.part_labels if settings.reads_parts else None,
         settings.num_views,
     )
 

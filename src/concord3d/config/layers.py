@@ -13,6 +13,8 @@ from concord3d.config.places import Place
 from concord3d.errors import ConfigError, nearest
 
 TIMES = "times"
+# Sections whose keys depend on the method.
+OF_METHOD = ("objective", "training")
 
 
 @dataclass
@@ -28,7 +30,7 @@ class Settings:
     places: dict[str, Place]
     _paper_encoder: dict[str, Any] = field(default_factory=dict)
     _paper_places: dict[str, Place] = field(default_factory=dict)
-    _own_objective: bool = False
+    _own_method: bool = False
 
     @classmethod
     def of_defaults(cls, defaults: Mapping[Any, Mapping[str, Sourced]], place: Place) -> Settings:
@@ -46,11 +48,14 @@ class Settings:
         encoder = {dotted: found for dotted, found in places.items() if dotted.startswith("encoder.")}
         return cls(values, places, deepcopy(values["encoder"]), encoder)
 
-    def clear_objective(self) -> None:
-        """Forget the objective: it means nothing to another method than the paper's, which checks its own."""
+    def change_method(self) -> None:
+        """Forget the objective: it means nothing to another method than the paper's, which checks its own.
+
+        Such a method may be trained with settings that the paper's own training leaves at their defaults.
+        """
         self.values["objective"] = {}
         self.places = {dotted: place for dotted, place in self.places.items() if not dotted.startswith("objective.")}
-        self._own_objective = True
+        self._own_method = True
 
     def apply(self, changes: Mapping[str, Any], place: Place) -> None:
         """Set some keys, in place.
@@ -70,7 +75,7 @@ class Settings:
             section, _, key = dotted.partition(".")
             here = place.below(dotted)
             # Another encoder or method than the paper's has settings of its own, which the plan checks.
-            own = (own_encoder and section == "encoder") or (self._own_objective and section == "objective")
+            own = (own_encoder and section == "encoder") or (self._own_method and section in OF_METHOD)
             if key not in self.values.get(section, {}) and not (own and key):
                 known = [f"{s}.{k}" for s, keys in self.values.items() for k in keys]
                 raise ConfigError(

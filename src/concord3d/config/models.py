@@ -6,8 +6,9 @@ import re
 from collections.abc import Hashable
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, PositiveInt, WithJsonSchema, model_validator
+from pydantic import AfterValidator, Field, PositiveInt, PrivateAttr, WithJsonSchema, field_validator, model_validator
 
+from concord3d.config.expansion import combinations, filled, variables_in
 from concord3d.config.validation import StrictModel
 
 ScaleName = Literal["smoke", "demo", "small", "paper"]
@@ -41,6 +42,8 @@ Name = Annotated[str, AfterValidator(plain_name), WithJsonSchema({"type": "strin
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Seeds = Annotated[list[Seed], Field(min_length=1), AfterValidator(_once)]
 Names = Annotated[list[str], AfterValidator(_once)]
+Scalar = str | int | float
+Scalars = Annotated[list[Scalar], Field(min_length=1), AfterValidator(_once)]
 
 
 class Params(StrictModel):
@@ -208,7 +211,17 @@ class Sourced(StrictModel):
 
 
 class Experiment(StrictModel):
-    """One row of a table: a method with some keys changed.
+    """One row of a table: a method with some keys changed; with ``for_each`` several rows.
+
+    ``for_each`` gives variables and the values of each. The entry then stands for one experiment per combination of
+    values, whose name is the entry's with the values behind it, joined by underscores. ``{variable}`` in ``label``,
+    ``set``, ``needs`` and ``datasets`` becomes the value. Everything else names the single experiments. So
+
+    ``finetuned: {label: "Fine-tuned on {dataset}", method: supervised, needs: {init: ours}, for_each: {dataset:
+    [modelnet40, scanobjectnn_obj_bg]}, set: {data.dataset: "{dataset}"}, datasets: ["{dataset}"]}``
+
+    stands for ``finetuned_modelnet40`` and ``finetuned_scanobjectnn_obj_bg``. A value that cannot stand in a name gets
+    a word for it: ``for_each: {labels: {tenth: 0.1, all: 1.0}}``.
 
     Attributes:
         label: What tables and figures call it.
@@ -218,6 +231,8 @@ class Experiment(StrictModel):
         needs: Earlier trainings that this one rests on, by their role, e.g. ``teacher``: an experiment of this paper,
             or ``<paper>/<experiment>`` of another. They run at the same scale and with the same seed.
         protocols: The only protocols it takes part in; null means all that apply to it.
+        datasets: The only data sets that it is evaluated on; null means all of each protocol.
+        for_each: Values by variable: a list, or a mapping from the word that stands for a value in names.
     """
 
     label: str
@@ -225,6 +240,48 @@ class Experiment(StrictModel):
     set: dict[str, Any] = {}
     needs: dict[Name, str] = {}
     protocols: Names | None = None
+    datasets: Names | None = None
+    for_each: dict[Name, Scalars | dict[str, Scalar]] = {}
+    _entry: str = PrivateAttr(default="")
+
+    @model_validator(mode="after")
+    def _told_apart(self) -> Experiment:
+        if any(not choices for choices in self.for_each.values()):
+            raise ValueError("a variable of 'for_each' has no values")
+        unused = [variable for variable in self.for_each if variable not in variables_in(self.label)]
+        if unused:
+            raise ValueError(f"'label' does not tell the experiments apart: write '{{{unused[0]}}}' into it")
+        for _, values in combinations(self.for_each):
+            filled([self.label, self.set, self.needs, self.datasets], values)
+        return self
+
+    @property
+    def entry(self) -> str:
+        """The key of the paper's file that it comes from."""
+        return self._entry
+
+    def expanded(self, name: str) -> dict[str, Experiment]:
+        """Return the experiments that an entry stands for, by name; without ``for_each`` itself.
+
+        Args:
+            name: The key of the entry.
+
+        Raises:
+            ValueError: A value cannot stand in a name.
+        """
+        experiments = {}
+        for ending, values in combinations(self.for_each):
+            changed = {
+                "label": str(filled(self.label, values)),
+                "set": filled(self.set, values),
+                "needs": {role: str(filled(need, values)) for role, need in self.needs.items()},
+                "datasets": filled(self.datasets, values),
+                "for_each": {},
+            }
+            single = self.model_copy(update=changed)
+            single._entry = name
+            experiments[plain_name(f"{name}_{ending}" if ending else name)] = single
+        return experiments
 
 
 class Protocol(StrictModel):
@@ -233,7 +290,7 @@ class Protocol(StrictModel):
     Attributes:
         settings: Passed to the protocol, which validates them.
         datasets: Data sets it applies to.
-        experiments: Experiments it applies to, as far as the scale runs them; null means all.
+        experiments: Experiments it applies to, as far as the scale runs them; null means all that keep the module.
         module: Which saved module of a training it evaluates.
     """
 
@@ -244,7 +301,11 @@ class Protocol(StrictModel):
 
 
 class Paper(StrictModel):
-    """``papers/<paper>/paper.yaml``."""
+    """``papers/<paper>/paper.yaml``.
+
+    Attributes:
+        experiments: Entries as the file has them; the model holds the single experiments that they stand for.
+    """
 
     paper: Name
     title: str
@@ -254,3 +315,14 @@ class Paper(StrictModel):
     defaults: dict[Section, dict[str, Sourced]]
     experiments: dict[Name, Experiment]
     protocols: dict[Name, Protocol]
+
+    @field_validator("experiments")
+    @classmethod
+    def _each(cls, entries: dict[str, Experiment]) -> dict[str, Experiment]:
+        experiments: dict[str, Experiment] = {}
+        for name, entry in entries.items():
+            for single, experiment in entry.expanded(name).items():
+                if single in experiments:
+                    raise ValueError(f"'{name}' and '{experiments[single].entry}' both stand for '{single}'")
+                experiments[single] = experiment
+        return experiments

@@ -54,7 +54,7 @@ def load_study(root: Path, paper_name: str, scale_name: str, seeds: list[int] | 
         study = _read_study(root, name, scale, seeds, loaded)
         loaded[name] = study
         for experiment in study.experiments:
-            place = study.paper_place.below("experiments", experiment, "needs")
+            place = study.experiment_place(experiment).below("needs")
             for role, need in study.needs_of(experiment).items():
                 require_known(need.paper, available, "paper", place.below(role))
                 waiting += [] if need.paper in (*loaded, *waiting) else [need.paper]
@@ -145,8 +145,8 @@ def _check_names(study: Study) -> None:
     require_known(overlay.max_seeds, study.experiments, "experiment", scaled.below("max_seeds"))
     require_known(overlay.protocols, paper.protocols, "protocol", scaled.below("protocols"))
     for experiment, entry in paper.experiments.items():
-        place = file.below("experiments", experiment, "protocols")
-        require_known(entry.protocols or [], paper.protocols, "protocol", place)
+        place = study.experiment_place(experiment)
+        require_known(entry.protocols or [], paper.protocols, "protocol", place.below("protocols"))
     for name, base in paper.protocols.items():
         place = file.below("protocols", name, "experiments")
         require_known(base.experiments or [], paper.experiments, "experiment", place)
@@ -181,7 +181,7 @@ def _check_needs(study: Study) -> None:
     """Refuse trainings that need one which does not run at this scale, or not with their seeds."""
     for experiment in study.experiments:
         for role, need in study.needs_of(experiment).items():
-            place = study.paper_place.below("experiments", experiment, "needs", role)
+            place = study.experiment_place(experiment).below("needs", role)
             other = study.loaded[need.paper]
             require_known(need.experiment, other.experiments, f"{role} in {need.paper} at this scale:", place)
             there = other.seeds_of(need.experiment)
@@ -207,15 +207,17 @@ def _refuse_circles(study: Study) -> None:
             if start in following:
                 raise ConfigError(
                     f"the needs of '{experiment}' form a circle",
-                    where=str(study.paper_place.below("experiments", experiment, "needs")),
+                    where=str(study.experiment_place(experiment).below("needs")),
                     found=" <- ".join(map(str, [*way, start])),
                 )
             ways += [[*way, need] for need in following if need not in way]
 
 
 def _check_datasets(study: Study) -> None:
-    """Refuse experiments that train on a data set, or with a tower, that their scale does not have."""
+    """Refuse data sets that experiments are trained or evaluated on, and towers, that their scale does not have."""
     for name in study.experiments:
+        only = study.paper.experiments[name].datasets or []
+        require_known(only, study.scale.datasets, "data set", study.experiment_place(name).below("datasets"))
         values = study.settings(name).values["data"]
         tower = values.get("tower")
         place = study.place_of(name, "data.tower")

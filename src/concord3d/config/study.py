@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from concord3d.config.layers import Settings
 from concord3d.config.models import AllBut, Paper, PaperScale, Protocol, Scale
 from concord3d.config.places import Layer, Place
-from concord3d.methods.settings import method_kind
+from concord3d.methods.settings import MethodSettings, method_kind
 from concord3d.workflow.layout import paper_scale_yaml, paper_yaml, scale_yaml
 
 # The saved module that is evaluated where nothing else is said.
@@ -98,6 +98,10 @@ class Study:
         left_out = chosen.all_but if isinstance(chosen, AllBut) else []
         return tuple(name for name in self.paper.experiments if name not in left_out)
 
+    def experiment_place(self, experiment: str) -> Place:
+        """The entry of the paper's file that an experiment comes from."""
+        return self.paper_place.below("experiments", self.paper.experiments[experiment].entry)
+
     def seeds_of(self, experiment: str) -> tuple[int, ...]:
         """The seeds that an experiment runs with."""
         return self.seeds[: self.overlay.max_seeds.get(experiment)]
@@ -112,8 +116,10 @@ class Study:
 
     def is_trained(self, experiment: str) -> bool:
         """Whether an experiment trains anything; the untrained encoder of a reference row reads no data."""
-        place = self.paper_place.below("experiments", experiment, "method")
-        return method_kind(self.method_of(experiment), place).is_trained
+        return self._method_kind(experiment).is_trained
+
+    def _method_kind(self, experiment: str) -> type[MethodSettings]:
+        return method_kind(self.method_of(experiment), self.experiment_place(experiment).below("method"))
 
     def needs_of(self, experiment: str) -> dict[str, Need]:
         """Return the earlier trainings that an experiment rests on, by role."""
@@ -133,8 +139,8 @@ class Study:
         settings = Settings.of_defaults(self.paper.defaults, _layer(paper.below("defaults"), "default"))
         settings.apply(self.overlay.set, _layer(overlay.below("set"), "scale"))
         if self.method_of(experiment) != self.paper.method:
-            settings.clear_objective()
-        settings.apply(entry.set, _layer(paper.below("experiments", experiment, "set"), "experiment"))
+            settings.change_method()
+        settings.apply(entry.set, _layer(self.experiment_place(experiment).below("set"), "experiment"))
         single = self.overlay.experiment_set.get(experiment, {})
         settings.apply(single, _layer(overlay.below("experiment_set", experiment), "scale and experiment"))
         return settings
@@ -202,16 +208,29 @@ class Study:
         keys = []
         for name in self.overlay.protocols:
             protocol = self.protocol(name)
-            experiments = self.experiments if protocol.experiments is None else protocol.experiments
-            experiments = tuple(name for name in experiments if name in self.experiments)
             keys += [
                 EvaluationKey(experiment, seed, name, dataset, protocol.module)
-                for experiment in experiments
-                if name in (self.paper.experiments[experiment].protocols or [name])
+                for experiment in self._evaluated(name, protocol)
                 for seed in self.seeds_of(experiment)
                 for dataset in protocol.datasets
+                if _takes_part(dataset, self.paper.experiments[experiment].datasets)
             ]
         return keys
+
+    def _evaluated(self, name: str, protocol: Protocol) -> list[str]:
+        """Return the experiments of this scale that a protocol applies to."""
+        chosen = protocol.experiments
+        if chosen is None:
+            chosen = [each for each in self.experiments if protocol.module in self._method_kind(each).saved]
+        return [
+            each
+            for each in chosen
+            if each in self.experiments and _takes_part(name, self.paper.experiments[each].protocols)
+        ]
+
+    def saved_modules(self) -> set[str]:
+        """Return the names of the modules that the trainings of this scale keep."""
+        return {module for experiment in self.experiments for module in self._method_kind(experiment).saved}
 
     def datasets(self) -> list[str]:
         """Identifiers of the data sets that this study reads, sorted."""
@@ -228,6 +247,10 @@ class Study:
         """Names of the frozen towers that this study uses, sorted."""
         names = {self.run_config(name, self.seeds[0])["data"].get("tower") for name in self.experiments}
         return sorted(name for name in names if name is not None)
+
+
+def _takes_part(name: str, only: list[str] | None) -> bool:
+    return only is None or name in only
 
 
 def _layer(place: Place, layer: Layer) -> Place:

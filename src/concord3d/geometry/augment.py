@@ -179,6 +179,23 @@ def sample_points(points: Tensor, num_points: int, generator: torch.Generator) -
     return points.gather(1, index[:, :, None].expand(-1, -1, 3))
 
 
+def first_points(points: Tensor, num_points: int) -> Tensor:
+    """Return the first ``num_points`` points of each cloud.
+
+    Args:
+        points: (B, P, 3).
+        num_points: At most P.
+
+    Returns:
+        (B, num_points, 3).
+
+    Raises:
+        BadCloud: The clouds have fewer points.
+    """
+    _require_points(points.shape[1], num_points)
+    return points[:, :num_points]
+
+
 def _require_points(stored: int, num_points: int) -> None:
     if stored < num_points:
         raise BadCloud(

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from concord3d.batches.interface import BatchType
 from concord3d.config.validation import require_known
 from concord3d.losses.embeddings import Gather, no_gather
-from concord3d.methods.settings import PACKAGE, MethodSettings, method_kind
+from concord3d.methods.settings import INIT, PACKAGE, MethodSettings, method_kind
 from concord3d.models.factory import build_point_encoder, load_point_encoder
 
 Table = Mapping[str, NDArray[Any]]
@@ -56,9 +56,17 @@ class EarlierTraining:
             ConfigError: It saved no such module; the nearest name is given.
             CheckpointCorrupt: The weights cannot be read or do not fit.
         """
-        require_known(name, self.weights, "saved module", f"the training of '{self.run['method']}'")
         with torch.random.fork_rng():
-            return saved_module(self.run, name, self.weights[name])
+            return saved_module(self.run, name, self.file(name))
+
+    def file(self, name: str = "point") -> Path:
+        """Return the weights of one of its modules after the last epoch.
+
+        Raises:
+            ConfigError: It saved no such module; the nearest name is given.
+        """
+        require_known(name, self.weights, "saved module", f"the training of '{self.run['method']}'")
+        return self.weights[name]
 
 
 def saved_module(run: Mapping[str, Any], name: str, weights: Path) -> nn.Module:
@@ -108,6 +116,17 @@ class Context:
         A method builds it before anything else, so that all methods with one seed start from the same encoder.
         """
         return build_point_encoder(self.encoder)
+
+    def started_point_encoder(self) -> nn.Module:
+        """Build the run's point encoder, with the weights of the earlier training in the role ``init`` if there is one.
+
+        Raises:
+            ConfigError: That training keeps no point encoder.
+            CheckpointCorrupt: Its weights cannot be read or do not fit.
+        """
+        if INIT not in self.needs:
+            return self.point_encoder()
+        return load_point_encoder(self.encoder, self.needs[INIT].file("point"))
 
 
 @dataclass(frozen=True)

@@ -8,15 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
-from concord3d.config.validation import StrictModel, Where, validate
+from pydantic import Field, PositiveInt
+
+from concord3d.config.validation import Places, StrictModel, Where, validate
+from concord3d.errors import ConfigError
 from concord3d.models.encoder_settings import PACKAGE as ENCODERS
 from concord3d.models.encoder_settings import encoder_settings
 from concord3d.named_modules import load_named, module_names
 
 PACKAGE = "concord3d.methods"
 NOT_METHODS = ("image_augment", "interface", "settings")
+# Role of the earlier training that a method takes its first weights from.
+INIT = "init"
 
 
 class MethodSettings(StrictModel):
@@ -31,6 +36,7 @@ class MethodSettings(StrictModel):
         exports: Whether it leaves arrays of epochs, such as pseudo-labels.
         is_trained: Whether there is anything to train; a method that is not trained saves what it builds, and reads
             no data.
+        encoders: Names of the point encoders that it trains; None for any.
     """
 
     data: ClassVar[str] = "objects"
@@ -39,6 +45,7 @@ class MethodSettings(StrictModel):
     reports: ClassVar[tuple[str, ...]] = ()
     exports: ClassVar[bool] = False
     is_trained: ClassVar[bool] = True
+    encoders: ClassVar[tuple[str, ...] | None] = None
 
     @classmethod
     def encoder_modules(cls, encoder: Mapping[str, Any], where: Where = "encoder") -> tuple[str, ...]:
@@ -51,9 +58,16 @@ class MethodSettings(StrictModel):
             where: Place for messages.
 
         Raises:
-            ConfigError: An unknown name or key, or an impossible value.
+            ConfigError: An unknown name or key, an impossible value, or an encoder that the method does not train.
         """
         parsed = encoder_settings(encoder, where)
+        if cls.encoders is not None and encoder["name"] not in cls.encoders:
+            raise ConfigError(
+                "The method trains another kind of encoder",
+                where=where.of(("name",)) if isinstance(where, Places) else f"{where}.name",
+                expected=" or ".join(cls.encoders),
+                found=encoder["name"],
+            )
         return (f"{ENCODERS}.{encoder['name']}", parsed.builder.partition(":")[0])
 
     @property
@@ -67,14 +81,47 @@ class ObjectMethodSettings(MethodSettings):
 
     Attributes:
         reads_targets: Whether it reads features of frozen towers, and colours with them.
+        reads_parts: Whether it reads part labels of points.
     """
 
     reads_targets: ClassVar[bool] = False
+    reads_parts: ClassVar[bool] = False
 
     @property
     def num_views(self) -> int:
         """Rendered views that it reads of each object."""
         return 0
+
+
+class RoomMethodSettings(MethodSettings):
+    """Base of the settings of methods that read blocks of rooms.
+
+    Attributes:
+        left_out_area: Area of the building that is not trained on, out of all splits of the data set; null trains on
+            the training split.
+    """
+
+    data: ClassVar[str] = "rooms"
+
+    left_out_area: PositiveInt | None = None
+
+
+class LabelMethodSettings(MethodSettings):
+    """Base of the settings of methods that learn labels, from random weights or from those of an earlier training.
+
+    Attributes:
+        start: ``scratch`` starts from random weights, ``earlier`` from the encoder of the training in the role
+            ``init``.
+        label_smoothing: Mass of the target that the wrong classes share.
+    """
+
+    start: Literal["scratch", "earlier"] = "scratch"
+    label_smoothing: float = Field(default=0.2, ge=0, lt=1)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The role ``init``, if it starts from an earlier training."""
+        return (INIT,) if self.start == "earlier" else ()
 
 
 def method_names() -> tuple[str, ...]:

@@ -5,11 +5,17 @@ Shapes: B blocks, N points, C channels.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
 from torch import Tensor, nn
 
 from concord3d.errors import BadCloud
 from concord3d.models.edge_mlp import PointwiseBlock
+from concord3d.models.factory import build_point_encoder
 from concord3d.models.segmentation_trunk import LOCAL_CHANNELS, SegmentationTrunk, linear_on_repeated
+from concord3d.models.weights import size_in
 
 # Prefix of the one layer whose shape depends on the input channels: new when going from 3 to 9 channels.
 FIRST_LAYER = "trunk.edge_mlps.0.first."
@@ -73,3 +79,22 @@ class SemSegmenter(nn.Module):
         hidden = self.fuse.activate(linear_on_repeated(self.fuse.linear, pooled, local))
         logits: Tensor = self.classes(self.decoder(hidden))
         return logits
+
+
+def sem_segmenter_of(
+    settings: Mapping[str, Any], tensors: Mapping[str, Tensor], path: Path, prefix: str = ""
+) -> SemSegmenter:
+    """Build a segmenter with random weights, in the form that weights of a training have.
+
+    Args:
+        settings: The ``encoder`` section of the training.
+        tensors: The weights.
+        path: Their file, for messages.
+        prefix: What the names of the segmenter's tensors begin with.
+
+    Raises:
+        CheckpointCorrupt: The weights are not a segmenter's.
+    """
+    encoder = build_point_encoder(settings)
+    assert isinstance(encoder, DGCNNSemSeg)
+    return SemSegmenter(encoder, size_in(tensors, f"{prefix}classes.weight", path))

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from concord3d.models.encoder_settings import encoder_settings
 from concord3d.models.projected import in_tower_space
@@ -46,9 +46,24 @@ def load_point_encoder(settings: Mapping[str, Any], path: Path) -> nn.Module:
         ConfigError: See :func:`build_point_encoder`.
         CheckpointCorrupt: The weights cannot be read or do not fit.
     """
+    encoder = point_encoder_of(settings, read_tensors(path)[0])
+    load_weights(encoder, path)
+    return encoder
+
+
+def point_encoder_of(settings: Mapping[str, Any], tensors: Mapping[str, Tensor], prefix: str = "") -> nn.Module:
+    """Build a point encoder with random weights, in the form that weights of a training have.
+
+    Args:
+        settings: The ``encoder`` section of the training.
+        tensors: The weights.
+        prefix: What the names of the encoder's tensors begin with.
+
+    Raises:
+        ConfigError: See :func:`build_point_encoder`.
+    """
     encoder = build_point_encoder(settings)
-    projection = read_tensors(path)[0].get("projection.weight")
+    projection = tensors.get(f"{prefix}projection.weight")
     if projection is not None and not hasattr(encoder, "backbone_dim"):
         encoder = in_tower_space(encoder, len(projection))
-    load_weights(encoder, path)
     return encoder

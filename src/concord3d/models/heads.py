@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 from torch import Tensor, nn
 
 
@@ -69,10 +71,29 @@ class ClassifierHead(nn.Module):
             nn.BatchNorm1d(second),
             nn.LeakyReLU(0.2, inplace=True),
             nn.Dropout(dropout),
-            nn.Linear(second, num_classes),
         )
+        self.logits = nn.Linear(second, num_classes)
 
     def forward(self, features: Tensor) -> Tensor:
         """Return (B, num_classes) logits of (B, in_dim) features."""
-        logits: Tensor = self.layers(features)
+        logits: Tensor = self.logits(self.layers(features))
+        return logits
+
+
+class Classifier(nn.Module):
+    """A point encoder and the classification branch on its feature, which together give logits of clouds.
+
+    Args:
+        encoder: Point encoder, (B, N, C) -> (B, feature_dim).
+        num_classes: Number of logits.
+    """
+
+    def __init__(self, encoder: nn.Module, num_classes: int) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.head = ClassifierHead(cast(int, encoder.feature_dim), num_classes)
+
+    def forward(self, points: Tensor) -> Tensor:
+        """Return (B, num_classes) logits of (B, N, C) clouds."""
+        logits: Tensor = self.head(self.encoder(points))
         return logits

@@ -93,6 +93,29 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         ) from error
 
 
+def size_in(tensors: Mapping[str, Tensor], name: str, path: Path, axis: int = 0) -> int:
+    """Return the size of a stored tensor, which tells what the module that it belongs to was built for.
+
+    Args:
+        tensors: What was read.
+        name: Which tensor.
+        path: The file, for the message.
+        axis: Which of its axes.
+
+    Raises:
+        CheckpointCorrupt: There is no such tensor, or it has fewer axes.
+    """
+    if name not in tensors or tensors[name].ndim <= axis:
+        raise CheckpointCorrupt(
+            "Weights do not fit the model",
+            where=path,
+            expected=f"a tensor {name}",
+            found=_shortened(list(tensors)),
+            next_step="use the weights of the same module",
+        )
+    return int(tensors[name].shape[axis])
+
+
 def load_weights(module: nn.Module, path: Path) -> dict[str, str]:
     """Load weights that must fit a module exactly.
 

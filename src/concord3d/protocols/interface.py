@@ -15,7 +15,6 @@ from pydantic import Field, PositiveInt
 
 from concord3d.config.validation import StrictModel
 from concord3d.features.cloud_form import Layer
-from concord3d.training.fine_tuning_settings import FineTuning
 
 if TYPE_CHECKING:
     from concord3d.protocols.evaluation.job import EvaluationJob
@@ -29,21 +28,18 @@ PUBLISHED_ALIGNED_POINTS = 10_000
 
 @dataclass(frozen=True)
 class Protocol:
-    """A way to measure an encoder.
+    """A way to measure a saved module of a training.
 
     Attributes:
         settings: Model of its settings, which refuses unknown keys.
         run: Measures a job under its settings.
         needs: Features of a tower that it compares with: of the class names, or of the test shapes' pictures or texts.
-        trains: Whether it trains the encoder further; it then has a job of its own. Protocols on frozen features of
-            one encoder share a job.
         store: What it reads: clouds of objects, or blocks of rooms.
     """
 
     settings: type[StrictModel]
     run: Callable[[EvaluationJob, Any], ProtocolResult]
     needs: tuple[TowerInput, ...] = ()
-    trains: bool = False
     store: Literal["objects", "rooms"] = "objects"
 
 
@@ -88,17 +84,15 @@ class ProbeSettings(AlignedSettings):
     probe_seed: int = Field(default=0, ge=0)
 
 
-class TrainedSettings(StrictModel):
-    """Settings of every protocol that trains on clouds of objects.
+class LabellingSettings(StrictModel):
+    """Settings of every protocol of modules that label clouds of objects themselves.
 
     Attributes:
         num_points: First points of each cloud; null as in :class:`FrozenSettings`.
-        k: Neighbours per point of encoders that have them.
-        training: The recipe.
-        augment: Scale and shift per axis.
+        batch_size: Clouds per forward pass.
+        as_published: Also report the kept snapshot that is best on the test split (selection ``best_test``).
     """
 
     num_points: PositiveInt | None = None
-    k: PositiveInt = 20
-    training: FineTuning = FineTuning()
-    augment: bool = True
+    batch_size: PositiveInt = 32
+    as_published: bool = True

@@ -121,6 +121,7 @@ class Loop:
             ],
             self.settings.learning_rate,
             decay,
+            self.settings.momentum,
         )
         self._module, self._optimizer = fabric.setup(method, optimizer)
         self._module.mark_forward_method("loss")
@@ -195,6 +196,7 @@ class Loop:
             self.steps.per_epoch,
             self.settings.epochs,
             self.settings.warmup_epochs,
+            self.settings.final_learning_rate,
         )
 
     def _reduce(self, figures: Tensor) -> Tensor:

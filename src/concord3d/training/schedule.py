@@ -13,7 +13,13 @@ from concord3d.training.settings import OptimizerName, Schedule
 
 
 def learning_rate(
-    schedule: Schedule, base: float, step: int, steps_per_epoch: int, num_epochs: int, warmup_epochs: float = 0.0
+    schedule: Schedule,
+    base: float,
+    step: int,
+    steps_per_epoch: int,
+    num_epochs: int,
+    warmup_epochs: float = 0.0,
+    final: float = 0.0,
 ) -> float:
     """Return the learning rate of one step; a function of the step alone, so there is no scheduler state.
 
@@ -27,15 +33,16 @@ def learning_rate(
         steps_per_epoch: Steps of one epoch.
         num_epochs: Epochs of the run.
         warmup_epochs: Length of the warm-up, less than the run; read by ``warmup_cosine`` only.
+        final: Rate that a cosine approaches.
 
     Returns:
-        Learning rate, from ``base`` down to 0.
+        Learning rate, from ``base`` towards ``final``.
 
     Raises:
         ConfigError: The warm-up is negative or leaves no step of the run.
     """
     if schedule == "warmup_cosine":
-        return _warmup_cosine(base, step, round(warmup_epochs * steps_per_epoch), steps_per_epoch * num_epochs)
+        return _warmup_cosine(base, step, round(warmup_epochs * steps_per_epoch), steps_per_epoch * num_epochs, final)
     epoch = step // steps_per_epoch
     progress = {
         "constant": 0.0,
@@ -43,10 +50,14 @@ def learning_rate(
         "cosine_end_of_epoch": epoch / num_epochs,
         "cosine_start_of_epoch": (epoch + 1) / num_epochs,
     }[schedule]
-    return base * 0.5 * (1 + math.cos(math.pi * progress))
+    return _cosine(base, final, progress)
 
 
-def _warmup_cosine(base: float, step: int, warmup: int, num_steps: int) -> float:
+def _cosine(base: float, final: float, progress: float) -> float:
+    return final + (base - final) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def _warmup_cosine(base: float, step: int, warmup: int, num_steps: int, final: float) -> float:
     if not 0 <= warmup < num_steps:
         raise ConfigError(
             "The warm-up does not fit into the run",
@@ -57,22 +68,23 @@ def _warmup_cosine(base: float, step: int, warmup: int, num_steps: int) -> float
         )
     if step < warmup:
         return base * (step + 1) / warmup
-    return base * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (num_steps - warmup)))
+    return final + (base - final) * 0.5 * (1 + math.cos(math.pi * (step - warmup) / (num_steps - warmup)))
 
 
 def make_optimizer(
-    name: OptimizerName, groups: Sequence[dict[str, Any]], rate: float, weight_decay: float
+    name: OptimizerName, groups: Sequence[dict[str, Any]], rate: float, weight_decay: float, momentum: float = 0.9
 ) -> torch.optim.Optimizer:
-    """Return Adam, AdamW, or SGD with momentum 0.9, in the fused form (one pass over each parameter).
+    """Return Adam, AdamW, or SGD with momentum, in the fused form (one pass over each parameter).
 
     Args:
         name: Which one.
         groups: Parameter groups in torch's form.
         rate: Learning rate of the groups that state none.
         weight_decay: Of the groups that state none.
+        momentum: Of SGD.
     """
     if name == "adam":
         return torch.optim.Adam(groups, lr=rate, fused=True, weight_decay=weight_decay)
     if name == "adamw":
         return torch.optim.AdamW(groups, lr=rate, fused=True, weight_decay=weight_decay)
-    return torch.optim.SGD(groups, lr=rate, fused=True, momentum=0.9, weight_decay=weight_decay)
+    return torch.optim.SGD(groups, lr=rate, fused=True, momentum=momentum, weight_decay=weight_decay)

@@ -18,12 +18,15 @@ class TrainingSettings(StrictModel):
     Attributes:
         epochs: Passes over the training units.
         batch_size: Units per step over all processes.
-        optimizer: Adam, AdamW, or SGD with momentum 0.9.
+        optimizer: Adam, AdamW, or SGD with momentum.
         learning_rate: Initial rate.
+        final_learning_rate: Rate that a cosine approaches.
+        momentum: Of SGD.
         weight_decay: As the optimiser defines it.
         schedule: See :func:`concord3d.training.schedule.learning_rate`.
         warmup_epochs: Epochs in which the rate rises, under ``warmup_cosine``.
         drop_last: Leave out the last, smaller batch of an epoch.
+        num_held_out: Units that are never trained on; null takes 256, but at most a tenth.
         precision: Lightning Fabric precision; losses are float32 in every case.
         threads: CPU threads of the job.
         num_snapshots: Epochs whose modules are kept, at equal distances, the last included.
@@ -35,10 +38,13 @@ class TrainingSettings(StrictModel):
     batch_size: int = Field(ge=2)
     optimizer: OptimizerName = "adam"
     learning_rate: PositiveFloat = 1e-3
+    final_learning_rate: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
     weight_decay: float = Field(default=1e-6, ge=0)
     schedule: Schedule = "cosine"
     warmup_epochs: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     drop_last: bool = True
+    num_held_out: int | None = Field(default=None, ge=0)
     precision: Literal["32-true", "bf16-mixed"] = "32-true"
     threads: PositiveInt
     num_snapshots: PositiveInt = 5

@@ -28,16 +28,17 @@ from concord3d.training.settings import TrainingSettings
 HELD_OUT_UNITS = 256
 
 
-def default_held_out(num_units: int) -> IntArray:
-    """Return the units kept out of training: 256, but at most a tenth, the same for every seed and method.
+def default_held_out(num_units: int, count: int | None = None) -> IntArray:
+    """Return the units kept out of training, the same for every seed and method.
 
     Args:
         num_units: Units of the data.
+        count: How many; None takes 256, but at most a tenth.
 
     Returns:
         Ascending indices.
     """
-    count = min(HELD_OUT_UNITS, num_units // 10)
+    count = min(HELD_OUT_UNITS, num_units // 10) if count is None else count
     return np.sort(np.random.default_rng(0).permutation(num_units)[:count])
 
 
@@ -122,7 +123,9 @@ class TrainingTask:
 
     def held_out_index(self) -> IntArray:
         """Return the units that are never trained on."""
-        return default_held_out(len(self.units)) if self.held_out is None else self.held_out
+        if self.held_out is not None:
+            return self.held_out
+        return default_held_out(len(self.units), self.training.num_held_out)
 
     def training_index(self) -> IntArray:
         """Return the units to train on, ascending."""

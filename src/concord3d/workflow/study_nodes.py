@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from concord3d.config.places import Place
-from concord3d.config.study import EvaluationKey, Study
+from concord3d.config.study import POINT_MODULE, EvaluationKey, Study
 from concord3d.config.validation import Places, require_known, validate
 from concord3d.errors import ConfigError
 from concord3d.methods.settings import method_settings
@@ -43,16 +43,17 @@ class StudyNodes:
         self.protocol_settings = {name: self._checked_protocol(name) for name in study.overlay.protocols}
         self._groups: dict[tuple[str, int], list[EvaluationKey]] = {}
         for key in study.evaluations():
-            # Evaluations of one module on frozen features share a node; those that train have one each.
-            own = f"__{key.dataset}__{key.protocol}" if self._protocols[key.protocol].trains else ""
-            own += f"__{key.module}" if key.module != "point" else ""
+            # Evaluations of one module share a node, and its features.
+            own = "" if key.module == POINT_MODULE else f"__{key.module}"
             self._groups.setdefault((f"{key.experiment}{own}", key.seed), []).append(key)
 
     def _protocol_place(self, name: str) -> Place:
         return self.study.paper_place.below("protocols", name)
 
     def _checked_protocol(self, name: str) -> dict[str, Any]:
-        """Return the settings of a protocol, checked and complete, as plain JSON."""
+        """Return the settings of a protocol as plain JSON, checked and complete; its module is checked too."""
+        module = self._protocol_place(name).below("module")
+        require_known(self.study.protocol(name).module, self.study.saved_modules(), "saved module", module)
         overlay = self.study.overlay.protocols[name].settings
         own, scaled = (
             place.below("protocols", name, "settings") for place in (self.study.paper_place, self.study.overlay_place)
@@ -101,7 +102,7 @@ class StudyNodes:
 
     def _check_roles(self, experiment: str, roles: Sequence[str]) -> None:
         """Refuse earlier trainings that the method does not use, and the lack of one that it does."""
-        place = self.study.paper_place.below("experiments", experiment)
+        place = self.study.experiment_place(experiment)
         given = self.study.needs_of(experiment)
         require_known(given, roles, "role", place.below("needs"))
         missing = [role for role in roles if role not in given]
@@ -153,7 +154,8 @@ class StudyNodes:
 
     def _weights(self, training: MadeTraining, key: EvaluationKey) -> Made:
         """Return the file of the saved module that is evaluated."""
-        require_known(key.module, training.settings.saved, "saved module", self._protocol_place(key.protocol))
+        place = self._protocol_place(key.protocol).below("module")
+        require_known(key.module, training.settings.saved, "saved module", place)
         return training.made(training.files.weights(key.module))
 
     def _evaluation(self, name: str, keys: Sequence[EvaluationKey]) -> Made:

@@ -5,7 +5,7 @@ Shape legend: S blocks, P points per block, C channels.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -130,3 +130,30 @@ class RoomBlocks(Store):
 
 
 STORE = RoomBlocks
+
+
+def joined_rooms(splits: Sequence[RoomBlocks]) -> RoomBlocks:
+    """Put several splits of one data set behind one another.
+
+    Args:
+        splits: At least one; of one split, that split itself is returned.
+
+    Raises:
+        BadCloud: Blocks have different points or channels, or the splits name different classes.
+    """
+    first = splits[0]
+    if len(splits) == 1:
+        return first
+    forms = [(split.features.shape[1:], split.class_names) for split in splits]
+    if forms.count(forms[0]) != len(forms):
+        raise BadCloud(
+            "Splits of rooms differ in their blocks or classes", where=first.dataset, expected=forms[0], found=forms[1:]
+        )
+    return replace(
+        first,
+        split="+".join(split.split for split in splits),
+        features=np.concatenate([split.features for split in splits]),
+        labels=np.concatenate([split.labels for split in splits]),
+        names=tuple(name for split in splits for name in split.names),
+        areas=np.concatenate([split.areas for split in splits]),
+    )

@@ -1,1 +1,1 @@
-"""Supervised classification as the reference row of any paper."""
+"""Supervised classification, from scratch or from an earlier training, which it fine-tunes."""

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import ClassVar, Literal
 
-from concord3d.methods.settings import ObjectMethodSettings
+from concord3d.methods.settings import LabelMethodSettings, ObjectMethodSettings
 
 
-class SupervisedSettings(ObjectMethodSettings):
-    """Settings of the supervised reference (MM-Point spec 6.3).
+class SupervisedSettings(LabelMethodSettings, ObjectMethodSettings):
+    """Settings of supervised classification (MM-Point spec 6.3).
 
     Attributes:
-        label_smoothing: Weight of the uniform distribution in the target.
+        start: See :class:`concord3d.methods.settings.LabelMethodSettings`.
+        label_smoothing: See there.
+        points: ``drawn`` takes random points of a cloud at every step, ``first`` the first ones always, as the
+            published recipe of fine-tuning does.
+        augment: Scale and shift per axis.
     """
 
-    label_smoothing: float = Field(default=0.2, ge=0, lt=1)
+    saved: ClassVar[tuple[str, ...]] = ("point", "classifier")
+    rebuilt_by: ClassVar[str | None] = "concord3d.methods.supervised.method"
+
+    points: Literal["drawn", "first"] = "drawn"
+    augment: bool = True
 
 
 SETTINGS = SupervisedSettings

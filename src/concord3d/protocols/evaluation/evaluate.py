@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -28,8 +27,6 @@ def evaluate(job: EvaluationJob) -> None:
     identity = job.identity()
     result = load_protocol(job.protocol).run(job, settings)
     write_result(result, identity, job.out)
-    if job.work_dir is not None:
-        shutil.rmtree(job.work_dir, ignore_errors=True)
 
 
 def evaluate_all(jobs: Iterable[EvaluationJob]) -> None:

@@ -16,12 +16,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from concord3d.data.readers.s3dis_h5 import RoomBlocks
 from concord3d.data.stores.objects import CloudSplit
+from concord3d.data.stores.rooms import RoomBlocks
 from concord3d.errors import EvaluationError
 from concord3d.features.cloud_form import CloudForm, Layer
 from concord3d.features.clouds import cloud_channels, extract_features
-from concord3d.models.factory import load_point_encoder
+from concord3d.methods.interface import saved_module
 from concord3d.protocols.evaluation.feature_memo import Encoded, FeatureMemo
 from concord3d.protocols.evaluation.tower_features import TowerFeatures
 from concord3d.protocols.interface import AlignedSettings, FrozenSettings
@@ -43,11 +43,7 @@ class EvaluationJob:
         settings: Its settings.
         out: Where the result goes, without suffix.
         device: ``cpu``, ``cuda`` or ``auto``.
-        dataset: Identifier of the data set; needed only for blocks, clouds bring it.
-        data_kind: ``synthetic`` or ``real``; needed only for blocks, clouds bring it.
         tower: Features of the tower that the test split is compared with, for the protocols that need some.
-        work_dir: Folder of this job alone for checkpoints in progress, from which protocols that train go on after a
-            kill; it is removed with the job's end. Without it they begin anew.
         module: Which saved module of the training is evaluated.
         memo: Features shared with other jobs on this training; None computes them anew.
     """
@@ -61,33 +57,20 @@ class EvaluationJob:
     settings: Mapping[str, Any]
     out: Path
     device: str = "auto"
-    dataset: str | None = None
-    data_kind: str | None = None
     tower: TowerFeatures = field(default_factory=TowerFeatures)
-    work_dir: Path | None = None
     module: str = "point"
     memo: FeatureMemo | None = None
 
     def identity(self) -> dict[str, Any]:
         """Return the columns of ``metrics.csv`` that name the job."""
-        dataset, data_kind = self.dataset, self.data_kind
-        if isinstance(self.test, CloudSplit):
-            dataset, data_kind = dataset or self.test.dataset, data_kind or self.test.data_kind
-        if dataset is None or data_kind is None:
-            raise EvaluationError("A job on blocks must name its data set and data_kind", where=self.out)
         return {
             "experiment": self.run_config["experiment"],
             "seed": self.run_config["seed"],
             "scale": self.run_config["scale"],
             "protocol": self.protocol,
-            "dataset": dataset,
-            "data_kind": data_kind,
+            "dataset": self.test.dataset,
+            "data_kind": self.test.data_kind,
         }
-
-    @property
-    def seed(self) -> int:
-        """The seed of the training, which is that of a further training too."""
-        return int(self.run_config["seed"])
 
     @property
     def torch_device(self) -> str:
@@ -100,25 +83,26 @@ class EvaluationJob:
         """Return the points per cloud: as asked, else the published number or that of pre-training if smaller."""
         return asked or min(published, int(self.run_config["data"]["num_points"]))
 
-    def require_encoder(self, name: str) -> None:
-        """Raise EvaluationError unless the encoder of the training is ``name``."""
-        found = self.run_config["encoder"]["name"]
-        if found != name:
-            raise EvaluationError(
-                f"Protocol '{self.protocol}' continues from its own kind of encoder",
-                where=self.run_config["experiment"],
-                expected=f"encoder.name: {name}",
-                found=found,
-                next_step=f"pre-train an experiment with encoder.name: {name}, or leave this one out of the protocol",
-            )
-
-    def load_encoder(self, weights: Path | None = None) -> nn.Module:
-        """Return the encoder with its final weights, or those of a snapshot.
+    def load_module(self, weights: Path | None = None) -> nn.Module:
+        """Return the module that is evaluated, with its final weights or those of a snapshot.
 
         Raises:
             CheckpointCorrupt: The weights cannot be read or do not fit.
         """
-        return load_point_encoder(self.run_config["encoder"], weights or self.model_path)
+        return saved_module(self.run_config, self.module, weights or self.model_path)
+
+    def blocks(self, name: SplitName) -> RoomBlocks:
+        """Return the blocks of rooms of a split.
+
+        Raises:
+            EvaluationError: There is no such split, or it holds no blocks.
+        """
+        split = self._split(name)
+        if not isinstance(split, RoomBlocks):
+            raise EvaluationError(
+                f"Protocol '{self.protocol}' needs blocks of rooms", where=self.out, found=type(split).__name__
+            )
+        return split
 
     def classified_splits(self) -> tuple[CloudSplit, CloudSplit]:
         """Return training and test clouds.
@@ -169,16 +153,20 @@ class EvaluationJob:
         Raises:
             EvaluationError: There is no such split, or it holds no clouds.
         """
-        split = self.train if name == "train" else self.test
-        if split is None:
-            raise EvaluationError(
-                f"Protocol '{self.protocol}' learns from a training split, and the data set has none",
-                where=self.out,
-                next_step="leave the data set out of the protocol's datasets",
-            )
+        split = self._split(name)
         if not isinstance(split, CloudSplit):
             raise EvaluationError(
                 f"Protocol '{self.protocol}' needs clouds", where=self.out, found=type(split).__name__
+            )
+        return split
+
+    def _split(self, name: SplitName) -> CloudSplit | RoomBlocks:
+        split = self.train if name == "train" else self.test
+        if split is None:
+            raise EvaluationError(
+                f"Protocol '{self.protocol}' reads the training split, and the data set has none",
+                where=self.out,
+                next_step="leave the data set out of the protocol's datasets",
             )
         return split
 
@@ -210,7 +198,7 @@ class Encoding:
     @cached_property
     def encoder(self) -> nn.Module:
         """The encoder with its final weights."""
-        return self.job.load_encoder()
+        return self.job.load_module()
 
     def is_resampled(self, split: CloudSplit) -> bool:
         """Whether points are drawn with replacement, for the clouds hold too few (MM-Mixing spec 1.4)."""
@@ -249,7 +237,7 @@ class Encoding:
         form = self.form(clouds, layer, draw)
 
         def extract() -> NDArray[np.float32]:
-            encoder = self.encoder if snapshot is None else self.job.load_encoder(snapshot)
+            encoder = self.encoder if snapshot is None else self.job.load_module(snapshot)
             chosen = clouds if rows is None else clouds.subset(rows)
             batch_size, device = self.settings.batch_size, self.job.torch_device
             return extract_features(encoder, chosen.points, self.num_points, batch_size, device, chosen.colors, form)

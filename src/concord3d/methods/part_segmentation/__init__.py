@@ -1,0 +1,1 @@
+"""Part segmentation of objects, from scratch or from an earlier training, which it fine-tunes."""

@@ -1,0 +1,1 @@
+"""Semantic segmentation of rooms, from scratch or from an earlier training, which it fine-tunes."""
