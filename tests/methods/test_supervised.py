@@ -2,12 +2,12 @@ import math
 
 import pytest
 import torch
+from concord3d.methods.loading import load_method, method_names
 from torch import Tensor, nn
 
 from concord3d.errors import ConfigError, DatasetError
 from concord3d.geometry.augment import FineTuneAugmentation, augment_fine_tune, sample_points
 from concord3d.methods.interface import Batch, DataFacts
-from concord3d.methods.loading import load_method, method_names
 from concord3d.methods.supervised import build
 
 

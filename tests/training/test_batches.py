@@ -7,9 +7,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-
 from concord3d.training.batches import Plan, assemble, iterate_batches, make_plan
+from numpy.typing import NDArray
 
 INDEX = np.arange(100, 123)
 

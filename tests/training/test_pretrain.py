@@ -7,6 +7,8 @@ from types import ModuleType
 import numpy as np
 import pytest
 import torch
+from concord3d.training.pretrain import pretrain
+from concord3d.training.run import default_held_out
 from safetensors.torch import load_file
 
 from concord3d.errors import BadCloud, ConfigError, DatasetMissing, ResumeMismatch
@@ -14,8 +16,6 @@ from concord3d.methods import mm_point
 from concord3d.training import loop as loop_module
 from concord3d.training.checkpoint import TrainingInterrupted
 from concord3d.training.loop import snapshot_epochs
-from concord3d.training.pretrain import pretrain
-from concord3d.training.run import default_held_out
 
 
 class Crash(Exception):

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from concord3d.training.pretrain import TrainRun, pretrain
 from numpy.typing import NDArray
 
 from concord3d.errors import ConcordError
 from concord3d.methods import mm_point
-from concord3d.training.pretrain import TrainRun, pretrain
 
 # Hidden width of the heads, so that a checkpoint after every step is quickly written.
 NARROW = 16

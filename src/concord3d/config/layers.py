@@ -67,9 +67,9 @@ class Settings:
         Raises:
             ConfigError: A key that the paper's defaults do not have, or a product that is no such number.
         """
-        name = changes.get("encoder.name", self.values["encoder"]["name"])
-        own_encoder = name != self._paper_encoder["name"]
-        if name != self.values["encoder"]["name"]:
+        name = changes.get("encoder.name", self.values["encoder"].get("name"))
+        own_encoder = name != self._paper_encoder.get("name")
+        if name != self.values["encoder"].get("name"):
             self._change_encoder(name, own_encoder)
         for dotted, value in changes.items():
             section, _, key = dotted.partition(".")

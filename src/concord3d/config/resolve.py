@@ -15,7 +15,7 @@ from concord3d.errors import ConfigError
 from concord3d.workflow.layout import PAPERS, PARAMS, RESERVED, paper_scale_yaml, paper_yaml, scale_yaml
 
 # Settings that every training has, whatever its method.
-REQUIRED = ("encoder.name", "data.dataset", "data.num_points", "training.threads")
+REQUIRED = ("data.dataset", "training.threads")
 
 
 def load_params(content: dict[str, Any], where: str | Place = str(PARAMS)) -> Params:

@@ -34,13 +34,13 @@ class Protocol:
         settings: Model of its settings, which refuses unknown keys.
         run: Measures a job under its settings.
         needs: Features of a tower that it compares with: of the class names, or of the test shapes' pictures or texts.
-        store: What it reads: clouds of objects, or blocks of rooms.
+        store: Kind of store that it reads (:mod:`concord3d.data.stores`).
     """
 
     settings: type[StrictModel]
     run: Callable[[EvaluationJob, Any], ProtocolResult]
     needs: tuple[TowerInput, ...] = ()
-    store: Literal["objects", "rooms"] = "objects"
+    store: str = "objects"
 
 
 class FrozenSettings(StrictModel):

@@ -134,7 +134,19 @@ class StudyNodes:
         return [layout.evaluation(self.paper, k.experiment, k.dataset, k.protocol, k.seed) for k in keys]
 
     def _compared(self, key: EvaluationKey, protocol: Protocol) -> dict[str, Made]:
-        """Return the tower features that an evaluation compares with, by what they are of."""
+        """Return the tower features that an evaluation compares with, by what they are of.
+
+        Raises:
+            ConfigError: The experiment has no tower, or the data set has another kind of store than the protocol reads.
+        """
+        kind = self.data.reader(key.dataset).kind
+        if kind != protocol.store:
+            raise ConfigError(
+                f"Protocol '{key.protocol}' reads stores of {protocol.store}",
+                where=self._protocol_place(key.protocol).below("datasets"),
+                expected=f"a data set of {protocol.store}",
+                found=f"'{key.dataset}', a data set of {kind}",
+            )
         data, dataset = self.training(key.experiment, key.seed).run["data"], key.dataset
         if protocol.needs and data.get("tower") is None:
             raise ConfigError(

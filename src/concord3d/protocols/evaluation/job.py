@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
+from concord3d.data.stores.interface import Store
 from concord3d.data.stores.objects import CloudSplit
 from concord3d.data.stores.rooms import RoomBlocks
 from concord3d.errors import EvaluationError
@@ -51,8 +52,8 @@ class EvaluationJob:
     run_config: Mapping[str, Any]
     model_path: Path
     snapshot_paths: Sequence[Path]
-    train: CloudSplit | RoomBlocks | None
-    test: CloudSplit | RoomBlocks
+    train: Store | None
+    test: Store
     protocol: str
     settings: Mapping[str, Any]
     out: Path
@@ -160,7 +161,7 @@ class EvaluationJob:
             )
         return split
 
-    def _split(self, name: SplitName) -> CloudSplit | RoomBlocks:
+    def _split(self, name: SplitName) -> Store:
         split = self.train if name == "train" else self.test
         if split is None:
             raise EvaluationError(
