@@ -24,7 +24,7 @@ include: "rules/report.smk"
 rule all:
     default_target: True
     input:
-        [stage_files(stage) for stage in (*STAGES, *STUDIES)],
+        [records_of(stage) for stage in (*STAGES, *STUDIES)],
     message:
         "Everything that params.yaml asks for is in place"
 

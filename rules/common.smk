@@ -48,15 +48,18 @@ wildcard_constraints:
 
 
 def read_by(job):
-    """Files that a job reads, and the records of the nodes that make them.
+    """The records of the nodes that a job is made from, which stand for their files, and the data among these.
 
     Snakemake asks for them while it builds the graph. It decides by times and by its own memory, which a kill, a clone
-    or a restored copy falsify; so a node whose record does not hold what is asked is forced here.
+    or a restored copy falsify; so a node whose record does not hold what is asked, or of which a file is gone, is
+    forced here. Data are listed themselves, because the memory that a job asks for depends on their size; to list all
+    files of all nodes would make the graph of the paper scale take twice the time.
     """
     for node in job.nodes:
         if STATE.must_be_made_again(node.key):
             workflow.dag.forcefiles.add(str(LAYOUT.record(node.key)))
-    return [*map(str, job.inputs), *(str(LAYOUT.record(key)) for key in job.upstream)]
+    data = [path for path in job.inputs if PLAN.nodes[PLAN.maker_of[str(path)]].stage == "data"]
+    return [*map(str, data), *(str(LAYOUT.record(key)) for key in job.upstream)]
 
 
 def payloads(job):
@@ -113,9 +116,9 @@ def is_forced():
     return bool(asked.forceall or asked.forcerun or asked.forcetargets)
 
 
-def stage_files(stage):
-    """Everything that the nodes of a stage leave, records included."""
-    return [path for node in PLAN.of_stage(stage) for path in (*node.outputs, LAYOUT.record(node.key))]
+def records_of(stage):
+    """The records of the nodes of a stage, which stand for everything that these leave."""
+    return [LAYOUT.record(node.key) for node in PLAN.of_stage(stage)]
 
 
 # What `snakemake --report` shows of a part: a caption, by the ending of the file's name.

@@ -66,6 +66,6 @@ for stage in (*STAGES, *STUDIES):
         name:
             f"{stage}_all"
         input:
-            stage_files(stage),
+            records_of(stage),
         message:
             f"The stage {stage} is complete"

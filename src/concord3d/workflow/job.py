@@ -69,7 +69,7 @@ class NodeJob:
     @property
     def remake_command(self) -> str:
         """The command that makes this node alone once more; the record is what says that it is there."""
-        return f"rm '{self._record}' && {self.command} -- '{self.outputs[0]}'"
+        return f"rm '{self._record}' && {self.command} -- '{self._record}'"
 
     def named_files(self) -> dict[str, Path]:
         """Return every file that it reads by a name that says what it is, for the record of a run."""

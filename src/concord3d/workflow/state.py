@@ -119,13 +119,16 @@ class State:
                 found=f"\n{listed(damaged)}",
                 next_step="the command below each node",
             )
-        # Raw data may be gone, for what was made of them stands; a part of any other node may not.
-        in_part = state.status == "absent" and state.content is not None and state.node.stage != "raw"
+        # Raw data may be gone, for what was made of them stands; a part of any other node may not, its record or a file.
+        in_part = state.status == "absent" and state.node.stage != "raw" and self._has_part(state)
         again = state.status == "stale" or in_part
         if again and key not in self._named:
             self._named.add(key)
             print(f"{key} is made again: {'; '.join(state.reasons[:3])}", file=sys.stderr)
         return again
+
+    def _has_part(self, state: NodeState) -> bool:
+        return state.content is not None or any((self.plan.root / path).exists() for path in state.node.outputs)
 
     def findings(self, keys: Iterable[str] | None = None) -> list[Finding]:
         """Return the nodes that are not current.
