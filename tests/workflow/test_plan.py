@@ -37,7 +37,7 @@ from concord3d.protocols.loading import protocol_module
 from concord3d.workflow.layout import STAGES
 from concord3d.workflow.node import Node
 from concord3d.workflow.plan import Plan
-from concord3d.workflow.sources import source_hashes
+from concord3d.workflow.sources import Sources
 from concord3d.world.datasets import family_module
 
 POINT_PAPER = Path("papers/mm_point/paper.yaml")
@@ -138,8 +138,9 @@ def test_the_record_of_raw_data_lies_beside_the_data(plan: Plan) -> None:
 
 
 def test_sources_of_what_is_looked_up_by_name_are_entries(plan: Plan, repository: Path) -> None:
+    sources = Sources(repository)
     for node in plan.nodes.values():
-        counted = source_hashes(repository, node.entries)
+        counted = sources.hashes(node.entries)
         assert bool(counted) == (not node.key.startswith("raw/real/"))
         run = node.params.get("run")
         if node.script == "train":
@@ -518,7 +519,7 @@ def test_an_edited_loss_concerns_what_is_trained_with_it(tree: Path, before: dic
     append(tree / LOSS)
     plan = smoke_plan(tree)
     changed = differing(before, identities(plan))
-    using = nodes_where(plan, lambda node: "concord3d.losses.nt_xent" in source_hashes(tree, node.entries))
+    using = nodes_where(plan, lambda node: "concord3d.losses.nt_xent" in Sources(tree).hashes(node.entries))
     assert changed == with_downstream(plan, using)
     trained = trainings(plan, "mm_point") - {"mm_point/train/random_init__s1"}
     assert trained <= using and not [key for key in changed if plan.nodes[key].stage in ("raw", "data")]

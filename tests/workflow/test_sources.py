@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,14 @@ from hypothesis import strategies as st
 from tests.workflow.graphs import append, copy_parts, edit
 
 from concord3d.errors import ConfigError
-from concord3d.workflow.sources import NUMBER_FREE, is_number_free, source_hashes
+from concord3d.workflow.parsed_sources import ParsedSources
+from concord3d.workflow.sources import NUMBER_FREE, Sources, bytes_digest, is_number_free
+
+
+def hashes_of(root: Path, entries: Iterable[str]) -> dict[str, str]:
+    """What a look at the sources says now."""
+    return Sources(root).hashes(entries)
+
 
 SOURCES = Path(__file__).parents[2] / "src" / "concord3d"
 # A training of MM-Point, as the plan names its sources.
@@ -65,7 +74,7 @@ def package(root: Path, **modules: str) -> Path:
 
 def hash_of(root: Path, text: str) -> str:
     package(root, loss=text, other="def thing(x):\n    return x\n")
-    return source_hashes(root, ["concord3d.loss"])["concord3d.loss"]
+    return hashes_of(root, ["concord3d.loss"])["concord3d.loss"]
 
 
 @pytest.fixture(scope="module")
@@ -150,9 +159,9 @@ def test_a_source_that_is_laid_out_anew_has_its_hash(place: Path, name: str) -> 
     text = (SOURCES / name).read_text()
     folder = package(place, loss=text)
     # Imports lead nowhere here, so each source stands for itself.
-    before = source_hashes(folder, ["concord3d.loss"])["concord3d.loss"]
+    before = hashes_of(folder, ["concord3d.loss"])["concord3d.loss"]
     package(place, loss=ast.unparse(ast.parse(text)))
-    assert source_hashes(folder, ["concord3d.loss"])["concord3d.loss"] == before
+    assert hashes_of(folder, ["concord3d.loss"])["concord3d.loss"] == before
 
 
 INNER = {
@@ -169,10 +178,10 @@ INNER = {
 @pytest.mark.parametrize("what", INNER)
 def test_what_is_imported_counts_wherever_the_import_stands(tmp_path: Path, what: str) -> None:
     root = package(tmp_path, loss=INNER[what], between="def g():\n    import concord3d.other\n", other="LIMIT = 1\n")
-    before = source_hashes(root, ["workflow_scripts/work.py"])
+    before = hashes_of(root, ["workflow_scripts/work.py"])
     assert {"concord3d.loss", "concord3d.other", "workflow_scripts/work.py"} <= before.keys()
     edit(root / "src/concord3d/other.py", "1", "2")
-    after = source_hashes(root, ["workflow_scripts/work.py"])
+    after = hashes_of(root, ["workflow_scripts/work.py"])
     assert {name for name in before if before[name] != after[name]} == {"concord3d.other"}
 
 
@@ -182,7 +191,7 @@ def test_importing_a_module_runs_its_packages(tmp_path: Path) -> None:
     inner.mkdir()
     for name in ("__init__", "deep", "beside"):
         (inner / f"{name}.py").write_text("LIMIT = 1\n")
-    assert list(source_hashes(root, ["concord3d.loss"])) == [
+    assert list(hashes_of(root, ["concord3d.loss"])) == [
         "concord3d.inner",
         "concord3d.inner.deep",
         "concord3d.loss",
@@ -191,30 +200,30 @@ def test_importing_a_module_runs_its_packages(tmp_path: Path) -> None:
 
 def test_sources_that_import_each_other_are_read_once(tmp_path: Path) -> None:
     root = package(tmp_path, loss="import concord3d.other\n", other="import concord3d.loss\n")
-    assert list(source_hashes(root, ["concord3d.loss"])) == ["concord3d.loss", "concord3d.other"]
+    assert list(hashes_of(root, ["concord3d.loss"])) == ["concord3d.loss", "concord3d.other"]
 
 
 def test_the_order_of_entries_and_the_place_of_the_repository_do_not_count(tmp_path: Path) -> None:
     modules = {"loss": MODULE, "other": "def thing(x):\n    return x\n"}
     here, there = package(tmp_path / "here", **modules), package(tmp_path / "far away" / "there", **modules)
     entries = ["concord3d.other", "workflow_scripts/work.py"]
-    assert source_hashes(here, entries) == source_hashes(there, reversed(entries))
+    assert hashes_of(here, entries) == hashes_of(there, reversed(entries))
 
 
 @pytest.mark.parametrize("entry", ["concord3d.losses", "concord3d.loss.scaled", "workflow_scripts/none.py"])
 def test_an_entry_that_is_not_there_is_named(tmp_path: Path, entry: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        source_hashes(package(tmp_path, loss=""), ["concord3d.loss", entry])
+        hashes_of(package(tmp_path, loss=""), ["concord3d.loss", entry])
     assert caught.value.found == entry and caught.value.where == tmp_path
 
 
 def test_a_source_that_is_no_python_is_named(tmp_path: Path) -> None:
     root = package(tmp_path, loss="import concord3d.other\n", other="def f(:\n")
     with pytest.raises(ConfigError, match="no valid Python") as caught:
-        source_hashes(root, ["concord3d.loss"])
+        hashes_of(root, ["concord3d.loss"])
     assert caught.value.where == root / "src/concord3d/other.py"
     (root / "src/concord3d/other.py").write_text("LIMIT = 1\n")
-    assert "concord3d.other" in source_hashes(root, ["concord3d.loss"])
+    assert "concord3d.other" in hashes_of(root, ["concord3d.loss"])
 
 
 # The sources of this repository.
@@ -245,7 +254,7 @@ def python_files(root: Path, name: str) -> list[Path]:
 
 OF_NO_TRAINING = (
     "src/concord3d/reporting", "src/concord3d/provenance", "src/concord3d/protocols", "src/concord3d/measures",
-    "src/concord3d/statistics", "src/concord3d/training/fine_tuning.py", "src/concord3d/config",
+    "src/concord3d/statistics", "src/concord3d/config",
     "src/concord3d/workflow", "src/concord3d/commands", "src/concord3d/world", "src/concord3d/errors.py",
     "src/concord3d/files.py", "src/concord3d/cli.py", "src/concord3d/data/readers", "src/concord3d/data/formats",
     "src/concord3d/data/stores/rooms.py", "src/concord3d/data/stores/sweeps.py", "src/concord3d/training/progress.py",
@@ -269,36 +278,36 @@ OF_THE_TRAINING = (
 
 @pytest.mark.parametrize("name", OF_NO_TRAINING)
 def test_a_training_does_not_depend_on(copy: Path, name: str) -> None:
-    before = source_hashes(copy, TRAINING)
+    before = hashes_of(copy, TRAINING)
     for path in python_files(copy, name):
         append(path)
-    assert source_hashes(copy, TRAINING) == before
+    assert hashes_of(copy, TRAINING) == before
 
 
 @pytest.mark.parametrize("name", OF_THE_TRAINING)
 def test_a_training_depends_on(copy: Path, name: str) -> None:
-    before = source_hashes(copy, TRAINING)
+    before = hashes_of(copy, TRAINING)
     (path,) = python_files(copy, name)
     append(path)
-    after = source_hashes(copy, TRAINING)
+    after = hashes_of(copy, TRAINING)
     module = name.removeprefix("src/").removesuffix(".py").removesuffix("/__init__").replace("/", ".")
     changed = {module if name.startswith("src/") else name}
     assert {key for key in after if after[key] != before[key]} == changed and after.keys() == before.keys()
 
 
 def test_words_in_the_loss_change_nothing_and_its_numbers_do(copy: Path) -> None:
-    before = source_hashes(copy, TRAINING)
+    before = hashes_of(copy, TRAINING)
     loss = copy / "src/concord3d/losses/nt_xent.py"
     edit(loss, '"""NT-Xent', '"""The loss NT-Xent')
     edit(loss, "# Dividing", "# Division")
     edit(loss, "def num_candidates(", "\n\ndef num_candidates(")
-    assert source_hashes(copy, TRAINING) == before
+    assert hashes_of(copy, TRAINING) == before
     edit(loss, "(forward + backward) / 2", "(forward + backward) / 3")
-    assert source_hashes(copy, TRAINING) != before
+    assert hashes_of(copy, TRAINING) != before
 
 
 def test_a_copy_of_the_sources_has_their_hashes(clone: Path, repository: Path) -> None:
-    assert source_hashes(clone, TRAINING) == source_hashes(repository, TRAINING)
+    assert hashes_of(clone, TRAINING) == hashes_of(repository, TRAINING)
 
 
 # What is left out of every hash.
@@ -367,3 +376,44 @@ def test_only_few_modules_look_others_up_by_name(repository: Path) -> None:
         "world/datasets/__init__.py",
         "reporting/figures/drawing.py", "reporting/report_part.py", "workflow/training_nodes.py",
     }  # fmt: skip
+
+
+# What is remembered from call to call.
+
+
+def test_what_is_known_of_a_source_is_read_again_and_follows_its_content(
+    copy: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = hashes_of(copy, TRAINING)
+    assert (copy / "work/sources.json").is_file()
+    with monkeypatch.context() as patch:
+        patch.setattr("concord3d.workflow.parsed_sources._parsed", lambda *_: pytest.fail("a source is parsed again"))
+        assert hashes_of(copy, TRAINING) == before
+    loss = copy / "src/concord3d/losses/nt_xent.py"
+    append(loss)
+    after = hashes_of(copy, TRAINING)
+    assert {name for name in after if after[name] != before[name]} == {"concord3d.losses.nt_xent"}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"reader": "another", "entries": {}}', '{"reader": 1}'])
+def test_a_damaged_memory_costs_time_alone(copy: Path, content: str) -> None:
+    before = hashes_of(copy, TRAINING)
+    (copy / "work/sources.json").write_text(content)
+    assert hashes_of(copy, TRAINING) == before
+
+
+def test_another_reading_of_sources_forgets_what_an_earlier_one_knew(copy: Path) -> None:
+    hashes_of(copy, TRAINING)
+    memory = copy / "work/sources.json"
+    path = copy / "src/concord3d/losses/nt_xent.py"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    known = json.loads(memory.read_text())
+    known["entries"][digest][0] = "forged"
+    memory.write_text(json.dumps({**known, "reader": "of another Python"}))
+    assert hashes_of(copy, TRAINING)["concord3d.losses.nt_xent"] != "forged"
+    assert ParsedSources(copy).of(path, path.read_bytes())[0] != "forged"
+
+
+def test_both_digests_of_bytes_agree(copy: Path) -> None:
+    names = [*TRAINING, "concord3d.nothing"]
+    assert Sources(copy).bytes_digest(names) == bytes_digest(copy, names) != bytes_digest(copy, TRAINING)

@@ -28,7 +28,7 @@ from concord3d.workflow.records import (
     versions,
     write_record,
 )
-from concord3d.workflow.sources import bytes_digest, source_hashes
+from concord3d.workflow.sources import Sources, bytes_digest
 
 
 class NodeJob:
@@ -217,7 +217,7 @@ class NodeJob:
         modules = self._payload["ingredients"]["modules"]
         if bytes_digest(self._root, modules) == self._payload["bytes"]:
             return
-        now = source_hashes(self._root, self._payload["entries"])
+        now = Sources(self._root).hashes(self._payload["entries"])
         changed = sorted(name for name in {*now, *modules} if now.get(name) != modules.get(name))
         if changed:
             raise ArtifactStale(

@@ -17,7 +17,7 @@ from concord3d.files import content_hash, differing_keys
 from concord3d.workflow.node import Node
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.records import content_of, damaged_files, read_record, repair_command
-from concord3d.workflow.sources import bytes_digest, source_hashes
+from concord3d.workflow.sources import Sources
 
 MAX_LISTED = 12
 
@@ -99,6 +99,7 @@ class State:
         self._accept = accept
         self.nodes: dict[str, NodeState] = {}
         self._named: set[str] = set()
+        self._looked = Sources(plan.root)
         self._modules: dict[tuple[str, ...], dict[str, str]] = {}
         self._digests: dict[tuple[str, ...], str] = {}
         for node in plan.nodes.values():
@@ -119,7 +120,7 @@ class State:
                 found=f"\n{listed(damaged)}",
                 next_step="the command below each node",
             )
-        # Raw data may be gone, for what was made of them stands; a part of any other node may not, its record or a file.
+        # Raw data may be gone, for what was made of them stands; a part of any other node may not, its record neither.
         in_part = state.status == "absent" and state.node.stage != "raw" and self._has_part(state)
         again = state.status == "stale" or in_part
         if again and key not in self._named:
@@ -252,12 +253,12 @@ class State:
 
     def _sources(self, node: Node) -> dict[str, str]:
         if node.entries not in self._modules:
-            self._modules[node.entries] = source_hashes(self.plan.root, node.entries)
+            self._modules[node.entries] = self._looked.hashes(node.entries)
         return self._modules[node.entries]
 
     def _bytes(self, node: Node) -> str:
         if node.entries not in self._digests:
-            self._digests[node.entries] = bytes_digest(self.plan.root, self._sources(node))
+            self._digests[node.entries] = self._looked.bytes_digest(self._sources(node))
         return self._digests[node.entries]
 
 
