@@ -76,7 +76,7 @@ def test_two_processes_train_together(tmp_path: Path) -> None:
     assert history["num_steps"] == 5
     # Negatives come from both processes: four objects each, so chance is log(2 * 8 - 1) and not log(2 * 4 - 1).
     assert history["history"][0]["intra"] > 2.3
-    assert (tmp_path / "out/model.safetensors").exists()
+    assert (tmp_path / "out/weights/point.safetensors").exists()
 
 
 def environment() -> dict[str, str]:
