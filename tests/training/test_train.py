@@ -1,18 +1,25 @@
-"""One training on objects, from its task to files."""
+"""One training, from its task to files."""
 
 import json
 import signal
 import threading
+from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.training.interruption import files_of, train_until
+from tests.training.interruption import ActionAt, files_of, train_until
+from tests.training.made_up import WIDTH, Restoring, Vectors, made_up_task, register
 from tests.training.tiny_training import ArrayViews, tiny_points, tiny_task
+from torch import nn
 
 from concord3d.errors import BadCloud, ConfigError, DatasetMissing, ResumeMismatch
+from concord3d.methods.interface import LossTerms
+from concord3d.methods.settings import MethodSettings
 from concord3d.training.checkpoint import TrainingInterrupted
 from concord3d.training.files import TrainingFolder
 from concord3d.training.train import train
@@ -183,3 +190,90 @@ def test_it_runs_outside_the_main_thread(tmp_path: Path) -> None:
     thread.start()
     thread.join()
     assert (tmp_path / "out" / POINT).exists()
+
+
+class SeveralSettings(MethodSettings):
+    saved: ClassVar[tuple[str, ...]] = ("point", "image", "teacher.point")
+    reports: ClassVar[tuple[str, ...]] = ("codes", "agreement")
+
+
+class Several(Restoring):
+    """A method with three saved modules and two reports."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.image, self.teacher = nn.Linear(WIDTH, 3), deepcopy(self.encoder).requires_grad_(False)
+
+    def saved(self) -> dict[str, nn.Module]:
+        return {"point": self.encoder, "image": self.image, "teacher.point": self.teacher}
+
+    def loss(self, batch: Vectors, draw: torch.Generator) -> LossTerms:
+        own = super().loss(batch, draw)
+        return LossTerms(own.total + self.image(batch.values).square().mean(), own.terms)
+
+    def reports(self, weights: Mapping[str, Path]) -> dict[str, Any]:
+        states = {"training": self.training, "gradients": torch.is_grad_enabled()}
+        return {"codes": {name: path.name for name, path in weights.items()}, "agreement": states}
+
+
+def test_every_saved_module_has_a_weights_file_and_snapshots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[Several] = []
+    register(monkeypatch, lambda settings, context: made.append(Several()) or made[-1], SeveralSettings)
+    train(made_up_task(tmp_path, {"num_snapshots": 3}))
+    out = TrainingFolder(tmp_path / "out")
+    expected = {"train.json", "codes.json", "agreement.json"}
+    for name, module in made[0].saved().items():
+        for path in (out.weights(name), out.snapshot(name, 3)):
+            stored = load_file(path)
+            assert all(torch.equal(stored[key], value) for key, value in module.state_dict().items())
+        expected |= {f"weights/{name}.safetensors"}
+        expected |= {f"snapshots/{name}/epoch_000{epoch}.safetensors" for epoch in (1, 2, 3)}
+    assert set(files_of(out.folder)) == expected
+    snapshots = [load_file(out.snapshot("image", epoch))["weight"] for epoch in (1, 2, 3)]
+    assert not torch.equal(snapshots[0], snapshots[1]) and not torch.equal(snapshots[1], snapshots[2])
+
+
+def test_reports_are_json_files_made_in_evaluation_mode_without_gradients(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    register(monkeypatch, lambda settings, context: Several(), SeveralSettings)
+    train(made_up_task(tmp_path))
+    codes, agreement = (json.loads((tmp_path / f"out/{name}.json").read_text()) for name in ("codes", "agreement"))
+    assert codes == {name: f"{name}.safetensors" for name in SeveralSettings.saved}
+    assert agreement == {"training": False, "gradients": False}
+
+
+class FewerSettings(MethodSettings):
+    saved: ClassVar[tuple[str, ...]] = ("point", "image")
+    reports: ClassVar[tuple[str, ...]] = ("codes", "agreement")
+
+
+class OtherReports(MethodSettings):
+    saved: ClassVar[tuple[str, ...]] = SeveralSettings.saved
+    reports: ClassVar[tuple[str, ...]] = ("codes",)
+
+
+class Untrained(FewerSettings):
+    is_trained: ClassVar[bool] = False
+
+
+@pytest.mark.parametrize("settings", [FewerSettings, Untrained])
+def test_other_modules_than_the_settings_announce_are_refused_before_a_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: type[MethodSettings]
+) -> None:
+    register(monkeypatch, lambda *told: Several(), settings)
+    with ActionAt(0), pytest.raises(TypeError, match=r"Several\.saved returned .*teacher\.point.*announce"):
+        train(made_up_task(tmp_path))
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_reports_than_the_settings_announce_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, lambda settings, context: Several(), OtherReports)
+    with pytest.raises(TypeError, match=r"Several\.reports returned \['agreement', 'codes'\].*\['codes'\]"):
+        train(made_up_task(tmp_path))
+
+
+def test_what_is_no_method_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    register(monkeypatch, lambda settings, context: nn.Linear(2, 2))
+    with pytest.raises(TypeError, match="not a Method"):
+        train(made_up_task(tmp_path))
