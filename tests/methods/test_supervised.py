@@ -1,14 +1,19 @@
 import math
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from concord3d.batches.objects import ObjectBatch
 from concord3d.errors import ConfigError, DatasetError
 from concord3d.geometry.augment import FineTuneAugmentation, augment_fine_tune, sample_points
-from concord3d.methods.interface import Batch, DataFacts
-from concord3d.methods.loading import load_method, method_names
-from concord3d.methods.supervised import build
+from concord3d.methods.interface import Context
+from concord3d.methods.settings import method_settings
+from concord3d.methods.supervised.method import Supervised, build
+from concord3d.methods.supervised.settings import SupervisedSettings
+from concord3d.models.heads import ClassifierHead
 
 
 class MomentEncoder(nn.Module):
@@ -18,25 +23,31 @@ class MomentEncoder(nn.Module):
         return torch.cat([points.mean(dim=1), points.std(dim=1)], dim=1)
 
 
-def labelled_batch(seed: int, labelled: bool = True) -> Batch:
+def built(num_classes: int, encoder: nn.Module | None = None, **settings: Any) -> Supervised:
+    model = encoder or MomentEncoder()
+    return Supervised(SupervisedSettings(**settings), model, ClassifierHead(model.feature_dim, num_classes), 32)
+
+
+def labelled_batch(seed: int, labelled: bool = True) -> tuple[ObjectBatch, torch.Generator]:
+    """A batch, and the generator of its step."""
     generator = torch.Generator().manual_seed(seed)
     labels = torch.arange(24) % 2
     points = torch.randn(24, 40, 3, generator=generator)
     points[labels == 1] *= torch.tensor([3.0, 0.2, 1.0])
-    return Batch(points, None, labels if labelled else None, generator)
+    return ObjectBatch(points, labels=labels if labelled else None), generator
 
 
 def test_it_learns_labels() -> None:
     torch.manual_seed(0)
-    model = build({}, MomentEncoder(), DataFacts(num_points=32, num_classes=2))
+    model = built(2)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     for step in range(40):
-        loss = model.training_loss(labelled_batch(step)).total
+        loss = model.loss(*labelled_batch(step)).total
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
     model.eval()
-    assert model.held_out_metrics(labelled_batch(999))["held_out_accuracy"] > 90
+    assert model.held_out(*labelled_batch(999))["held_out_accuracy"] > 90
 
 
 class Fixed(nn.Module):
@@ -55,17 +66,17 @@ class Fixed(nn.Module):
 )
 def test_the_loss_is_the_cross_entropy_with_smoothed_labels(settings: dict[str, float], smoothing: float) -> None:
     num_classes = 4
-    model = build(settings, MomentEncoder(), DataFacts(num_points=32, num_classes=num_classes))
+    model = built(num_classes, **settings)
     logits = 3 * torch.randn(24, num_classes, generator=torch.Generator().manual_seed(1))
     model.classifier = Fixed(logits)
-    batch = labelled_batch(0)
+    batch, draw = labelled_batch(0)
     expected = 0.0
     for row, label in zip(logits.double().tolist(), batch.labels.tolist(), strict=True):
         log_sum = math.log(sum(math.exp(value) for value in row))
         for k in range(num_classes):
             target = (1 - smoothing) * (k == label) + smoothing / num_classes
             expected -= target * (row[k] - log_sum) / len(logits)
-    loss = model.training_loss(batch)
+    loss = model.loss(batch, draw)
     assert loss.total.item() == pytest.approx(expected, rel=1e-5)
     assert loss.terms["cross_entropy"].item() == pytest.approx(expected, rel=1e-5)
     correct = sum(
@@ -86,30 +97,33 @@ class Watched(MomentEncoder):
 
 def test_training_draws_points_and_augments_them_and_held_out_objects_are_left_as_they_are() -> None:
     encoder = Watched()
-    model = build({}, encoder, DataFacts(num_points=32, num_classes=2))
-    model.training_loss(labelled_batch(0))
-    draw = labelled_batch(0)
-    points = sample_points(draw.points, 32, draw.generator)
-    expected = augment_fine_tune(points, FineTuneAugmentation(), draw.generator)
+    model = built(2, encoder)
+    model.loss(*labelled_batch(0))
+    batch, draw = labelled_batch(0)
+    points = sample_points(batch.points, 32, draw)
+    expected = augment_fine_tune(points, FineTuneAugmentation(), draw)
     assert torch.equal(encoder.seen[0], expected)
-    first = draw.points[:, :32]
+    first = batch.points[:, :32]
     assert not torch.equal(points, first) and not torch.equal(points, expected)
-    model.eval().held_out_metrics(labelled_batch(0))
+    model.eval().held_out(*labelled_batch(0))
     assert torch.equal(encoder.seen[1], first)
 
 
+def context(num_classes: int) -> Context:
+    return Context({"name": "pointnet"}, {"num_points": 8}, SimpleNamespace(num_classes=num_classes))
+
+
 def test_labels_and_classes_are_required() -> None:
-    with pytest.raises(ConfigError, match="labelled"):
-        build({}, MomentEncoder(), DataFacts(num_points=32))
-    model = build({}, MomentEncoder(), DataFacts(num_points=32, num_classes=2))
+    for too_few in (0, 1):
+        with pytest.raises(ConfigError, match="labelled"):
+            build(SupervisedSettings(), context(too_few))
     with pytest.raises(DatasetError, match="needs labels"):
-        model.training_loss(labelled_batch(0, labelled=False))
+        built(2).loss(*labelled_batch(0, labelled=False))
 
 
-def test_methods_are_found_by_name() -> None:
-    assert {"mm_point", "supervised"} <= set(method_names())
-    assert not {"interface", "loading", "image_augment"} & set(method_names())
-    with pytest.raises(ConfigError, match="did you mean 'mm_point'"):
-        load_method("mmpoint", {}, MomentEncoder(), DataFacts(num_points=8))
-    method = load_method("supervised", {}, MomentEncoder(), DataFacts(num_points=8, num_classes=3))
-    assert method.uses_labels and method.num_views == 0
+def test_it_reads_labels_and_no_views_and_keeps_the_encoder_alone() -> None:
+    model = build(SupervisedSettings(), context(3))
+    assert model.num_points == 8 and model.saved() == {"point": model.point_encoder}
+    assert SupervisedSettings().num_views == 0 and not SupervisedSettings.reads_targets
+    with pytest.raises(ConfigError, match="did you mean 'label_smoothing'"):
+        method_settings("supervised", {"label_smothing": 0.1})

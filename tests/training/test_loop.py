@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -230,7 +230,9 @@ def test_groups_have_their_factor_of_the_rate_and_their_decay_at_every_step(
     assert len({rates[0] for rates in seen.values()}) > 9
     # A group with the factor 0 has not moved, the others have.
     assert torch.equal(made[-1].scale, torch.ones(3))
-    assert not any(torch.equal(p, start) for p, start in zip(made[-1].encoder.parameters(), made[-1].start, strict=True))
+    assert not any(
+        torch.equal(p, start) for p, start in zip(made[-1].encoder.parameters(), made[-1].start, strict=True)
+    )
 
 
 class ExportSettings(MethodSettings):
@@ -323,7 +325,9 @@ class SceneData:
 
     def __init__(self) -> None:
         draw = np.random.default_rng(0)
-        self.points = [torch.from_numpy(draw.normal(size=(int(draw.integers(3, 13)), WIDTH))).float() for _ in range(32)]
+        self.points = [
+            torch.from_numpy(draw.normal(size=(int(draw.integers(3, 13)), WIDTH))).float() for _ in range(32)
+        ]
         self.boxes = [torch.from_numpy(draw.normal(size=(int(draw.integers(0, 4)), 3))).float() for _ in range(32)]
 
     def __len__(self) -> int:
@@ -355,7 +359,7 @@ class Detecting(Method[Scenes]):
     def loss(self, batch: Scenes, draw: torch.Generator) -> LossTerms:
         means = torch.stack([self.encoder(points).cos().mean(dim=0) for points in batch.points])
         corners, offsets = batch.boxes
-        own = [corners[start:end].sum(dim=0) for start, end in zip(offsets[:-1], offsets[1:], strict=True)]
+        own = [corners[start:end].sum(dim=0) for start, end in pairwise(offsets.tolist())]
         return LossTerms(functional.mse_loss(means, torch.stack(own)), {})
 
     def held_out(self, batch: Scenes, draw: torch.Generator) -> dict[str, float]:

@@ -144,6 +144,14 @@ class Method(nn.Module, Generic[BatchType]):
         """Return the modules that a training keeps, by the names that the settings' ``saved`` lists."""
         raise NotImplementedError
 
+    def header(self, name: str) -> Mapping[str, str]:
+        """Return what the weights file of a saved module says besides, such as the configuration that it belongs to.
+
+        Args:
+            name: Name of the module.
+        """
+        return {}
+
     def loss(self, batch: BatchType, draw: torch.Generator) -> LossTerms:
         """Return the loss of one batch, in training mode.
 

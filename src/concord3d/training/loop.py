@@ -70,6 +70,11 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
             signal.signal(number, before[number])
 
 
+def save_module(task: TrainingTask, method: Method[Any], name: str, path: Path) -> None:
+    """Write the weights of one of a method's saved modules, with the identity of the configuration in the header."""
+    save_weights(method.saved()[name], path, {"config_hash": task.config_hash, **method.header(name)})
+
+
 @contextmanager
 def evaluating(method: Method[Any]) -> Iterator[None]:
     """Put a method into evaluation mode without gradients, and back into training mode afterwards."""
@@ -227,8 +232,8 @@ class Loop:
             if kept or epoch == 1:
                 entry["held_out"] = self._held_out()
             if kept:
-                for name, module in self.method.saved().items():
-                    save_weights(module, self.kept.snapshot(name, epoch), {"config_hash": self.task.config_hash})
+                for name in self.method.saved():
+                    save_module(self.task, self.method, name, self.kept.snapshot(name, epoch))
             self._export(epoch)
         self.history.append(entry)
 
