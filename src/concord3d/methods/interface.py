@@ -130,7 +130,8 @@ class ParameterGroup:
 class Method(nn.Module, Generic[BatchType]):
     """A training objective around the modules that it trains.
 
-    Everything that must survive a restart is a parameter, a buffer or a submodule, the average of a teacher too.
+    Everything that must survive a restart is a parameter, a buffer or a submodule, the average of a teacher too. Every
+    parameter that requires a gradient takes part in every loss: several processes would else wait for each other.
 
     Attributes:
         gather: Collects embeddings over processes; set by the training loop.

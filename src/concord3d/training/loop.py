@@ -144,11 +144,11 @@ class Loop:
         # Before batches are read ahead: data are never read by two threads at a time.
         self._held_out_batch = self._read_held_out()
         rank, ranks = self.fabric.global_rank, self.fabric.world_size
-        shown = self.task.progress and rank == 0
+        shown, unit = self.task.progress and rank == 0, self.steps.data.unit
         self.method.train()
         with (
             stop_signals() as stop,
-            TrainingProgress(shown, self._steps_done, self.num_steps, self.steps.batch_size) as progress,
+            TrainingProgress(shown, self._steps_done, self.num_steps, self.steps.batch_size, unit) as progress,
         ):
             for step, batch in self.steps.batches(self._steps_done, self.num_steps, rank, ranks):
                 loss, stopping = self._step(step, batch.to(self.fabric.device), stop())
