@@ -12,13 +12,15 @@ import pytest
 import torch
 from PIL import Image
 
+from concord3d.batches.pictures import PictureData
 from concord3d.data.stores.objects import ShapeTexts
 from concord3d.features.cache import image_features
-from concord3d.features.open_clip_adapter import OpenClipTower, build_clip
+from concord3d.features.open_clip_adapter import OpenClipTower, build_clip, preprocess_of
 from concord3d.features.pairs import Pairs, PicturedObjects
 from concord3d.features.preprocess import Preprocess
-from concord3d.methods.interface import Batch, parse_settings
-from concord3d.training.tower import ClipTraining, TowerSettings
+from concord3d.methods.clip.method import build
+from concord3d.methods.clip.settings import ClipSettings
+from concord3d.methods.interface import Context
 
 Benchmark = Callable[..., Any]
 TOWERS = Path(__file__).parents[1] / "config" / "towers"
@@ -93,21 +95,20 @@ class Noise:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_training_step(benchmark: Benchmark, name: str) -> None:
     torch.manual_seed(0)
-    parts = build_clip(str(TOWERS / f"{name}.json"))
+    model = str(TOWERS / f"{name}.json")
+    preprocess = preprocess_of(model)
     texts = tuple(ShapeTexts("chair", (f"a red chair number {n}; parts: seat, back",)) for n in range(128))
-    views = {"clean": Noise(parts.preprocess.size)}
-    pairs = Pairs([PicturedObjects("noise", views, texts, np.zeros(128, np.int64), ("chair",))], parts.preprocess)
-    needed = {"epochs": 1, "batch_size": 128, "min_image_to_text_r1": None, "min_zero_shot_top1": None}
-    method = ClipTraining(parts, pairs, parse_settings(TowerSettings, needed, "tower"))
+    views = {"clean": Noise(preprocess.size)}
+    pairs = Pairs([PicturedObjects("noise", views, texts, np.zeros(128, np.int64), ("chair",))], preprocess)
+    data = PictureData(pairs)
+    settings = ClipSettings(min_image_to_text_r1=None, min_zero_shot_top1=None)
+    method = build(settings, Context({"model": model}, {}, data, np.arange(2)))
     optimizer = torch.optim.AdamW(method.parameters(), fused=True)
-    index = np.arange(128)
-    seen = torch.from_numpy(pairs.read(index, np.zeros((128, 1), np.int64)))
+    batch = data.read(np.arange(128), torch.Generator().manual_seed(0))
 
     def step() -> None:
-        generator = torch.Generator().manual_seed(0)
         optimizer.zero_grad()
-        batch = Batch(torch.zeros(128, 1, 3), seen, torch.from_numpy(index), generator)
-        method.training_loss(batch).total.backward()
+        method.loss(batch, torch.Generator().manual_seed(0)).total.backward()
         optimizer.step()
 
     benchmark.pedantic(step, rounds=3, warmup_rounds=1)

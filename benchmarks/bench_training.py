@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,12 +11,13 @@ import torch
 from torch import Tensor
 from torchvision.transforms import v2
 
+from concord3d.batches.objects import ObjectBatch
 from concord3d.geometry.augment import PointAugmentation, augment_points
 from concord3d.losses.nt_xent import nt_xent
-from concord3d.methods.image_augment import IMAGENET_MEAN, IMAGENET_STD, augment_views
-from concord3d.methods.interface import Batch, DataFacts
-from concord3d.methods.mm_point import build
-from concord3d.models.factory import build_point_encoder
+from concord3d.methods.interface import Context
+from concord3d.methods.mm_point.ladder import IMAGENET_MEAN, IMAGENET_STD, augment_views
+from concord3d.methods.mm_point.method import build
+from concord3d.methods.mm_point.settings import MMPointSettings
 
 Benchmark = Callable[..., Any]
 
@@ -69,12 +71,12 @@ def test_augment_views_image_by_image(benchmark: Benchmark) -> None:
 @pytest.mark.parametrize("encoder", ["pointnet", "dgcnn"])
 def test_training_step(benchmark: Benchmark, encoder: str) -> None:
     torch.manual_seed(0)
-    facts = DataFacts(num_points=512, num_views=4)
-    method = build({"image_encoder": "resnet10_32"}, build_point_encoder({"name": encoder}), facts)
-    batch = Batch(torch.randn(16, 512, 3, generator=generator()), views(16, 4, 32), None, generator())
+    context = Context({"name": encoder}, {"num_points": 512}, SimpleNamespace(num_views=4))
+    method = build(MMPointSettings(image_encoder="resnet10_32"), context)
+    batch, draw = ObjectBatch(torch.randn(16, 512, 3, generator=generator()), views(16, 4, 32)), generator()
 
     def step() -> None:
         method.zero_grad()
-        method.training_loss(batch).total.backward()
+        method.loss(batch, draw).total.backward()
 
     benchmark.pedantic(step, rounds=3, warmup_rounds=1)

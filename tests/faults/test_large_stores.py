@@ -24,9 +24,9 @@ from concord3d import arrays
 from concord3d.data.stores.objects import CloudSplit
 from concord3d.arrays import ShardedRows
 from concord3d.features.targets import FrozenTargets, TextRows
-from concord3d.training.batches import assemble
-from concord3d.training.run import TrainRun
+from concord3d.batches.objects import ObjectData
 from concord3d.training.seeding import derived_generator
+from concord3d.training.task import TrainingTask
 
 path, mapped_from = Path(sys.argv[1]), int(sys.argv[2])
 arrays.MAPPED_BYTES = mapped_from
@@ -38,13 +38,11 @@ features = ShardedRows([np.load(path.with_name("features.npy"), mmap_mode="r")])
 none = np.zeros(0, np.int64)
 texts = ShardedRows([np.zeros((1, 4), np.float16)])
 targets = FrozenTargets(features, texts, [TextRows(none, none, none)] * len(clouds))
-run = TrainRun(
-    run_config={"seed": 1, "training": {"epochs": 1, "batch_size": 8}},
-    points=clouds.points, labels=None, views=None, work_dir=Path("w"), out_dir=Path("o"),
-    colors=clouds.colors, targets=targets,
-).validated()
-run.identity()
-batch = assemble(run, np.arange(0, 15_000, 1000), 0, derived_generator(1, "views"))
+run = {"seed": 1, "method": "mm_mixing", "objective": {}, "training": {"epochs": 1, "batch_size": 8, "threads": 1}}
+data = ObjectData(clouds.points, colors=clouds.colors, targets=targets)
+task = TrainingTask(run, data, Path("w"), Path("o")).validated()
+task.identity()
+batch = task.units.read(np.arange(0, 15_000, 1000), derived_generator(1, "views"))
 print(float(batch.points.sum()), batch.colors.shape[0])
 """
 

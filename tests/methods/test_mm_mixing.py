@@ -1,18 +1,22 @@
 import math
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field, replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from concord3d.batches.objects import ObjectBatch, Targets
 from concord3d.errors import BadCloud, ConfigError, DatasetError
 from concord3d.geometry.mixing.settings import OPERATORS
 from concord3d.losses.info_nce import info_nce, unit_rows
 from concord3d.losses.mixed_info_nce import mixture
-from concord3d.methods import mm_mixing
-from concord3d.methods.interface import Batch, DataFacts, Targets
-from concord3d.methods.mm_mixing import MMMixing, MMMixingSettings, build
+from concord3d.methods.interface import Context
+from concord3d.methods.mm_mixing import method as mm_mixing
+from concord3d.methods.mm_mixing.method import MMMixing, build
+from concord3d.methods.mm_mixing.settings import MMMixingSettings
+from concord3d.methods.settings import method_settings
 from concord3d.models.pointnet import PointNet
 from concord3d.models.projected import ProjectedEncoder
 
@@ -59,14 +63,19 @@ def method(in_channels: int = 6, teacher: nn.Module | None = None, **changes: An
     return MMMixing(MMMixingSettings(**changes), TinyEncoder(in_channels), NUM_POINTS, teacher)
 
 
-def batch(num_objects: int = NUM_OBJECTS, seed: int = 0, has_text: Tensor | None = None, colors: bool = True) -> Batch:
+Given = tuple[ObjectBatch, torch.Generator]
+
+
+def batch(num_objects: int = NUM_OBJECTS, seed: int = 0, has_text: Tensor | None = None, colors: bool = True) -> Given:
+    """A batch, and the generator of its step."""
     draw = torch.Generator().manual_seed(9)
     points = torch.randn(num_objects, 2 * NUM_POINTS, 3, generator=draw)
     rgb = torch.randint(0, 256, points.shape, dtype=torch.uint8, generator=draw)
     image, text = (torch.randn(num_objects, DIM, generator=draw) for _ in range(2))
     has = torch.ones(num_objects, dtype=torch.bool) if has_text is None else has_text
     targets = Targets(image, torch.where(has[:, None], text, 0.0), has)
-    return Batch(points, None, None, torch.Generator().manual_seed(seed), rgb if colors else None, targets)
+    colours = rgb if colors else None
+    return ObjectBatch(points, colors=colours, targets=targets), torch.Generator().manual_seed(seed)
 
 
 class Spy:
@@ -85,14 +94,14 @@ class Spy:
 
 
 def terms_of(model: MMMixing, **options: Any) -> dict[str, Tensor]:
-    return model.training_loss(batch(**options)).terms
+    return model.loss(*batch(**options)).terms
 
 
 def test_align_is_the_sum_of_both_alignments_of_the_augmented_clouds() -> None:
     model = method()
-    loss = model.training_loss(batch())
+    loss = model.loss(*batch())
     clouds = model.point_encoder.seen[0]
-    features, targets = model.point_encoder(clouds), batch().targets
+    features, targets = model.point_encoder(clouds), batch()[0].targets
     assert clouds.shape == (NUM_OBJECTS, NUM_POINTS, 6)
     expected = info_nce(features, targets.image, model.logit_scale()) + info_nce(
         features, targets.text, model.logit_scale()
@@ -123,7 +132,7 @@ def test_with_lambda_one_stage_two_sees_clean_clouds_and_clean_targets(operator:
 
 
 def test_points_that_equal_their_images_stay_equal_under_mixing() -> None:
-    image = batch().targets.image
+    image = batch()[0].targets.image
     model = MMMixing(MMMixingSettings(stage="feature", modalities="image"), Fixed(image), NUM_POINTS)
     with torch.no_grad():
         model.logit_scale.log_scale.fill_(math.log(100))
@@ -132,7 +141,7 @@ def test_points_that_equal_their_images_stay_equal_under_mixing() -> None:
         mixed = [mixture(side, side[order], ratio.expand(NUM_OBJECTS)) for side in (model.point_encoder.answer, image)]
         torch.testing.assert_close((mixed[0] * mixed[1]).sum(1), torch.ones(NUM_OBJECTS))
     # Both losses then stand where they are smallest: every row is its own target.
-    found = model.training_loss(batch()).terms
+    found = model.loss(*batch()).terms
     assert found["clean_image"] < 0.05 and found["feature_image"] < 0.1
 
 
@@ -140,7 +149,7 @@ def test_points_that_equal_their_images_stay_equal_under_mixing() -> None:
 @pytest.mark.parametrize("stage", ["dual", "joint"])
 def test_the_realised_ratio_mixes_the_targets(monkeypatch: pytest.MonkeyPatch, operator: str, stage: str) -> None:
     mixing, contrasts = Spy(monkeypatch, "mix_clouds"), Spy(monkeypatch, "mixed_info_nce")
-    method(stage=stage, operator=operator).training_loss(batch())
+    method(stage=stage, operator=operator).loss(*batch())
     ((name, first, second, *_), mixed) = mixing.calls[0]
     assert name == operator and len(first) == len(second) == NUM_OBJECTS // 2
     used = [arguments[3] for arguments, _ in contrasts.calls][-2:]
@@ -149,7 +158,7 @@ def test_the_realised_ratio_mixes_the_targets(monkeypatch: pytest.MonkeyPatch, o
 
 def test_a_dropped_point_does_not_count_in_the_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
     mixing = Spy(monkeypatch, "mix_clouds")
-    method(stage="dual").training_loss(batch())
+    method(stage="dual").loss(*batch())
     arguments, mixed = mixing.calls[0]
     assert (arguments[-1][0] == 0).sum() > NUM_OBJECTS // 2, "points are dropped"
     for pair, (cloud, from_first) in enumerate(zip(mixed.points, mixed.from_first, strict=True)):
@@ -164,7 +173,7 @@ def test_nothing_meets_itself_and_no_pair_occurs_both_ways(monkeypatch: pytest.M
     pairing = Spy(monkeypatch, "paired_in_circle")
     model = method(stage=stage, mix_probability=0.6)
     for seed in range(5):
-        model.training_loss(batch(seed=seed))
+        model.loss(*batch(seed=seed))
     sizes = {"feature": {NUM_OBJECTS}, "dual": {5}, "joint": {3, 5}}[stage]
     assert {len(pairs.first) for _, pairs in pairing.calls} == sizes
     for _, pairs in pairing.calls:
@@ -177,8 +186,8 @@ def test_features_and_targets_of_a_pair_are_mixed_with_one_partner_and_one_lambd
 ) -> None:
     pairing, contrasts = Spy(monkeypatch, "paired_in_circle"), Spy(monkeypatch, "mixed_info_nce")
     model = method(stage="feature")
-    model.training_loss(batch())
-    features, targets = model.point_encoder(model.point_encoder.seen[0]), batch().targets
+    model.loss(*batch())
+    features, targets = model.point_encoder(model.point_encoder.seen[0]), batch()[0].targets
     (_, pairs), (image, text) = pairing.calls[0], contrasts.calls
     ratio = image[0][3]
     assert torch.equal(ratio, text[0][3]) and len(ratio.unique()) == NUM_OBJECTS
@@ -189,21 +198,21 @@ def test_features_and_targets_of_a_pair_are_mixed_with_one_partner_and_one_lambd
 
 def test_one_lambda_may_serve_the_whole_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     contrasts = Spy(monkeypatch, "mixed_info_nce")
-    method(stage="feature", lambda_per="batch").training_loss(batch())
+    method(stage="feature", lambda_per="batch").loss(*batch())
     assert len(contrasts.calls[0][0][3].unique()) == 1
 
 
 def test_beta_decides_how_far_lambda_is_from_a_half(monkeypatch: pytest.MonkeyPatch) -> None:
     contrasts = Spy(monkeypatch, "mixed_info_nce")
     for beta in (1000.0, 0.01):
-        method(stage="feature", beta=beta).training_loss(batch())
+        method(stage="feature", beta=beta).loss(*batch())
     near, far = (contrasts.calls[call][0][3] for call in (0, 2))
     assert ((near - 0.5).abs() < 0.1).all() and ((far - 0.5).abs() > 0.4).any()
 
 
 def test_the_ranges_of_the_augmentation_are_those_of_the_settings() -> None:
     ranges = {"scale": (0.5, 0.6), "shift": 0.01, "rotation_sigma": 0.02, "rotation_clip": 0.03, "spin": 0.04}
-    assert asdict(MMMixingSettings(**ranges).augmentation) == ranges
+    assert asdict(method(**ranges).augmentation) == ranges
 
 
 @pytest.mark.parametrize("stage", STAGES)
@@ -213,7 +222,7 @@ def test_every_contrast_gathers_over_processes_and_holds_as_many_rows_as_set(
     clean, mixed = Spy(monkeypatch, "info_nce"), Spy(monkeypatch, "mixed_info_nce")
     model = method(stage=stage, chunk_size=3, teacher=TinyEncoder() if stage == "dual" else None)
     model.gather = lambda embeddings: (embeddings, 0)
-    model.training_loss(batch())
+    model.loss(*batch())
     assert len(clean.calls) == 2 and len(mixed.calls) == {"align": 0, "feature": 2, "dual": 3, "joint": 4}[stage]
     for arguments, _ in clean.calls:
         assert arguments[3] is model.gather and arguments[5] == 3
@@ -224,11 +233,11 @@ def test_every_contrast_gathers_over_processes_and_holds_as_many_rows_as_set(
 def test_one_forward_pass_serves_mixed_and_clean_clouds_and_another_the_teacher() -> None:
     teacher = TinyEncoder()
     model = method(stage="dual", teacher=teacher, mix_probability=0.5)
-    model.training_loss(batch())
+    model.loss(*batch())
     assert [len(seen) for seen in model.point_encoder.seen] == [NUM_OBJECTS]
     assert [len(seen) for seen in teacher.seen] == [NUM_OBJECTS]
     model = method(stage="dual", w_clean=0.0)
-    model.training_loss(batch())
+    model.loss(*batch())
     assert [len(seen) for seen in model.point_encoder.seen] == [NUM_OBJECTS // 2]
 
 
@@ -239,7 +248,7 @@ def test_the_teacher_term_meets_mixtures_of_the_teachers_features_of_the_clean_c
     contrasts, mixing = Spy(monkeypatch, "mixed_info_nce"), Spy(monkeypatch, "mix_clouds")
     teacher = TinyEncoder()
     model = method(stage="dual", teacher=teacher, mix_probability=share)
-    model.training_loss(batch())
+    model.loss(*batch())
     (_, first, second, *_), mixed = mixing.calls[0]
     _, left, right, ratio, *_ = contrasts.calls[-1][0]
     torch.testing.assert_close(left, teacher(first))
@@ -251,7 +260,7 @@ def test_the_teacher_stays_frozen_outside_of_the_state_and_moves_with_the_method
     teacher = TinyEncoder(norm=True)
     before = {name: value.clone() for name, value in teacher.state_dict().items()}
     model = method(stage="dual", teacher=teacher).train()
-    model.training_loss(batch()).total.backward()
+    model.loss(*batch()).total.backward()
     assert not teacher.training and all(parameter.grad is None for parameter in teacher.parameters())
     assert all(torch.equal(value, before[name]) for name, value in teacher.state_dict().items())
     own = {id(parameter) for parameter in model.parameters()}
@@ -268,10 +277,10 @@ def test_the_teacher_stays_frozen_outside_of_the_state_and_moves_with_the_method
 @pytest.mark.parametrize("targets", ["mixed", "soft_label"])
 @pytest.mark.parametrize("stage", STAGES)
 def test_no_gradient_reaches_the_targets(stage: str, targets: str) -> None:
-    example = batch()
+    example, draw = batch()
     for side in example.targets[:2]:
         side.requires_grad_()
-    method(stage=stage, targets=targets).training_loss(example).total.backward()
+    method(stage=stage, targets=targets).loss(example, draw).total.backward()
     assert all(side.grad is None for side in example.targets[:2])
 
 
@@ -285,9 +294,9 @@ def test_what_stands_in_the_place_of_missing_texts_is_never_read(
     results = []
     for filling in (0.0, 5.0, torch.nan):
         model = method(stage=stage, targets=targets, lambda_fixed=lambda_fixed)
-        example = batch(has_text=has)
+        example, draw = batch(has_text=has)
         example.targets.text[~has] = filling
-        loss = model.training_loss(example)
+        loss = model.loss(example, draw)
         loss.total.backward()
         results.append((loss.total.detach(), [parameter.grad for parameter in model.parameters()]))
     assert torch.isfinite(results[0][0])
@@ -301,7 +310,7 @@ def test_what_stands_in_the_place_of_missing_texts_is_never_read(
 def test_a_batch_without_any_text_trains_on_images_alone(stage: str) -> None:
     nothing = torch.zeros(NUM_OBJECTS, dtype=torch.bool)
     model = method(stage=stage)
-    loss = model.training_loss(batch(has_text=nothing))
+    loss = model.loss(*batch(has_text=nothing))
     loss.total.backward()
     assert {name for name, term in loss.terms.items() if term == 0} == {n for n in loss.terms if n.endswith("_text")}
     assert loss.total > 0
@@ -310,25 +319,25 @@ def test_a_batch_without_any_text_trains_on_images_alone(stage: str) -> None:
 
 def test_a_batch_without_any_text_teaches_a_loss_on_texts_nothing() -> None:
     model = method(stage="feature", modalities="text", w_clean=0.0)
-    loss = model.training_loss(batch(has_text=torch.zeros(NUM_OBJECTS, dtype=torch.bool)))
+    loss = model.loss(*batch(has_text=torch.zeros(NUM_OBJECTS, dtype=torch.bool)))
     loss.total.backward()
     assert loss.total.item() == 0
     assert all(torch.equal(p.grad, torch.zeros_like(p)) for p in model.parameters())
 
 
 def test_a_single_object_has_no_loss_to_align_and_no_partner_to_mix_with() -> None:
-    assert method(stage="align").training_loss(batch(1)).total.item() == pytest.approx(0, abs=1e-6)
-    assert method(stage="dual", mix_probability=0.0).training_loss(batch(1)).total.item() == pytest.approx(0, abs=1e-6)
+    assert method(stage="align").loss(*batch(1)).total.item() == pytest.approx(0, abs=1e-6)
+    assert method(stage="dual", mix_probability=0.0).loss(*batch(1)).total.item() == pytest.approx(0, abs=1e-6)
     for stage in ("feature", "dual", "joint"):
         with pytest.raises(ConfigError, match=r"(?s)needs a partner.*training.batch_size"):
-            method(stage=stage).training_loss(batch(1))
+            method(stage=stage).loss(*batch(1))
 
 
 @pytest.mark.parametrize("stage", STAGES)
 @pytest.mark.parametrize("num_objects", [2, 3])
 def test_two_or_three_objects_are_enough(stage: str, num_objects: int) -> None:
     model = method(stage=stage)
-    loss = model.training_loss(batch(num_objects))
+    loss = model.loss(*batch(num_objects))
     loss.total.backward()
     assert torch.isfinite(loss.total)
 
@@ -337,7 +346,7 @@ def test_two_or_three_objects_are_enough(stage: str, num_objects: int) -> None:
 def test_the_mix_probability_divides_the_batch(monkeypatch: pytest.MonkeyPatch, share: float, pairs: int) -> None:
     contrasts = Spy(monkeypatch, "mixed_info_nce")
     model = method(stage="dual", mix_probability=share, teacher=TinyEncoder())
-    loss = model.training_loss(batch())
+    loss = model.loss(*batch())
     loss.total.backward()
     assert len(model.point_encoder.seen[0]) == NUM_OBJECTS
     assert {len(arguments[0]) for arguments, _ in contrasts.calls} == {pairs}
@@ -378,7 +387,7 @@ def test_terms_have_names_and_weights_and_every_parameter_a_gradient(
         teacher=TinyEncoder() if stage == "dual" else None,
         **weights,
     )
-    loss = model.training_loss(batch())
+    loss = model.loss(*batch())
     expected = {
         name: weight
         for name, weight in NAMES[stage].items()
@@ -397,7 +406,7 @@ def test_colour_is_kept_or_lost_by_both_clouds_of_a_pair(monkeypatch: pytest.Mon
     mixing = Spy(monkeypatch, "mix_clouds")
     model = method(stage="dual", mix_probability=1.0)
     for seed in range(8):
-        model.training_loss(batch(seed=seed))
+        model.loss(*batch(seed=seed))
     grey = [[(c[..., 3:] == 0.4).all(2).all(1) for c in arguments[1:3]] for arguments, _ in mixing.calls]
     first, second = (torch.cat(side) for side in zip(*grey, strict=True))
     assert torch.equal(first, second)
@@ -412,53 +421,53 @@ def test_colour_is_kept_or_lost_by_both_clouds_of_a_pair(monkeypatch: pytest.Mon
 @pytest.mark.parametrize("probability, value", [(0.0, 0.4), (1.0, 0.25)])
 def test_the_grey_probability_and_value_reach_the_clouds(probability: float, value: float) -> None:
     model = method(grey_probability=probability, grey_value=value)
-    model.training_loss(batch())
+    model.loss(*batch())
     colors = model.point_encoder.seen[0][..., 3:]
     assert bool((colors == value).all()) == (probability == 1)
 
 
 def test_clouds_without_colour_are_grey_and_an_encoder_of_three_channels_sees_coordinates() -> None:
     model = method(stage="dual", grey_probability=0.0)
-    model.training_loss(batch(colors=False))
+    model.loss(*batch(colors=False))
     assert (model.point_encoder.seen[0][..., 3:] == 0.4).all()
     for stage in STAGES:
         model = method(3, stage=stage)
-        model.training_loss(batch())
+        model.loss(*batch())
         assert model.point_encoder.seen[0].shape == (NUM_OBJECTS, NUM_POINTS, 3)
 
 
 def test_each_cloud_is_normalised_and_its_ranges_come_from_the_settings() -> None:
     model = method(3, **{**STILL, "scale": (2.0, 2.0)})
-    model.training_loss(batch())
+    model.loss(*batch())
     radius = model.point_encoder.seen[0].norm(dim=2).amax(1)
     torch.testing.assert_close(radius, torch.full((NUM_OBJECTS,), 2.0))
     with pytest.raises(BadCloud, match="fewer points"):
-        MMMixing(MMMixingSettings(), TinyEncoder(), 2 * NUM_POINTS + 1).training_loss(batch())
+        MMMixing(MMMixingSettings(), TinyEncoder(), 2 * NUM_POINTS + 1).loss(*batch())
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_the_generator_decides_the_loss(stage: str) -> None:
     model = method(stage=stage)
-    first, again, other = (model.training_loss(batch(seed=seed)).total for seed in (1, 1, 2))
+    first, again, other = (model.loss(*batch(seed=seed)).total for seed in (1, 1, 2))
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_coordinates_and_loss_keep_float32_under_bf16_and_chunks_change_nothing(stage: str) -> None:
     whole, chunked = (method(stage=stage, chunk_size=chunk) for chunk in (None, 3))
-    torch.testing.assert_close(whole.training_loss(batch()).total, chunked.training_loss(batch()).total)
+    torch.testing.assert_close(whole.loss(*batch()).total, chunked.loss(*batch()).total)
     with torch.autocast("cpu", dtype=torch.bfloat16):
-        loss = whole.training_loss(batch()).total
+        loss = whole.loss(*batch()).total
     assert loss.dtype == torch.float32
     assert torch.equal(whole.point_encoder.seen[0], whole.point_encoder.seen[1])
 
 
 def test_held_out_figures_of_an_encoder_that_knows_the_answer_and_of_a_constant_one() -> None:
-    example = batch(40, has_text=torch.arange(40) % 4 > 0)
+    example, draw = batch(40, has_text=torch.arange(40) % 4 > 0)
     facts = MMMixingSettings()
     knowing = MMMixing(facts, Fixed(example.targets.image), NUM_POINTS).eval()
     with torch.no_grad():
-        found = knowing.held_out_metrics(example)
+        found = knowing.held_out(example, draw)
     assert found["cosine_image"] == pytest.approx(1) and found["r1_point_to_image"] == 100
     assert found["r1_image_to_point"] == 100 and found["r1_chance_image"] == 2.5
     assert found["r1_chance_text"] == pytest.approx(100 / 30)
@@ -467,18 +476,18 @@ def test_held_out_figures_of_an_encoder_that_knows_the_answer_and_of_a_constant_
     assert found["cosine_text"] == pytest.approx(cosines.sum(1).mean().item(), abs=1e-6)
     constant = MMMixing(facts, Fixed(torch.ones(40, DIM)), NUM_POINTS).eval()
     with torch.no_grad():
-        found = constant.held_out_metrics(example)
+        found = constant.held_out(example, draw)
     assert found["r1_image_to_point"] == pytest.approx(2.5) and found["r1_point_to_image"] == pytest.approx(2.5)
 
 
 def test_held_out_figures_without_texts_say_nothing_about_texts_and_nothing_is_augmented() -> None:
     model = method().eval()
     with torch.no_grad():
-        found = model.held_out_metrics(batch(has_text=torch.zeros(NUM_OBJECTS, dtype=torch.bool)))
-        model.held_out_metrics(batch(seed=5))
+        found = model.held_out(*batch(has_text=torch.zeros(NUM_OBJECTS, dtype=torch.bool)))
+        model.held_out(*batch(seed=5))
     assert found and all("text" not in name for name in found)
     assert torch.equal(model.point_encoder.seen[0], model.point_encoder.seen[1])
-    torch.testing.assert_close(model.point_encoder.seen[0][..., 3:], batch().colors[:, :NUM_POINTS] / 255)
+    torch.testing.assert_close(model.point_encoder.seen[0][..., 3:], batch()[0].colors[:, :NUM_POINTS] / 255)
 
 
 @pytest.mark.parametrize("operator", ["point_cut_mix_r", "point_mixup"])
@@ -488,16 +497,16 @@ def test_both_stages_learn_classes_from_prototypes(operator: str) -> None:
     prototypes = torch.randn(4, DIM, generator=draw)
     extents = torch.tensor([[1, 0.2, 0.2], [0.2, 1, 0.2], [1, 1, 0.2], [1, 1, 1]])
 
-    def sample(step: int) -> tuple[Batch, Tensor]:
+    def sample(step: int) -> tuple[Given, Tensor]:
         source = torch.Generator().manual_seed(step)
         labels = torch.randint(4, (24,), generator=source)
         points = (torch.rand(24, 2 * NUM_POINTS, 3, generator=source) - 0.5) * extents[labels][:, None]
         noisy = [prototypes[labels] + 0.1 * torch.randn(24, DIM, generator=source) for _ in range(2)]
         targets = Targets(noisy[0], noisy[1], torch.rand(24, generator=source) > 0.2)
-        return Batch(points, None, None, source, None, targets), labels
+        return (ObjectBatch(points, targets=targets), source), labels
 
     def accuracy(encoder: nn.Module) -> float:
-        example, labels = sample(10_000)
+        (example, _), labels = sample(10_000)
         model = MMMixing(MMMixingSettings(), encoder, NUM_POINTS).eval()
         with torch.no_grad():
             features = unit_rows(encoder(model._load(example, None)))
@@ -512,7 +521,7 @@ def test_both_stages_learn_classes_from_prototypes(operator: str) -> None:
         optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
         for step in range(80):
             optimizer.zero_grad()
-            model.training_loss(sample(step)[0]).total.backward()
+            model.loss(*sample(step)[0]).total.backward()
             optimizer.step()
         return whole
 
@@ -532,19 +541,49 @@ class _Pooled(nn.Module):
         return self.points(clouds).amax(dim=1)
 
 
-FACTS = DataFacts(num_points=NUM_POINTS, target_dim=DIM)
+@dataclass(frozen=True)
+class Told(Context):
+    """What the method is told, with an encoder that is there already."""
+
+    given: nn.Module = field(default_factory=TinyEncoder)
+
+    def point_encoder(self) -> nn.Module:
+        return self.given
 
 
-def test_settings_are_checked_and_the_nearest_name_given() -> None:
-    with pytest.raises(ConfigError, match="did you mean 'w_clean'"):
-        build({"w_claen": 1}, TinyEncoder(), FACTS)
-    with pytest.raises(ConfigError, match=r"(?s)did you mean 'match_points'.*objective.mixing"):
-        build({"mixing": {"match_pionts": 9}}, TinyEncoder(), FACTS)
-    for wrong in ({"operator": "cutmix"}, {"scale": [2.0, 1.0]}, {"lambda_fixed": 1.5}, {"beta": 0}, {"stage": "two"}):
-        with pytest.raises(ConfigError, match=f"'{next(iter(wrong))}.*impossible value"):
-            build(wrong, TinyEncoder(), FACTS)
-    model = build({"mixing": {"match_points": 9}, "scale": [1.0, 1.0]}, TinyEncoder(), FACTS)
-    assert model.settings.mixing.match_points == 9 and model.uses_targets
+def built(
+    encoder: nn.Module | None = None, teacher: nn.Module | None = None, dim: int = DIM, **changes: Any
+) -> MMMixing:
+    needs = {} if teacher is None else {"teacher": SimpleNamespace(module=lambda: teacher)}
+    data = SimpleNamespace(target_dim=dim)
+    told = Told({}, {"num_points": NUM_POINTS}, data, needs=needs, given=encoder or TinyEncoder())
+    return build(MMMixingSettings(**changes), told)
+
+
+@pytest.mark.parametrize(
+    ("objective", "message"),
+    [
+        ({"w_claen": 1}, "did you mean 'w_clean'"),
+        ({"mixing": {"match_pionts": 9}}, r"(?s)'mixing\.match_pionts'; did you mean 'match_points'.*where: objective"),
+        ({"operator": "cutmix"}, "'operator'.*found 'cutmix'"),
+        ({"operator": "point_mixupp"}, "did you mean 'point_mixup'"),
+        ({"scale": [2.0, 1.0]}, "'scale'.*the lower end first"),
+        ({"lambda_fixed": 1.5}, "'lambda_fixed'.*found 1.5"),
+        ({"beta": 0}, "'beta'.*greater than 0.*found 0"),
+        ({"beta": -3}, "'beta'.*greater than 0.*found -3"),
+        ({"stage": "two"}, "'stage'.*found 'two'"),
+        ({"w_clean": float("nan")}, "'w_clean'"),
+    ],
+)
+def test_settings_are_checked_and_the_nearest_name_given(objective: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        method_settings("mm_mixing", objective)
+
+
+def test_settings_of_the_operators_reach_the_method() -> None:
+    model = built(mixing={"match_points": 9}, scale=[1.0, 1.0])
+    assert model.settings.mixing.match_points == 9 and model.settings.reads_targets
+    assert model.saved() == {"point": model.point_encoder}
 
 
 @pytest.mark.parametrize(
@@ -559,33 +598,44 @@ def test_settings_are_checked_and_the_nearest_name_given() -> None:
 )
 def test_an_objective_without_terms_is_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match="nothing to train"):
-        build(settings, TinyEncoder(), FACTS)
+        method_settings("mm_mixing", settings)
+
+
+def test_a_teacher_is_needed_where_a_term_has_it() -> None:
+    roles = {
+        ("dual", 1.0): ("teacher",),
+        ("dual", 0.0): (),
+        ("feature", 1.0): (),
+        ("joint", 1.0): (),
+        ("align", 1.0): (),
+    }
+    for (stage, weight), expected in roles.items():
+        assert MMMixingSettings(stage=stage, w_teacher=weight).roles == expected
 
 
 def test_towers_and_teachers_must_be_there_and_fit() -> None:
     with pytest.raises(ConfigError, match=r"(?s)frozen towers.*data.tower"):
-        build({}, TinyEncoder(), DataFacts(num_points=NUM_POINTS))
+        built(dim=0)
     with pytest.raises(ConfigError, match=r"(?s)none is given.*objective.w_teacher"):
-        build({"stage": "dual"}, TinyEncoder(), FACTS)
+        built(stage="dual")
     for teacher in (TinyEncoder(dim=DIM + 1), TinyEncoder(in_channels=3)):
-        facts = DataFacts(num_points=NUM_POINTS, target_dim=DIM, teacher=teacher)
         with pytest.raises(ConfigError, match="teacher's output width or input channels"):
-            build({"stage": "dual"}, TinyEncoder(), facts)
-    assert build({"stage": "dual", "w_teacher": 0}, TinyEncoder(), FACTS).teacher_scale is None
-    facts = DataFacts(num_points=NUM_POINTS, target_dim=DIM, teacher=TinyEncoder())
-    assert build({"stage": "dual"}, TinyEncoder(), facts).teacher_scale is not None
-    assert build({"stage": "feature"}, TinyEncoder(), facts).teacher_scale is None
+            built(stage="dual", teacher=teacher)
+    assert built(stage="dual", w_teacher=0).teacher_scale is None
+    assert built(stage="dual", teacher=TinyEncoder()).teacher_scale is not None
+    assert built(stage="feature", teacher=TinyEncoder()).teacher_scale is None
+    example, draw = batch()
     with pytest.raises(DatasetError, match="features of frozen towers"):
-        method().training_loss(batch()._replace(targets=None))
+        method().loss(replace(example, targets=None), draw)
 
 
 def test_an_encoder_without_projection_gets_one_and_others_must_have_the_right_width() -> None:
-    model = build({}, PointNet(), FACTS)
+    model = built(PointNet())
     assert isinstance(model.point_encoder, ProjectedEncoder) and model.point_encoder.feature_dim == DIM
-    assert torch.isfinite(model.training_loss(batch()).total)
+    assert torch.isfinite(model.loss(*batch()).total)
     with pytest.raises(ConfigError, match=rf"(?s)differ in width.*encoder.out_dim: {DIM}"):
-        build({}, ProjectedEncoder(PointNet(), DIM + 1), FACTS)
+        built(ProjectedEncoder(PointNet(), DIM + 1))
     projected = ProjectedEncoder(PointNet(in_channels=6), DIM)
-    assert build({}, projected, FACTS).point_encoder is projected
+    assert built(projected).point_encoder is projected
     with pytest.raises(ConfigError, match=r"(?s)encoder.in_channels.*found: 4"):
-        build({}, TinyEncoder(in_channels=4), FACTS)
+        built(TinyEncoder(in_channels=4))

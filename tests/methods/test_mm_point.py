@@ -1,14 +1,19 @@
 import math
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from concord3d.batches.objects import ObjectBatch
 from concord3d.errors import ConfigError
 from concord3d.losses.nt_xent import mutual_information_bound, nt_xent
-from concord3d.methods.interface import Batch, DataFacts
-from concord3d.methods.mm_point import MMPoint, MMPointSettings, build, objective, paired_cloud
+from concord3d.methods.interface import Context
+from concord3d.methods.mm_point.method import MMPoint, build, objective, paired_cloud
+from concord3d.methods.mm_point.settings import MMPointSettings
+from concord3d.methods.settings import method_settings
+from concord3d.models.pointnet import PointNet
 
 NUM_OBJECTS, NUM_POINTS, SIZE = 6, 16, 8
 
@@ -44,11 +49,12 @@ def method(**changes: Any) -> MMPoint:
     return MMPoint(MMPointSettings(**changes), TinyCloudEncoder(), TinyImageEncoder(), NUM_POINTS)
 
 
-def batch(num_views: int, seed: int = 0, num_objects: int = NUM_OBJECTS) -> Batch:
+def batch(num_views: int, seed: int = 0, num_objects: int = NUM_OBJECTS) -> tuple[ObjectBatch, torch.Generator]:
+    """A batch, and the generator of its step."""
     generator = torch.Generator().manual_seed(9)
     points = torch.randn(num_objects, 2 * NUM_POINTS, 3, generator=generator)
     views = torch.randint(0, 256, (num_objects, num_views, SIZE, SIZE, 1), dtype=torch.uint8, generator=generator)
-    return Batch(points, views, None, torch.Generator().manual_seed(seed))
+    return ObjectBatch(points, views), torch.Generator().manual_seed(seed)
 
 
 def embeddings(seed: int, num_objects: int = 6) -> Tensor:
@@ -86,20 +92,20 @@ def test_crosspoint_is_a_setting() -> None:
         head_dim_inter=256,
         view_augmentation="uniform_crosspoint",
     )
-    clouds, views = crosspoint.transform(batch(1))
+    clouds, views = crosspoint.transform(*batch(1))
     # CrossPoint's loss written out: one 3D head, one 2D head, the mean of both clouds' projections meets the image.
     features = crosspoint.heads_3d["0"](crosspoint.point_encoder(torch.cat([clouds[0], clouds[1]])))
     first, second = features[:NUM_OBJECTS], features[NUM_OBJECTS:]
     image = crosspoint.heads_2d["0"](crosspoint.image_encoder(views[0]))
     assert first.shape[1] == image.shape[1] == 256
     expected = nt_xent(first, second, 0.1) + nt_xent(torch.stack([first, second]).mean(0), image, 0.1)
-    torch.testing.assert_close(crosspoint.training_loss(batch(1)).total, expected)
+    torch.testing.assert_close(crosspoint.loss(*batch(1)).total, expected)
 
 
 @pytest.mark.parametrize("heads", ["per_view", "single", "two_level"])
 def test_a_dropped_view_gives_its_heads_no_gradient(heads: str) -> None:
     model = method(views=3, heads=heads)
-    intra, inter = model.embed(*model.transform(batch(3)))
+    intra, inter = model.embed(*model.transform(*batch(3)))
     dropped = 1
     kept = [pair for view, pair in enumerate(inter) if view != dropped]
     objective(intra, kept, model.settings).total.backward()
@@ -117,7 +123,7 @@ def test_every_parameter_gets_a_gradient(
     heads: str, pairing: str, weights: tuple[float, float], num_views: int
 ) -> None:
     model = method(views=num_views, heads=heads, pairing=pairing, w_intra=weights[0], w_inter=weights[1])
-    loss = model.training_loss(batch(num_views))
+    loss = model.loss(*batch(num_views))
     loss.total.backward()
     assert [name for name, p in model.named_parameters() if p.grad is None] == []
     assert set(loss.terms) == {name for name, w in zip(("intra", "inter"), weights, strict=True) if w > 0}
@@ -126,20 +132,20 @@ def test_every_parameter_gets_a_gradient(
 
 def test_one_forward_pass_serves_both_clouds_and_one_all_views() -> None:
     model = method(views=4)
-    model.training_loss(batch(4))
+    model.loss(*batch(4))
     assert model.point_encoder.batches == [2 * NUM_OBJECTS]
     assert model.image_encoder.batches == [4 * NUM_OBJECTS]
 
 
 def test_head_widths_follow_the_settings() -> None:
-    intra, inter = method(views=3).embed(*method(views=3).transform(batch(3)))
+    intra, inter = method(views=3).embed(*method(views=3).transform(*batch(3)))
     assert [side.shape[1] for side in intra] == [512, 512]
     assert [side.shape[1] for pair in inter for side in pair] == [128] * 6
     model = method(views=3, heads="two_level")
-    _, inter = model.embed(*model.transform(batch(3)))
+    _, inter = model.embed(*model.transform(*batch(3)))
     assert [pair[0].shape[1] for pair in inter] == [pair[1].shape[1] for pair in inter] == [512, 128, 512]
     model = method(views=3, heads="single", head_dim_inter=32)
-    intra, inter = model.embed(*model.transform(batch(3)))
+    intra, inter = model.embed(*model.transform(*batch(3)))
     assert {side.shape[1] for pair in (intra, *inter) for side in pair} == {32}
 
 
@@ -154,7 +160,7 @@ def test_split_pairs_the_first_half_of_the_views_with_the_first_cloud() -> None:
     assert [paired_cloud(view, 3) for view in range(3)] == [0, 0, 1]
     assert paired_cloud(0, 1) == 0
     model = method(views=4)
-    clouds, views = model.transform(batch(4))
+    clouds, views = model.transform(*batch(4))
     base = model.eval().embed(clouds, views)
     other = model.embed(torch.stack([clouds[0], clouds[1] + 1]), views)
     same = [torch.equal(a[0], b[0]) for a, b in zip(base.inter, other.inter, strict=True)]
@@ -163,7 +169,7 @@ def test_split_pairs_the_first_half_of_the_views_with_the_first_cloud() -> None:
 
 def test_single_head_contrasts_the_same_vector_with_every_view_of_one_cloud() -> None:
     model = method(views=4, heads="single")
-    intra, inter = model.embed(*model.transform(batch(4)))
+    intra, inter = model.embed(*model.transform(*batch(4)))
     assert torch.equal(inter[0][0], inter[1][0]) and torch.equal(inter[0][0], intra[0])
     assert torch.equal(inter[2][0], inter[3][0]) and torch.equal(inter[3][0], intra[1])
 
@@ -190,7 +196,7 @@ def test_every_term_gathers_over_processes() -> None:
         return rows, 0
 
     model.gather = gather
-    model.training_loss(batch(2))
+    model.loss(*batch(2))
     # Both sides of both directions of the intra term and of the two inter terms.
     assert gathered == [NUM_OBJECTS] * 12
 
@@ -204,13 +210,13 @@ def test_weights_scale_the_terms() -> None:
 def test_held_out_information_is_bounded_and_independent_of_the_chunk() -> None:
     model = method(views=2).eval()
     with torch.no_grad():
-        metrics = model.held_out_metrics(batch(2, num_objects=40))
+        metrics = model.held_out(*batch(2, num_objects=40))
     assert set(metrics) == {"mi_num_objects", "mi_intra", "mi_view_1", "mi_view_2", "mi_inter"}
     assert metrics["mi_num_objects"] == 40
     assert all(value <= math.log(79) for name, value in metrics.items() if name.startswith("mi_i"))
     assert metrics["mi_inter"] == pytest.approx((metrics["mi_view_1"] + metrics["mi_view_2"]) / 2)
     with torch.no_grad():
-        intra, _ = model.embed(*model.transform(batch(2, num_objects=40)))
+        intra, _ = model.embed(*model.transform(*batch(2, num_objects=40)))
     assert metrics["mi_intra"] == pytest.approx(mutual_information_bound(*intra, 0.1).item(), abs=1e-4)
 
 
@@ -219,7 +225,7 @@ def test_the_loss_falls() -> None:
     optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
     losses = []
     for step in range(60):
-        loss = model.training_loss(batch(2, seed=step)).total
+        loss = model.loss(*batch(2, seed=step)).total
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -227,18 +233,36 @@ def test_the_loss_falls() -> None:
     assert sum(losses[-10:]) < 0.8 * sum(losses[:10])
 
 
-def test_settings_are_checked_and_the_nearest_name_given() -> None:
-    facts = DataFacts(num_points=NUM_POINTS, num_views=10)
-    with pytest.raises(ConfigError, match="did you mean 'temperature'"):
-        build({"temprature": 0.1}, TinyCloudEncoder(), facts)
-    with pytest.raises(ConfigError, match="'heads' has an impossible value"):
-        build({"heads": "many"}, TinyCloudEncoder(), facts)
+@pytest.mark.parametrize(
+    ("objective_section", "message"),
+    [
+        ({"temprature": 0.1}, "did you mean 'temperature'"),
+        ({"heads": "many"}, "'heads'.*'per_view', 'two_level' or 'single'.*found 'many'"),
+        ({"heads": "per_veiw"}, "did you mean 'per_view'"),
+        ({"views": 0}, "'views'"),
+        ({"image_encoder": "resnet19"}, "did you mean 'resnet18'"),
+        ({"view_augmentation": "multilevel"}, "did you mean 'multi_level'"),
+        ({"w_intra": 0, "w_inter": 0}, "nothing to train"),
+    ],
+)
+def test_settings_are_checked_and_the_nearest_name_given(objective_section: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        method_settings("mm_point", objective_section)
+
+
+def context(num_views: int) -> Context:
+    return Context({"name": "pointnet"}, {"num_points": NUM_POINTS}, SimpleNamespace(num_views=num_views))
+
+
+def test_it_is_built_as_the_settings_say_and_asks_for_no_more_views_than_are_stored() -> None:
+    model = build(MMPointSettings(views=3, image_encoder="resnet10_32"), context(3))
+    assert isinstance(model.point_encoder, PointNet) and model.num_points == NUM_POINTS
+    assert list(model.saved().items()) == [("point", model.point_encoder)]
     with pytest.raises(ConfigError, match=r"(?s)more views than are stored.*at most 10.*12"):
-        build({"views": 12}, TinyCloudEncoder(), facts)
-    with pytest.raises(ConfigError, match="nothing to train"):
-        build({"w_intra": 0, "w_inter": 0}, TinyCloudEncoder(), facts)
+        build(MMPointSettings(views=12), context(10))
 
 
 def test_without_inter_terms_there_is_no_image_encoder_and_no_view_is_asked_for() -> None:
-    model = build({"w_inter": 0}, TinyCloudEncoder(), DataFacts(num_points=NUM_POINTS))
+    assert MMPointSettings(w_inter=0).num_views == 0 and MMPointSettings(views=5).num_views == 5
+    model = build(MMPointSettings(w_inter=0), context(0))
     assert model.num_views == 0 and model.image_encoder is None and len(model.heads_2d) == 0

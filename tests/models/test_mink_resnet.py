@@ -130,8 +130,10 @@ def test_clouds_that_do_not_fit(points):
 
 
 def test_settings_that_do_not_fit():
-    with pytest.raises(ConfigError, match="in_channels"):
+    with pytest.raises(ConfigError, match=r"'in_channels'.*greater than or equal to 3.*found 2"):
         build_point_encoder({**SMALL, "in_channels": 2})
+    with pytest.raises(ConfigError, match=r"encoder\.in_channels"):
+        MinkResNet34(in_channels=2)
     with pytest.raises(ConfigError, match="did you mean 'voxel_mm'"):
         build_point_encoder({**SMALL, "voxel_nm": 2})
     encoder = build_point_encoder(SMALL)

@@ -166,9 +166,13 @@ def test_a_single_neighbour_has_no_batch_statistics():
 
 
 def test_settings_that_do_not_fit():
-    with pytest.raises(ConfigError, match="in_channels"):
+    with pytest.raises(ConfigError, match=r"'in_channels'.*greater than or equal to 3.*found 2"):
         build_point_encoder({**SMALL, "in_channels": 2})
-    with pytest.raises(ConfigError, match="num_heads"):
+    with pytest.raises(ConfigError, match=r"'num_heads' must divide 'width' \(5 heads, width 32\)"):
         build_point_encoder({**SMALL, "num_heads": 5})
+    with pytest.raises(ConfigError, match=r"encoder\.num_heads"):
+        PointBERT(width=32, num_heads=5)
+    with pytest.raises(ConfigError, match=r"encoder\.in_channels"):
+        PointBERT(in_channels=2)
     with pytest.raises(ConfigError, match="did you mean 'num_groups'"):
         build_point_encoder({**SMALL, "num_group": 8})

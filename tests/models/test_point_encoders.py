@@ -157,10 +157,12 @@ def test_semantic_segmentation_builds_its_first_graph_on_the_room_position():
         ({"name": "dgcn"}, "did you mean 'dgcnn'"),
         ({"name": None}, "Unknown point encoder"),
         ({}, "Unknown point encoder"),
-        ({"name": "dgcnn", "emb_dim": 8}, "did you mean 'emb_dims'"),
-        ({"name": "dgcnn", "k": 0}, "encoder.k"),
-        ({"name": "dgcnn", "k": "15"}, "encoder.k"),
-        ({"name": "pointnet", "k": 3}, "Unknown setting 'k'"),
+        ({"name": "dgcnn", "emb_dim": 8}, "unknown key 'emb_dim'; did you mean 'emb_dims'"),
+        ({"name": "dgcnn", "k": 0}, r"(?s)'k'.*greater than 0.*found 0.*where: encoder"),
+        ({"name": "dgcnn", "k": "15"}, r"(?s)'k'.*valid integer.*found '15'.*where: encoder"),
+        ({"name": "dgcnn", "k": True}, r"(?s)'k'.*valid integer.*found True"),
+        ({"name": "dgcnn", "k": 15.0}, r"(?s)'k'.*valid integer.*found 15.0"),
+        ({"name": "pointnet", "k": 3}, "unknown key 'k'"),
     ],
 )
 def test_factory_names_the_mistake(settings, hint):

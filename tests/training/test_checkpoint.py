@@ -4,13 +4,8 @@ import pytest
 import torch
 
 from concord3d.errors import CheckpointCorrupt, ResumeMismatch
-from concord3d.training.checkpoint import (
-    checkpoint_path,
-    differing_keys,
-    latest_checkpoint,
-    read_checkpoint,
-    save_checkpoint,
-)
+from concord3d.files import differing_keys
+from concord3d.training.checkpoint import checkpoint_path, latest_checkpoint, read_checkpoint, save_checkpoint
 
 IDENTITY = {"config": {"seed": 1, "training": {"epochs": 3}}, "num_devices": 1}
 

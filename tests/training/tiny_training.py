@@ -9,16 +9,20 @@ import json
 import os
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from concord3d.training.pretrain import TrainRun, pretrain
 from numpy.typing import NDArray
 
+from concord3d.batches.objects import ObjectData
 from concord3d.errors import ConcordError
-from concord3d.methods import mm_point
+from concord3d.methods.mm_point import method as mm_point
+from concord3d.methods.settings import method_settings
+from concord3d.training.task import TrainingTask
+from concord3d.training.train import train
 
 # Hidden width of the heads, so that a checkpoint after every step is quickly written.
 NARROW = 16
@@ -48,8 +52,8 @@ def tiny_points() -> NDArray[np.float32]:
     return (generator.normal(size=(NUM_SHAPES, NUM_POINTS, 3)) * stretch).astype(np.float32)
 
 
-def tiny_config(changes: dict[str, Any] | None = None) -> dict[str, Any]:
-    config: dict[str, Any] = {
+def tiny_run(changes: dict[str, Any] | None = None) -> dict[str, Any]:
+    run: dict[str, Any] = {
         "paper": "mm_point",
         "experiment": "tiny",
         "label": "tiny",
@@ -60,28 +64,31 @@ def tiny_config(changes: dict[str, Any] | None = None) -> dict[str, Any]:
         "encoder": {"name": "pointnet"},
         "objective": {"views": 2, "image_encoder": "resnet10_32"},
         "data": {"num_points": 16, "image_size": SIZE, "view_set": "tiny"},
-        "training": {"epochs": 3, "batch_size": 8, "num_snapshots": 2, "checkpoint_every_s": 0},
+        "training": {"epochs": 3, "batch_size": 8, "num_snapshots": 2, "checkpoint_every_s": 0, "threads": 1},
     }
     for key, value in (changes or {}).items():
         *sections, last = key.split(".")
-        target = config
+        target = run
         for section in sections:
             target = target[section]
         target[last] = value
-    return config
+    return run
 
 
-def tiny_run(folder: Path, changes: dict[str, Any] | None = None, **options: Any) -> TrainRun:
-    defaults: dict[str, Any] = {
-        "points": tiny_points(),
-        "labels": np.arange(NUM_SHAPES) % 4,
-        "views": ArrayViews(),
-        "work_dir": folder / "work",
-        "out_dir": folder / "out",
-        "device": "cpu",
-        "progress": False,
-    }
-    return TrainRun(tiny_config(changes), **{**defaults, **options})
+def tiny_data(run: dict[str, Any], **parts: Any) -> ObjectData:
+    settings = method_settings(run["method"], run["objective"])
+    defaults = {"points": tiny_points(), "labels": np.arange(NUM_SHAPES) % 4, "views": ArrayViews()}
+    return replace(ObjectData(**{**defaults, **parts}), drawn_views=settings.num_views)
+
+
+def tiny_task(folder: Path, changes: dict[str, Any] | None = None, **options: Any) -> TrainingTask:
+    """A task below ``folder``; options are fields of the task, or parts of the data: points, labels, views."""
+    run = tiny_run(changes)
+    parts = {name: options.pop(name) for name in ("points", "labels", "views") if name in options}
+    if "data" not in options:
+        options["data"] = tiny_data(run, **parts)
+    fields = {"work_dir": folder / "work", "out_dir": folder / "out", "device": "cpu", "progress": False}
+    return TrainingTask(run, **{**fields, **options})
 
 
 def main() -> None:
@@ -90,7 +97,7 @@ def main() -> None:
     folder, num_devices, changes, die_at_read, die_with = Path(sys.argv[1]), *sys.argv[2:6]
     views = ArrayViews(int(die_at_read) or None, int(die_with))
     try:
-        pretrain(tiny_run(folder, json.loads(changes), views=views, num_devices=int(num_devices)))
+        train(tiny_task(folder, json.loads(changes), views=views, num_devices=int(num_devices)))
     except ConcordError as error:
         print(type(error).__name__, error, file=sys.stderr)
         sys.exit(getattr(error, "exit_code", 1))

@@ -147,7 +147,8 @@ class ParameterGroup:
 class Method(nn.Module, Generic[BatchType]):
     """A training objective around the modules that it trains.
 
-    Everything that must survive a restart is a parameter, a buffer or a submodule, the average of a teacher too.
+    Everything that must survive a restart is a parameter, a buffer or a submodule, the average of a teacher too. Every
+    parameter that requires a gradient takes part in every loss: several processes would else wait for each other.
 
     Attributes:
         gather: Collects embeddings over processes; set by the training loop.
@@ -160,6 +161,14 @@ class Method(nn.Module, Generic[BatchType]):
     def saved(self) -> Mapping[str, nn.Module]:
         """Return the modules that a training keeps, by the names that the settings' ``saved`` lists."""
         raise NotImplementedError
+
+    def header(self, name: str) -> Mapping[str, str]:
+        """Return what the weights file of a saved module says besides, such as the configuration that it belongs to.
+
+        Args:
+            name: Name of the module.
+        """
+        return {}
 
     def loss(self, batch: BatchType, draw: torch.Generator) -> LossTerms:
         """Return the loss of one batch, in training mode.

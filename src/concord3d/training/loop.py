@@ -70,6 +70,11 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
             signal.signal(number, before[number])
 
 
+def save_module(task: TrainingTask, method: Method[Any], name: str, path: Path) -> None:
+    """Write the weights of one of a method's saved modules, with the identity of the configuration in the header."""
+    save_weights(method.saved()[name], path, {"config_hash": task.config_hash, **method.header(name)})
+
+
 @contextmanager
 def evaluating(method: Method[Any]) -> Iterator[None]:
     """Put a method into evaluation mode without gradients, and back into training mode afterwards."""
@@ -140,11 +145,11 @@ class Loop:
         # Before batches are read ahead: data are never read by two threads at a time.
         self._held_out_batch = self._read_held_out()
         rank, ranks = self.fabric.global_rank, self.fabric.world_size
-        shown = self.task.progress and rank == 0
+        shown, unit = self.task.progress and rank == 0, self.steps.data.unit
         self.method.train()
         with (
             stop_signals() as stop,
-            TrainingProgress(shown, self._steps_done, self.num_steps, self.steps.batch_size) as progress,
+            TrainingProgress(shown, self._steps_done, self.num_steps, self.steps.batch_size, unit) as progress,
         ):
             for step, batch in self.steps.batches(self._steps_done, self.num_steps, rank, ranks):
                 loss, stopping = self._step(step, batch.to(self.fabric.device), stop())
@@ -229,8 +234,8 @@ class Loop:
             if kept or epoch == 1:
                 entry["held_out"] = self._held_out()
             if kept:
-                for name, module in self.method.saved().items():
-                    save_weights(module, self.kept.snapshot(name, epoch), {"config_hash": self.task.config_hash})
+                for name in self.method.saved():
+                    save_module(self.task, self.method, name, self.kept.snapshot(name, epoch))
             self._export(epoch)
         self.history.append(entry)
 

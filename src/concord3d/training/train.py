@@ -22,9 +22,8 @@ from concord3d.batches.interface import Batch
 from concord3d.errors import ConfigError
 from concord3d.files import write_json
 from concord3d.methods.interface import Method, build_method, require_names
-from concord3d.models.weights import save_weights
 from concord3d.training.files import TrainingFolder
-from concord3d.training.loop import Loop, evaluating
+from concord3d.training.loop import Loop, evaluating, save_module
 from concord3d.training.seeding import derived_seed, seed_everything, set_deterministic
 from concord3d.training.task import TrainingTask
 
@@ -124,10 +123,9 @@ def _publish(task: TrainingTask, loop: Loop, started: float) -> None:
 
 
 def _save_modules(task: TrainingTask, method: Method[Batch], out: TrainingFolder) -> dict[str, Path]:
-    modules = method.saved()
-    for name, module in modules.items():
-        save_weights(module, out.weights(name), {"config_hash": task.config_hash})
-    return {name: out.weights(name) for name in modules}
+    for name in method.saved():
+        save_module(task, method, name, out.weights(name))
+    return {name: out.weights(name) for name in method.saved()}
 
 
 def _write_history(
@@ -164,8 +162,8 @@ def _save_untrained(task: TrainingTask) -> None:
     out, method = TrainingFolder(task.out_dir), new_method(task)
     shutil.rmtree(out.snapshots, ignore_errors=True)
     _save_modules(task, method, out)
-    for name, module in method.saved().items():
-        save_weights(module, out.snapshot(name, 0), {"config_hash": task.config_hash})
+    for name in method.saved():
+        save_module(task, method, name, out.snapshot(name, 0))
     _write_history(task, out, {"num_train": 0, "num_held_out": 0, "num_steps": 0}, (0,), [])
     record = {"wall_s": 0.0, "resumed_from": [], "resumed_count": 0, "warnings": []}
     write_json(out.machine, {**record, **machine_facts(torch.device("cpu"), task)})

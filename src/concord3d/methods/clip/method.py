@@ -22,7 +22,8 @@ from concord3d.errors import ConfigError
 from concord3d.features.gate import RETRIEVAL, ZERO_SHOT, measure_gate, require_measurable, top1_credit
 from concord3d.features.open_clip_adapter import ClipParts, OpenClipTower, build_clip, import_open_clip
 from concord3d.features.pairs import Pairs, TextShares
-from concord3d.files import sha256_file
+from concord3d.features.weights import CONFIG_ENTRY
+from concord3d.files import canonical_json, sha256_file
 from concord3d.methods.clip.settings import ClipSettings
 from concord3d.methods.image_augment import LevelRecipe, apply_recipe
 from concord3d.methods.interface import Context, LossTerms, Method, ParameterGroup
@@ -57,6 +58,10 @@ class Clip(Method[PictureBatch]):
     def saved(self) -> dict[str, nn.Module]:
         """Return the model with both encoders."""
         return {"clip": self.clip}
+
+    def header(self, name: str) -> dict[str, str]:
+        """Return the configuration that the weights belong to: another one may have tensors of the same shapes."""
+        return {CONFIG_ENTRY: canonical_json(self._parts.config["model_cfg"])}
 
     def parameter_groups(self) -> list[ParameterGroup]:
         """Return two groups: vectors and scalars do not decay."""
