@@ -50,7 +50,7 @@ def context(
 def earlier(folder: Path, encoder: dict[str, Any]) -> tuple[nn.Module, dict[str, EarlierTraining]]:
     module = build_point_encoder(encoder)
     save_weights(module, folder / "point")
-    return module, {"init": EarlierTraining({"encoder": encoder}, {"point": folder / "point"})}
+    return module, {"init": EarlierTraining({"method": "random_init", "encoder": encoder}, {"point": folder / "point"})}
 
 
 def test_it_learns_classes() -> None:

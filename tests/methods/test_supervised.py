@@ -185,8 +185,8 @@ def test_an_encoder_in_the_space_of_a_tower_may_be_fine_tuned_and_is_rebuilt(tmp
 def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
     with pytest.raises(CheckpointCorrupt, match="do not fit"):
         built(DGCNN, {"init": earlier(tmp_path, DGCNN, nn.Linear(2, 3))}, start="earlier")
-    without = EarlierTraining({"experiment": "first"}, {"segmenter": tmp_path / "x"})
-    with pytest.raises(ConfigError, match=r"(?s)no module 'point'.*first.*segmenter"):
+    without = EarlierTraining({"method": "part_segmentation", "experiment": "first"}, {"segmenter": tmp_path / "x"})
+    with pytest.raises(ConfigError, match=r"(?s)module 'point'.*segmenter"):
         built(DGCNN, {"init": without}, start="earlier")
     save_weights(nn.Linear(2, 3), tmp_path / "other")
     with pytest.raises(CheckpointCorrupt, match=r"head\.logits"):
