@@ -77,6 +77,13 @@ def test_every_epoch_has_the_rate_of_the_published_recipe() -> None:
         assert rate == pytest.approx(1e-3 + (0.1 - 1e-3) * 0.5 * (1 + math.cos(math.pi * epoch / 250)), rel=1e-14)
 
 
+@pytest.mark.parametrize("schedule", ["cosine", "cosine_end_of_epoch", "cosine_start_of_epoch", "warmup_cosine"])
+def test_every_cosine_falls_towards_the_final_rate(schedule: Any) -> None:
+    rates = [learning_rate(schedule, 0.1, step, 5, 400, final=0.02) for step in range(2000)]
+    assert rates[0] == pytest.approx(0.1, rel=1e-4) and rates[-1] == pytest.approx(0.02, rel=1e-4)
+    assert rates[1000] == pytest.approx(0.06, rel=1e-2) and min(rates) >= 0.02
+
+
 def test_it_trains_on_every_unit_and_keeps_what_is_evaluated(tmp_path: Path, first: EarlierTraining) -> None:
     files = fine_tuned(tmp_path, first)
     told = history(files)

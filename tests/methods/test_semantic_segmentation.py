@@ -108,6 +108,12 @@ def test_with_the_same_channels_every_layer_must_fit(tmp_path: Path) -> None:
     assert all(torch.equal(tensor, own[name]) for name, tensor in first.state_dict().items())
 
 
+def test_no_other_layer_may_differ(tmp_path: Path) -> None:
+    _, needs = earlier(tmp_path, {**PRETRAINED, "emb_dims": 16})
+    with pytest.raises(CheckpointCorrupt, match=r"(?s)lack tensors.*embedding"):
+        build_method("semantic_segmentation", SemanticSegmentationSettings(start="earlier"), context(needs))
+
+
 def test_channels_classes_and_encoder_must_fit_the_blocks() -> None:
     settings = SemanticSegmentationSettings()
     with pytest.raises(ConfigError, match=r"(?s)other channels.*expected: 3"):

@@ -77,7 +77,7 @@ def test_folds_label_each_area_by_the_segmenter_that_never_saw_it_and_are_added_
     for split in (TRAIN, TEST):
         for area in set(split.areas.tolist()):
             blocks = split.subset(np.flatnonzero(split.areas == area))
-            found = labels(module.of(area), blocks)
+            found = labels(module.by_area[str(area)], blocks)
             right.update(zip(blocks.names, (found == blocks.labels).mean(axis=1), strict=True))
             inter += [((found == c) & (blocks.labels == c)).sum() for c in range(3)]
             union += [((found == c) | (blocks.labels == c)).sum() for c in range(3)]

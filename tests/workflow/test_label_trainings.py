@@ -68,7 +68,14 @@ ENTRIES = """experiments:
       data.dataset: s3dis
 """
 SCALE = """experiments:
-  [random_init, tuned_modelnet40, tuned_scanobjectnn_obj_only, parts, rooms_encoder, rooms_without_1, rooms_without_2, rooms]
+  - random_init
+  - tuned_modelnet40
+  - tuned_scanobjectnn_obj_only
+  - parts
+  - rooms_encoder
+  - rooms_without_1
+  - rooms_without_2
+  - rooms
 set: {encoder.name: pointnet, data.num_points: 16, training.epochs: 1, training.batch_size: 6, training.num_snapshots: 1}
 datasets: {shapenetpart: {source: real}, s3dis: {source: real}}
 protocols:
