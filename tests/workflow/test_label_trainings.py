@@ -76,7 +76,7 @@ SCALE = """experiments:
   - rooms_without_1
   - rooms_without_2
   - rooms
-set: {encoder.name: pointnet, data.num_points: 16, training.epochs: 1, training.batch_size: 6, training.num_snapshots: 1}
+set: {encoder.name: pointnet, data.num_points: 16, training.epochs: 1, training.batch_size: 6}
 datasets: {shapenetpart: {source: real}, s3dis: {source: real}}
 protocols:
   classification: {datasets: [modelnet40, scanobjectnn_obj_only]}
