@@ -1,5 +1,4 @@
-"""Evaluation. All protocols on frozen features of one encoder share a node, and are given the same features; protocols that train
-have a node each.
+"""Evaluation. All protocols on one saved module of a training share a node, and are given the same features.
 
 Inputs: weights of trainings and stores of data sets.
 Outputs: artifacts/<scale>/<paper>/eval/<experiment>__<data set>__<protocol>__s<seed>.{json,npz}.

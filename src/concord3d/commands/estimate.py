@@ -135,7 +135,7 @@ def print_estimate(root: Path, scale: str | None) -> None:
         total_hours, unknown = 0.0, 0
         for experiment in study.experiments:
             run = study.run_config(experiment, study.seeds[0])
-            if run["pretrain"] is None:
+            if not study.is_trained(experiment):
                 continue
             counts = [sizes[name].get("train") for name in joined_datasets(run["pretrain"]["dataset"])]
             known_counts = [count for count in counts if count is not None]

@@ -158,12 +158,15 @@ class Study:
         return self.settings(experiment).places.get(dotted, nowhere)
 
     def run_config(self, experiment: str, seed: int) -> dict[str, Any]:
-        """Resolve one training run."""
+        """Resolve one training run.
+
+        ``pretrain`` says what its weights come from: None for those that nothing was trained for.
+        """
         settings = self.settings(experiment).values
         dataset = settings["data"].pop("dataset")
         method = self.method_of(experiment)
         pretrain = None
-        if self.is_trained(experiment):
+        if self.is_trained(experiment) or self.needs_of(experiment):
             pretrain = {"dataset": dataset, "data_kind": self.data_kind(dataset)}
         resolved = {
             "paper": self.paper.paper,

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from concord3d.data.stores import open_store
 from concord3d.data.stores.interface import Limits
-from concord3d.data.stores.rooms import RoomBlocks
+from concord3d.data.stores.rooms import RoomBlocks, joined_rooms
 from concord3d.errors import BadCloud, UnreadableFile, WrongRelease
 
 
@@ -73,3 +73,16 @@ def test_what_does_not_fit_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.npz").write_bytes(whole[:-200])
     with pytest.raises(UnreadableFile, match=r"a\.npz"):
         RoomBlocks.load(tmp_path / "a.npz")
+
+
+def test_splits_that_are_joined_keep_their_blocks_and_must_fit() -> None:
+    first, second = rooms(4), replace(rooms(3, seed=1), split="train")
+    assert joined_rooms([first]) is first
+    both = joined_rooms([first, second])
+    assert len(both) == 7 and both.split == "test+train" and both.names == first.names + second.names
+    np.testing.assert_array_equal(both.features[4:], second.features)
+    np.testing.assert_array_equal(both.labels[:4], first.labels)
+    assert both.areas.tolist() == [*first.areas.tolist(), *second.areas.tolist()]
+    for other in (rooms(channels=3), replace(rooms(), class_names=("wall",))):
+        with pytest.raises(BadCloud, match="differ"):
+            joined_rooms([first, other])

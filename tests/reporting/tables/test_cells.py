@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 from tests.reporting.fabricate import Fabricated, outcomes
 
+from concord3d.config.models import Paper
+from concord3d.config.strict_yaml import load_yaml
+from concord3d.config.validation import validate
 from concord3d.errors import ConfigError
 from concord3d.protocols.evaluation.results import ProtocolResult, record_from_interval
 from concord3d.reporting.evidence.published_values import read_published
@@ -18,6 +21,7 @@ from concord3d.reporting.specs.report_spec import load_report_spec
 from concord3d.reporting.tables.cells import describe_run
 from concord3d.reporting.tables.table_files import latex_escape
 from concord3d.statistics.intervals import binomial_interval
+from concord3d.workflow.layout import paper_yaml
 
 REPORT = """
 paper: mm_point
@@ -118,6 +122,33 @@ def test_the_preferred_experiment_wins(tmp_path: Path) -> None:
     assert [row["experiment"] for row in rows if row["evidence"] == "ours_only"] == ["mm_point"]
 
 
+def test_each_cell_shows_the_experiment_that_is_evaluated_on_its_data_set(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    for dataset in ("modelnet40", "shapenet"):
+        made.run(f"tuned_{dataset}")
+        made.expect(f"tuned_{dataset}", dataset)
+    made.report(
+        REPORT.replace("[mm_point_dgcnn, mm_point]", "[tuned_modelnet40, tuned_shapenet]").replace(
+            "ModelNet40: modelnet40", "ModelNet40: modelnet40, ShapeNet: shapenet, Scans: scanobjectnn_obj_bg"
+        )
+    )
+    made.published([("one", "Ours", name, "s", "accuracy", "75", "abstract") for name in ("ModelNet40", "ShapeNet")])
+    build_table(made.inputs, "one")
+    rows = csv.DictReader(io.StringIO((made.inputs.out / "tables" / "one.csv").read_text()))
+    found = [(row["dataset"], row["experiment"], row["status"]) for row in rows if row["published"]]
+    assert found == [("ModelNet40", "tuned_modelnet40", "not_run"), ("ShapeNet", "tuned_shapenet", "not_run")]
+
+
+def test_many_earlier_trainings_are_counted(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.run("folds")
+    for area in (1, 2):
+        made.need("folds", f"area_{area}", f"fold_{area}")
+    assert describe_run("folds", made.inputs).endswith("6 epochs, area_1 from fold_1, area_2 from fold_2")
+    made.need("folds", "area_3", "fold_3")
+    assert describe_run("folds", made.inputs).endswith("6 epochs, from 3 trainings")
+
+
 def test_mean_and_interval_over_seeds(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     for seed, right in ((1, 150), (2, 160)):
@@ -139,15 +170,11 @@ def test_every_published_cell_of_the_paper_has_its_place(tmp_path: Path) -> None
             assert any(match.method == m and match.setting in (None, s) for m, s in rows), (table.id, match)
 
 
-def test_every_experiment_named_in_the_report_is_plausible(tmp_path: Path, repository: Path) -> None:
-    """Names beyond the paper's file are encoders of tasks that need their own pre-training."""
-    from concord3d.config.strict_yaml import load_yaml
-    from concord3d.workflow.layout import paper_yaml
-
-    known = set(load_yaml(repository / paper_yaml("mm_point"))["experiments"])
+def test_every_experiment_named_in_the_report_exists(tmp_path: Path, repository: Path) -> None:
+    known = validate(Paper, load_yaml(repository / paper_yaml("mm_point")), "paper.yaml").experiments
     report = load_report_spec(Fabricated(tmp_path).inputs.report_yaml)
     named = {name for table in report.tables for match in table.match for name in match.experiments}
-    assert {name.removesuffix("_partseg").removesuffix("_semseg") for name in named} <= known
+    assert named <= set(known)
 
 
 def test_latex_escapes() -> None:

@@ -57,7 +57,7 @@ class RowMatch(StrictModel):
 
     Attributes:
         method: The published method's name.
-        experiments: Our experiments, in order of preference; the first that the scale runs is shown.
+        experiments: Our experiments, in order of preference; a cell shows the first that is evaluated on its data set.
         setting: Restriction to one published setting; null means any.
         encoder: Only a run with this encoder counts; null means any.
     """

@@ -21,6 +21,8 @@ from concord3d.statistics.intervals import Interval
 
 Status = Literal["measured", "not_run", "quoted"]
 NO_COUNTERPART = "ours_only"
+# Of more earlier trainings a cell tells the number alone.
+MAX_NEEDS = 2
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,8 @@ def _given(experiment: str, inputs: ReportInputs) -> str:
         teachers.append(name)
         name = inputs.needs(name).get("teacher")
     words = [f"taught by {' and '.join(teachers)}"] if teachers else []
-    words += [f"{role} from {need}" for role, need in needs.items() if role != "teacher"]
+    others = [f"{role} from {need}" for role, need in needs.items() if role != "teacher"]
+    words += others if len(others) <= MAX_NEEDS else [f"from {len(others)} trainings"]
     return "".join(f", {word}" for word in words)
 
 
@@ -185,17 +188,24 @@ def _published_cell(
     if matches and metrics and dataset:
         status = "not_run"
         experiment = matches[0].experiments[0]
-        for match in matches:
-            for candidate in match.experiments:
-                if not estimates and _runnable(candidate, match, inputs):
-                    experiment = candidate
-                    estimates = _estimates(metrics[0], candidate, dataset, table, results)
-                    status = "measured" if estimates else "not_run"
+        runnable = [name for match in matches for name in match.experiments if _runnable(name, match, inputs)]
+        evaluated = _evaluated(metrics[0].protocol, dataset, results)
+        for candidate in [name for name in runnable if name in evaluated] or runnable:
+            if not estimates:
+                experiment = candidate
+                estimates = _estimates(metrics[0], candidate, dataset, table, results)
+                status = "measured" if estimates else "not_run"
     kind = next((estimate.data_kind for estimate in estimates.values()), "")
     run = describe_run(experiment, inputs) if experiment else ""
     key = (experiment, dataset, metrics[0].metric if metrics else "")
     named = (cell.method, cell.dataset, cell.setting, cell.metric, cell.unit)
     return Cell(*named, cell, status, experiment, run, kind, estimates, key)
+
+
+def _evaluated(protocol: str, dataset: str, results: Results) -> set[str]:
+    """Return the experiments that this scale evaluates with a protocol on a data set."""
+    jobs = (*results.expected, *results.by_job)
+    return {job.experiment for job in jobs if (job.protocol, job.dataset) == (protocol, dataset)}
 
 
 def _dataset(candidates: Sequence[str], protocol: str, results: Results) -> str:
