@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from concord3d.training.settings import TrainingSettings
 from jsonschema import Draft202012Validator
 from tests.workflow.graphs import copy_parts, smoke_plan
 from typer.testing import CliRunner
@@ -18,6 +17,7 @@ from concord3d.errors import ConfigError
 from concord3d.methods.supervised.settings import SupervisedSettings
 from concord3d.reporting.evidence.published_values import read_published
 from concord3d.reporting.specs.report_spec import load_report_spec
+from concord3d.training.settings import TrainingSettings
 from concord3d.workflow.layout import paper_scale_yaml, paper_spec, paper_yaml, published_csv, report_yaml
 
 runner = CliRunner()

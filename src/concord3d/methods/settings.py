@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from concord3d.config.validation import StrictModel, Where, validate
 from concord3d.models.encoder_settings import PACKAGE as ENCODERS
 from concord3d.models.encoder_settings import encoder_settings
+from concord3d.models.forward_pass import ForwardPass, point_pass
 from concord3d.named_modules import load_named, module_names
 
 PACKAGE = "concord3d.methods"
@@ -60,6 +61,16 @@ class MethodSettings(StrictModel):
     def roles(self) -> tuple[str, ...]:
         """Roles of the earlier trainings that it learns from, such as ``teacher``."""
         return ()
+
+    def forward_passes(self, run: Mapping[str, Any]) -> tuple[ForwardPass, ...]:
+        """Return which networks meet each unit in one epoch, that of the saved modules first; for estimates of work.
+
+        By default the run's point encoder meets it once.
+
+        Args:
+            run: Resolved configuration.
+        """
+        return (point_pass(run),) if self.is_trained else ()
 
 
 class ObjectMethodSettings(MethodSettings):
