@@ -27,6 +27,7 @@ ALLOWED = {
     "methods": {"batches", "config", "features", "geometry", "losses", "models"},
     "training": {"batches", "config", "losses", "methods", "models"},
     "protocols": {
+        "batches",
         "config",
         "data",
         "features",

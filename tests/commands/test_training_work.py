@@ -17,7 +17,8 @@ from concord3d.commands.training_work import (
 )
 from concord3d.config.resolve import load_params, load_study
 from concord3d.files import write_json
-from concord3d.models.forward_pass import ForwardPass
+from concord3d.methods.settings import MethodSettings
+from concord3d.models.forward_pass import ForwardPass, point_pass
 from concord3d.workflow.plan import Plan
 
 Run = dict[str, Any]
@@ -67,6 +68,13 @@ def test_a_teacher_runs_forward_alone(repository: Path) -> None:
 
 def test_an_untrained_encoder_is_no_work(repository: Path) -> None:
     assert forward_passes(run_of(repository, "mm_point", "random_init")) == ()
+
+
+def test_by_default_the_point_encoder_meets_a_cloud_once(repository: Path) -> None:
+    run = run_of(repository, "mm_point", "mm_point")
+    settings = MethodSettings()
+    assert settings.forward_passes(run) == (point_pass(run),)
+    assert settings.forward_passes({**run, "encoder": {"width": 16}}) == (), "another network than a point encoder"
 
 
 def test_a_tower_is_found_whatever_the_current_directory_is(

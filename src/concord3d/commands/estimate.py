@@ -14,6 +14,7 @@ from rich.table import Table
 from concord3d.commands.disk_use import Sizes, disk_gb
 from concord3d.commands.training_work import Speed, forward_passes, recorded_speeds, training_flops
 from concord3d.commands.workflow import params_of
+from concord3d.methods.settings import method_kind
 from concord3d.workflow.node import Node
 from concord3d.workflow.plan import Plan
 
@@ -28,15 +29,15 @@ class TrainingEstimate:
 
     Attributes:
         name: Stage and experiment.
-        network: The network whose weights are saved.
+        network: The network whose weights are saved; None where the method does not say which it runs.
         num_runs: Trainings, one per seed.
-        flops: Operations of each; None where the number of units is not known.
+        flops: Operations of each; None where the network or the number of units is not known.
         hours: Of each; None where that, or the speed, is not known.
         memory_mb: Largest memory of recorded trainings of this network; None where there is none.
     """
 
     name: str
-    network: str
+    network: str | None
     num_runs: int
     flops: float | None
     hours: float | None
@@ -56,14 +57,15 @@ def estimated_trainings(
     """
     runs: dict[str, list[Mapping[str, Any]]] = {}
     for node in plan.nodes.values():
-        if node.script == "train" and forward_passes(node.params["run"]):
-            run = node.params["run"]
+        run = node.params["run"] if node.script == "train" else None
+        if run is not None and method_kind(run["method"]).is_trained:
             runs.setdefault(f"{node.stage}/{run['experiment']}", []).append(run)
     found = []
     for name, (run, *others) in runs.items():
-        network, units = forward_passes(run)[0].network, sizes.units(dict(run))
-        speed = speeds.get((network, device))
-        flops = None if units is None else training_flops(plan.root, run, units)
+        passes, units = forward_passes(run), sizes.units(dict(run))
+        network = passes[0].network if passes else None
+        speed = None if network is None else speeds.get((network, device))
+        flops = None if network is None or units is None else training_flops(plan.root, run, units)
         hours = None if flops is None or speed is None else flops / speed.flops_per_s / 3600
         memory = None if speed is None else speed.memory_mb
         found.append(TrainingEstimate(name, network, 1 + len(others), flops, hours, memory))
@@ -125,9 +127,9 @@ def _training_table(trainings: list[TrainingEstimate], device: str) -> Table:
     for entry in trainings:
         table.add_row(
             entry.name,
-            entry.network,
+            entry.network or "not known",
             str(entry.num_runs),
-            "number of items not known" if entry.flops is None else f"{entry.flops / 1e15:.3g}",
+            "not known" if entry.flops is None else f"{entry.flops / 1e15:.3g}",
             "no record of this network" if entry.hours is None else _hours(entry.hours),
             "-" if entry.memory_mb is None else f"{entry.memory_mb / 1000:.1f}",
         )

@@ -65,12 +65,14 @@ class MethodSettings(StrictModel):
     def forward_passes(self, run: Mapping[str, Any]) -> tuple[ForwardPass, ...]:
         """Return which networks meet each unit in one epoch, that of the saved modules first; for estimates of work.
 
-        By default the run's point encoder meets it once.
+        By default the point encoder that the run names meets it once. A method with other networks says so here; of one
+        that says nothing the work is not known.
 
         Args:
             run: Resolved configuration.
         """
-        return (point_pass(run),) if self.is_trained else ()
+        named = "name" in run["encoder"] and "num_points" in run["data"]
+        return (point_pass(run),) if named and self.is_trained else ()
 
 
 class ObjectMethodSettings(MethodSettings):
