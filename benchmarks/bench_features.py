@@ -10,7 +10,6 @@ import numpy as np
 import open_clip
 import pytest
 import torch
-from concord3d.training.tower import ClipTraining, TowerSettings
 from PIL import Image
 
 from concord3d.data.stores.objects import ShapeTexts
@@ -19,6 +18,7 @@ from concord3d.features.open_clip_adapter import OpenClipTower, build_clip
 from concord3d.features.pairs import Pairs, PicturedObjects
 from concord3d.features.preprocess import Preprocess
 from concord3d.methods.interface import Batch, parse_settings
+from concord3d.training.tower import ClipTraining, TowerSettings
 
 Benchmark = Callable[..., Any]
 TOWERS = Path(__file__).parents[1] / "config" / "towers"
