@@ -8,25 +8,38 @@ from pathlib import Path
 import pytest
 
 from concord3d.config.strict_yaml import load_yaml
+from concord3d.methods.settings import method_names
 from concord3d.protocols.loading import protocol_names
 
 # Packages each package may import; files at the root of the package (errors, files) are open to all.
 ALLOWED = {
-    "config": {"workflow.layout"},
+    "config": {"methods.settings", "workflow.layout"},
     "geometry": set(),
     "world": {"geometry"},
     "render": {"geometry"},
-    "models": {"geometry"},
+    "models": {"config", "geometry"},
     "losses": {"geometry"},
-    "methods": {"geometry", "models", "losses", "config"},
-    "data": {"geometry", "config"},
-    "features": {"geometry", "data", "measures", "models"},
-    "training": {"geometry", "render", "models", "losses", "methods", "data", "features", "config", "provenance"},
+    "data": {"config", "geometry"},
     "statistics": set(),
     "measures": {"statistics"},
-    "protocols": {"config", "data", "features", "geometry", "measures", "models", "statistics", "training"},
-    "reporting": {"config", "provenance", "statistics", "workflow.layout"},
+    "features": {"data", "geometry", "measures", "models", "render"},
+    "batches": {"data", "features", "methods.settings", "render"},
+    "methods": {"batches", "config", "features", "geometry", "losses", "models"},
+    "training": {"batches", "config", "losses", "methods", "models"},
+    "protocols": {
+        "batches",
+        "config",
+        "data",
+        "features",
+        "geometry",
+        "measures",
+        "methods",
+        "models",
+        "statistics",
+        "training",
+    },
     "provenance": {"config"},
+    "reporting": {"config", "statistics", "workflow.layout"},
     "workflow": {
         "config",
         "data.catalog",
@@ -34,17 +47,29 @@ ALLOWED = {
         "data.readers",
         "data.storage",
         "data.stores",
+        "methods.settings",
+        "protocols.interface",
         "protocols.loading",
         "provenance",
         "render.choice",
         "render.view_spec",
-        "world.datasets",
         "reporting.specs.output_files",
+        "training.files",
+        "training.settings",
+        "world.datasets",
     },
-    "commands": {"config", "data", "models", "render", "reporting", "workflow"},
+    "commands": {
+        "config",
+        "data",
+        "methods.settings",
+        "models",
+        "protocols.loading",
+        "render",
+        "reporting",
+        "workflow",
+    },
 }
-ROOT_MODULES = {"errors", "files", "arrays", "cli"}
-PAPER_METHODS = {"mm_mixing", "mm_point", "supervised", "random_init"}
+ROOT_MODULES = {"arrays", "cli", "errors", "files", "named_modules"}
 
 
 def _imports(path: Path) -> set[str]:
@@ -81,10 +106,13 @@ def test_dependencies_point_one_way(repository: Path) -> None:
 
 def test_methods_never_import_each_other(repository: Path) -> None:
     methods = repository / "src" / "concord3d" / "methods"
-    for path in methods.glob("*.py"):
-        if path.stem in PAPER_METHODS:
-            others = {f"concord3d.methods.{name}" for name in PAPER_METHODS - {path.stem}}
-            assert not _imports(path) & others
+    for name in method_names():
+        others = tuple(f"concord3d.methods.{other}" for other in method_names() if other != name)
+        files = sorted((methods / name).glob("*.py"))
+        assert {"method.py", "settings.py"} <= {path.name for path in files}
+        for path in files:
+            wrong = [module for module in _imports(path) if any(f"{module}.".startswith(f"{o}.") for o in others)]
+            assert not wrong, (path, wrong)
 
 
 def test_sources_never_import_the_workflow_tools(repository: Path) -> None:
@@ -117,6 +145,21 @@ def test_light_modules_import_no_heavy_library(module: str) -> None:
     code = f"import sys, {module}; print([m for m in {HEAVY} if m in sys.modules])"
     completed = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True)
     assert completed.stdout.strip() == "[]"
+
+
+def test_all_jobs_are_planned_without_what_they_compute_with(repository: Path) -> None:
+    # Imports settings of methods, encoders and protocols, readers, families of the world, and kinds of data.
+    code = (
+        "import sys; from pathlib import Path; from concord3d.config.resolve import load_params; "
+        "from concord3d.workflow.plan import Plan; from concord3d.workflow.state import State; "
+        "[State(Plan(Path(sys.argv[1]), load_params({'scale': scale, 'papers': sys.argv[2:]}))).plan.jobs "
+        "for scale in ('smoke', 'demo', 'small', 'paper')]; "
+        "print(*(m for m in ('torch', 'open3d', 'sklearn', 'matplotlib', 'h5py', 'trimesh') if m in sys.modules))"
+    )
+    papers = sorted(path.parent.name for path in (repository / "papers").glob("*/paper.yaml"))
+    command = [sys.executable, "-c", code, str(repository), *papers]
+    completed = subprocess.run(command, text=True, capture_output=True, check=True)
+    assert completed.stdout.split() == []
 
 
 def test_protocols_are_known_without_what_they_compute_with() -> None:

@@ -5,10 +5,15 @@
 
 import re
 import subprocess
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 from tests.test_architecture import ALLOWED
+
+from concord3d.config.resolve import load_params
+from concord3d.workflow.layout import STAGES
+from concord3d.workflow.plan import Plan
 
 ARCHITECTURE = Path("docs/ARCHITECTURE.md")
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md")
@@ -72,22 +77,28 @@ def test_named_names_stand_in_the_named_files(repository: Path) -> None:
     assert not wrong, wrong
 
 
+def _jobs_of_all_scales(repository: Path) -> set[str]:
+    """Names of the jobs whose rules are generated from the plan, at any scale."""
+    papers = sorted(path.parent.name for path in (repository / "papers").glob("*/paper.yaml"))
+    scales = sorted(path.stem for path in (repository / "config/scales").glob("*.yaml"))
+    rules = "".join(path.read_text() for path in (repository / "rules").glob("*.smk"))
+    generated = {*re.findall(r'PLAN\.jobs_of\("(\w+)"\)', rules), *re.findall(r'PLAN\.jobs\[f"(\w+)_{', rules)}
+    assert len(generated) == 4
+    plans = [Plan(repository, load_params({"scale": scale, "papers": papers})) for scale in scales]
+    return {job.name for plan in plans for job in plan.jobs.values() if job.nodes[0].script in generated}
+
+
 def test_architecture_names_every_rule(repository: Path) -> None:
     text = (repository / ARCHITECTURE).read_text()
-    road = text[text.index("## The road") : text.index("## Identity")]
+    road = text[text.index("## The road") : text.index("## Jobs of several nodes")]
     named = {re.sub(r"<\w+>", "*", name) for name in re.findall(r"`((?:<paper>|[a-z])[\w<>]*)`", road)}
-    rules = set()
-    for path in (repository / "Snakefile", *sorted((repository / "rules").glob("*.smk"))):
-        source = path.read_text()
-        rules |= set(re.findall(r"^\s*rule (\w+):", source, re.M))
-        rules |= {re.sub(r"\{paper\}", "*", name) for name in re.findall(r'name:\s+f"([^"]+)"', source)}
-    parts = re.search(r"for part in \(([^)]*)\)", (repository / "rules/report.smk").read_text())
-    stages = {"data", "towers", "*", "cross"}
-    assert parts is not None
-    rules -= {"{part}_*", "{stage}_all"}
-    rules |= {f"{part}_*" for part in re.findall(r"\w+", parts[1])} | {f"{stage}_all" for stage in stages}
-    rules |= {"evaluate_*_*"}  # EvaluationRule names them
-    assert named == rules
+    patterns = {name for name in named if "*" in name}
+    sources = [path.read_text() for path in (repository / "Snakefile", *(repository / "rules").glob("*.smk"))]
+    written_out = {name for source in sources for name in re.findall(r"^\s*rule (\w+):", source, re.M)}
+    assert named - patterns == written_out | {f"{stage}_all" for stage in STAGES}
+    jobs = _jobs_of_all_scales(repository) | {"mm_point_all"}
+    assert not [job for job in jobs if not any(fnmatch(job, pattern) for pattern in patterns)]
+    assert not [pattern for pattern in patterns if not any(fnmatch(job, pattern) for job in jobs)]
 
 
 def _reaches(package: str, target: str) -> bool:

@@ -10,10 +10,14 @@ from types import ModuleType
 from concord3d.errors import ConfigError, nearest
 
 
-@cache
 def module_names(package: str) -> tuple[str, ...]:
     """Return the names of the modules and packages in a package, sorted."""
-    return tuple(sorted(module.name for module in pkgutil.iter_modules(import_module(package).__path__)))
+    return _names_in(tuple(import_module(package).__path__))
+
+
+@cache
+def _names_in(folders: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(module.name for module in pkgutil.iter_modules(folders)))
 
 
 def load_named(package: str, what: str, name: object, where: object, others: tuple[str, ...] = ()) -> ModuleType:

@@ -9,11 +9,10 @@ from typer.testing import CliRunner
 
 from concord3d.cli import app
 from concord3d.commands import doctor
-from concord3d.commands.estimate import split_sizes, training_flops
-from concord3d.config.resolve import load_study
-from concord3d.config.study import joined_datasets
+from concord3d.commands.workflow import params_of
 from concord3d.errors import ConfigError, DatasetMissing, ReportingError
 from concord3d.render import choice
+from concord3d.workflow.plan import Plan
 
 runner = CliRunner()
 
@@ -44,33 +43,22 @@ def test_status_fails_on_a_damaged_data_set(folder: Path) -> None:
     assert "corrupt" in result.output
 
 
-def test_estimate_prints_every_experiment_of_the_scale(folder: Path) -> None:
-    result = runner.invoke(app, ["estimate", "--root", str(folder), "--scale", "demo"], env={"COLUMNS": "200"})
+def test_estimate_counts_jobs_and_tells_what_is_not_known(folder: Path) -> None:
+    result = runner.invoke(app, ["estimate", "--root", str(folder), "--scale", "demo"], env={"COLUMNS": "300"})
     assert result.exit_code == 0, result.output
-    study = load_study(folder, "mm_point", "demo")
-    for experiment in study.experiments:
-        assert (experiment in result.output) == (study.run_config(experiment, 1)["pretrain"] is not None)
-    assert "GB for stores" in result.output
-
-
-@pytest.mark.parametrize("paper", ["mm_point", "mm_mixing"])
-@pytest.mark.parametrize("scale", ["demo", "small", "paper"])
-def test_every_training_set_has_a_size_to_estimate_with(repository: Path, paper: str, scale: str) -> None:
-    study = load_study(repository, paper, scale)
-    sizes = split_sizes(repository, study)
-    runs = [study.run_config(experiment, study.seeds[0]) for experiment in study.experiments]
-    trained_on = {name for run in runs if run["pretrain"] for name in joined_datasets(run["pretrain"]["dataset"])}
-    assert trained_on and all(sizes[name]["train"] > 0 for name in trained_on)
-
-
-def test_work_grows_with_epochs_views_and_points(repository: Path) -> None:
-    run = load_study(repository, "mm_point", "demo").run_config("mm_point", 1)
-    work = training_flops(run, 100)
-    assert work > 0
-    twice_as_long = {**run["training"], "epochs": 2 * run["training"]["epochs"]}
-    assert training_flops({**run, "training": twice_as_long}, 100) == pytest.approx(2 * work)
-    assert training_flops({**run, "objective": {**run["objective"], "views": 8}}, 100) > work
-    assert training_flops({**run, "data": {**run["data"], "num_points": 512}}, 100) > work
+    plan = Plan(folder, params_of(folder, "demo"))
+    for node in plan.nodes.values():
+        if node.script == "train":
+            run = node.params["run"]
+            assert (f"{node.stage}/{run['experiment']} " in result.output) == (run["method"] != "random_init")
+    lines = [[part.strip() for part in line.split("\u2502")[1:-1]] for line in result.output.splitlines()]
+    rows = {row[0]: row[1:] for row in lines if row}
+    assert rows["train"][:2] == [str(len(plan.jobs_of("train"))), "23"]
+    assert rows["evaluate"][:2] == [str(len(plan.jobs_of("evaluate"))), "22"]
+    assert rows["all"][:2] == [str(len(plan.jobs)), str(len(plan.nodes))]
+    assert rows["towers/tower_concord_tiny"][3] == "no record of this network", "this folder has no records"
+    assert "Hours of evaluations, encodings and views: not known" in result.output
+    assert "GB for stores, views, features and weights" in result.output
 
 
 def test_report_does_not_replace_results_by_nothing(folder: Path) -> None:

@@ -65,7 +65,21 @@ def test_there_are_files_of_every_kind() -> None:
         ("papers/mm_point/paper.yaml", ("experiments", "../x"), {"label": "x"}),
         ("papers/mm_point/paper.yaml", ("defaults", "encoder", "k", "origin"), "rumour"),
         ("papers/mm_point/paper.yaml", ("defaults", "objectiv"), {}),
+        ("papers/mm_point/paper.yaml", ("method",), "mm_pont"),
+        ("papers/mm_point/paper.yaml", ("defaults", "encoder", "name", "value"), "dgcn"),
+        ("papers/mm_point/paper.yaml", ("experiments", "supervised", "method"), "supervisd"),
+        ("papers/mm_point/paper.yaml", ("experiments", "supervised", "protocols"), ["knm"]),
+        ("papers/mm_point/paper.yaml", ("experiments", "mm_point_dgcnn", "set", "encoder.name"), "dgcn"),
+        ("papers/mm_point/paper.yaml", ("protocols", "liner_svm"), {"datasets": ["modelnet40"]}),
+        ("papers/mm_point/scales/demo.yaml", ("protocols", "liner_svm"), {}),
+        ("papers/mm_point/scales/demo.yaml", ("set", "encoder.name"), "dgcn"),
+        ("papers/mm_point/scales/demo.yaml", ("experiment_set", "mm_point", "encoder.name"), "dgcn"),
+        ("config/scales/demo.yaml", ("towers", "concord_tiny", "training", "method"), "clop"),
         ("papers/mm_point/scales/demo.yaml", ("experiments",), "every"),
+        ("papers/mm_point/report.yaml", ("figures", 0, "kind"), "bar"),
+        ("papers/mm_point/report.yaml", ("figures", 0, "options", "protocol"), "liner_svm"),
+        ("papers/mm_point/report.yaml", ("claims", 0, "parts", 0, "protocol"), "liner_svm"),
+        ("papers/mm_point/report.yaml", ("tables", 0, "metrics", 0, "protocol"), "liner_svm"),
         ("papers/mm_point/report.yaml", ("claims", 0, "whose"), "theirs"),
         ("papers/mm_point/report.yaml", ("claims", 0, "parts", 0, "lhs"), {"experimnt": "mm_point"}),
         ("papers/mm_point/report.yaml", ("datasets", "ModelNet40"), 40),
@@ -78,7 +92,7 @@ def test_a_wrong_value_is_no_value(file: str, keys: tuple[Any, ...], value: Any)
     wrong = content(ROOT / file)
     inner = wrong
     for key in keys[:-1]:
-        inner = inner[key]
+        inner = inner[key] if isinstance(inner, list) or key in inner else inner.setdefault(key, {})
     inner[keys[-1]] = value
     assert list(validator(name).iter_errors(wrong))
 

@@ -332,7 +332,7 @@ WRONG = {
     "negative seed": (SMOKE, "seeds: [1]", "seeds: [-1]", "greater than or equal to 0"),
     "seed twice": (SMOKE, "seeds: [1]", "seeds: [1, 1]", "1 stands twice"),
     "large seed": (SMOKE, "seeds: [1]", "seeds: [4294967296]", "less than 4294967296"),
-    "training set of a tower": (SMOKE, "{dataset: ensembled", "{dataset: ensembld", "did you mean 'ensembled'"),
+    "training set of a tower": (SMOKE, "dataset: ensembled", "dataset: ensembld", "did you mean 'ensembled'"),
     "name of a tower": (SMOKE, "concord_tiny:", "concord-tiny:", "'concord-tiny' is no plain name"),
     "origin": (POINT, "origin: lineage", "origin: linage", "did you mean 'lineage'"),
     "setting": (POINT, "objective.views: 1", "objective.veiws: 1", "did you mean 'objective.views'"),

@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from concord3d.commands.schema_names import with_names
 from concord3d.config.models import Paper, PaperScale, Params, Scale
 from concord3d.data.catalog import DatasetSpec
 from concord3d.files import write_text
@@ -29,7 +30,7 @@ _ATTRIBUTE = re.compile(r"^    (\w+): (.*(?:\n {8}.*)*)", re.M)
 
 def schemas() -> dict[Path, str]:
     """Return the text of every schema by its file, relative to the repository."""
-    found = {name: _readable(model.model_json_schema()) for name, model in MODELS.items()}
+    found = {name: _schema(model) for name, model in MODELS.items()}
     found[CATALOGUE] = _catalogue()
     dialect = {"$schema": "https://json-schema.org/draft/2020-12/schema"}
     return {
@@ -49,9 +50,13 @@ def write_schemas(root: Path) -> None:
         print(f"Wrote {path}")
 
 
+def _schema(model: type[BaseModel]) -> dict[str, Any]:
+    return with_names(_readable(model.model_json_schema()))
+
+
 def _catalogue() -> dict[str, Any]:
     """Return the schema of the catalogue: data sets by identifier, files with ``shards`` still written as one."""
-    entry = _readable(DatasetSpec.model_json_schema())
+    entry = _schema(DatasetSpec)
     definitions = entry.pop("$defs")
     entry["properties"].pop("id")
     entry["required"].remove("id")

@@ -16,6 +16,7 @@ from concord3d.config.validation import Places, StrictModel, Where, validate
 from concord3d.errors import ConfigError
 from concord3d.models.encoder_settings import PACKAGE as ENCODERS
 from concord3d.models.encoder_settings import encoder_settings
+from concord3d.models.forward_pass import ForwardPass, point_pass
 from concord3d.named_modules import load_named, module_names
 
 PACKAGE = "concord3d.methods"
@@ -74,6 +75,18 @@ class MethodSettings(StrictModel):
     def roles(self) -> tuple[str, ...]:
         """Roles of the earlier trainings that it learns from, such as ``teacher``."""
         return ()
+
+    def forward_passes(self, run: Mapping[str, Any]) -> tuple[ForwardPass, ...]:
+        """Return which networks meet each unit in one epoch, that of the saved modules first; for estimates of work.
+
+        By default the point encoder that the run names meets it once. A method with other networks says so here; of one
+        that says nothing the work is not known.
+
+        Args:
+            run: Resolved configuration.
+        """
+        named = "name" in run["encoder"] and "num_points" in run["data"]
+        return (point_pass(run),) if named and self.is_trained else ()
 
 
 class ObjectMethodSettings(MethodSettings):

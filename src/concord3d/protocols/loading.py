@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import pkgutil
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 from concord3d import protocols
 from concord3d.config.validation import StrictModel, Where, validate
-from concord3d.errors import ConfigError, nearest
+from concord3d.named_modules import load_named, module_names
 from concord3d.protocols.interface import Protocol
 
-NOT_PROTOCOLS = ("interface", "loading")
+NOT_PROTOCOLS = ("evaluation", "interface", "loading")
 
 
 def protocol_names() -> tuple[str, ...]:
     """Return the names of the modules in ``concord3d.protocols`` that hold a protocol, sorted."""
-    modules = pkgutil.iter_modules(protocols.__path__)
-    return tuple(sorted(m.name for m in modules if not m.ispkg and m.name not in NOT_PROTOCOLS))
+    return tuple(name for name in module_names(protocols.__name__) if name not in NOT_PROTOCOLS)
 
 
 def protocol_module(name: str) -> str:
@@ -37,12 +34,8 @@ def load_protocol(name: str, where: object = "protocols") -> Protocol:
         ConfigError: There is no such protocol; the nearest name is given.
         TypeError: The module's ``PROTOCOL`` is none.
     """
-    names = protocol_names()
-    if name not in names:
-        raise ConfigError(
-            f"Unknown protocol '{name}'{nearest(name, names)}", where=where, expected=", ".join(names), found=name
-        )
-    protocol = getattr(import_module(protocol_module(name)), "PROTOCOL", None)
+    module = load_named(protocols.__name__, "protocol", name, where, NOT_PROTOCOLS)
+    protocol = getattr(module, "PROTOCOL", None)
     if not isinstance(protocol, Protocol):
         raise TypeError(f"{protocol_module(name)}.PROTOCOL is {type(protocol)}, not a Protocol")
     return protocol

@@ -58,11 +58,9 @@ def test_a_name_is_refused_without_importing_a_reader() -> None:
 def test_a_new_format_is_one_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "streets.py").write_text(NEW_READER)
     monkeypatch.setattr(readers, "__path__", [*readers.__path__, str(tmp_path)])
-    reader_names.cache_clear()
     try:
         assert "streets" in reader_names() and find_reader("streets").kind == "sweeps"
     finally:
-        reader_names.cache_clear()
         sys.modules.pop(reader_module("streets"), None)
 
 

@@ -133,7 +133,7 @@ def test_each_cell_shows_the_experiment_that_is_evaluated_on_its_data_set(tmp_pa
         )
     )
     made.published([("one", "Ours", name, "s", "accuracy", "75", "abstract") for name in ("ModelNet40", "ShapeNet")])
-    build_table(made.inputs, "one")
+    tables.build_one(made.material, "one")
     rows = csv.DictReader(io.StringIO((made.inputs.out / "tables" / "one.csv").read_text()))
     found = [(row["dataset"], row["experiment"], row["status"]) for row in rows if row["published"]]
     assert found == [("ModelNet40", "tuned_modelnet40", "not_run"), ("ShapeNet", "tuned_shapenet", "not_run")]

@@ -5,12 +5,9 @@ A module of this package is a reader: its name is the reader's name in ``dataset
 
 from __future__ import annotations
 
-from functools import cache
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
-from concord3d.errors import ConfigError, nearest
+from concord3d.named_modules import load_named, module_names
 
 if TYPE_CHECKING:
     from concord3d.data.readers.interface import Reader
@@ -18,10 +15,9 @@ if TYPE_CHECKING:
 _NOT_READERS = ("interface",)
 
 
-@cache
 def reader_names() -> tuple[str, ...]:
     """Return the names of all readers, in alphabetical order, without importing one."""
-    return tuple(sorted(module.name for module in iter_modules(__path__) if module.name not in _NOT_READERS))
+    return tuple(name for name in module_names(__name__) if name not in _NOT_READERS)
 
 
 def reader_module(name: str) -> str:
@@ -38,7 +34,5 @@ def find_reader(name: str) -> Reader:
     Raises:
         ConfigError: There is no such reader; the nearest name is given.
     """
-    if name not in reader_names():
-        raise ConfigError(f"Unknown reader '{name}'{nearest(name, reader_names())}", expected=", ".join(reader_names()))
-    reader: Reader = import_module(reader_module(name)).READER
+    reader: Reader = load_named(__name__, "reader", name, "reader", _NOT_READERS).READER
     return reader

@@ -5,14 +5,13 @@ A module of this package is a kind: its name is the kind, its class ``STORE`` re
 
 from __future__ import annotations
 
-from functools import cache
 from importlib import import_module
 from pathlib import Path
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING
 
 from concord3d.arrays import read_array
 from concord3d.errors import UnreadableFile, nearest
+from concord3d.named_modules import module_names
 
 if TYPE_CHECKING:
     from concord3d.data.stores.interface import Store
@@ -20,10 +19,9 @@ if TYPE_CHECKING:
 _NOT_KINDS = ("interface",)
 
 
-@cache
 def store_kinds() -> tuple[str, ...]:
     """Return the kinds of stores, in alphabetical order."""
-    return tuple(sorted(module.name for module in iter_modules(__path__) if module.name not in _NOT_KINDS))
+    return tuple(name for name in module_names(__name__) if name not in _NOT_KINDS)
 
 
 def store_module(kind: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePath
 from typing import Any, ClassVar
 
 from pydantic import Field
 
 from concord3d.config.validation import StrictModel, Where, validate
 from concord3d.methods.settings import MethodSettings
+from concord3d.models.forward_pass import ForwardPass
 
 
 class ClipEncoder(StrictModel):
@@ -58,6 +60,11 @@ class ClipSettings(MethodSettings):
         """Validate the ``encoder`` section; open_clip builds the model."""
         validate(ClipEncoder, dict(encoder), where)
         return ()
+
+    def forward_passes(self, run: Mapping[str, Any]) -> tuple[ForwardPass, ...]:
+        """One picture and one text of every object."""
+        model = str(run["encoder"]["model"])
+        return (ForwardPass(PurePath(model).stem, "concord3d.methods.clip.example:of_pair", {"model": model}),)
 
 
 SETTINGS = ClipSettings

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from concord3d.geometry.mixing.settings import MixingSettings, OperatorName
 from concord3d.methods.settings import ObjectMethodSettings
+from concord3d.models.forward_pass import ForwardPass, point_pass
 
 
 class MMMixingSettings(ObjectMethodSettings):
@@ -96,6 +98,14 @@ class MMMixingSettings(ObjectMethodSettings):
     def roles(self) -> tuple[str, ...]:
         """``teacher`` where the loss has a term on a teacher's features."""
         return ("teacher",) if self.stage == "dual" and self.w_teacher > 0 else ()
+
+    def forward_passes(self, run: Mapping[str, Any]) -> tuple[ForwardPass, ...]:
+        """One pass of mixed and clean clouds together; the teacher sees both clouds of every pair."""
+        clouds = 1.0 if self.stage != "dual" or self.w_clean > 0 else self.mix_probability
+        student = point_pass(run, times=clouds)
+        if not self.roles:
+            return (student,)
+        return student, point_pass(run, times=2 * self.mix_probability, is_trained=False)
 
     def weight_of(self, term: str) -> float:
         """Return the weight of a named term."""

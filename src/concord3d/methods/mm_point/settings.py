@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from concord3d.methods.settings import ObjectMethodSettings
+from concord3d.models.forward_pass import ForwardPass, image_pass, point_pass
 from concord3d.models.image_encoder_names import ImageEncoderName
 
 ViewAugmentation = Literal["multi_level", "uniform_weak", "uniform_strong", "uniform_crosspoint", "reversed", "none"]
@@ -55,6 +57,13 @@ class MMPointSettings(ObjectMethodSettings):
     def num_views(self) -> int:
         """Rendered views that it reads of each object."""
         return self.views if self.w_inter > 0 else 0
+
+    def forward_passes(self, run: Mapping[str, Any]) -> tuple[ForwardPass, ...]:
+        """Two augmented clouds of every object, and its views."""
+        clouds = point_pass(run, times=2)
+        if not self.num_views:
+            return (clouds,)
+        return clouds, image_pass(self.image_encoder, run["data"]["image_size"], times=self.num_views)
 
 
 SETTINGS = MMPointSettings

@@ -35,7 +35,7 @@ def part_modules(report_yaml: Path, part: str) -> list[str]:
     """Return the modules that make one part of a report and are imported by name.
 
     Args:
-        report_yaml: ``papers/<paper>.report.yaml``.
+        report_yaml: ``papers/<paper>/report.yaml``.
         part: One of ``PARTS``.
     """
     modules = [f"concord3d.reporting.parts.{part}"]

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from importlib import import_module
-from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any
 
 from concord3d.errors import ConfigError, nearest
+from concord3d.named_modules import module_names
 
 if TYPE_CHECKING:
     from concord3d.world.datasets.interface import DatasetFamily
@@ -22,7 +22,7 @@ _NOT_FAMILIES = ("interface",)
 @cache
 def _families() -> Mapping[str, tuple[str, DatasetFamily[Any, Any]]]:
     """Return module and family of every data set."""
-    names = sorted(module.name for module in iter_modules(__path__) if module.name not in _NOT_FAMILIES)
+    names = [name for name in module_names(__name__) if name not in _NOT_FAMILIES]
     families = [(f"{__name__}.{name}", import_module(f"{__name__}.{name}").FAMILY) for name in names]
     return {dataset: (module, family) for module, family in families for dataset in family.layouts}
 

@@ -25,6 +25,8 @@ SWEEPS = (
         - {x_label: beta, experiments: {0.2: low, 1: middle, 2: high}}
         - {x_label: share, experiments: {0: none, 0.5: middle}}
       references: {plain: no mixing}
+      protocol: linear_svm
+      metric: overall_accuracy
       datasets: [modelnet40, scanobjectnn_obj_bg]
 """
 )

@@ -28,6 +28,8 @@ BUDGET = (
     caption: C
     options:
       paths: {two stages: [first, second], longer: [plain, longer], third way: [gone]}
+      protocol: linear_svm
+      metric: overall_accuracy
       datasets: [modelnet40]
 """
 )
@@ -36,7 +38,7 @@ BUDGET = (
 def trained(made: Fabricated, experiment: str, num_steps: int | None, teacher: str | None = None) -> None:
     made.accuracy(experiment, outcomes(100, 60))
     if teacher is not None:
-        made.runs[experiment]["teacher"] = {"experiment": teacher, "encoder": {}}
+        made.need(experiment, "teacher", teacher)
     folder = made.root / "artifacts" / "train" / f"{experiment}__s1"
     write_json(folder / "train.json", {"history": [], **({} if num_steps is None else {"num_steps": num_steps})})
 

@@ -1,8 +1,8 @@
 """One kind of figure a module: its ``Options``, and ``draw``, which makes the figure of a context."""
 
-from pkgutil import iter_modules
+from concord3d.named_modules import module_names
 
 
-def kind_names() -> list[str]:
+def kind_names() -> tuple[str, ...]:
     """Return the kinds there are: the names of the modules of this package, sorted."""
-    return sorted(module.name for module in iter_modules(__path__))
+    return module_names(__name__)

@@ -1,0 +1,53 @@
+"""Numbers of items, and disk of a plan's artifacts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from concord3d.commands.disk_use import Sizes, disk_gb
+from concord3d.config.resolve import load_params
+from concord3d.workflow.plan import Plan
+
+
+def planned(repository: Path, scale: str, *papers: str) -> tuple[Plan, Sizes]:
+    plan = Plan(repository, load_params({"scale": scale, "papers": list(papers)}))
+    return plan, Sizes(plan)
+
+
+@pytest.mark.parametrize("paper", ["mm_point", "mm_mixing"])
+@pytest.mark.parametrize("scale", ["demo", "small", "paper"])
+def test_every_training_set_has_a_size_to_estimate_with(repository: Path, paper: str, scale: str) -> None:
+    plan, sizes = planned(repository, scale, paper)
+    runs = [node.params["run"] for node in plan.nodes.values() if node.script == "train"]
+    trained = [run for run in runs if run["pretrain"] and "s3dis" not in run["pretrain"]["dataset"]]
+    assert trained and all((sizes.units(run) or 0) > 0 for run in trained)
+
+
+def test_sets_that_are_trained_on_together_are_counted_together(repository: Path) -> None:
+    plan, sizes = planned(repository, "small", "mm_mixing")
+    run = plan.nodes["mm_mixing/train/baseline__s1"].params["run"]
+    assert run["pretrain"]["dataset"] == "named_meshes+ensembled"
+    one, other = sizes.items("ensembled", "train"), sizes.items("named_meshes", "train")
+    assert one and other and sizes.units(run) == one + other
+
+
+def test_disk_is_that_of_clouds_pictures_features_and_weights(repository: Path) -> None:
+    plan, sizes = planned(repository, "smoke", "mm_mixing")
+    assert sizes.disk(plan.nodes["stores/ensembled__train"]) == 60 * 256 * 15, "coloured points"
+    views = plan.nodes["views/ensembled__train__ring12__32"]
+    assert sizes.pictures(views) == 60 * 12 and sizes.disk(views) == 60 * 12 * 32 * 32 * 3
+    encoded = plan.nodes["features/concord_tiny/ensembled__train__ring12__32__images"]
+    assert sizes.pictures(encoded) == 60 * 12 and (sizes.disk(encoded) or 0) % (60 * 12 * 2) == 0
+    assert (sizes.disk(plan.nodes["towers/concord_tiny"]) or 0) > 1e5
+    assert sizes.disk(plan.nodes["mm_mixing/report/tables"]) == 0
+
+
+def test_what_has_no_known_size_is_counted(repository: Path) -> None:
+    plan, sizes = planned(repository, "smoke", "mm_mixing")
+    total, unknown = disk_gb(plan, sizes)
+    texts = [node for node in plan.nodes.values() if node.params.get("kind") == "texts"]
+    assert unknown == {"encode": len(texts)} and len(texts) > 0
+    known = [sizes.disk(node) or 0 for node in plan.nodes.values()]
+    assert total == pytest.approx(sum(known) / 1e9) and total > 0
