@@ -1,13 +1,21 @@
 """Batches of single objects: what is read, what is drawn, and what does not belong together."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.features.conftest import CountingTower
 from tests.training.tiny_training import ArrayViews, tiny_data, tiny_points, tiny_run
 
-from concord3d.batches.objects import ObjectData, Targets
+from concord3d.batches.objects import ObjectData, Targets, opened
+from concord3d.data.stores.objects import CloudSplit, ShapeTexts
 from concord3d.errors import BadCloud, ConfigError
+from concord3d.features.cache import image_features, text_features
+from concord3d.features.stored import open_features
+from concord3d.methods.mm_mixing.settings import MMMixingSettings
+from concord3d.methods.supervised.settings import SupervisedSettings
 
 
 def drawn(seed: int = 0) -> torch.Generator:
@@ -96,3 +104,48 @@ def test_parts_that_do_not_belong_together_are_refused_by_name() -> None:
         with pytest.raises(ConfigError, match=f"The {name} do not belong to the clouds"):
             ObjectData(**{"points": points, **parts}).validated()
     ObjectData(points, labels=np.arange(44), views=ArrayViews(), targets=FixedTargets(44)).validated()
+
+
+def data_set(folder: Path, name: str, captions: tuple[str, ...], tower: CountingTower) -> dict[str, Path]:
+    """Files of a data set of two objects with two pictures and a caption each."""
+    points = np.random.default_rng(len(name)).normal(size=(2, 24, 3)).astype(np.float32)
+    texts = tuple(ShapeTexts(captions=(caption,)) for caption in captions)
+    colors = np.full(points.shape, len(name), np.uint8)
+    names = (f"{name} 0", f"{name} 1")
+    files = {kind: folder / f"{name}_{kind}" for kind in ("clouds", "image_features", "text_features")}
+    split = CloudSplit(
+        name, "train", "synthetic", points, np.array([0, 1]), ("a", "b"), names, texts=texts, colors=colors
+    )
+    files["clouds"] = files["clouds"].with_suffix(".npz")
+    split.save(files["clouds"])
+    pictures = np.random.default_rng(len(name)).integers(0, 256, (2, 2, 8, 8, 3), dtype=np.uint8)
+    image_features([pictures], [name], tower, folder / "store", files["image_features"])
+    text_features(list(captions), tower, folder / "store", files["text_features"])
+    return files
+
+
+def test_objects_of_joined_data_sets_are_opened_with_their_own_targets(tmp_path: Path) -> None:
+    tower = CountingTower()
+    # Both sets have one caption in common, at another row.
+    captions = (("a chair", "a lamp"), ("a lamp", "a boat"))
+    sets = [data_set(tmp_path, name, own, tower) for name, own in zip(("first", "second"), captions, strict=True)]
+    files = {kind: [made[kind] for made in sets] for kind in sets[0]}
+    data = opened({}, MMMixingSettings(), files)
+    assert len(data) == 4 and data.target_dim == 4 and data.labels is None and data.views is None
+    data.validated()
+    expected_text = tower.encode_texts([caption for own in captions for caption in own]).astype(np.float16)
+    pictures = [open_features(path).array for path in files["image_features"]]
+    for seed in range(4):
+        batch = data.read(np.arange(4), drawn(seed))
+        np.testing.assert_array_equal(batch.targets.text.numpy(), expected_text.astype(np.float32))
+        assert batch.targets.has_text.all()
+        for unit, feature in enumerate(batch.targets.image.numpy()):
+            own = pictures[unit // 2][unit % 2].astype(np.float32)
+            assert any(np.array_equal(feature, picture) for picture in own)
+        assert batch.colors[:, 0, 0].tolist() == [5, 5, 6, 6]
+
+
+def test_colours_belong_to_methods_that_read_targets(tmp_path: Path) -> None:
+    files = data_set(tmp_path, "first", ("a chair", "a lamp"), CountingTower())
+    data = opened({}, SupervisedSettings(), {"clouds": [files["clouds"]]})
+    assert data.colors is None and data.targets is None and data.num_classes == 2
