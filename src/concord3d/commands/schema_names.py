@@ -63,8 +63,10 @@ def _name_encoders(form: dict[str, Any]) -> None:
         named = {"name": {**sourced, "properties": {"value": encoders}}}
         section = {"type": "object", "properties": named, "additionalProperties": sourced}
         properties["defaults"]["properties"] = {"encoder": section}
-    elif form.get("title") in ("Experiment", "PaperScale"):
+    elif form.get("title") == "Experiment":
+        # A word in braces stands for a value of ``for_each``.
+        properties["set"]["properties"] = {"encoder.name": {"anyOf": [encoders, {"pattern": r"\{\w+\}"}]}}
+    elif form.get("title") == "PaperScale":
         settings = {"encoder.name": encoders}
         properties["set"]["properties"] = settings
-        if "experiment_set" in properties:
-            properties["experiment_set"]["additionalProperties"]["properties"] = settings
+        properties["experiment_set"]["additionalProperties"]["properties"] = settings
