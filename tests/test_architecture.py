@@ -13,7 +13,7 @@ from concord3d.protocols.loading import protocol_names
 
 # Packages each package may import; files at the root of the package (errors, files) are open to all.
 ALLOWED = {
-    "config": {"methods.settings", "workflow.layout"},
+    "config": {"methods.settings"},
     "geometry": set(),
     "world": {"geometry"},
     "render": {"geometry"},
@@ -39,7 +39,7 @@ ALLOWED = {
         "training",
     },
     "provenance": {"config"},
-    "reporting": {"config", "statistics", "workflow.layout"},
+    "reporting": {"config", "statistics"},
     "workflow": {
         "config",
         "data.catalog",
@@ -69,7 +69,7 @@ ALLOWED = {
         "workflow",
     },
 }
-ROOT_MODULES = {"arrays", "cli", "errors", "files", "named_modules"}
+ROOT_MODULES = {"arrays", "cli", "errors", "files", "layout", "named_modules"}
 
 
 def _imports(path: Path) -> set[str]:

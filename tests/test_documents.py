@@ -12,7 +12,7 @@ import pytest
 from tests.test_architecture import ALLOWED
 
 from concord3d.config.resolve import load_params
-from concord3d.workflow.layout import STAGES
+from concord3d.layout import STAGES
 from concord3d.workflow.plan import Plan
 
 ARCHITECTURE = Path("docs/ARCHITECTURE.md")

@@ -14,11 +14,11 @@ from concord3d.cli import app
 from concord3d.commands.schemas import schemas
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.errors import ConfigError
+from concord3d.layout import paper_scale_yaml, paper_spec, paper_yaml, published_csv, report_yaml
 from concord3d.methods.supervised.settings import SupervisedSettings
 from concord3d.reporting.evidence.published_values import read_published
 from concord3d.reporting.specs.report_spec import load_report_spec
 from concord3d.training.settings import TrainingSettings
-from concord3d.workflow.layout import paper_scale_yaml, paper_spec, paper_yaml, published_csv, report_yaml
 
 runner = CliRunner()
 

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.files import write_json, write_text
+from concord3d.layout import paper_yaml, published_csv, report_yaml
 from concord3d.protocols.evaluation.results import ProtocolResult, Record, record_from_interval, write_result
 from concord3d.reporting.evidence.material import Material
 from concord3d.reporting.evidence.report_inputs import ExpectedJob, ReportInputs
 from concord3d.reporting.parts import figures
 from concord3d.statistics.intervals import binomial_interval
-from concord3d.workflow.layout import paper_yaml, published_csv, report_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -15,6 +15,7 @@ from concord3d.config.models import Paper
 from concord3d.config.places import Place
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import StrictModel, validate
+from concord3d.layout import CATALOG, paper_yaml, published_csv, report_yaml
 from concord3d.methods.mm_mixing.settings import MMMixingSettings
 from concord3d.models.dgcnn import DGCNN
 from concord3d.models.mink_resnet import MinkResNet34
@@ -30,7 +31,6 @@ from concord3d.reporting.figures.kinds.retrieval_grid import DIRECTION_WORDS
 from concord3d.reporting.specs.claim_spec import ClaimPart, Selector, Term
 from concord3d.reporting.specs.report_spec import FigureSpec, ReportSpec, load_report_spec
 from concord3d.training.settings import TrainingSettings
-from concord3d.workflow.layout import CATALOG, paper_yaml, published_csv, report_yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 PAPERS = sorted(path.parent.name for path in (ROOT / "papers").glob("*/report.yaml"))

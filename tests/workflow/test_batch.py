@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from tests.workflow.test_node_job import payload
 
+from concord3d.layout import WORK
 from concord3d.workflow.batch import nodes_to_make
 from concord3d.workflow.job import NodeJob
 from concord3d.workflow.keep import KEPT
-from concord3d.workflow.layout import WORK
 
 KEYS = ("a", "b", "c")
 

@@ -32,9 +32,9 @@ from concord3d.data.catalog import load_catalog
 from concord3d.data.readers import find_reader, reader_module
 from concord3d.data.stores import store_module
 from concord3d.errors import ConfigError
+from concord3d.layout import STAGES
 from concord3d.models.encoder_settings import encoder_settings
 from concord3d.protocols.loading import protocol_module
-from concord3d.workflow.layout import STAGES
 from concord3d.workflow.node import Node
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.sources import Sources

@@ -12,7 +12,7 @@ from concord3d.data.catalog import load_catalog
 from concord3d.data.status import StatusRow, dataset_status
 from concord3d.data.verify import verify
 from concord3d.errors import ConcordError
-from concord3d.workflow.layout import RAW_RECORDS
+from concord3d.layout import RAW_RECORDS
 from concord3d.workflow.records import read_record, require_intact
 
 COLOURS = {"present": "green", "missing": "yellow"}

@@ -9,8 +9,8 @@ from concord3d.config.study import joined_datasets
 from concord3d.data.catalog import load_catalog
 from concord3d.data.readers import find_reader
 from concord3d.files import read_json
+from concord3d.layout import CATALOG
 from concord3d.render.view_spec import view_spec
-from concord3d.workflow.layout import CATALOG
 from concord3d.workflow.node import Node
 from concord3d.workflow.plan import Plan
 

@@ -8,8 +8,7 @@ from string import Template
 from concord3d.config.models import plain_name
 from concord3d.errors import ConfigError
 from concord3d.files import write_text
-from concord3d.reporting.evidence.published_values import COLUMNS
-from concord3d.workflow.layout import (
+from concord3d.layout import (
     PAPERS,
     PARAMS,
     RESERVED,
@@ -19,6 +18,7 @@ from concord3d.workflow.layout import (
     published_csv,
     report_yaml,
 )
+from concord3d.reporting.evidence.published_values import COLUMNS
 
 # What stands where nobody has written yet. The skeleton runs: a supervised encoder on the world's ModelNet40.
 PAPER = """\

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from concord3d.commands.workflow import params_of
 from concord3d.errors import ConfigError, nearest
+from concord3d.layout import STAGES
 from concord3d.workflow.accept import accept_source
 from concord3d.workflow.guard import require_complete
-from concord3d.workflow.layout import STAGES
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.state import State
 

@@ -14,8 +14,8 @@ from concord3d.commands.schema_names import with_names
 from concord3d.config.models import Paper, PaperScale, Params, Scale
 from concord3d.data.catalog import DatasetSpec
 from concord3d.files import write_text
+from concord3d.layout import SCHEMAS
 from concord3d.reporting.specs.report_spec import ReportSpec
-from concord3d.workflow.layout import SCHEMAS
 
 MODELS: dict[str, type[BaseModel]] = {
     "params": Params,

@@ -12,7 +12,7 @@ from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.study import Need, Study, joined_datasets
 from concord3d.config.validation import require_known, validate
 from concord3d.errors import ConfigError
-from concord3d.workflow.layout import PAPERS, PARAMS, RESERVED, paper_scale_yaml, paper_yaml, scale_yaml
+from concord3d.layout import PAPERS, PARAMS, RESERVED, paper_scale_yaml, paper_yaml, scale_yaml
 
 # Settings that every training has, whatever its method.
 REQUIRED = ("data.dataset", "training.threads")

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from concord3d.config.layers import Settings
 from concord3d.config.models import AllBut, Paper, PaperScale, Protocol, Scale
 from concord3d.config.places import Layer, Place
+from concord3d.layout import paper_scale_yaml, paper_yaml, scale_yaml
 from concord3d.methods.settings import MethodSettings, method_kind
-from concord3d.workflow.layout import paper_scale_yaml, paper_yaml, scale_yaml
 
 # The saved module that is evaluated where nothing else is said.
 POINT_MODULE = "point"

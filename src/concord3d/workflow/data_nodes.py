@@ -12,9 +12,9 @@ from concord3d.data.catalog import DatasetSpec
 from concord3d.data.readers import find_reader, reader_module
 from concord3d.data.readers.interface import Reader
 from concord3d.data.stores import store_module
+from concord3d.layout import CATALOG, Layout
 from concord3d.render.view_spec import view_spec
 from concord3d.workflow.batching import Batching
-from concord3d.workflow.layout import CATALOG, Layout
 from concord3d.workflow.node import Graph, Made
 from concord3d.world.datasets import family_module
 

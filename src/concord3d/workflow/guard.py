@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from concord3d.errors import ArtifactStale
+from concord3d.layout import WORK
 from concord3d.workflow.keep import KEPT, keep_files
-from concord3d.workflow.layout import WORK
 from concord3d.workflow.node import Job
 from concord3d.workflow.state import State, listed
 

@@ -15,8 +15,8 @@ from concord3d.data.manifest import MANIFEST, verify_files
 from concord3d.data.storage import locked
 from concord3d.errors import ArtifactDamaged, ArtifactStale
 from concord3d.files import content_hash
+from concord3d.layout import WORK
 from concord3d.workflow.keep import KEPT, keep_files, take_back_files
-from concord3d.workflow.layout import WORK
 from concord3d.workflow.records import (
     content_of,
     damaged_files,

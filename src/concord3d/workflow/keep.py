@@ -10,7 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
-from concord3d.workflow.layout import WORK
+from concord3d.layout import WORK
 from concord3d.workflow.records import read_record
 
 KEPT = WORK / "kept"

@@ -14,7 +14,7 @@ from typing import Any
 
 from concord3d.errors import ConcordError, ConfigError, UnreadableFile
 from concord3d.files import read_json, write_json
-from concord3d.workflow.layout import WORK
+from concord3d.layout import WORK
 
 PACKAGE = "concord3d"
 _LOGGERS = ("_log", "log", "logger", "logging")

@@ -18,10 +18,10 @@ from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import require_known
 from concord3d.data.catalog import load_catalog
 from concord3d.errors import ConfigError, nearest
+from concord3d.layout import CATALOG, PARAMS, Layout
 from concord3d.render.choice import choose_renderer
 from concord3d.workflow.batching import Batching
 from concord3d.workflow.data_nodes import DataNodes
-from concord3d.workflow.layout import CATALOG, PARAMS, Layout
 from concord3d.workflow.node import Graph, Job, Node
 from concord3d.workflow.report_nodes import add_cross, add_report
 from concord3d.workflow.study_nodes import StudyNodes

@@ -1,6 +1,6 @@
 """The record of a node: the identity of all that it was made of, and a checksum of every file that it made.
 
-Records lie in one tree (:meth:`concord3d.workflow.layout.Layout.record`) and are written last, so a node without a
+Records lie in one tree (:meth:`concord3d.layout.Layout.record`) and are written last, so a node without a
 record is not made. Paths in a record are relative to the repository.
 """
 

@@ -7,10 +7,10 @@ from typing import Any
 
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.files import content_hash, sha256_file
+from concord3d.layout import paper_yaml, published_csv, report_yaml
 from concord3d.reporting.specs.output_files import CROSS_FILES, part_modules, report_outputs
 from concord3d.workflow.data_nodes import DataNodes
 from concord3d.workflow.example_nodes import examples
-from concord3d.workflow.layout import paper_yaml, published_csv, report_yaml
 from concord3d.workflow.node import Made
 from concord3d.workflow.study_nodes import StudyNodes
 

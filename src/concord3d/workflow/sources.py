@@ -21,6 +21,7 @@ NUMBER_FREE = (
     "concord3d.config",
     "concord3d.errors",
     "concord3d.files",
+    "concord3d.layout",
     "concord3d.provenance",
     "concord3d.training.progress",
     "concord3d.workflow",

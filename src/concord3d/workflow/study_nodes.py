@@ -10,11 +10,11 @@ from concord3d.config.places import Place
 from concord3d.config.study import POINT_MODULE, EvaluationKey, Study
 from concord3d.config.validation import Places, require_known, validate
 from concord3d.errors import ConfigError
+from concord3d.layout import evaluation_files
 from concord3d.methods.settings import method_settings
 from concord3d.protocols.interface import Protocol
 from concord3d.protocols.loading import load_protocol, parse, protocol_module
 from concord3d.training.settings import TrainingSettings
-from concord3d.workflow.layout import evaluation_files
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
 from concord3d.workflow.training_nodes import MadeTraining, TrainingRequest, add_training

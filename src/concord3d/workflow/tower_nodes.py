@@ -11,10 +11,10 @@ from concord3d.config.places import Place
 from concord3d.config.validation import validate
 from concord3d.data.manifest import sampled_digest
 from concord3d.files import read_json
+from concord3d.layout import CATALOG
 from concord3d.methods.settings import method_settings
 from concord3d.training.settings import TrainingSettings
 from concord3d.workflow.data_nodes import DataNodes
-from concord3d.workflow.layout import CATALOG
 from concord3d.workflow.node import Made
 from concord3d.workflow.training_nodes import MadeTraining, TrainingRequest, add_training
 

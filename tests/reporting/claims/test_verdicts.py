@@ -15,6 +15,7 @@ from tests.reporting.conftest import NUM_RESAMPLES
 from tests.reporting.fabricate import ROOT, Fabricated, demo_like, outcomes
 
 from concord3d.errors import ConfigError, ReportingError
+from concord3d.layout import report_yaml
 from concord3d.protocols.evaluation.results import ProtocolResult, Record
 from concord3d.reporting.claims.comparisons import Comparison
 from concord3d.reporting.claims.verdicts import combine, decide, evaluate_claims, scope_of
@@ -22,7 +23,6 @@ from concord3d.reporting.evidence.published_values import read_published
 from concord3d.reporting.evidence.study_results import load_results
 from concord3d.reporting.specs.report_spec import load_report_spec
 from concord3d.statistics.bootstrap import statistic_interval
-from concord3d.workflow.layout import report_yaml
 
 HEAD = """
 paper: mm_point

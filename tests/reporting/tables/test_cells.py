@@ -13,6 +13,7 @@ from concord3d.config.models import Paper
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import validate
 from concord3d.errors import ConfigError
+from concord3d.layout import paper_yaml
 from concord3d.protocols.evaluation.results import ProtocolResult, record_from_interval
 from concord3d.reporting.evidence.published_values import read_published
 from concord3d.reporting.parts import tables
@@ -21,7 +22,6 @@ from concord3d.reporting.specs.report_spec import load_report_spec
 from concord3d.reporting.tables.cells import describe_run
 from concord3d.reporting.tables.table_files import latex_escape
 from concord3d.statistics.intervals import binomial_interval
-from concord3d.workflow.layout import paper_yaml
 
 REPORT = """
 paper: mm_point

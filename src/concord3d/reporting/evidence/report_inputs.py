@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from concord3d.config.study import Study
-from concord3d.workflow.layout import Layout, paper_yaml, published_csv, report_yaml
+from concord3d.layout import Layout, paper_yaml, published_csv, report_yaml
 
 
 class ExpectedJob(NamedTuple):
