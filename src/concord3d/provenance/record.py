@@ -106,7 +106,7 @@ def run_provenance(
     sources: tuple[str, bool | str],
     identity: str,
 ) -> dict[str, Any]:
-    """Return the record of one training run (DESIGN section 6).
+    """Return the record of one training run.
 
     Args:
         run_config: The resolved configuration.

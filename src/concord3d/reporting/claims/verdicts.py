@@ -98,7 +98,7 @@ class _Evidence:
 def evaluate_claims(
     results: Results, spec: ReportSpec, inputs: ReportInputs, published: Sequence[PublishedCell] = ()
 ) -> list[dict[str, Any]]:
-    """Return one entry per claim, in the order of the report file (see DESIGN section 6 for the keys).
+    """Return one entry per claim, in the order of the report file.
 
     Args:
         results: Everything measured.
