@@ -14,9 +14,9 @@ from snakemake.exceptions import WorkflowError
 from concord3d.config.places import Place
 from concord3d.config.resolve import load_params
 from concord3d.errors import ConcordError
+from concord3d.layout import STAGES
 from concord3d.workflow.batch import AGAIN
 from concord3d.workflow.guard import hold_run_lock, keep_what_is_current, require_complete
-from concord3d.layout import STAGES
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.state import State
 

@@ -371,8 +371,8 @@ def test_only_few_modules_look_others_up_by_name(repository: Path) -> None:
         in ("import_module", "__import__", "exec", "run_path", "run_module")
     }
     assert found == {
-        "data/readers/__init__.py", "data/stores/__init__.py", "methods/interface.py", "methods/settings.py",
-        "models/factory.py", "named_modules.py", "protocols/loading.py", "training/opening.py",
+        "commands/training_work.py", "data/stores/__init__.py", "methods/interface.py", "methods/settings.py",
+        "models/factory.py", "named_modules.py", "training/opening.py",
         "world/datasets/__init__.py",
         "reporting/figures/drawing.py", "reporting/report_part.py", "workflow/training_nodes.py",
     }  # fmt: skip
