@@ -168,7 +168,7 @@ def test_a_sixth_paper_is_a_folder_and_a_name(repository: Path, tmp_path: Path) 
     edit(folder / "params.yaml", "papers: [mm_point, mm_mixing]", "papers: [mm_point, mm_mixing, toy_paper]")
     dry = call(folder, "snakemake", "--cores", "1", "--dry-run", "--config", "scale=smoke")
     assert dry.returncode == 0, dry.stdout + dry.stderr
-    assert "artifacts/smoke/toy_paper/train/mm_point__s1/weights/point.safetensors" in dry.stdout + dry.stderr
+    assert "artifacts/smoke/records/papers/toy_paper/train/mm_point__s1.json" in dry.stdout + dry.stderr
     stages = call(folder, "dvc", "stage", "list", "--name-only").stdout.split()
     assert stages == ["data", "towers", "paper@mm_point", "paper@mm_mixing", "paper@toy_paper", "cross"]
     changed = subprocess.run(["git", "status", "--porcelain"], cwd=folder, text=True, capture_output=True, check=True)
@@ -183,8 +183,8 @@ def test_a_training_of_another_paper_is_made_though_its_paper_is_not_asked_for(
     dry = call(folder, "snakemake", "--cores", "1", "--dry-run", "--config", "scale=smoke", "papers=[mm_mixing]")
     said = dry.stdout + dry.stderr
     assert dry.returncode == 0, said
-    assert "artifacts/smoke/mm_point/train/mm_point__s1/weights/point.safetensors" in said
-    for other in ("mm_point/train/single_view__s1", "mm_point/eval", "results/smoke/mm_point"):
+    assert "artifacts/smoke/records/papers/mm_point/train/mm_point__s1.json" in said
+    for other in ("mm_point/train/single_view__s1", "mm_point/eval", "mm_point/report"):
         assert other not in said, other
 
 

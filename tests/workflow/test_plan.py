@@ -33,6 +33,7 @@ from concord3d.data.readers import find_reader, reader_module
 from concord3d.data.stores import store_module
 from concord3d.errors import ConfigError
 from concord3d.layout import STAGES
+from concord3d.methods.settings import method_settings
 from concord3d.models.encoder_settings import encoder_settings
 from concord3d.protocols.loading import protocol_module
 from concord3d.workflow.node import Node
@@ -147,7 +148,7 @@ def test_sources_of_what_is_looked_up_by_name_are_entries(plan: Plan, repository
             assert run is not None and builders(run) <= counted.keys()
             assert {f"concord3d.methods.{run['method']}.{part}" for part in ("settings", "method")} <= counted.keys()
             if node.params["reads"]:
-                kind = "pictures" if run["method"] == "clip" else "objects"
+                kind = method_settings(run["method"], run["objective"]).data
                 assert f"concord3d.batches.{kind}" in counted
             for earlier, _ in node.params["needs"].values():
                 assert builders(earlier) <= counted.keys()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,13 @@ def load_params(content: dict[str, Any], where: str | Place = str(PARAMS)) -> Pa
     return validate(Params, content, where)
 
 
-def load_study(root: Path, paper_name: str, scale_name: str, seeds: list[int] | None = None) -> Study:
+def load_study(
+    root: Path,
+    paper_name: str,
+    scale_name: str,
+    seeds: list[int] | None = None,
+    catalog: Collection[str] | None = None,
+) -> Study:
     """Read and cross-check one paper at one scale, and the papers whose trainings it needs.
 
     Args:
@@ -39,6 +45,7 @@ def load_study(root: Path, paper_name: str, scale_name: str, seeds: list[int] | 
         paper_name: A folder of ``papers/``.
         scale_name: A file of ``config/scales/`` without its suffix.
         seeds: Replaces the seeds of the scale; experiments that are too costly for all take the first of them.
+        catalog: Data sets that exist; None leaves the names of the scale unchecked.
 
     Raises:
         ConfigError: A file is invalid or names something that does not exist.
@@ -47,11 +54,16 @@ def load_study(root: Path, paper_name: str, scale_name: str, seeds: list[int] | 
     require_known(paper_name, available, "paper", f"{PARAMS}: papers")
     scale_place = Place(root, scale_yaml(scale_name))
     scale = validate(Scale, load_yaml(root / scale_place.file), scale_place)
+    if catalog is not None:
+        require_known(scale.datasets, catalog, "data set", scale_place.below("datasets"))
     loaded: dict[str, Study] = {}
     waiting = [paper_name]
     while waiting:
         name = waiting.pop()
         study = _read_study(root, name, scale, seeds, loaded)
+        if catalog is not None:
+            require_known(study.overlay.datasets, catalog, "data set", study.overlay_place.below("datasets"))
+        _check_names(study)
         loaded[name] = study
         for experiment in study.experiments:
             place = study.experiment_place(experiment).below("needs")
@@ -92,7 +104,7 @@ def _read_study(root: Path, name: str, scale: Scale, seeds: list[int] | None, lo
             next_step="choose another scale, or leave the paper out",
         )
     overlay = validate(PaperScale, load_yaml(root / overlay_place.file), overlay_place)
-    study = Study(
+    return Study(
         root=root,
         paper=paper,
         common=scale,
@@ -101,8 +113,6 @@ def _read_study(root: Path, name: str, scale: Scale, seeds: list[int] | None, lo
         seeds=tuple(seeds or overlay.seeds or scale.seeds),
         loaded=loaded,
     )
-    _check_names(study)
-    return study
 
 
 def with_own_entries(scale: Scale, place: Place, overlays: Iterable[tuple[PaperScale, Place]]) -> Scale:

@@ -53,7 +53,7 @@ def validate(model: type[Model], content: Any, where: Where) -> Model:
     except ValidationError as error:
         items = error.errors()
         if isinstance(where, Places):
-            first = where.of(items[0]["loc"])
+            first = where.of(items[0]["loc"] or _quoted_fields(model, items[0])[:1])
             raise ConfigError("; ".join(_describe(model, item) for item in items), where=first) from error
         problems = [_line(where, item) + _describe(model, item) for item in items]
         shown = str(where.file) if isinstance(where, Place) else where
@@ -92,6 +92,10 @@ def _line(where: str | Path | Place, item: Any) -> str:
 
 
 def _describe(model: type[BaseModel], item: Any) -> str:
+    if not item["loc"]:
+        # A model's own check of several values together; its message quotes them.
+        found = {name: item["input"].get(name) for name in _quoted_fields(model, item)}
+        return f"{item['msg'].removeprefix('Value error, ')} (found {found})"
     location = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
         key = str(item["loc"][-1])
@@ -104,6 +108,10 @@ def _describe(model: type[BaseModel], item: Any) -> str:
     if item["type"] == "literal_error" and isinstance(item["input"], str):
         hint = nearest(item["input"], re.findall(r"'([^']*)'", item["ctx"]["expected"]))
     return f"'{location}': {item['msg']} (found {item['input']!r}){hint}"
+
+
+def _quoted_fields(model: type[BaseModel], item: Any) -> tuple[str, ...]:
+    return tuple(name for name in re.findall(r"'(\w+)'", item["msg"]) if name in model.model_fields)
 
 
 def _fields_at(model: type[BaseModel], path: tuple[int | str, ...]) -> list[str]:

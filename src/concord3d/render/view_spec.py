@@ -18,6 +18,8 @@ PHOTO_SETS = {"photo24": "ring24", "photo12": "ring12"}
 POINTCLIP_V2 = "pointclip_v2_10"
 R2N2 = "r2n2_24"
 VIEW_SETS = (*RING_SIZES, POINTCLIP_V2, R2N2)
+VIEW_SET_NAMES = (*VIEW_SETS, *PHOTO_SETS)
+MIN_PIXELS = 16
 IMAGES_PER_R2N2_MODEL = 24
 CONTENTS = {"color": 3, "depth": 1, "photo": 3}
 
@@ -51,8 +53,10 @@ class ViewSpec:
                 raise ConfigError(
                     f"Unknown {key}{nearest(value, valid)}", where=key, expected=", ".join(valid), found=value
                 )
-        if self.image_size < 16:
-            raise ConfigError("The image is too small", where="image_size", expected=">= 16", found=self.image_size)
+        if self.image_size < MIN_PIXELS:
+            raise ConfigError(
+                "The image is too small", where="image_size", expected=f">= {MIN_PIXELS}", found=self.image_size
+            )
         if self.renderer == "points" and self.content != "depth":
             raise ConfigError("Bare points have no colour", where="content", expected="depth", found=self.content)
         if self.view_set == POINTCLIP_V2 and self.renderer != "points":
@@ -130,9 +134,12 @@ def view_spec(view_set: str, image_size: int, renderer: str = "open3d") -> ViewS
     if view_set in PHOTO_SETS:
         return ViewSpec(PHOTO_SETS[view_set], image_size, "photo", renderer)
     if view_set not in VIEW_SETS:
-        valid = (*VIEW_SETS, *PHOTO_SETS)
-        hint = nearest(view_set, valid)
-        raise ConfigError(f"Unknown view_set{hint}", where="view_set", expected=", ".join(valid), found=view_set)
+        raise ConfigError(
+            f"Unknown view_set{nearest(view_set, VIEW_SET_NAMES)}",
+            where="view_set",
+            expected=", ".join(VIEW_SET_NAMES),
+            found=view_set,
+        )
     if view_set == POINTCLIP_V2:
         return cloud_view_spec(view_set, image_size)
     return image_view_spec(image_size) if view_set == R2N2 else mesh_view_spec(view_set, image_size, renderer=renderer)

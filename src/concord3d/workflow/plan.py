@@ -15,7 +15,6 @@ from concord3d.config.models import Params, Scale
 from concord3d.config.places import Place
 from concord3d.config.resolve import load_study, with_own_entries
 from concord3d.config.strict_yaml import load_yaml
-from concord3d.config.validation import require_known
 from concord3d.data.catalog import load_catalog
 from concord3d.errors import ConfigError, nearest
 from concord3d.layout import CATALOG, PARAMS, Layout
@@ -49,11 +48,13 @@ class Plan:
 
     def __init__(self, root: Path, params: Params) -> None:
         self.root, self.params = root, params
-        self.studies = {name: load_study(root, name, params.scale, params.seeds) for name in params.papers}
+        catalog = load_catalog(root / CATALOG)
+        self.studies = {
+            name: load_study(root, name, params.scale, params.seeds, catalog.keys()) for name in params.papers
+        }
         needed = {name: other for study in self.studies.values() for name, other in study.loaded.items()}
         self.loaded = {**needed, **self.studies}
-        catalog = load_catalog(root / CATALOG)
-        self.scale = self._combined_scale(catalog)
+        self.scale = self._combined_scale()
         self.layout = Layout(params.scale)
         self.renderer = choose_renderer(params.renderer, self.scale.renderer, params.device).name
         self.nodes = Graph()
@@ -67,13 +68,10 @@ class Plan:
         if len(self.studies) > 1:
             add_cross(self._data, list(self.studies))
 
-    def _combined_scale(self, catalog: Iterable[str]) -> Scale:
-        """Return what all papers have at this scale, and refuse data sets that the catalogue does not know."""
+    def _combined_scale(self) -> Scale:
+        """Return what all papers have at this scale."""
         first = next(iter(self.studies.values()))
         overlays = [(study.overlay, study.overlay_place) for study in self.loaded.values()]
-        require_known(first.common.datasets, catalog, "data set", first.common_place.below("datasets"))
-        for overlay, place in overlays:
-            require_known(overlay.datasets, catalog, "data set", place.below("datasets"))
         return with_own_entries(first.common, first.common_place, overlays)
 
     def _tower_places(self) -> dict[str, Place]:

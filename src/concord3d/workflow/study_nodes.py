@@ -17,6 +17,7 @@ from concord3d.protocols.loading import load_protocol, parse, protocol_module
 from concord3d.training.settings import TrainingSettings
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
+from concord3d.workflow.training_inputs import require_data_settings
 from concord3d.workflow.training_nodes import MadeTraining, TrainingRequest, add_training
 
 EVALUATE = "workflow_scripts/evaluate.py"
@@ -81,6 +82,7 @@ class StudyNodes:
 
         settings = method_settings(run["method"], run["objective"], places("objective"))
         encoder_modules = settings.encoder_modules(run["encoder"], places("encoder"))
+        require_data_settings(settings.data, run["data"], places("data"))
         validate(TrainingSettings, run["training"], places("training"))
         self._check_roles(experiment, settings.roles)
         needs = {

@@ -16,6 +16,7 @@ from concord3d.methods.settings import method_settings
 from concord3d.training.settings import TrainingSettings
 from concord3d.workflow.data_nodes import DataNodes
 from concord3d.workflow.node import Made
+from concord3d.workflow.training_inputs import require_data_settings
 from concord3d.workflow.training_nodes import MadeTraining, TrainingRequest, add_training
 
 ENCODE = "workflow_scripts/encode.py"
@@ -61,6 +62,7 @@ class TowerNodes:
             "training": training.training,
         }
         settings = method_settings(training.method, training.objective, place.below("objective"))
+        require_data_settings(settings.data, run["data"], place.below("data"))
         validate(TrainingSettings, training.training, place.below("training"))
         request = TrainingRequest(
             f"towers/{name}",

@@ -5,10 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import Field
+
 from concord3d.config.study import joined_datasets
 from concord3d.methods.settings import ObjectMethodSettings
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
+from concord3d.workflow.training_inputs import DataSettings, Pixels, ViewSetName
+
+
+class ObjectData(DataSettings):
+    """What a training on single objects is told.
+
+    Attributes:
+        num_points: Points of each cloud.
+        view_set: Pictures of each object, where the method or the tower reads some.
+        image_size: Their H = W in pixels.
+        tower: Whose features the method reads or is compared with.
+    """
+
+    num_points: int = Field(ge=1)
+    view_set: ViewSetName | None = None
+    image_size: Pixels | None = None
+    tower: str | None = None
+
+
+SETTINGS = ObjectData
 
 
 def inputs(run: Mapping[str, Any], settings: ObjectMethodSettings, sources: TowerNodes) -> dict[str, list[Made]]:

@@ -5,10 +5,28 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import Field
+
 from concord3d.config.study import joined_datasets
 from concord3d.methods.settings import MethodSettings
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
+from concord3d.workflow.training_inputs import DataSettings, Pixels, ViewSetName
+
+
+class PictureData(DataSettings):
+    """What a training on pictures and texts is told.
+
+    Attributes:
+        view_sets: Pictures of each object.
+        image_size: Their H = W in pixels.
+    """
+
+    view_sets: list[ViewSetName] = Field(min_length=1)
+    image_size: Pixels
+
+
+SETTINGS = PictureData
 
 
 def inputs(run: Mapping[str, Any], settings: MethodSettings, sources: TowerNodes) -> dict[str, list[Made]]:

@@ -10,6 +10,10 @@ from concord3d.errors import ConfigError
 from concord3d.methods.settings import RoomMethodSettings
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
+from concord3d.workflow.training_inputs.objects import ObjectData
+
+# A paper's defaults are those of its trainings on objects.
+SETTINGS = ObjectData
 
 
 def inputs(run: Mapping[str, Any], settings: RoomMethodSettings, sources: TowerNodes) -> dict[str, list[Made]]:

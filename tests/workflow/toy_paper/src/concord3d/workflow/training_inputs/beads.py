@@ -5,9 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import Field
+
 from concord3d.methods.settings import MethodSettings
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
+from concord3d.workflow.training_inputs import DataSettings
+
+
+class BeadData(DataSettings):
+    """What a training on strings of beads is told."""
+
+    num_points: int = Field(ge=1)
+
+
+SETTINGS = BeadData
 
 
 def inputs(run: Mapping[str, Any], settings: MethodSettings, sources: TowerNodes) -> dict[str, list[Made]]:
