@@ -113,8 +113,9 @@ def test_all_are_made_again_where_that_is_asked(tmp_path: Path) -> None:
     assert run(tmp_path, payloads) == [] and run(tmp_path, payloads, again=True) == list(KEYS)
 
 
-def test_a_job_of_one_node_makes_it_and_keeps_nothing(tmp_path: Path) -> None:
-    assert run(tmp_path, [told("a")]) == ["a"] and run(tmp_path, [told("a")]) == ["a"]
+def test_a_job_of_one_node_makes_it_once_and_keeps_nothing(tmp_path: Path) -> None:
+    assert run(tmp_path, [told("a")]) == ["a"] and run(tmp_path, [told("a")]) == []
+    assert run(tmp_path, [told("a", "j")]) == ["a"] and run(tmp_path, [told("a", "j")], again=True) == ["a"]
     assert not (tmp_path / KEPT).exists()
 
 

@@ -15,7 +15,8 @@ AGAIN = "CONCORD3D_AGAIN"
 def nodes_to_make(root: Path, payloads: Sequence[Mapping[str, Any]], again: bool = False) -> Iterator[NodeJob]:
     """Yield the nodes of a job that are to be made, in order; each must be made before the next is asked for.
 
-    A job that was stopped goes on with the node at which it was stopped.
+    A job that was stopped goes on with the node at which it was stopped. A job that the workflow tool runs for the sake
+    of times alone, such as those of an input that was made again with the same content, makes nothing.
 
     Args:
         root: The repository.
@@ -23,13 +24,12 @@ def nodes_to_make(root: Path, payloads: Sequence[Mapping[str, Any]], again: bool
         again: Make all of them, whatever is there.
     """
     jobs = [NodeJob(root, payload) for payload in payloads]
-    several = len(jobs) > 1
     for job in jobs:
-        if several and not again:
+        if not again:
             job.take_back()
-        if again or not (several and job.is_current()):
+        if again or not job.is_current():
             yield job
-        if several:
+        if job is not jobs[-1]:
             job.keep()
     for job in jobs:
         job.forget()

@@ -39,7 +39,7 @@ def require_complete(state: State, keys: Iterable[str] | None = None) -> None:
 
 
 def keep_what_is_current(state: State, jobs: Iterable[Job]) -> None:
-    """Keep the files of finished nodes whose jobs are about to run for the sake of others.
+    """Keep the files of finished nodes whose jobs are about to run for the sake of other nodes, or of times alone.
 
     Args:
         state: The nodes and their records.
@@ -47,7 +47,7 @@ def keep_what_is_current(state: State, jobs: Iterable[Job]) -> None:
     """
     for job in jobs:
         for node in job.nodes:
-            if len(job.nodes) > 1 and state.nodes[node.key].status == "current":
+            if state.nodes[node.key].status == "current":
                 record = state.plan.layout.record(node.key)
                 keep_files(state.plan.root, record, KEPT / node.key)
 
