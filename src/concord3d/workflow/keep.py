@@ -1,7 +1,7 @@
 """Keeping what finished nodes of a job have left, while the workflow tool may remove it.
 
-Snakemake removes all that a job declares before the job starts, and again if it fails. Finished nodes would be lost with
-those that share their job, or with a job that runs for the sake of times alone. Hard links cost no room and no time.
+Snakemake removes all that a job declares before the job starts, and again if it fails. Finished nodes would be lost
+with those that share their job, or with a job that runs for the sake of times alone. Hard links cost no room.
 """
 
 from __future__ import annotations
