@@ -1,5 +1,5 @@
 # Each verb sets up .venv by itself, from hash-locked requirements; a second call does no set-up work.
-.PHONY: help reproduce test lint format bench setup lock
+.PHONY: help reproduce test test-all lint format bench setup lock
 
 PYTHON ?= python3
 SCALE ?= demo
@@ -9,13 +9,16 @@ STAMP := .venv/.complete
 unexport PYTHONDONTWRITEBYTECODE
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 reproduce: setup  ## every table and figure of the scale SCALE (default demo)
 	@$(BIN)/concord3d doctor --brief
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores all --config scale=$(SCALE)
 
-test: setup  ## unit, parity, fault and workflow tests
+test: setup  ## unit, parity, fault and workflow tests: what every change needs
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+
+test-all: setup  ## these, and the tests that take minutes or read complete data sets
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 lint: setup  ## style, types and the workflow, checked
