@@ -18,12 +18,14 @@ from typing import Any
 
 from concord3d.errors import ConfigError
 from concord3d.files import canonical_json, read_json
+from concord3d.layout import Layout
 from concord3d.methods.settings import method_settings
 from concord3d.models.forward_pass import ForwardPass
 
 # A step is one forward and, at about twice its cost, one backward pass.
 FORWARD_AND_BACKWARD = 3
-RECORDS = ("results/*/*/provenance/*.json", "artifacts/*/towers/*/provenance.json")
+_ANY = Layout("*")
+RECORDS = (_ANY.result("*", "provenance", "*.json"), _ANY.tower("*") / "provenance.json")
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,7 @@ def training_flops(root: Path, run: Mapping[str, Any], num_units: int) -> float:
 def recorded_speeds(root: Path) -> dict[tuple[str, str], Speed]:
     """Return measured speeds by network and device; records of methods that have changed since are left out."""
     samples: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for path in sorted(file for pattern in RECORDS for file in root.glob(pattern)):
+    for path in sorted(file for pattern in RECORDS for file in root.glob(str(pattern))):
         record = read_json(path)
         rates = [value for key, value in record.get("machine", {}).items() if key.endswith("_per_s") and value]
         try:

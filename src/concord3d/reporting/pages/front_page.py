@@ -9,6 +9,7 @@ from typing import Any
 
 from concord3d.config.models import Paper
 from concord3d.files import write_text
+from concord3d.layout import Layout
 from concord3d.reporting.claims.comparisons import PRINTED
 from concord3d.reporting.claims.verdicts import SCOPE_WORDS, VERDICT_WORDS
 from concord3d.reporting.evidence.audit import SEVERITIES, Finding
@@ -223,8 +224,8 @@ def _audit(findings: Sequence[Finding]) -> list[str]:
 def _files(report: ReportSpec, inputs: ReportInputs) -> list[str]:
     experiment = next(iter(inputs.runs), "<experiment>")
     job = next((j for j in inputs.expected_jobs if j.experiment == experiment), None)
-    place = f"{job.experiment}__{job.dataset}__{job.protocol}__s{job.seed}" if job else "<evaluation>"
-    target = f"artifacts/{inputs.scale}/{report.paper}/eval/{place}.json"
+    cell = (job.experiment, job.dataset, job.protocol, job.seed) if job else (experiment, "<data>", "<protocol>", 1)
+    target = f"{Layout(inputs.scale).evaluation(report.paper, *cell)}.json"
     command = f"snakemake --cores all --config scale={inputs.scale} 'papers=[{report.paper}]'"
     return [
         "## Files, and how to remake one cell",
