@@ -90,10 +90,14 @@ def rebuilt_linear(run: Mapping[str, Any], name: str, weights: Path) -> nn.Modul
     return module
 
 
+class MadeUpSettings(MethodSettings):
+    """Those of a method that is told nothing."""
+
+
 def register(
     monkeypatch: pytest.MonkeyPatch,
     build: Build,
-    settings: type[MethodSettings] = MethodSettings,
+    settings: type[MethodSettings] = MadeUpSettings,
     name: str = "made_up",
     rebuilt: Callable[[Mapping[str, Any], str, Path], nn.Module] | None = rebuilt_linear,
 ) -> None:
@@ -103,6 +107,7 @@ def register(
     said.SETTINGS, does.build = settings, build  # type: ignore[attr-defined]
     if rebuilt is not None:
         does.rebuilt = rebuilt  # type: ignore[attr-defined]
+        monkeypatch.setattr(settings, "rebuilt_by", does.__name__)
     for module in (ModuleType(package), said, does):
         monkeypatch.setitem(sys.modules, module.__name__, module)
     known = named_modules.module_names

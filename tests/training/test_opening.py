@@ -76,7 +76,8 @@ def test_earlier_trainings_are_opened_by_role_with_their_own_configuration(tmp_p
     run = tiny_run({"method": "random_init", "objective": {}})
     task = opened(tmp_path, run, {}, needs={"init": (first.run, first.out_dir)})
     assert set(task.needs) == {"init"} and task.needs["init"].run is first.run
-    assert task.needs["init"].weights == {"point": first.out_dir / "weights/point.safetensors"}
+    weights = first.out_dir / "weights"
+    assert task.needs["init"].weights == {name: weights / f"{name}.safetensors" for name in ("point", "classifier")}
     assert isinstance(task.context().needs["init"].module(), PointNet)
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pydantic import Field
-
 from concord3d.methods.settings import MethodSettings
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
@@ -14,9 +12,7 @@ from concord3d.workflow.training_inputs import DataSettings
 
 
 class BeadData(DataSettings):
-    """What a training on strings of beads is told."""
-
-    num_points: int = Field(ge=1)
+    """A training on strings of beads is told nothing but its data set."""
 
 
 SETTINGS = BeadData
