@@ -95,7 +95,7 @@ def _describe(model: type[BaseModel], item: Any) -> str:
     if not item["loc"]:
         # A model's own check of several values together; its message quotes them.
         found = {name: item["input"].get(name) for name in _quoted_fields(model, item)}
-        return f"{item['msg'].removeprefix('Value error, ')} (found {found})"
+        return f"{_message(item)} (found {found})"
     location = ".".join(str(part) for part in item["loc"])
     if item["type"] == "extra_forbidden":
         key = str(item["loc"][-1])
@@ -107,7 +107,11 @@ def _describe(model: type[BaseModel], item: Any) -> str:
     hint = ""
     if item["type"] == "literal_error" and isinstance(item["input"], str):
         hint = nearest(item["input"], re.findall(r"'([^']*)'", item["ctx"]["expected"]))
-    return f"'{location}': {item['msg']} (found {item['input']!r}){hint}"
+    return f"'{location}': {_message(item)} (found {item['input']!r}){hint}"
+
+
+def _message(item: Any) -> str:
+    return str(item["msg"]).removeprefix("Value error, ")
 
 
 def _quoted_fields(model: type[BaseModel], item: Any) -> tuple[str, ...]:
