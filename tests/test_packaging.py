@@ -120,7 +120,7 @@ def test_what_is_overridden_is_not_locked_and_no_installation_asks_for_it(reposi
     assert set(left_out) == {"sentence-transformers"} and not set(left_out) & set(_locked(repository))
     for name in ("Makefile", "envs/requirements.lock"):
         assert "--override envs/overrides.txt" in (repository / name).read_text()
-    # pip refuses a lock that lacks a declared dependency, unless it is told not to look for any; uv pip sync never looks.
+    # pip refuses a lock that lacks a declared dependency unless told not to look for any; uv pip sync never looks.
     for script in (repository / "envs").glob("*.post-deploy.sh"):
         assert "pip install --no-deps --require-hashes -r envs/requirements.lock" in script.read_text()
     assert "uv pip sync" in (repository / "envs/setup.sh").read_text()
