@@ -11,7 +11,7 @@ WEIGHTS = Path("data/raw/towers")
 
 @cache
 def opened(model: str, weights: str, device: str):
-    from concord3d.features.open_clip_adapter import open_tower
+    from concord3d.features.open_tower import open_tower
     from concord3d.features.tower import TowerSpec
 
     return open_tower(TowerSpec(model, weights), device, WEIGHTS)

@@ -16,7 +16,8 @@ from PIL import Image
 
 from concord3d.errors import ConfigError
 from concord3d.features import open_clip_adapter
-from concord3d.features.open_clip_adapter import build_clip, open_tower, resolve_device
+from concord3d.features.open_clip_adapter import build_clip, resolve_device
+from concord3d.features.open_tower import open_tower
 from concord3d.features.preprocess import Preprocess
 from concord3d.features.tower import BadPictures, BadText, TowerSpec, is_unusable
 

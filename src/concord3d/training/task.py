@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 
 from concord3d.batches.interface import Batch, IntArray, TrainingData
 from concord3d.config.numbers import numbers_of
-from concord3d.config.validation import validate
 from concord3d.errors import ConfigError, DatasetMissing
 from concord3d.files import canonical_json, content_hash, sha256_file
 from concord3d.methods.interface import Context, EarlierTraining
 from concord3d.methods.settings import MethodSettings, method_settings
-from concord3d.training.settings import TrainingSettings
+from concord3d.training.settings import TrainingSettings, training_settings
 
 HELD_OUT_UNITS = 256
 
@@ -79,7 +78,7 @@ class TrainingTask:
         Raises:
             ConfigError: A key is unknown or a value impossible.
         """
-        return validate(TrainingSettings, self.run["training"], "training")
+        return training_settings(self.run["training"], self.method_settings)
 
     @cached_property
     def method_settings(self) -> MethodSettings:
