@@ -37,4 +37,4 @@ $(STAMP): envs/requirements.lock pyproject.toml envs/setup.sh
 	@PYTHON="$(PYTHON)" sh envs/setup.sh
 
 lock: setup  ## newer versions for the hash-locked requirements
-	$(BIN)/uv pip compile --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 --all-extras pyproject.toml envs/requirements.in -o envs/requirements.lock
+	$(BIN)/uv pip compile --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 --override envs/overrides.txt --all-extras pyproject.toml envs/requirements.in -o envs/requirements.lock

@@ -1,0 +1,134 @@
+"""EfficientNet-Lite0 by timm, with weights in the names of the release that the package brings.
+
+Shape legend: B batch, H and W image height and width, C channels, s side of the encoder's input.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from concord3d.errors import ConfigError, DependencyMissing
+from concord3d.features.converted_weights import read_released_tensors
+from concord3d.features.open_clip_adapter import resolve_device
+from concord3d.features.packaged_weights import PACKAGED, find_packaged_file
+from concord3d.features.preprocess import Preprocess
+from concord3d.features.tower import check_pictures
+from concord3d.models.weights import load_matching
+
+BATCH = 32
+DIM = 1280
+# The last map is 32 times smaller than the input; below this it has no whole pixel.
+SMALLEST = 32
+_MEAN, _STD = (0.498,) * 3, (0.502,) * 3
+_STAGES = (1, 2, 2, 3, 3, 4, 1)
+_OUTSIDE = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
+# The first block does not widen its input; timm then counts from another layer.
+_FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
+_LATER = {
+    "_expand_conv": "conv_pw",
+    "_bn0": "bn1",
+    "_depthwise_conv": "conv_dw",
+    "_bn1": "bn2",
+    "_project_conv": "conv_pwl",
+    "_bn2": "bn3",
+}
+
+
+def import_timm() -> ModuleType:
+    """Return timm.
+
+    Raises:
+        DependencyMissing: It is not installed.
+    """
+    try:
+        import timm
+    except ImportError as error:
+        raise DependencyMissing("timm cannot be imported", found=error, next_step="pip install timm") from error
+    module: ModuleType = timm
+    return module
+
+
+def in_names_of_timm(released: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the tensors of the release under timm's names, without the classifier.
+
+    Args:
+        released: Tensors as in ``efficientnet-lite-pytorch``, such as ``_blocks.3._bn0.weight``.
+    """
+    places = [f"blocks.{stage}.{block}" for stage, repeats in enumerate(_STAGES) for block in range(repeats)]
+    names = {f"{theirs}.": f"{ours}." for theirs, ours in _OUTSIDE.items()}
+    for index, place in enumerate(places):
+        parts = _LATER if index else _FIRST
+        names |= {f"_blocks.{index}.{theirs}.": f"{place}.{ours}." for theirs, ours in parts.items()}
+    renamed = {}
+    for name, value in released.items():
+        prefix, _, last = name.rpartition(".")
+        if prefix != "_fc":
+            renamed[names.get(f"{prefix}.", f"{prefix}.") + last] = value
+    return renamed
+
+
+class EfficientNetLite:
+    """A frozen EfficientNet-Lite0 without its classifier; the mean over its last map is the feature.
+
+    Args:
+        trunk: timm's model with its weights.
+        preprocess: What happens to pictures.
+        weights_sha256: Digest of the released file.
+        device: Where to compute.
+    """
+
+    def __init__(self, trunk: nn.Module, preprocess: Preprocess, weights_sha256: str, device: torch.device) -> None:
+        self._preprocess, self._device = preprocess, device
+        self._trunk: Any = trunk.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        self.dim, self.image_size = DIM, preprocess.size
+        self.identity: dict[str, Any] = {
+            "architecture": {"name": "efficientnet_lite0", "feature": "mean over the last map"},
+            "preprocess": preprocess.to_config(),
+            "weights_sha256": weights_sha256,
+            "precision": "fp32",
+        }
+
+    @classmethod
+    def open(cls, name: str, image_size: int, device: str, weights_folder: Path | None) -> EfficientNetLite:
+        """Build the encoder; see :func:`concord3d.features.frozen_encoders.open_picture_encoder`."""
+        if image_size < SMALLEST:
+            raise ConfigError(
+                "Pictures are too small for this encoder",
+                where="image_size",
+                expected=f"at least {SMALLEST} pixels",
+                found=image_size,
+            )
+        target = resolve_device(device)
+        timm = import_timm()
+        path = find_packaged_file(PACKAGED[name], "weights", weights_folder)
+        digest = PACKAGED[name].files["weights"].sha256
+        store = None if weights_folder is None else weights_folder / "converted"
+        trunk = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
+        load_matching(trunk, in_names_of_timm(read_released_tensors(path, digest, store)))
+        # The authors' evaluation resizes bicubically. Nothing is cut away: rendered objects reach the border.
+        return cls(trunk, Preprocess(image_size, _MEAN, _STD, "bicubic", "squash"), digest, target)
+
+    @torch.inference_mode()
+    def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return (B, 1280) features, not normalised, of (B, H, W, C) uint8 pictures, C = 3 or 1 (repeated).
+
+        Raises:
+            BadPictures: Another form of array.
+        """
+        check_pictures(images)
+        features = np.empty((len(images), DIM), np.float32)
+        for start in range(0, len(images), BATCH):
+            rows = slice(start, start + BATCH)
+            pixels = torch.from_numpy(np.ascontiguousarray(images[rows])).to(self._device)
+            ready = self._preprocess.normalize(self._preprocess.resize(pixels).float() / 255)
+            last_map: Tensor = self._trunk.forward_features(ready.contiguous(memory_format=torch.channels_last))
+            features[rows] = last_map.mean((2, 3)).cpu().numpy()
+        return features
