@@ -8,6 +8,7 @@ from typing import Any
 
 from concord3d.errors import UnreadableFile
 from concord3d.features.aligned_tower import AlignedTower
+from concord3d.features.efficientnet_adapter import preprocess_at
 from concord3d.features.open_clip_adapter import OpenClipTower, preprocess_of
 from concord3d.features.preprocess import Preprocess
 from concord3d.features.tower import Tower, TowerSpec
@@ -64,5 +65,4 @@ def encoder_preprocess(encoder: Mapping[str, Any]) -> Preprocess:
     """
     if "model" in encoder:
         return preprocess_of(encoder["model"])
-    config = AlignedTowerConfig.model_validate(dict(encoder))
-    return Preprocess(config.pictures.image_size, (0.5,) * 3, (0.5,) * 3, "bicubic", "squash")
+    return preprocess_at(AlignedTowerConfig.model_validate(dict(encoder)).pictures.image_size)

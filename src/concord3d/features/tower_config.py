@@ -10,9 +10,11 @@ from pydantic import AfterValidator, ConfigDict, Field, PositiveInt
 from concord3d.config.validation import StrictModel
 from concord3d.errors import nearest
 from concord3d.features import frozen_encoders
+from concord3d.features.packaged_weights import PACKAGED
 
 # Keys of a configuration in open_clip's form.
 OPEN_CLIP_KEYS = frozenset({"model_cfg", "preprocess_cfg"})
+# What the encoders' last maps need.
 MIN_IMAGE_SIZE = 32
 
 
@@ -90,10 +92,11 @@ def is_aligned(content: Any) -> bool:
     return isinstance(content, Mapping) and not OPEN_CLIP_KEYS & set(content)
 
 
-def encoder_checksums(config: AlignedTowerConfig) -> dict[str, str]:
-    """Return the SHA-256 of the weights of both frozen encoders, by name, without looking for the files.
+def encoder_checksums(config: AlignedTowerConfig) -> dict[str, dict[str, str]]:
+    """Return the SHA-256 of the files of both frozen encoders, by name and role, without looking for the files.
 
     Args:
         config: The tower.
     """
-    return {name: name for name in (config.pictures.encoder, config.texts.encoder)}
+    names = (config.pictures.encoder, config.texts.encoder)
+    return {name: {role: file.sha256 for role, file in PACKAGED[name].files.items()} for name in names}
