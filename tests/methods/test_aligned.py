@@ -150,6 +150,7 @@ def test_a_training_without_epochs_leaves_the_ridge_and_a_tower_that_opens(tmp_p
         "weights/projection.safetensors", "snapshots/projection/epoch_0000.safetensors",
         "tower.json", "gate.json", "train.json",
     }  # fmt: skip
+    assert read(tmp_path, "gate")["pretrained"] == ["fake_pictures", "fake_sentences"]
     found = measures(tmp_path)
     assert found["zero_shot_top1_mean_of_views", "all"]["value"] >= 80
     assert found["caption_to_class_top1", "texts"]["n_objects"] == 6
@@ -246,10 +247,15 @@ def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(tmp_path: Pa
     if hidden_width:
         train(task_of(tmp_path / "other", hidden_width=hidden_width, epochs=3, seed=6))
         name = "weights/projection.safetensors"
-        assert (
-            files_of(tmp_path / "other" / "out")["weights/projection.safetensors"]
-            != whole["weights/projection.safetensors"]
-        )
+        assert files_of(tmp_path / "other" / "out")[name] != whole[name]
+
+
+def test_steps_learn_beyond_the_ridge(tmp_path: Path) -> None:
+    task = task_of(tmp_path, {"alpha": 1e4}, hidden_width=16, epochs=40)
+    task.run["training"].update(checkpoint_every_s=1000, learning_rate=0.01)
+    train(task)
+    losses = [entry["contrastive"] for entry in read(tmp_path, "train")["history"]]
+    assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:2])
 
 
 def test_a_hidden_layer_without_epochs_is_the_ridge(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from concord3d.data.manifest import sampled_digest
 from concord3d.features.tower_config import AlignedTowerConfig, encoder_checksums, is_aligned
 from concord3d.files import read_json
 from concord3d.layout import CATALOG
-from concord3d.methods.settings import method_settings
+from concord3d.methods.settings import method_kind, method_settings
 from concord3d.training.settings import training_settings
 from concord3d.workflow.data_nodes import DataNodes
 from concord3d.workflow.node import Made
@@ -79,6 +79,7 @@ class TowerNodes:
             "data": {key: value for key, value in training.data.items() if key != "dataset"},
             "training": training.training,
         }
+        method_kind(training.method, place.below("method"))
         settings = method_settings(training.method, training.objective, place.below("objective"))
         require_data_settings(settings.data, run["data"], place.below("data"))
         training_settings(training.training, settings, place.below("training"))

@@ -115,7 +115,8 @@ class Aligned(Method[PictureBatch]):
             "num_fitted": len(self._targets),
             "unseen_classes": [self._pairs.class_names[label] for label in self._unseen],
         }
-        return {"tower": facts, "gate": gate}
+        encoders = [self._pair.config.pictures.encoder, self._pair.config.texts.encoder]
+        return {"tower": facts, "gate": {**gate, "pretrained": encoders}}
 
 
 def _thresholds(settings: AlignedSettings) -> dict[str, float | None]:
