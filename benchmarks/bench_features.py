@@ -15,6 +15,7 @@ from PIL import Image
 from concord3d.batches.pictures import PictureData
 from concord3d.data.stores.objects import ShapeTexts
 from concord3d.features.cache import image_features
+from concord3d.features.frozen_encoders import SENTENCE_ENCODERS, open_picture_encoder, open_sentence_encoder
 from concord3d.features.open_clip_adapter import OpenClipTower, build_clip, preprocess_of
 from concord3d.features.pairs import Pairs, PicturedObjects
 from concord3d.features.preprocess import Preprocess
@@ -48,6 +49,23 @@ def test_encode_images(benchmark: Benchmark, name: str) -> None:
 def test_encode_texts(benchmark: Benchmark, name: str) -> None:
     texts = [f"a tall, wide red chair number {number}; parts: seat, back, four legs" for number in range(256)]
     benchmark(tower(name).encode_texts, texts)
+
+
+@pytest.mark.benchmark(group="encode 32 pictures of 160 px, pre-trained")
+@pytest.mark.parametrize("size", [128, 224])
+def test_encode_images_pre_trained(benchmark: Benchmark, size: int) -> None:
+    encoder = open_picture_encoder("efficientnet_lite0", size, "cpu")
+    benchmark.pedantic(encoder.encode_images, (pictures(32, 160),), rounds=5, warmup_rounds=1)
+    benchmark.extra_info["pictures"] = 32
+
+
+@pytest.mark.benchmark(group="encode 256 texts, pre-trained")
+@pytest.mark.parametrize("name", SENTENCE_ENCODERS)
+def test_encode_texts_pre_trained(benchmark: Benchmark, name: str) -> None:
+    texts = [f"a tall, wide red chair number {number}; parts: seat, back, four legs" for number in range(256)]
+    encoder = open_sentence_encoder(name, "cpu")
+    benchmark.pedantic(encoder.encode_texts, (texts,), rounds=5, warmup_rounds=1)
+    benchmark.extra_info["texts"] = 256
 
 
 @pytest.mark.benchmark(group="preprocess 64 pictures of 96 px to 64 px")

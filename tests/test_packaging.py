@@ -99,7 +99,8 @@ def test_nothing_is_required_twice(repository: Path, project: dict[str, Any]) ->
     assert len(bounds) == len(set(bounds))
     for name, requirement in _requirements_in(repository).items():
         if name in bounds:
-            assert re.fullmatch(r"==[\d.]+", str(requirement.specifier)), f"{name}: pyproject.toml has it already"
+            pinned = re.fullmatch(r"==[\d.]+(\.post\d+)?", str(requirement.specifier))
+            assert pinned, f"{name}: pyproject.toml has it already"
 
 
 def test_bounds_have_a_lower_end_and_no_pin(project: dict[str, Any]) -> None:
@@ -111,6 +112,18 @@ def test_the_lock_is_made_from_both_files(repository: Path) -> None:
     sources = "--all-extras pyproject.toml envs/requirements.in"
     assert sources in (repository / "Makefile").read_text()
     assert sources in (repository / "envs/requirements.lock").read_text()
+
+
+def test_what_is_overridden_is_not_locked_and_no_installation_asks_for_it(repository: Path) -> None:
+    lines = (repository / "envs/overrides.txt").read_text().splitlines()
+    left_out = _named([line for line in lines if not line.startswith("#")])
+    assert set(left_out) == {"sentence-transformers"} and not set(left_out) & set(_locked(repository))
+    for name in ("Makefile", "envs/requirements.lock"):
+        assert "--override envs/overrides.txt" in (repository / name).read_text()
+    # pip refuses a lock that lacks a declared dependency unless told not to look for any; uv pip sync never looks.
+    for script in (repository / "envs").glob("*.post-deploy.sh"):
+        assert "pip install --no-deps --require-hashes -r envs/requirements.lock" in script.read_text()
+    assert "uv pip sync" in (repository / "envs/setup.sh").read_text()
 
 
 def test_licence_and_version_are_the_same_everywhere(repository: Path, project: dict[str, Any]) -> None:

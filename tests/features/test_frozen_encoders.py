@@ -64,9 +64,9 @@ def test_pictures_of_any_size_are_brought_to_the_square(pictures_encoder: Pictur
     images = pictures(1, 50, 41, 3)
     assert np.isfinite(pictures_encoder.encode_images(images)).all()
     assert pictures_encoder.image_size == pictures_encoder.identity["preprocess"]["size"] == 32
-    # Squashed, not cut: the outermost column counts.
+    # Squashed, not cut: the outermost row of the longer side counts.
     changed = images.copy()
-    changed[:, :, -1] = 255 - changed[:, :, -1]
+    changed[:, -1] = 255 - changed[:, -1]
     assert np.abs(pictures_encoder.encode_images(changed) - pictures_encoder.encode_images(images)).max() > 1e-3
 
 
@@ -157,6 +157,8 @@ def test_sentences_are_unit_vectors_in_any_batch(
     features = encoder.encode_texts(TEXTS)
     assert features.shape == (5, encoder.dim) and features.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, atol=1e-5)
+    one_by_one = np.concatenate([encoder.encode_texts([text]) for text in TEXTS])
+    np.testing.assert_allclose(features, one_by_one, atol=1e-5)
     monkeypatch.setattr(sentence_encoders, "BATCH", 2)
     np.testing.assert_allclose(encoder.encode_texts(TEXTS), features, atol=1e-5)
     assert encoder.encode_texts([]).shape == (0, encoder.dim)

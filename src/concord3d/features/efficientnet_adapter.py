@@ -97,7 +97,7 @@ class EfficientNetLite:
 
     def __init__(self, trunk: nn.Module, preprocess: Preprocess, weights_sha256: str, device: torch.device) -> None:
         self._preprocess, self._device = preprocess, device
-        self._trunk: Any = trunk.to(device, memory_format=torch.channels_last).eval().requires_grad_(False)
+        self._trunk: Any = trunk.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
         self.dim, self.image_size = DIM, preprocess.size
         self.identity: dict[str, Any] = {
             "architecture": {"name": "efficientnet_lite0", "feature": "mean over the last map"},
