@@ -158,7 +158,8 @@ def build(settings: AlignedSettings, context: Context) -> Aligned:
     pairs: Pairs = context.data.pairs
     unseen = unseen_labels(pairs, settings.unseen_classes, settings.unseen_seed)
     require_measurable(pairs, context.held_out, _thresholds(settings), unseen)
-    pair = FrozenPair.open(AlignedTowerConfig.model_validate(dict(context.encoder)))
+    config = AlignedTowerConfig.model_validate(dict(context.encoder))
+    pair = FrozenPair.open(config, context.device, context.weights_folder)
     projection = pair.new_projection()
     objects = np.setdiff1d(np.arange(pairs.num_objects), context.held_out)
     objects = objects[~np.isin(pairs.labels[objects], unseen)]
