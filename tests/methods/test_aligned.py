@@ -16,10 +16,12 @@ from safetensors.torch import load_file
 from sklearn.linear_model import Ridge as SklearnRidge
 from tests.features.fake_encoders import ALIGNED, FakeSentences, register
 from tests.training.interruption import files_of, train_until
+from torch.nn.functional import cross_entropy, normalize
 
 from concord3d.batches.pictures import PictureData
 from concord3d.data.stores.objects import ShapeTexts
 from concord3d.errors import ConfigError
+from concord3d.features.aligned_tower import AlignedTower
 from concord3d.features.open_tower import encoder_preprocess, open_tower
 from concord3d.features.pairs import Pairs, PicturedObjects
 from concord3d.features.prompts import class_prompts
@@ -209,6 +211,21 @@ def test_steps_leave_out_unseen_classes_too(tmp_path: Path) -> None:
     loss = method.loss(alone, draw).total
     loss.backward()
     assert loss.item() == 0 and all(p.grad is None or not p.grad.any() for p in method.parameters())
+
+
+def test_the_loss_is_that_of_pictures_and_centred_texts(tmp_path: Path) -> None:
+    method = new_method(task_of(tmp_path, {"temperature": 0.5}, epochs=1))
+    assert isinstance(method, Aligned)
+    units = task_of(tmp_path).training_index()[:7]
+    batch = PictureData(method._pairs).read(units, torch.Generator().manual_seed(0))
+    tower = AlignedTower(method._pair, method.projection, "")
+    pictures = method._pairs.read(units, batch.views.numpy()[:, None])[:, 0]
+    images = torch.from_numpy(tower.encode_images(pictures))
+    targets = text_targets(FakeSentences(""), method._pairs, units, 0.5) - method.projection.text_mean.numpy()
+    logits = 2 * normalize(images) @ normalize(torch.from_numpy(targets)).T
+    literal = (cross_entropy(logits, torch.arange(7)) + cross_entropy(logits.T, torch.arange(7))) / 2
+    found = method.loss(batch, torch.Generator().manual_seed(0)).total
+    assert found.item() == pytest.approx(literal.item(), rel=1e-5)
 
 
 def test_the_gate_reports_the_unseen_classes_apart(tmp_path: Path) -> None:
