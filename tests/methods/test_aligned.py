@@ -178,6 +178,8 @@ def test_what_an_object_is_comes_from_its_class_and_its_captions() -> None:
     captions = unit(encoder.encode_texts(["a red ball", "round"]).sum(axis=0))
     expected = [unit(0.25 * ball + 0.75 * captions), box, *encoder.encode_texts(["x", "y"])]
     np.testing.assert_allclose(text_targets(encoder, pairs, np.arange(4), 0.25), expected, atol=1e-6)
+    without_classes = [captions, *encoder.encode_texts(["noise", "x", "y"])]
+    np.testing.assert_allclose(text_targets(encoder, pairs, np.arange(4), 0), without_classes, atol=1e-6)
     fresh = FakeSentences("")
     text_targets(fresh, pairs, np.array([0, 2]), 0.25)
     assert not any("box" in text or text in ("noise", "odd", "y") for text in fresh.read)

@@ -60,12 +60,12 @@ def text_targets(
         encoder: The sentence encoder.
         pairs: All objects.
         objects: (F,) indices.
-        class_share: Weight of the class.
+        class_share: Weight of the class; with 0 no object counts as having one.
 
     Returns:
         (F, D) float32.
     """
-    labels = pairs.labels[objects]
+    labels = pairs.labels[objects] if class_share > 0 else np.full(len(objects), -1, np.int64)
     used = sorted({pairs.class_names[label] for label in labels if label >= 0})
     class_of = dict(zip(used, _unit(class_features(encoder, used)), strict=True)) if used else {}
     written = [_texts(pairs, index, label) for index, label in zip(objects.tolist(), labels.tolist(), strict=True)]

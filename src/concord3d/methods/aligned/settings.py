@@ -20,7 +20,8 @@ class AlignedSettings(MethodSettings):
 
     Attributes:
         alpha: Penalty of the ridge regression, on standardised features of all pictures.
-        class_share: Weight of the sentences about the class beside the captions, in what a picture is regressed onto.
+        class_share: Weight of the sentences about the class beside the captions, in what a picture is regressed onto; 0
+            learns from what is written about the objects alone.
         temperature: Divides the cosines of the contrastive loss.
         unseen_classes: Number of classes that are left out of everything that is fitted. The tower that is kept is the
             one without them: what it does on these classes is zero-shot for its alignment too.
