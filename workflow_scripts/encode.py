@@ -2,19 +2,17 @@
 
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 
 from job import NodeJob, make_nodes
-
-WEIGHTS = Path("data/raw/towers")
 
 
 @cache
 def opened(model: str, weights: str, device: str):
-    from concord3d.features.open_clip_adapter import open_tower
+    from concord3d.features.open_tower import open_tower
     from concord3d.features.tower import TowerSpec
+    from concord3d.layout import TOWER_WEIGHTS
 
-    return open_tower(TowerSpec(model, weights), device, WEIGHTS)
+    return open_tower(TowerSpec(model, weights), device, TOWER_WEIGHTS)
 
 
 def make(job: NodeJob) -> None:

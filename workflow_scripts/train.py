@@ -6,6 +6,7 @@ from job import NodeJob, make_nodes
 
 
 def make(job: NodeJob) -> None:
+    from concord3d.layout import TOWER_WEIGHTS
     from concord3d.provenance.record import git_state, write_provenance
     from concord3d.training.files import TrainingFolder
     from concord3d.training.opening import opened_task
@@ -17,7 +18,7 @@ def make(job: NodeJob) -> None:
     set_threads(job.threads)
     needs = {role: (earlier, Path(place)) for role, (earlier, place) in job.params["needs"].items()}
     reads = {name: job.files[name] for name in job.params["reads"]}
-    train(opened_task(run, reads, needs, job.work, folder, job.device, job.identity))
+    train(opened_task(run, reads, needs, job.work, folder, job.device, job.identity, TOWER_WEIGHTS))
     files = TrainingFolder(folder)
     write_provenance(files.provenance, run, job.named_files(), files.machine, job.remake_command, sources, job.identity)
 

@@ -14,6 +14,8 @@ SCHEMAS = Path("schemas")
 RAW = Path("data/raw")
 # Records of raw data stand beside them: raw data are not part of what DVC keeps.
 RAW_RECORDS = Path("data/records")
+# Weights of released towers and of frozen encoders, which are no files of the workflow.
+TOWER_WEIGHTS = RAW / "towers"
 WORK = Path("work")
 # Stages of dvc.yaml that belong to no paper.
 STAGES = ("data", "towers", "cross")

@@ -19,7 +19,8 @@ import torch
 from concord3d.errors import CheckpointCorrupt, ConfigError, DiskFull
 from concord3d.features import cache
 from concord3d.features.cache import image_features, text_features
-from concord3d.features.open_clip_adapter import build_clip, clip_config, open_tower
+from concord3d.features.open_clip_adapter import build_clip, clip_config
+from concord3d.features.open_tower import open_tower
 from concord3d.features.stored import open_features
 from concord3d.features.tower import TowerError, TowerMismatch, TowerSpec, TowerWeightsMissing
 from concord3d.features.weights import CONFIG_ENTRY, find_weights

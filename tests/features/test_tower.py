@@ -16,9 +16,11 @@ from PIL import Image
 
 from concord3d.errors import ConfigError
 from concord3d.features import open_clip_adapter
-from concord3d.features.open_clip_adapter import build_clip, open_tower, resolve_device
+from concord3d.features.open_clip_adapter import build_clip, resolve_device
+from concord3d.features.open_tower import open_tower
 from concord3d.features.preprocess import Preprocess
 from concord3d.features.tower import BadPictures, BadText, TowerSpec, is_unusable
+from concord3d.features.tower_config import is_aligned
 
 WriteMicro = Callable[..., TowerSpec]
 
@@ -182,8 +184,9 @@ def test_a_tower_of_ours_needs_no_network(write_micro: WriteMicro, monkeypatch: 
 
 def test_our_configurations_can_be_built(repository: Path) -> None:
     paths = sorted((repository / "config" / "towers").glob("*.json"))
-    assert [path.stem for path in paths] == ["concord_small", "concord_tiny"]
-    for path in paths:
+    trained_from_nothing = [path for path in paths if not is_aligned(json.loads(path.read_text()))]
+    assert [path.stem for path in trained_from_nothing] == ["concord_small", "concord_tiny"]
+    for path in trained_from_nothing:
         parts = build_clip(str(path))
         size = parts.preprocess.size
         with torch.no_grad():

@@ -19,7 +19,8 @@ from tests.training.interruption import ActionAt, Crash, crash, files_of, train_
 from concord3d.batches.pictures import PictureData
 from concord3d.data.stores.objects import ShapeTexts
 from concord3d.errors import ConfigError, DiskFull, NonFiniteLoss, ResumeMismatch
-from concord3d.features.open_clip_adapter import build_clip, open_tower, preprocess_of
+from concord3d.features.open_clip_adapter import build_clip, preprocess_of
+from concord3d.features.open_tower import open_tower
 from concord3d.features.pairs import Pairs, PicturedObjects
 from concord3d.features.tower import TowerMismatch, TowerSpec
 from concord3d.methods.clip import method as clip_module

@@ -10,7 +10,8 @@ import pytest
 
 from concord3d.config.validation import validate
 from concord3d.errors import ConfigError
-from concord3d.training.settings import TrainingSettings, snapshot_epochs
+from concord3d.methods.settings import MethodSettings
+from concord3d.training.settings import TrainingSettings, snapshot_epochs, training_settings
 
 NEEDED = {"epochs": 3, "batch_size": 8, "threads": 1}
 
@@ -40,13 +41,13 @@ def test_a_missing_key_is_named(key: str) -> None:
         ({"schedule": "cosin"}, "did you mean 'cosine'"),
         ({"precision": "16-mixed"}, "'precision'.*did you mean 'bf16-mixed'"),
         ({"batch_size": 1}, "'batch_size'"),
-        ({"epochs": 0}, "'epochs'"),
+        ({"epochs": -1}, "'epochs'"),
         ({"threads": 0}, "'threads'"),
         ({"learning_rate": -0.1}, "'learning_rate'"),
         ({"weight_decay": -1}, "'weight_decay'"),
         ({"warmup_epochs": float("inf")}, "'warmup_epochs'"),
         ({"num_snapshots": 0}, "'num_snapshots'"),
-        ({"epochs": 0, "batch_size": 1}, "'epochs'.*'batch_size'"),
+        ({"epochs": -1, "batch_size": 1}, "'epochs'.*'batch_size'"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_nearest_name(changes: dict[str, Any], message: str) -> None:
@@ -56,12 +57,23 @@ def test_what_cannot_be_is_refused_with_the_nearest_name(changes: dict[str, Any]
 
 @pytest.mark.parametrize(
     ("epochs", "snapshots", "expected"),
-    [(10, 5, (2, 4, 6, 8, 10)), (3, 5, (1, 2, 3)), (7, 2, (4, 7)), (1, 1, (1,)), (100, 1, (100,))],
+    [(10, 5, (2, 4, 6, 8, 10)), (3, 5, (1, 2, 3)), (7, 2, (4, 7)), (1, 1, (1,)), (100, 1, (100,)), (0, 5, (0,))],
 )
 def test_snapshots_are_equally_spaced_and_end_with_the_last_epoch(
     epochs: int, snapshots: int, expected: tuple[int, ...]
 ) -> None:
     assert snapshot_epochs(epochs, snapshots) == expected
+
+
+def test_no_epoch_is_enough_only_for_a_method_that_is_fitted_as_it_is_built() -> None:
+    class Fitted(MethodSettings):
+        starts_fitted = True
+
+    section = {**NEEDED, "epochs": 0}
+    assert training_settings(section, Fitted()).epochs == 0
+    with pytest.raises(ConfigError, match=r"'epochs' is 0(?s:.*)where: training"):
+        training_settings(section, MethodSettings())
+    assert training_settings(NEEDED, MethodSettings()).epochs == 3
 
 
 def test_the_section_is_read_without_torch() -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from concord3d.batches.interface import Batch, IntArray, shuffled
 from concord3d.data.stores.objects import CloudSplit, ShapeTexts
-from concord3d.features.open_clip_adapter import preprocess_of
+from concord3d.features.open_tower import encoder_preprocess
 from concord3d.features.pairs import Pairs, PicturedObjects, TextChoice
 from concord3d.methods.settings import MethodSettings
 from concord3d.render.stored import open_view_set
@@ -29,10 +29,14 @@ class PictureBatch(Batch):
     Attributes:
         pixels: (B, 3, s, s) float32 in [0, 1], one randomly chosen picture of each object.
         texts: The usable texts of each object.
+        units: (B,) int64, which object each is.
+        views: (B,) int64, which of its pictures.
     """
 
     pixels: Tensor
     texts: tuple[TextChoice, ...]
+    units: Tensor
+    views: Tensor
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,8 @@ class PictureData:
         chosen = places.argsort(dim=1)[:, :1].numpy()
         pictures = torch.from_numpy(np.ascontiguousarray(self.pairs.read(units, chosen)))
         pixels = pictures[:, 0].permute(0, 3, 1, 2).float() / 255
-        return PictureBatch(pixels, tuple(self.pairs.texts[unit] for unit in units.tolist()))
+        texts = tuple(self.pairs.texts[unit] for unit in units.tolist())
+        return PictureBatch(pixels, texts, torch.from_numpy(units.copy()), torch.from_numpy(chosen[:, 0].copy()))
 
     def validated(self) -> None:
         """Nothing is left to check: :class:`Pairs` refuses data that do not fit."""
@@ -74,7 +79,7 @@ def opened(run: Mapping[str, Any], settings: MethodSettings, files: Mapping[str,
     """Open the files of a training on pictures and texts.
 
     Args:
-        run: Resolved configuration; ``data`` names the data sets and the view sets, ``encoder`` the model whose input
+        run: Resolved configuration; ``data`` names the data sets and the view sets, ``encoder`` the tower whose input
             size the pictures get.
         settings: Settings of the method.
         files: ``clouds``: one store per data set, for texts and classes; ``views``: for each data set in turn, one
@@ -92,4 +97,4 @@ def opened(run: Mapping[str, Any], settings: MethodSettings, files: Mapping[str,
         views = {name: open_view_set(next(indices)) for name in view_sets}
         texts = clouds.texts or (ShapeTexts(),) * len(clouds)
         sets.append(PicturedObjects(clouds.dataset, views, texts, clouds.labels, clouds.class_names))
-    return PictureData(Pairs(sets, preprocess_of(run["encoder"]["model"])))
+    return PictureData(Pairs(sets, encoder_preprocess(run["encoder"])))

@@ -120,7 +120,9 @@ class TowerUse(StrictModel):
     """A frozen pair of an image and a text encoder.
 
     Attributes:
-        model: Name of an open_clip model, or the path of a configuration of ours below ``config/towers/``.
+        model: Name of an open_clip model, or the path of a configuration of ours below ``config/towers/``: in
+            open_clip's form, or of two frozen encoders that are aligned
+            (:class:`concord3d.features.tower_config.AlignedTowerConfig`).
         weights: Tag of released weights or a file of weights; null where ``training`` makes them.
         training: How the pipeline trains it; null where weights exist.
     """

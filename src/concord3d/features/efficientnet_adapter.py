@@ -76,6 +76,16 @@ def in_names_of_timm(released: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return renamed
 
 
+def preprocess_at(image_size: int) -> Preprocess:
+    """Return what happens to pictures before the encoder sees them.
+
+    Args:
+        image_size: s.
+    """
+    # The authors' evaluation resizes bicubically. Nothing is cut away: rendered objects reach the border.
+    return Preprocess(image_size, _MEAN, _STD, "bicubic", "squash")
+
+
 class EfficientNetLite:
     """A frozen EfficientNet-Lite0 without its classifier; the mean over its last map is the feature.
 
@@ -114,8 +124,7 @@ class EfficientNetLite:
         store = None if weights_folder is None else weights_folder / "converted"
         trunk = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
         load_matching(trunk, in_names_of_timm(read_released_tensors(path, digest, store)))
-        # The authors' evaluation resizes bicubically. Nothing is cut away: rendered objects reach the border.
-        return cls(trunk, Preprocess(image_size, _MEAN, _STD, "bicubic", "squash"), digest, target)
+        return cls(trunk, preprocess_at(image_size), digest, target)
 
     @torch.inference_mode()
     def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

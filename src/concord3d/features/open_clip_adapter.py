@@ -24,7 +24,7 @@ from torch import Tensor, nn
 
 from concord3d.errors import ConfigError, DependencyMissing, UnreadableFile, nearest
 from concord3d.features.preprocess import Preprocess
-from concord3d.features.tower import Tower, TowerError, TowerSpec, check_pictures, check_texts
+from concord3d.features.tower import TowerError, TowerSpec, check_pictures, check_texts
 from concord3d.features.weights import find_weights, load_clip_weights
 from concord3d.files import read_json, sha256_file, write_json
 
@@ -201,7 +201,7 @@ def resolve_device(device: str) -> torch.device:
 
 
 class OpenClipTower:
-    """A frozen open_clip model; see :func:`concord3d.features.tower.open_tower`.
+    """A frozen open_clip model; see :func:`concord3d.features.open_tower.open_tower`.
 
     Args:
         parts: Model with its weights, and what belongs to it.
@@ -278,24 +278,3 @@ class OpenClipTower:
                 )
             features[rows] = part
         return features
-
-
-def open_tower(spec: TowerSpec, device: str = "auto", weights_folder: Path | None = None) -> Tower:
-    """Build a frozen tower in evaluation mode.
-
-    Nothing is unpickled. Weights given by a tag are looked for in ``weights_folder`` and fetched from their publisher
-    only if they are not there.
-
-    Args:
-        spec: Model and weights.
-        device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
-        weights_folder: Where released weights lie, as ``<model>__<tag>.safetensors``; None for open_clip's own caches.
-
-    Raises:
-        ConfigError: The model or the tag is unknown, or the configuration is not one of open_clip's form.
-        TowerMismatch: The weights were trained with another activation or configuration.
-        TowerWeightsMissing: There are no weights; the message says which file to place where.
-        CheckpointCorrupt: The weights file cannot be read safely, or names or shapes differ; both sides are listed.
-        DependencyMissing: open_clip is not installed.
-    """
-    return OpenClipTower.open(spec, device, weights_folder)

@@ -1,7 +1,7 @@
 """Objects with pictures and texts, from which a tower is trained.
 
 Shape legend: S objects, V pictures per object over all view sets, H and W image height and width, C channels,
-s side of the encoder's input, B batch, m pictures per item.
+s side of the encoder's input, B batch, m pictures per item, D feature width.
 """
 
 from __future__ import annotations
@@ -87,6 +87,16 @@ class TextChoice:
 
     def __bool__(self) -> bool:
         return bool(self._kinds)
+
+    @property
+    def captions(self) -> tuple[str, ...]:
+        """All descriptions of its pictures."""
+        return self._kinds.get("captions", ())
+
+    @property
+    def caption(self) -> str | None:
+        """The first description of its pictures."""
+        return next(iter(self.captions), None)
 
     @property
     def description(self) -> str:
@@ -208,6 +218,30 @@ class Pairs:
                 resized = self._preprocess.resize(torch.from_numpy(np.ascontiguousarray(stored)))
                 out[item, place] = resized.permute(0, 2, 3, 1).numpy()
         return out
+
+
+class PictureFeatures(Protocol):
+    """Anything that turns pictures into features: a tower, or a picture encoder alone."""
+
+    def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return (B, D) features of (B, s, s, 3) uint8 pictures."""
+        ...
+
+
+def picture_features(encoder: PictureFeatures, pairs: Pairs, objects: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Encode all pictures of some objects, object after object.
+
+    Args:
+        encoder: What encodes them.
+        pairs: All objects.
+        objects: (B,) indices.
+
+    Returns:
+        (B, V, D).
+    """
+    every = np.broadcast_to(np.arange(pairs.num_views), (1, pairs.num_views))
+    rows = (objects[row : row + 1] for row in range(len(objects)))
+    return np.stack([encoder.encode_images(pairs.read(row, every)[0]) for row in rows])
 
 
 def _check(sets: Sequence[PicturedObjects]) -> None:

@@ -97,6 +97,8 @@ class Context:
         data: The data that it will be trained on; None for a method that is not trained.
         held_out: Units of the data that it will never be trained on.
         needs: Earlier trainings by role.
+        device: ``auto``, ``cpu`` or ``cuda``, for frozen encoders that a method opens.
+        weights_folder: Where their weights may lie; None for installed packages and the libraries' own caches.
     """
 
     encoder: Mapping[str, Any]
@@ -104,6 +106,8 @@ class Context:
     data: Any = None
     held_out: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     needs: Mapping[str, EarlierTraining] = field(default_factory=dict)
+    device: str = "auto"
+    weights_folder: Path | None = None
 
     @property
     def num_points(self) -> int:

@@ -37,6 +37,7 @@ class MethodSettings(StrictModel):
         exports: Whether it leaves arrays of epochs, such as pseudo-labels.
         is_trained: Whether there is anything to train; a method that is not trained saves what it builds, and reads
             no data.
+        starts_fitted: Whether what it builds is of use before the first step, so that a training may have no epoch.
         encoders: Names of the point encoders that it trains; None for any.
     """
 
@@ -46,6 +47,7 @@ class MethodSettings(StrictModel):
     reports: ClassVar[tuple[str, ...]] = ()
     exports: ClassVar[bool] = False
     is_trained: ClassVar[bool] = True
+    starts_fitted: ClassVar[bool] = False
     encoders: ClassVar[tuple[str, ...] | None] = None
 
     @classmethod

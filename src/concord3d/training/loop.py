@@ -161,6 +161,8 @@ class Loop:
                 progress.show(self._steps_done, loss)
                 self._checkpoint_if_due(stopping)
             self.units_per_s = progress.rate(self._steps_done)
+        if self.num_steps == 0 and rank == 0:
+            self._keep_snapshot(0)
 
     def _step(self, step: int, batch: Batch, stop: bool) -> tuple[float, bool]:
         # Layers that draw from the global generator (dropout) get a seed of their own for each step: see seeding.py.
@@ -234,10 +236,13 @@ class Loop:
             if kept or epoch == 1:
                 entry["held_out"] = self._held_out()
             if kept:
-                for name in self.method.saved():
-                    save_module(self.task, self.method, name, self.kept.snapshot(name, epoch))
+                self._keep_snapshot(epoch)
             self._export(epoch)
         self.history.append(entry)
+
+    def _keep_snapshot(self, epoch: int) -> None:
+        for name in self.method.saved():
+            save_module(self.task, self.method, name, self.kept.snapshot(name, epoch))
 
     def _export(self, epoch: int) -> None:
         with evaluating(self.method):

@@ -23,6 +23,7 @@ def opened_task(
     out_dir: Path,
     device: str = "auto",
     inputs_identity: str | None = None,
+    weights_folder: Path | None = None,
 ) -> TrainingTask:
     """Open the files of a training.
 
@@ -34,6 +35,7 @@ def opened_task(
         out_dir: Folder for the results.
         device: ``auto``, ``cpu`` or ``cuda``.
         inputs_identity: See :class:`TrainingTask`.
+        weights_folder: See :class:`TrainingTask`.
 
     Raises:
         ConcordError: A file is absent or damaged, or files do not fit together.
@@ -43,7 +45,16 @@ def opened_task(
     if settings.is_trained:
         data = import_module(f"{BATCHES}.{settings.data}").opened(run, settings, files)
     earlier = {role: _earlier(*made) for role, made in needs.items()}
-    return TrainingTask(run, data, work_dir, out_dir, earlier, device=device, inputs_identity=inputs_identity)
+    return TrainingTask(
+        run,
+        data,
+        work_dir,
+        out_dir,
+        earlier,
+        device=device,
+        inputs_identity=inputs_identity,
+        weights_folder=weights_folder,
+    )
 
 
 def _earlier(run: Mapping[str, Any], folder: Path) -> EarlierTraining:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from concord3d.config.validation import StrictModel
+from concord3d.config.places import Place
+from concord3d.config.validation import Places, StrictModel, Where, validate
+from concord3d.errors import ConfigError
+from concord3d.methods.settings import MethodSettings
 
 Schedule = Literal["constant", "cosine", "cosine_end_of_epoch", "cosine_start_of_epoch", "warmup_cosine"]
 OptimizerName = Literal["adam", "adamw", "sgd"]
@@ -16,7 +20,8 @@ class TrainingSettings(StrictModel):
     """How a method is trained.
 
     Attributes:
-        epochs: Passes over the training units.
+        epochs: Passes over the training units; 0 leaves a method that is of use as it is built
+            (:attr:`concord3d.methods.settings.MethodSettings.starts_fitted`).
         batch_size: Units per step over all processes.
         optimizer: Adam, AdamW, or SGD with momentum.
         learning_rate: Initial rate.
@@ -34,7 +39,7 @@ class TrainingSettings(StrictModel):
         deterministic: Use deterministic algorithms.
     """
 
-    epochs: PositiveInt
+    epochs: NonNegativeInt
     batch_size: int = Field(ge=2)
     optimizer: OptimizerName = "adam"
     learning_rate: PositiveFloat = 1e-3
@@ -52,6 +57,33 @@ class TrainingSettings(StrictModel):
     deterministic: bool = True
 
 
+def training_settings(
+    section: Mapping[str, Any], method: MethodSettings, where: Where = "training"
+) -> TrainingSettings:
+    """Validate the ``training`` section of a run.
+
+    Args:
+        section: Keys and values as configured.
+        method: Settings of the method that is trained.
+        where: Place for messages.
+
+    Raises:
+        ConfigError: A key is unknown or a value impossible, or no epoch is asked for of a method that needs some.
+    """
+    settings = validate(TrainingSettings, dict(section), where)
+    if settings.epochs == 0 and not method.starts_fitted:
+        place = where.of(("epochs",)) if isinstance(where, Places) else where
+        raise ConfigError(
+            "'epochs' is 0, and the method learns nothing before its first step",
+            where=place.below("epochs") if isinstance(place, Place) else place,
+            expected="at least 1",
+            found=0,
+        )
+    return settings
+
+
 def snapshot_epochs(num_epochs: int, num_snapshots: int) -> tuple[int, ...]:
-    """Return the 1-based epochs after which modules are kept: equal distances, the last included."""
+    """Return the 1-based epochs after which modules are kept: equal distances, the last included; without any, 0."""
+    if num_epochs == 0:
+        return (0,)
     return tuple(sorted({max(1, round(num_epochs * (i + 1) / num_snapshots)) for i in range(num_snapshots)}))

@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 
 from concord3d.batches.interface import Batch, IntArray, TrainingData
 from concord3d.config.numbers import numbers_of
-from concord3d.config.validation import validate
 from concord3d.errors import ConfigError, DatasetMissing
 from concord3d.files import canonical_json, content_hash, sha256_file
 from concord3d.methods.interface import Context, EarlierTraining
 from concord3d.methods.settings import MethodSettings, method_settings
-from concord3d.training.settings import TrainingSettings
+from concord3d.training.settings import TrainingSettings, training_settings
 
 HELD_OUT_UNITS = 256
 
@@ -59,6 +58,7 @@ class TrainingTask:
         progress: Show progress on standard error.
         inputs_identity: Identity of all that the training reads and computes with, from a caller that knows its files;
             None hashes the data.
+        weights_folder: Where the weights of frozen encoders may lie; no part of what makes a training another one.
     """
 
     run: Mapping[str, Any]
@@ -71,6 +71,7 @@ class TrainingTask:
     num_devices: int = 1
     progress: bool = True
     inputs_identity: str | None = None
+    weights_folder: Path | None = None
 
     @cached_property
     def training(self) -> TrainingSettings:
@@ -79,7 +80,7 @@ class TrainingTask:
         Raises:
             ConfigError: A key is unknown or a value impossible.
         """
-        return validate(TrainingSettings, self.run["training"], "training")
+        return training_settings(self.run["training"], self.method_settings)
 
     @cached_property
     def method_settings(self) -> MethodSettings:
@@ -135,7 +136,9 @@ class TrainingTask:
     def context(self) -> Context:
         """Return what the method is told when it is built."""
         held_out = np.zeros(0, np.int64) if self.data is None else self.held_out_index()
-        return Context(self.run["encoder"], self.run["data"], self.data, held_out, self.needs)
+        return Context(
+            self.run["encoder"], self.run["data"], self.data, held_out, self.needs, self.device, self.weights_folder
+        )
 
     def identity(self) -> dict[str, Any]:
         """Return everything that a checkpoint must agree with before it may be resumed, as plain JSON types."""

@@ -8,13 +8,13 @@ from typing import Any
 
 from concord3d.config.places import Place
 from concord3d.config.study import POINT_MODULE, EvaluationKey, Study
-from concord3d.config.validation import Places, require_known, validate
+from concord3d.config.validation import Places, require_known
 from concord3d.errors import ConfigError
 from concord3d.layout import evaluation_files
 from concord3d.methods.settings import method_settings
 from concord3d.protocols.interface import Protocol
 from concord3d.protocols.loading import load_protocol, parse, protocol_module
-from concord3d.training.settings import TrainingSettings
+from concord3d.training.settings import training_settings
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
 from concord3d.workflow.training_inputs import require_data_settings
@@ -83,7 +83,7 @@ class StudyNodes:
         settings = method_settings(run["method"], run["objective"], places("objective"))
         encoder_modules = settings.encoder_modules(run["encoder"], places("encoder"))
         require_data_settings(settings.data, run["data"], places("data"))
-        validate(TrainingSettings, run["training"], places("training"))
+        training_settings(run["training"], settings, places("training"))
         self._check_roles(experiment, settings.roles)
         needs = {
             role: self.others[need.paper].training(need.experiment, seed)

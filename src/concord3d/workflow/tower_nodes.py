@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from concord3d.config.models import TowerUse
 from concord3d.config.places import Place
 from concord3d.config.validation import validate
 from concord3d.data.manifest import sampled_digest
+from concord3d.features.tower_config import AlignedTowerConfig, encoder_checksums, is_aligned
 from concord3d.files import read_json
 from concord3d.layout import CATALOG
-from concord3d.methods.settings import method_settings
-from concord3d.training.settings import TrainingSettings
+from concord3d.methods.settings import method_kind, method_settings
+from concord3d.training.settings import training_settings
 from concord3d.workflow.data_nodes import DataNodes
 from concord3d.workflow.node import Made
 from concord3d.workflow.training_inputs import require_data_settings
@@ -34,9 +36,24 @@ class TowerNodes:
     data: DataNodes
     places: Mapping[str, Place]
 
-    def _model(self, use: TowerUse) -> Any:
-        """What a tower's model is: the content of a configuration of ours, or a name that open_clip knows."""
+    def _aligned(self, use: TowerUse) -> AlignedTowerConfig | None:
+        """The configuration of an aligned tower, checked; None for a model of open_clip."""
         path = self.data.root / use.model
+        content = read_json(path) if path.suffix == ".json" else None
+        return validate(AlignedTowerConfig, content, self._file(use)) if is_aligned(content) else None
+
+    def _file(self, use: TowerUse) -> Place:
+        return Place(self.data.root, Path(use.model))
+
+    def _model(self, use: TowerUse) -> Any:
+        """What a tower's model is: the content of a configuration of ours, or a name that open_clip knows.
+
+        The weights of frozen encoders are no files of the workflow; their checksums stand here.
+        """
+        path = self.data.root / use.model
+        aligned = self._aligned(use)
+        if aligned is not None:
+            return {**aligned.model_dump(), "weights_sha256": encoder_checksums(aligned)}
         return read_json(path) if path.suffix == ".json" else use.model
 
     def _weights(self, use: TowerUse) -> Any:
@@ -50,27 +67,29 @@ class TowerNodes:
         training = use.training
         if training is None:
             return None
+        aligned = self._aligned(use)
         run: dict[str, Any] = {
             "experiment": f"tower_{name}",
             "seed": training.seed,
             "scale": self.data.params.scale,
             "method": training.method,
             "pretrain": {"dataset": training.data["dataset"]},
-            "encoder": {"model": use.model},
+            "encoder": {"model": use.model} if aligned is None else aligned.model_dump(),
             "objective": training.objective,
             "data": {key: value for key, value in training.data.items() if key != "dataset"},
             "training": training.training,
         }
+        method_kind(training.method, place.below("method"))
         settings = method_settings(training.method, training.objective, place.below("objective"))
         require_data_settings(settings.data, run["data"], place.below("data"))
-        validate(TrainingSettings, training.training, place.below("training"))
+        training_settings(training.training, settings, place.below("training"))
         request = TrainingRequest(
             f"towers/{name}",
             "towers",
             f"train_tower_{name}",
             run,
             settings,
-            settings.encoder_modules(run["encoder"], self.places[name]),
+            settings.encoder_modules(run["encoder"], self.places[name] if aligned is None else self._file(use)),
             self.data.layout.tower(name),
             {},
             {"encoder": self._model(use)},

@@ -10,7 +10,7 @@ import pytest
 from tests.reporting.fabricate import Fabricated, outcomes
 
 from concord3d.errors import ReportingError, UnreadableFile
-from concord3d.files import write_json
+from concord3d.files import read_json, write_json
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.pages.tower_gates import read_gate, tower_lines
 from concord3d.reporting.report_part import build_part
@@ -33,6 +33,18 @@ def with_towers(root: Path, gates: dict[str, float | None]) -> ReportInputs:
     made = Fabricated(root)
     made.accuracy("mm_point", outcomes(50, 30))
     return replace(made.inputs, towers=paths)
+
+
+def test_a_tower_of_pretrained_encoders_is_told_apart(tmp_path: Path) -> None:
+    inputs = with_towers(tmp_path, {"aligned": 41.0, "scratch": 41.0})
+    gate = read_json(inputs.towers["aligned"])
+    unseen = {**measure(35.0, view_set="all"), "metric": "unseen_class_top1"}
+    content = {**gate, "measures": [*gate["measures"], unseen], "pretrained": ["lite0", "minilm"]}
+    write_json(inputs.towers["aligned"], content)
+    lines = tower_lines(inputs)
+    [told] = [line for line in lines if "pre-trained" in line]
+    assert told.startswith("- `aligned` joins") and "lite0 and minilm" in told and "never fitted on" in told
+    assert any("among classes never fitted on" in line and "| 35.0 |" in line for line in lines)
 
 
 def test_every_tower_is_shown_with_its_gate(tmp_path: Path) -> None:

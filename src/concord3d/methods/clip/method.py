@@ -5,7 +5,6 @@ Shape legend: B objects, s side of the encoder's input, D feature width, L token
 
 from __future__ import annotations
 
-import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,8 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from concord3d.batches.pictures import PictureBatch
-from concord3d.errors import ConfigError
-from concord3d.features.gate import RETRIEVAL, ZERO_SHOT, measure_gate, require_measurable, top1_credit
+from concord3d.features.gate import RETRIEVAL, ZERO_SHOT, log_gate, measure_gate, require_measurable, top1_credit
 from concord3d.features.open_clip_adapter import ClipParts, OpenClipTower, build_clip, import_open_clip
 from concord3d.features.pairs import Pairs, TextShares
 from concord3d.features.weights import CONFIG_ENTRY
@@ -29,8 +27,6 @@ from concord3d.methods.image_augment import LevelRecipe, apply_recipe
 from concord3d.methods.interface import Context, LossTerms, Method, ParameterGroup
 
 MAX_LOGIT_SCALE = math.log(100)
-
-_log = logging.getLogger(__name__)
 
 
 class Clip(Method[PictureBatch]):
@@ -105,7 +101,7 @@ class Clip(Method[PictureBatch]):
         device = next(self.clip.parameters()).device
         tower = OpenClipTower(self._parts, sha256_file(weights["clip"]), device)
         gate = measure_gate(tower, self._pairs, self._held_out, _thresholds(self._settings))
-        _report(gate)
+        log_gate(gate)
         facts = {
             "identity": tower.identity,
             "num_without_text": self._pairs.num_without_text,
@@ -133,20 +129,6 @@ def _thresholds(settings: ClipSettings) -> dict[str, float | None]:
     return {RETRIEVAL: settings.min_image_to_text_r1, ZERO_SHOT: settings.min_zero_shot_top1}
 
 
-def _report(gate: Mapping[str, Any]) -> None:
-    for measure in gate["measures"]:
-        line = "%s on %s pictures: %.2f %% (chance %.2f %%, %d pictures of %d objects)"
-        keys = ("metric", "view_set", "value", "chance", "n_items", "n_objects")
-        _log.info(line, *(measure[key] for key in keys))
-        if measure["passed"] is False:
-            _log.warning(
-                "THE GATE IS NOT PASSED: %s is %.2f %%, at least %.2f %% was asked for",
-                measure["metric"],
-                measure["value"],
-                measure["threshold"],
-            )
-
-
 def build(settings: ClipSettings, context: Context) -> Clip:
     """Build the model that ``encoder.model`` names.
 
@@ -156,11 +138,5 @@ def build(settings: ClipSettings, context: Context) -> Clip:
     """
     parts = build_clip(context.encoder["model"])
     pairs: Pairs = context.data.pairs
-    if len(context.held_out) < 2:
-        raise ConfigError(
-            "Too few objects to hold any out for a tower's gate",
-            expected="at least 20 objects with texts",
-            found=pairs.num_objects,
-        )
     require_measurable(pairs, context.held_out, _thresholds(settings))
     return Clip(settings, parts, pairs, context.held_out)

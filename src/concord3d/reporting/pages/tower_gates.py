@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +15,17 @@ KEYS = ("metric", "view_set", "value", "chance", "n_items", "n_objects", "thresh
 METRIC_WORDS = {
     "image_to_text_r1": "description found for a picture (R@1)",
     "zero_shot_top1": "class found for a picture (zero-shot)",
+    "zero_shot_top1_mean_of_views": "class found for the mean of an object's pictures",
+    "caption_to_class_top1": "class found for a caption",
+    "category_of_coloured_class": "category right, asked for with the colour",
+    "colour_of_coloured_class": "colour right, asked for with the category",
+    "unseen_class_top1": "class found for the mean of an object's pictures, among classes never fitted on",
 }
 VERDICTS = {True: "passed", False: "**NOT PASSED**", None: "-"}
 
 
 def read_gate(path: Path) -> dict[str, Any]:
-    """Read a tower's gate: ``passed`` and ``measures``, each with the keys of ``KEYS``.
+    """Read a tower's gate: ``passed``, ``measures`` with the keys of ``KEYS``, and maybe ``pretrained`` encoders.
 
     Raises:
         UnreadableFile: The file is absent or not JSON.
@@ -49,16 +54,24 @@ def tower_lines(inputs: ReportInputs) -> list[str]:
     gates = {name: read_gate(path) for name, path in trained.items() if path.exists()}
     failed = [name for name, gate in gates.items() if gate["passed"] is False]
     lines += [f"- `{name}` **misses its quality gate**: results that rest on it say little." for name in failed]
+    lines += [_pretrained_line(name, gate["pretrained"]) for name, gate in gates.items() if "pretrained" in gate]
     lines += [""] if lines[-1] else []
     if not gates:
         return lines
     text = (
-        "Trained in the pipeline and measured on objects it never saw, each picture on its own. The accuracy of "
-        "encoders aligned with a tower is bounded by what the tower knows."
+        "Trained in the pipeline and measured on objects it never saw. Each picture is on its own where a row does not "
+        "say otherwise. The accuracy of encoders aligned with a tower is bounded by what the tower knows."
     )
     rows = [_row(name, measure) for name, gate in gates.items() for measure in gate["measures"]]
-    columns = ["tower", "measure", "pictures", "value (%)", "chance (%)", "at least (%)", "gate", "pictures of objects"]
+    columns = ["tower", "measure", "pictures", "value (%)", "chance (%)", "at least (%)", "gate", "answers of objects"]
     return [*lines, text, "", *markdown_grid(columns, rows), ""]
+
+
+def _pretrained_line(name: str, encoders: Sequence[str]) -> str:
+    return (
+        f"- `{name}` joins pre-trained encoders ({' and '.join(encoders)}). Their alignment was learned on pictures "
+        "whose texts name the classes, except where a row says that classes were never fitted on."
+    )
 
 
 def _row(name: str, measure: Mapping[str, Any]) -> list[str]:

@@ -1,0 +1,68 @@
+"""Opens a frozen tower of either form: a model of open_clip, or two aligned encoders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from concord3d.errors import UnreadableFile
+from concord3d.features.aligned_tower import AlignedTower
+from concord3d.features.efficientnet_adapter import preprocess_at
+from concord3d.features.open_clip_adapter import OpenClipTower, preprocess_of
+from concord3d.features.preprocess import Preprocess
+from concord3d.features.tower import Tower, TowerSpec
+from concord3d.features.tower_config import AlignedTowerConfig, is_aligned
+from concord3d.files import read_json
+
+
+def open_tower(spec: TowerSpec, device: str = "auto", weights_folder: Path | None = None) -> Tower:
+    """Build a frozen tower in evaluation mode.
+
+    Nothing is unpickled. Weights given by a tag are looked for in ``weights_folder`` and fetched from their publisher
+    only if they are not there.
+
+    Args:
+        spec: Model and weights.
+        device: ``auto`` (a GPU where there is one), ``cpu`` or ``cuda``.
+        weights_folder: Where released weights lie, as ``<model>__<tag>.safetensors``; None for the libraries' own
+            caches.
+
+    Raises:
+        ConfigError: The model or the tag is unknown, or the configuration has neither form.
+        TowerMismatch: The weights were trained with another activation, configuration or encoder.
+        TowerWeightsMissing: There are no weights; the message says which file to place where.
+        CheckpointCorrupt: The weights file cannot be read safely, or names or shapes differ; both sides are listed.
+        DependencyMissing: A library is not installed.
+    """
+    if _is_aligned_file(spec.model):
+        return AlignedTower.open(spec, device, weights_folder)
+    return OpenClipTower.open(spec, device, weights_folder)
+
+
+def _is_aligned_file(model: str) -> bool:
+    path = Path(model)
+    # A file that cannot be read is left to open_clip's adapter, which says so.
+    return path.suffix == ".json" and path.is_file() and is_aligned(_content(path))
+
+
+def _content(path: Path) -> Any:
+    try:
+        return read_json(path)
+    except UnreadableFile:
+        return None
+
+
+def encoder_preprocess(encoder: Mapping[str, Any]) -> Preprocess:
+    """Return what happens to pictures before the picture encoder of a training sees them, without opening it.
+
+    Args:
+        encoder: The ``encoder`` section of a tower's run: the name of an open_clip model, or an aligned tower.
+
+    Raises:
+        ConfigError: See :func:`concord3d.features.open_clip_adapter.preprocess_of`.
+        DependencyMissing: open_clip is needed and not installed.
+    """
+    if "model" in encoder:
+        return preprocess_of(encoder["model"])
+    return preprocess_at(AlignedTowerConfig.model_validate(dict(encoder)).pictures.image_size)

@@ -1,0 +1,1 @@
+"""Aligned towers: a projection from frozen picture features to frozen sentence features."""

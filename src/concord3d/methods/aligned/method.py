@@ -1,0 +1,168 @@
+"""Aligned towers: frozen pictures and sentences, and a projection that is fitted and then trained further.
+
+The projection starts as the ridge regression of the objects' text features on the features of their pictures. Each step
+of the loop then trains it with the contrastive loss between pictures and texts. With no epochs the regression remains.
+
+Shape legend: B objects, D feature width.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from concord3d.batches.pictures import PictureBatch
+from concord3d.features import gate as gates
+from concord3d.features.aligned_tower import AlignedTower, FrozenPair
+from concord3d.features.gate import log_gate, measure_gate, require_measurable, top1_credit
+from concord3d.features.pairs import Pairs
+from concord3d.features.projection import Projection
+from concord3d.features.tower_config import AlignedTowerConfig
+from concord3d.files import sha256_file
+from concord3d.losses.info_nce import info_nce
+from concord3d.methods.aligned.fitting_data import FittingData, fitting_data, unseen_labels
+from concord3d.methods.aligned.ridge import Ridge, fit_ridge
+from concord3d.methods.aligned.settings import AlignedSettings
+from concord3d.methods.interface import Context, LossTerms, Method, ParameterGroup
+
+
+class Aligned(Method[PictureBatch]):
+    """InfoNCE between the projections of pictures and the centred text features of their objects.
+
+    Args:
+        settings: See :class:`AlignedSettings`.
+        pair: The frozen encoders.
+        projection: The projection, fitted.
+        data: Features of the objects that are fitted on; the others of a batch take no part in the loss.
+        pairs: All objects.
+        held_out: Objects that are never fitted on.
+        unseen: Labels of the classes that are never fitted on.
+    """
+
+    def __init__(
+        self,
+        settings: AlignedSettings,
+        pair: FrozenPair,
+        projection: Projection,
+        data: FittingData,
+        pairs: Pairs,
+        held_out: NDArray[np.int64],
+        unseen: NDArray[np.int64],
+    ) -> None:
+        super().__init__()
+        self.projection = projection
+        self._settings, self._pair, self._pairs = settings, pair, pairs
+        self._held_out, self._unseen = held_out, unseen
+        self._pictures, self._targets = torch.from_numpy(data.pictures), torch.from_numpy(data.targets)
+        self._row_of = torch.from_numpy(data.row_of)
+
+    def saved(self) -> dict[str, nn.Module]:
+        """Return the projection."""
+        return {"projection": self.projection}
+
+    def header(self, name: str) -> dict[str, str]:
+        """Return the encoders that the projection belongs to: between others its numbers mean nothing."""
+        return self._pair.header()
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return two groups: vectors do not decay."""
+        parameters = list(self.parameters())
+        return [
+            ParameterGroup([parameter for parameter in parameters if parameter.ndim > 1]),
+            ParameterGroup([parameter for parameter in parameters if parameter.ndim <= 1], weight_decay=0.0),
+        ]
+
+    def loss(self, batch: PictureBatch, draw: torch.Generator) -> LossTerms:
+        """Return the loss of one batch; its pictures are those whose features were computed at the start."""
+        rows = self._row_of[batch.units.cpu()]
+        device = batch.pixels.device
+        # Objects that are not fitted on stand in the batch as the first object, and are masked.
+        fitted = rows.clamp(min=0)
+        pictures = self._pictures[fitted, batch.views.cpu()].to(device)
+        texts = self._targets[fitted].to(device) - self.projection.text_mean
+        scale = torch.tensor(1 / self._settings.temperature, device=device)
+        loss = info_nce(self.projection(pictures), texts, scale, self.gather, (rows >= 0).to(device))
+        return LossTerms(loss, {"contrastive": loss.detach()})
+
+    def held_out(self, batch: PictureBatch, draw: torch.Generator) -> dict[str, float]:
+        """Return the retrieval of descriptions among those of the batch, one picture per object, in percent."""
+        descriptions = [choice.description for choice in batch.texts]
+        distinct = list(dict.fromkeys(descriptions))
+        target = np.array([distinct.index(description) for description in descriptions])
+        tower = AlignedTower(self._pair, self.projection, "")
+        pictures = (batch.pixels * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        credit = top1_credit(tower.encode_images(pictures), tower.encode_texts(distinct), target)
+        return {gates.RETRIEVAL: 100 * float(credit.mean()), "num_texts": len(distinct)}
+
+    def reports(self, weights: Mapping[str, Path]) -> dict[str, Any]:
+        """Return the identity of the tower, and its gate.
+
+        A gate that is not passed is logged as a warning; the tower is kept so that it can be looked at.
+        """
+        tower = AlignedTower(self._pair, self.projection, sha256_file(weights["projection"]))
+        gate = measure_gate(tower, self._pairs, self._held_out, _thresholds(self._settings), self._unseen)
+        log_gate(gate)
+        facts = {
+            "identity": tower.identity,
+            "num_without_text": self._pairs.num_without_text,
+            "num_views": self._pairs.num_views,
+            "num_fitted": len(self._targets),
+            "unseen_classes": [self._pairs.class_names[label] for label in self._unseen],
+        }
+        encoders = [self._pair.config.pictures.encoder, self._pair.config.texts.encoder]
+        return {"tower": facts, "gate": {**gate, "pretrained": encoders}}
+
+
+def _thresholds(settings: AlignedSettings) -> dict[str, float | None]:
+    return {
+        gates.MEAN_OF_VIEWS: settings.min_mean_of_views_top1,
+        gates.ZERO_SHOT: settings.min_zero_shot_top1,
+        gates.RETRIEVAL: settings.min_image_to_text_r1,
+        gates.CAPTION_CLASS: settings.min_caption_to_class_top1,
+        gates.CATEGORY: settings.min_category_of_coloured_class,
+        gates.UNSEEN: settings.min_unseen_class_top1,
+    }
+
+
+def start_from(projection: Projection, ridge: Ridge) -> None:
+    """Set a projection to a ridge regression; its hidden layer adds nothing yet.
+
+    Args:
+        projection: Receives the values.
+        ridge: The regression.
+    """
+
+    def put(tensor: Tensor, values: NDArray[np.float64]) -> None:
+        tensor.copy_(torch.from_numpy(values.astype(np.float32)))
+
+    with torch.no_grad():
+        put(projection.mean, ridge.mean)
+        put(projection.deviation, ridge.deviation)
+        put(projection.text_mean, ridge.target)
+        put(projection.linear.weight, ridge.weight)
+
+
+def build(settings: AlignedSettings, context: Context) -> Aligned:
+    """Open the frozen encoders, encode what is fitted on, and fit the regression.
+
+    Raises:
+        ConfigError: There are too few objects or classes, or a threshold is set for what cannot be measured on them.
+        TowerWeightsMissing: The weights of an encoder are not there.
+    """
+    pairs: Pairs = context.data.pairs
+    unseen = unseen_labels(pairs, settings.unseen_classes, settings.unseen_seed)
+    require_measurable(pairs, context.held_out, _thresholds(settings), unseen)
+    config = AlignedTowerConfig.model_validate(dict(context.encoder))
+    pair = FrozenPair.open(config, context.device, context.weights_folder)
+    projection = pair.new_projection()
+    objects = np.setdiff1d(np.arange(pairs.num_objects), context.held_out)
+    objects = objects[~np.isin(pairs.labels[objects], unseen)]
+    data = fitting_data(pair, pairs, objects, settings.class_share)
+    start_from(projection, fit_ridge(data.pictures, data.targets, settings.alpha))
+    return Aligned(settings, pair, projection, data, pairs, context.held_out, unseen)

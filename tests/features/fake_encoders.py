@@ -1,0 +1,73 @@
+"""Frozen encoders of microseconds, under names of their own."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from concord3d.features import frozen_encoders
+from concord3d.features.tower import check_pictures, check_texts
+
+ALIGNED: dict[str, Any] = {
+    "pictures": {"encoder": "fake_pictures", "image_size": 32},
+    "texts": {"encoder": "fake_sentences"},
+    "projection": {"hidden_width": None},
+}
+
+
+class FakePictures:
+    """Mean colours of the four quarters, never zero, and a memory of how many pictures were seen."""
+
+    dim = 13
+
+    def __init__(self, image_size: int, release: str) -> None:
+        self.image_size, self.seen = image_size, 0
+        self.identity: dict[str, Any] = {"architecture": "fake", "size": image_size, "weights_sha256": release}
+
+    def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        check_pictures(images)
+        self.seen += len(images)
+        count, half = len(images), images.shape[1] // 2
+        quarters = [images[:, y : y + half, x : x + half].mean((1, 2)) for y in (0, half) for x in (0, half)]
+        return np.concatenate([*quarters, np.full((count, 1), 50.0)], axis=1).astype(np.float32)
+
+
+class FakeSentences:
+    """The sum of a vector per word, with unit length, and a memory of the texts that were read."""
+
+    dim = 16
+
+    def __init__(self, release: str) -> None:
+        self.identity: dict[str, Any] = {"architecture": "words", "weights_sha256": release}
+        self.read: list[str] = []
+
+    def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        check_texts(texts)
+        self.read += texts
+        rows = np.array([sum(map(self._word, text.lower().replace(".", "").split())) for text in texts])
+        return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+    def _word(self, word: str) -> NDArray[np.float64]:
+        seed = int.from_bytes(hashlib.sha256(word.encode()).digest()[:8], "big")
+        return np.random.default_rng(seed).normal(size=self.dim)
+
+
+def register(patch: pytest.MonkeyPatch, release: str = "0" * 64) -> None:
+    """Make the fakes known by their names, as the encoders of one release."""
+
+    def pictures(name: str, image_size: int, device: str = "auto", weights_folder: Path | None = None) -> FakePictures:
+        return FakePictures(image_size, release)
+
+    def sentences(name: str, device: str = "auto", weights_folder: Path | None = None) -> FakeSentences:
+        return FakeSentences(release)
+
+    patch.setattr(frozen_encoders, "PICTURE_ENCODERS", ("fake_pictures",))
+    patch.setattr(frozen_encoders, "SENTENCE_ENCODERS", ("fake_sentences",))
+    patch.setattr(frozen_encoders, "open_picture_encoder", pictures)
+    patch.setattr(frozen_encoders, "open_sentence_encoder", sentences)

@@ -1,0 +1,321 @@
+"""Training of an aligned tower: a ridge in closed form, steps that resume exactly, and nothing fitted on the unseen."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from sklearn.linear_model import Ridge as SklearnRidge
+from tests.features.fake_encoders import ALIGNED, FakeSentences, register
+from tests.training.interruption import files_of, train_until
+from torch.nn.functional import cross_entropy, normalize
+
+from concord3d.batches.pictures import PictureData
+from concord3d.data.stores.objects import ShapeTexts
+from concord3d.errors import ConfigError
+from concord3d.features.aligned_tower import AlignedTower
+from concord3d.features.open_tower import encoder_preprocess, open_tower
+from concord3d.features.pairs import Pairs, PicturedObjects
+from concord3d.features.prompts import class_prompts
+from concord3d.features.tower import TowerSpec
+from concord3d.methods.aligned import method as aligned_module
+from concord3d.methods.aligned.fitting_data import text_targets, unseen_labels
+from concord3d.methods.aligned.method import Aligned
+from concord3d.methods.aligned.ridge import fit_ridge
+from concord3d.methods.aligned.settings import AlignedSettings
+from concord3d.methods.settings import method_settings
+from concord3d.training.files import TrainingFolder
+from concord3d.training.task import TrainingTask
+from concord3d.training.train import new_method, train
+
+NUM_OBJECTS = 60
+NAMES = ("ball", "box", "cone", "ring", "star", "tube")
+LABELS = np.arange(NUM_OBJECTS) % len(NAMES)
+
+
+class Patterns:
+    """Each class has bright quarters of its own, each object a colour; a memory of which objects were read."""
+
+    num_objects, num_views = NUM_OBJECTS, 3
+
+    def __init__(self) -> None:
+        rng = np.random.default_rng(1)
+        pixels = rng.integers(0, 60, (NUM_OBJECTS, self.num_views, 2, 2, 3))
+        for row, label in enumerate(LABELS):
+            places = [(0, 0), (0, 1), (1, 0), (1, 1), (0, 0), (1, 1)]
+            pixels[row, :, places[label][0], places[label][1]] += 120
+            if label > 3:
+                pixels[row, :, 0, 1] += 120
+        self.pixels = pixels.astype(np.uint8).repeat(16, axis=2).repeat(16, axis=3)
+        self.read_objects: set[int] = set()
+
+    def read(self, object_index: NDArray[np.int64], view_index: NDArray[np.int64]) -> NDArray[np.uint8]:
+        self.read_objects |= set(object_index.tolist())
+        return self.pixels[object_index[:, None], view_index]
+
+
+def objects_of(views: Patterns | None = None, **options: Any) -> PicturedObjects:
+    colours = ("red", "blue", "green")
+    texts = tuple(
+        ShapeTexts(NAMES[label] if n % 2 else "", (f"a {colours[n % 3]} {NAMES[label]} number {n}",), ("best price",))
+        for n, label in enumerate(LABELS)
+    )
+    fields = {"name": "p", "views": {"v": views or Patterns()}, "texts": texts, "labels": LABELS, "class_names": NAMES}
+    return PicturedObjects(**{**fields, **options})
+
+
+def task_of(
+    folder: Path,
+    objective: dict[str, Any] | None = None,
+    hidden_width: int | None = None,
+    epochs: int = 0,
+    objects: PicturedObjects | None = None,
+    seed: int = 5,
+) -> TrainingTask:
+    encoder = {**ALIGNED, "projection": {"hidden_width": hidden_width}}
+    run = {
+        "method": "aligned",
+        "encoder": encoder,
+        "objective": {"min_mean_of_views_top1": None, **(objective or {})},
+        "data": {},
+        "training": {"epochs": epochs, "batch_size": 18, "checkpoint_every_s": 0, "num_snapshots": 1, "threads": 1},
+        "seed": seed,
+    }
+    data = PictureData(Pairs([objects or objects_of()], encoder_preprocess(encoder)))
+    return TrainingTask(run, data, folder / "work", folder / "out", device="cpu", progress=False)
+
+
+def read(folder: Path, name: str) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((folder / "out" / f"{name}.json").read_text())
+    return content
+
+
+def measures(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(measure["metric"], measure["view_set"]): measure for measure in read(folder, "gate")["measures"]}
+
+
+@pytest.fixture(autouse=True)
+def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    register(monkeypatch)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def test_the_ridge_equals_the_one_of_scikit_learn_and_its_closed_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(0)
+    features, targets = rng.normal(size=(7, 3, 5)).astype(np.float32) * 40, rng.normal(size=(7, 4)).astype(np.float32)
+    features[..., 2] = 0
+    for block in (256, 2):
+        monkeypatch.setattr("concord3d.methods.aligned.ridge._BLOCK_OBJECTS", block)
+        found = fit_ridge(features, targets, alpha=2.5)
+        unit = features.reshape(21, 5).astype(np.float64)
+        unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+        deviation = np.where(unit.std(axis=0) > 0, unit.std(axis=0), 1)
+        standardised = (unit - unit.mean(axis=0)) / deviation
+        repeated = np.repeat(targets.astype(np.float64), 3, axis=0)
+        literal = np.linalg.inv(standardised.T @ standardised + 2.5 * np.eye(5)) @ standardised.T
+        np.testing.assert_allclose(found.weight, (literal @ (repeated - repeated.mean(axis=0))).T, atol=1e-12)
+        theirs = SklearnRidge(alpha=2.5).fit(standardised, repeated)
+        np.testing.assert_allclose(found.weight, theirs.coef_, atol=1e-6)
+        np.testing.assert_allclose(found.target, theirs.intercept_, atol=1e-6)
+
+
+def test_a_training_without_epochs_leaves_the_ridge_and_a_tower_that_opens(tmp_path: Path) -> None:
+    task = task_of(tmp_path, {"alpha": 0.5})
+    train(task)
+    weights = TrainingFolder(tmp_path / "out").weights("projection")
+    tensors, pairs = load_file(weights), task.data.pairs
+    (tmp_path / "tower.json").write_text(json.dumps(ALIGNED))
+    tower = open_tower(TowerSpec(str(tmp_path / "tower.json"), str(weights)), "cpu")
+    assert tower.identity == read(tmp_path, "tower")["identity"]
+    pictures = np.stack([tower._pair.pictures.encode_images(pairs.read(np.array([unit]), np.arange(3)[None])[0])
+                         for unit in task.training_index()])  # fmt: skip
+    targets = text_targets(FakeSentences(""), pairs, task.training_index(), 0.5)
+    expected = fit_ridge(pictures, targets, 0.5)
+    np.testing.assert_array_equal(tensors["linear.weight"].numpy(), expected.weight.astype(np.float32))
+    np.testing.assert_array_equal(tensors["text_mean"].numpy(), expected.target.astype(np.float32))
+    history = read(tmp_path, "train")
+    assert (history["num_steps"], history["history"], history["num_train"], history["num_held_out"]) == (0, [], 54, 6)
+    snapshot = TrainingFolder(tmp_path / "out").snapshot("projection", 0)
+    assert history["snapshot_epochs"] == [0] and snapshot.read_bytes() == weights.read_bytes()
+    assert set(files_of(tmp_path / "out")) == {
+        "weights/projection.safetensors", "snapshots/projection/epoch_0000.safetensors",
+        "tower.json", "gate.json", "train.json",
+    }  # fmt: skip
+    assert read(tmp_path, "gate")["pretrained"] == ["fake_pictures", "fake_sentences"]
+    found = measures(tmp_path)
+    assert found["zero_shot_top1_mean_of_views", "all"]["value"] >= 80
+    assert found["caption_to_class_top1", "texts"]["n_objects"] == 6
+
+
+def test_what_an_object_is_comes_from_its_class_and_its_captions() -> None:
+    texts = [
+        ShapeTexts("noise", ("a red ball", "round")),
+        ShapeTexts("noise"),
+        ShapeTexts("odd", ("x",)),
+        ShapeTexts("y"),
+    ]
+    labels = np.array([0, 1, -1, -1])
+    views = {"v": Patterns()}
+    views["v"].num_objects = 4
+    pairs = Pairs([PicturedObjects("o", views, tuple(texts), labels, NAMES)], encoder_preprocess(ALIGNED))
+    encoder = FakeSentences("")
+
+    def unit(vector: Any) -> NDArray[np.float64]:
+        return np.asarray(vector / np.linalg.norm(vector))
+
+    ball, box = (unit(encoder.encode_texts(class_prompts(name)).mean(axis=0)) for name in NAMES[:2])
+    captions = unit(encoder.encode_texts(["a red ball", "round"]).sum(axis=0))
+    expected = [unit(0.25 * ball + 0.75 * captions), box, *encoder.encode_texts(["x", "y"])]
+    np.testing.assert_allclose(text_targets(encoder, pairs, np.arange(4), 0.25), expected, atol=1e-6)
+    without_classes = [captions, *encoder.encode_texts(["noise", "x", "y"])]
+    np.testing.assert_allclose(text_targets(encoder, pairs, np.arange(4), 0), without_classes, atol=1e-6)
+    fresh = FakeSentences("")
+    text_targets(fresh, pairs, np.array([0, 2]), 0.25)
+    assert not any("box" in text or text in ("noise", "odd", "y") for text in fresh.read)
+
+
+def test_held_out_objects_and_unseen_classes_reach_no_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    patterns = Patterns()
+    task = task_of(tmp_path, {"unseen_classes": 2}, epochs=0, objects=objects_of(patterns))
+    fitted: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
+    monkeypatch.setattr(aligned_module, "fit_ridge", lambda *told: fitted.append(told) or fit_ridge(*told))
+    method = new_method(task)
+    assert isinstance(method, Aligned)
+    unseen = set(method._unseen.tolist())
+    allowed = {unit for unit in task.training_index().tolist() if LABELS[unit] not in unseen}
+    assert len(unseen) == 2 and patterns.read_objects == allowed and len(fitted[0][0]) == len(allowed)
+    read_texts = method._pair.texts.read  # type: ignore[attr-defined]
+    assert read_texts and not any(NAMES[label] in text.split() for label in unseen for text in read_texts)
+
+
+def test_steps_leave_out_unseen_classes_too(tmp_path: Path) -> None:
+    method = new_method(task_of(tmp_path, {"unseen_classes": 2}, epochs=1))
+    data = PictureData(method._pairs)
+    draw = torch.Generator().manual_seed(0)
+    units = task_of(tmp_path).training_index()
+    unseen = np.isin(LABELS[units], method._unseen)
+    mixed, seen = data.read(units, draw), data.read(units[~unseen], draw)
+    views = torch.zeros_like(mixed.views), torch.zeros_like(seen.views)
+    losses = [method.loss(replace(b, views=v), draw).total.item() for b, v in zip((mixed, seen), views, strict=True)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-6) and losses[0] > 0
+    alone = data.read(units[unseen], draw)
+    loss = method.loss(alone, draw).total
+    loss.backward()
+    assert loss.item() == 0 and all(p.grad is None or not p.grad.any() for p in method.parameters())
+
+
+def test_the_loss_is_that_of_pictures_and_centred_texts(tmp_path: Path) -> None:
+    method = new_method(task_of(tmp_path, {"temperature": 0.5}, epochs=1))
+    assert isinstance(method, Aligned)
+    units = task_of(tmp_path).training_index()[:7]
+    batch = PictureData(method._pairs).read(units, torch.Generator().manual_seed(0))
+    tower = AlignedTower(method._pair, method.projection, "")
+    pictures = method._pairs.read(units, batch.views.numpy()[:, None])[:, 0]
+    images = torch.from_numpy(tower.encode_images(pictures))
+    targets = text_targets(FakeSentences(""), method._pairs, units, 0.5) - method.projection.text_mean.numpy()
+    logits = 2 * normalize(images) @ normalize(torch.from_numpy(targets)).T
+    literal = (cross_entropy(logits, torch.arange(7)) + cross_entropy(logits.T, torch.arange(7))) / 2
+    found = method.loss(batch, torch.Generator().manual_seed(0)).total
+    assert found.item() == pytest.approx(literal.item(), rel=1e-5)
+
+
+def test_the_gate_reports_the_unseen_classes_apart(tmp_path: Path) -> None:
+    train(task_of(tmp_path, {"unseen_classes": 3}))
+    facts, found = read(tmp_path, "tower"), measures(tmp_path)
+    names = facts["unseen_classes"]
+    assert len(names) == 3 and set(names) < set(NAMES) and facts["num_fitted"] < 54
+    unseen = found["unseen_class_top1", "all"]
+    assert (unseen["n_objects"], unseen["chance"]) == (30, 33.3333)
+    seen = [unit for unit in task_of(tmp_path).held_out_index() if NAMES[LABELS[unit]] not in names]
+    assert found["zero_shot_top1", "all"]["n_objects"] == len(seen) < 6
+
+
+def test_unseen_classes_are_a_choice_of_the_seed_and_not_of_the_order() -> None:
+    pairs = Pairs([objects_of()], encoder_preprocess(ALIGNED))
+    order = np.random.default_rng(3).permutation(len(NAMES))
+    shuffled = objects_of(labels=np.argsort(order)[LABELS], class_names=tuple(NAMES[label] for label in order))
+    other = Pairs([shuffled], encoder_preprocess(ALIGNED))
+    draws = {seed: {NAMES[label] for label in unseen_labels(pairs, 3, seed)} for seed in range(5)}
+    assert {seed: {other.class_names[label] for label in unseen_labels(other, 3, seed)} for seed in draws} == draws
+    assert len({frozenset(draw) for draw in draws.values()}) > 1 and len(unseen_labels(pairs, 0, 1)) == 0
+    for count in (1, 5, 7):
+        with pytest.raises(ConfigError, match=r"unseen_classes(?s:.*)0, or 2 to 4"):
+            unseen_labels(pairs, count, 0)
+
+
+@pytest.mark.parametrize("hidden_width", [None, 8])
+def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(tmp_path: Path, hidden_width: int | None) -> None:
+    train(task_of(tmp_path / "whole", hidden_width=hidden_width, epochs=3))
+    whole = files_of(tmp_path / "whole" / "out")
+    for step in (1, 5):
+        train_until(task_of(tmp_path / str(step), hidden_width=hidden_width, epochs=3), step)
+        train(task_of(tmp_path / str(step), hidden_width=hidden_width, epochs=3))
+        assert files_of(tmp_path / str(step) / "out") == whole
+        assert read(tmp_path / str(step), "run")["resumed_from"] == [step]
+    if hidden_width:
+        train(task_of(tmp_path / "other", hidden_width=hidden_width, epochs=3, seed=6))
+        name = "weights/projection.safetensors"
+        assert files_of(tmp_path / "other" / "out")[name] != whole[name]
+
+
+def test_steps_learn_beyond_the_ridge(tmp_path: Path) -> None:
+    task = task_of(tmp_path, {"alpha": 1e4}, hidden_width=16, epochs=40)
+    task.run["training"].update(checkpoint_every_s=1000, learning_rate=0.01)
+    train(task)
+    losses = [entry["contrastive"] for entry in read(tmp_path, "train")["history"]]
+    assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:2])
+
+
+def test_a_hidden_layer_without_epochs_is_the_ridge(tmp_path: Path) -> None:
+    for name, width in (("linear", None), ("hidden", 8)):
+        train(task_of(tmp_path / name, hidden_width=width))
+    assert read(tmp_path / "linear", "gate") == read(tmp_path / "hidden", "gate")
+
+
+def test_figures_of_held_out_objects_are_kept(tmp_path: Path) -> None:
+    train(task_of(tmp_path, epochs=1))
+    figures = read(tmp_path, "train")["history"][0]["held_out"]
+    assert figures["num_texts"] == 6 and figures["image_to_text_r1"] >= 0
+
+
+def test_a_gate_that_is_not_passed_is_said_loudly(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    train(task_of(tmp_path, {"min_caption_to_class_top1": 0, "min_category_of_coloured_class": 100}))
+    assert read(tmp_path, "gate")["passed"] is False
+    assert "THE GATE IS NOT PASSED: category_of_coloured_class" in caplog.text
+
+
+def test_what_cannot_be_fitted_or_measured_is_refused_at_the_start(tmp_path: Path) -> None:
+    unlabelled = {"objects": objects_of(labels=np.full(NUM_OBJECTS, -1))}
+    few = {"objects": objects_of(texts=(*objects_of().texts[:19], *[ShapeTexts()] * 41))}
+    cases: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+        ({"min_mean_of_views_top1": 3}, unlabelled, "cannot be measured"),
+        ({"min_unseen_class_top1": 3}, {}, "unseen_classes of at least 2"),
+        ({"unseen_classes": 2}, unlabelled, "Too few classes"),
+        ({}, few, "Too few objects"),
+    ]
+    for objective, options, message in cases:
+        with pytest.raises(ConfigError, match=message):
+            train(task_of(tmp_path, objective, **options))
+    assert not (tmp_path / "out").exists()
+
+
+def test_settings_name_their_mistakes_and_a_threshold_must_be_there() -> None:
+    assert isinstance(method_settings("aligned", {"min_mean_of_views_top1": 5}), AlignedSettings)
+    with pytest.raises(ConfigError, match="did you mean 'unseen_classes'"):
+        method_settings("aligned", {"unseen_class": 1, "min_mean_of_views_top1": 5})
+    with pytest.raises(ConfigError, match="min_mean_of_views_top1"):
+        method_settings("aligned", {})
+    for wrong in ({"alpha": 0}, {"temperature": 0}, {"class_share": 1.1}, {"unseen_classes": -1}):
+        with pytest.raises(ConfigError, match=f"'{next(iter(wrong))}'"):
+            method_settings("aligned", {"min_mean_of_views_top1": None, **wrong})
