@@ -53,7 +53,7 @@ def test_features_do_not_depend_on_the_batch_and_grey_is_repeated(
     images = pictures(5, 32, 32, 1)
     whole = pictures_encoder.encode_images(images)
     assert whole.shape == (5, pictures_encoder.dim) and whole.dtype == np.float32
-    monkeypatch.setattr(efficientnet_adapter, "BATCH", 2)
+    monkeypatch.setitem(efficientnet_adapter.BATCHES, "cpu", 2)
     np.testing.assert_allclose(pictures_encoder.encode_images(images), whole, atol=1e-4)
     np.testing.assert_allclose(pictures_encoder.encode_images(np.repeat(images, 3, axis=3)), whole, atol=1e-4)
     assert np.abs(whole[0] - whole[1]).max() > 1e-2

@@ -23,7 +23,8 @@ from concord3d.features.preprocess import Preprocess
 from concord3d.features.tower import check_pictures
 from concord3d.models.weights import load_matching
 
-BATCH = 32
+# Activations of a few pictures stay in a CPU's cache: at 224 pixels 4 at a time cost half of what 32 do.
+BATCHES = {"cpu": 4, "cuda": 256}
 DIM = 1280
 # The last map is 32 times smaller than the input; below this it has no whole pixel.
 SMALLEST = 32
@@ -134,8 +135,9 @@ class EfficientNetLite:
         """
         check_pictures(images)
         features = np.empty((len(images), DIM), np.float32)
-        for start in range(0, len(images), BATCH):
-            rows = slice(start, start + BATCH)
+        batch = BATCHES[self._device.type]
+        for start in range(0, len(images), batch):
+            rows = slice(start, start + batch)
             pixels = torch.from_numpy(np.ascontiguousarray(images[rows])).to(self._device)
             ready = self._preprocess.normalize(self._preprocess.resize(pixels).float() / 255)
             last_map: Tensor = self._trunk.forward_features(ready.contiguous(memory_format=torch.channels_last))
