@@ -70,7 +70,7 @@ def tower_lines(inputs: ReportInputs) -> list[str]:
 def _pretrained_line(name: str, encoders: Sequence[str]) -> str:
     return (
         f"- `{name}` joins pre-trained encoders ({' and '.join(encoders)}). Their alignment was learned on pictures "
-        "whose texts name the classes, except where a row says that classes were never fitted on."
+        "with the names of their classes, except where a row says that classes were never fitted on."
     )
 
 

@@ -2,8 +2,9 @@
 
 ``ensembled`` stands for the four sources of OpenShape (MM-Mixing spec 1.1): clean shapes with bare names beside shapes
 from the web that are deformed, painted and turned as they come, with useless or missing names, retrieved crumbs, and
-some without any text. Their classes are known, for the gate of a tower alone. ``objaverse_lvis`` stands for
-Objaverse-LVIS: classes are a colour and a category, such as "red chair", and few of them hold most of the shapes.
+some without any text. Their classes are known, for the gate of a tower and for an aligned tower that is told to learn
+from them. ``objaverse_lvis`` stands for Objaverse-LVIS: classes are a colour and a category, such as "red chair", and
+few of them hold most of the shapes.
 """
 
 from __future__ import annotations
