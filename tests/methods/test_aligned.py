@@ -241,6 +241,17 @@ def test_the_gate_reports_the_unseen_classes_apart(tmp_path: Path) -> None:
     assert found["zero_shot_top1", "all"]["n_objects"] == len(seen) < 6
 
 
+def test_the_kept_tower_may_know_all_classes_and_the_gate_an_alignment_without_some(tmp_path: Path) -> None:
+    told = {"unseen_classes": 3, "unseen_apart": False}
+    for name, objective in (("all", told), ("apart", {"unseen_classes": 3}), ("plain", {})):
+        train(task_of(tmp_path / name, objective, epochs=0))
+    kept = {name: load_file(tmp_path / name / "out/weights/projection.safetensors") for name in ("all", "plain")}
+    assert all(torch.equal(kept["all"][key], value) for key, value in kept["plain"].items())
+    every, apart, plain = (measures(tmp_path / name) for name in ("all", "apart", "plain"))
+    assert every["unseen_class_top1", "all"] == apart["unseen_class_top1", "all"]
+    assert {key: value for key, value in every.items() if key[0] != "unseen_class_top1"} == plain
+
+
 def test_unseen_classes_are_a_choice_of_the_seed_and_not_of_the_order() -> None:
     pairs = Pairs([objects_of()], encoder_preprocess(ALIGNED))
     order = np.random.default_rng(3).permutation(len(NAMES))

@@ -84,10 +84,11 @@ def measure_gate(
     held_out: NDArray[np.int64],
     thresholds: Mapping[str, float | None],
     unseen: NDArray[np.int64] = _NONE,
+    unseen_tower: Tower | None = None,
 ) -> dict[str, Any]:
     """Measure a tower on objects and classes that it was not trained on.
 
-    On held-out objects of the seen classes:
+    On held-out objects of the classes that the tower was trained on:
 
     * retrieval: each picture asks for its object's description among the distinct descriptions of these objects;
     * zero-shot: each picture of an object with a class asks for it among the class features of 64 sentences each; the
@@ -105,6 +106,7 @@ def measure_gate(
         held_out: (H,) indices of the objects that were not trained on.
         thresholds: Lowest accepted value in percent per metric; None accepts any.
         unseen: Labels of the classes of which no object was trained on.
+        unseen_tower: The tower of which that is true, where ``tower`` was trained on these classes too.
 
     Returns:
         ``passed`` (None where no threshold is set) and ``measures``: one per metric and view set, and for all view sets
@@ -114,9 +116,9 @@ def measure_gate(
         ConfigError: A threshold is set for what cannot be measured on these objects.
     """
     require_measurable(pairs, held_out, thresholds, unseen)
-    answers = _seen_answers(tower, pairs, _seen(pairs, held_out, unseen))
+    answers = _seen_answers(tower, pairs, held_out if unseen_tower else _seen(pairs, held_out, unseen))
     if len(unseen):
-        answers[UNSEEN] = _unseen_answers(tower, pairs, unseen)
+        answers[UNSEEN] = _unseen_answers(unseen_tower or tower, pairs, unseen)
     measures = [
         _measure(metric, view_set, found, thresholds.get(metric) if view_set == next(iter(found.ranges)) else None)
         for metric, found in answers.items()

@@ -42,7 +42,8 @@ class Aligned(Method[PictureBatch]):
         data: Features of the objects that are fitted on; the others of a batch take no part in the loss.
         pairs: All objects.
         held_out: Objects that are never fitted on.
-        unseen: Labels of the classes that are never fitted on.
+        unseen: Labels of the classes on which the gate measures an alignment without them.
+        unseen_tower: That alignment, where ``projection`` is fitted on these classes too.
     """
 
     def __init__(
@@ -54,11 +55,12 @@ class Aligned(Method[PictureBatch]):
         pairs: Pairs,
         held_out: NDArray[np.int64],
         unseen: NDArray[np.int64],
+        unseen_tower: AlignedTower | None = None,
     ) -> None:
         super().__init__()
         self.projection = projection
         self._settings, self._pair, self._pairs = settings, pair, pairs
-        self._held_out, self._unseen = held_out, unseen
+        self._held_out, self._unseen, self._unseen_tower = held_out, unseen, unseen_tower
         self._pictures, self._targets = torch.from_numpy(data.pictures), torch.from_numpy(data.targets)
         self._row_of = torch.from_numpy(data.row_of)
 
@@ -106,7 +108,8 @@ class Aligned(Method[PictureBatch]):
         A gate that is not passed is logged as a warning; the tower is kept so that it can be looked at.
         """
         tower = AlignedTower(self._pair, self.projection, sha256_file(weights["projection"]))
-        gate = measure_gate(tower, self._pairs, self._held_out, _thresholds(self._settings), self._unseen)
+        thresholds = _thresholds(self._settings)
+        gate = measure_gate(tower, self._pairs, self._held_out, thresholds, self._unseen, self._unseen_tower)
         log_gate(gate)
         facts = {
             "identity": tower.identity,
@@ -162,7 +165,14 @@ def build(settings: AlignedSettings, context: Context) -> Aligned:
     pair = FrozenPair.open(config, context.device, context.weights_folder)
     projection = pair.new_projection()
     objects = np.setdiff1d(np.arange(pairs.num_objects), context.held_out)
-    objects = objects[~np.isin(pairs.labels[objects], unseen)]
+    seen = objects[~np.isin(pairs.labels[objects], unseen)]
+    if settings.unseen_apart:
+        objects = seen
     data = fitting_data(pair, pairs, objects, settings.class_share)
     start_from(projection, fit_ridge(data.pictures, data.targets, settings.alpha))
-    return Aligned(settings, pair, projection, data, pairs, context.held_out, unseen)
+    unseen_tower = None
+    if len(unseen) and not settings.unseen_apart:
+        rows, without = data.row_of[seen], pair.new_projection().requires_grad_(False)
+        start_from(without, fit_ridge(data.pictures[rows], data.targets[rows], settings.alpha))
+        unseen_tower = AlignedTower(pair, without, "")
+    return Aligned(settings, pair, projection, data, pairs, context.held_out, unseen, unseen_tower)

@@ -23,8 +23,10 @@ class AlignedSettings(MethodSettings):
         class_share: Weight of the sentences about the class beside the captions, in what a picture is regressed onto; 0
             learns from what is written about the objects alone.
         temperature: Divides the cosines of the contrastive loss.
-        unseen_classes: Number of classes that are left out of everything that is fitted. The tower that is kept is the
-            one without them: what it does on these classes is zero-shot for its alignment too.
+        unseen_classes: Number of classes on which the gate measures an alignment that was never fitted on them.
+        unseen_apart: Whether the tower that is kept is that one: what it does on these classes is then zero-shot for
+            its alignment too. If not, the tower that is kept is fitted on all classes, and the gate measures a second
+            regression, without these classes and without the steps.
         unseen_seed: Chooses them.
         min_mean_of_views_top1: The gate's threshold in percent for the class of the mean of an object's pictures; null
             accepts any, or where no object has a class.
@@ -43,6 +45,7 @@ class AlignedSettings(MethodSettings):
     class_share: float = Field(default=0.5, ge=0, le=1)
     temperature: float = Field(default=0.1, gt=0, allow_inf_nan=False)
     unseen_classes: int = Field(default=0, ge=0)
+    unseen_apart: bool = True
     unseen_seed: int = Field(default=0, ge=0, lt=2**32)
     min_mean_of_views_top1: Percent = Field(ge=0, le=100)
     min_zero_shot_top1: Percent = Field(default=None, ge=0, le=100)
