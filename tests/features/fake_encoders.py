@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from concord3d.features import frozen_encoders
+from concord3d.features import frozen_encoders, packaged_weights
+from concord3d.features.packaged_weights import PackagedWeights
 from concord3d.features.tower import check_pictures, check_texts
 
 ALIGNED: dict[str, Any] = {
@@ -67,6 +68,9 @@ def register(patch: pytest.MonkeyPatch, release: str = "0" * 64) -> None:
     def sentences(name: str, device: str = "auto", weights_folder: Path | None = None) -> FakeSentences:
         return FakeSentences(release)
 
+    for name in ("fake_pictures", "fake_sentences"):
+        made_up = PackagedWeights(name, "1", "MIT", f"made up: {name}", {})
+        patch.setitem(packaged_weights.PACKAGED, name, made_up)  # type: ignore[arg-type]
     patch.setattr(frozen_encoders, "PICTURE_ENCODERS", ("fake_pictures",))
     patch.setattr(frozen_encoders, "SENTENCE_ENCODERS", ("fake_sentences",))
     patch.setattr(frozen_encoders, "open_picture_encoder", pictures)

@@ -152,7 +152,9 @@ def test_a_training_without_epochs_leaves_the_ridge_and_a_tower_that_opens(tmp_p
         "weights/projection.safetensors", "snapshots/projection/epoch_0000.safetensors",
         "tower.json", "gate.json", "train.json",
     }  # fmt: skip
-    assert read(tmp_path, "gate")["pretrained"] == ["fake_pictures", "fake_sentences"]
+    releases = read(tmp_path, "gate")["pretrained"]
+    assert [release["encoder"] for release in releases] == ["fake_pictures", "fake_sentences"]
+    assert releases[0] == {"encoder": "fake_pictures", "origin": "made up: fake_pictures", "licence": "MIT"}
     found = measures(tmp_path)
     assert found["zero_shot_top1_mean_of_views", "all"]["value"] >= 80
     assert found["caption_to_class_top1", "texts"]["n_objects"] == 6

@@ -35,15 +35,25 @@ def with_towers(root: Path, gates: dict[str, float | None]) -> ReportInputs:
     return replace(made.inputs, towers=paths)
 
 
+RELEASES = [
+    {"encoder": "lite0", "origin": "trained on pictures", "licence": "MIT"},
+    {"encoder": "minilm", "origin": "trained on sentences", "licence": "Apache-2.0"},
+]
+
+
 def test_a_tower_of_pretrained_encoders_is_told_apart(tmp_path: Path) -> None:
     inputs = with_towers(tmp_path, {"aligned": 41.0, "scratch": 41.0})
     gate = read_json(inputs.towers["aligned"])
     unseen = {**measure(35.0, view_set="all"), "metric": "unseen_class_top1"}
-    content = {**gate, "measures": [*gate["measures"], unseen], "pretrained": ["lite0", "minilm"]}
+    content = {**gate, "measures": [*gate["measures"], unseen], "pretrained": RELEASES}
     write_json(inputs.towers["aligned"], content)
     lines = tower_lines(inputs)
     [told] = [line for line in lines if "pre-trained" in line]
-    assert told.startswith("- `aligned` joins") and "lite0 and minilm" in told and "never fitted on" in told
+    assert (
+        told.startswith("- `aligned` joins")
+        and "`lite0` (trained on pictures; MIT) and `minilm`" in told
+        and "never fitted on" in told
+    )
     assert any("among classes never fitted on" in line and "| 35.0 |" in line for line in lines)
 
 

@@ -21,6 +21,7 @@ from concord3d.batches.pictures import PictureBatch
 from concord3d.features import gate as gates
 from concord3d.features.aligned_tower import AlignedTower, FrozenPair
 from concord3d.features.gate import log_gate, measure_gate, require_measurable, top1_credit
+from concord3d.features.packaged_weights import PACKAGED
 from concord3d.features.pairs import Pairs
 from concord3d.features.projection import Projection
 from concord3d.features.tower_config import AlignedTowerConfig
@@ -119,7 +120,13 @@ class Aligned(Method[PictureBatch]):
             "unseen_classes": [self._pairs.class_names[label] for label in self._unseen],
         }
         encoders = [self._pair.config.pictures.encoder, self._pair.config.texts.encoder]
-        return {"tower": facts, "gate": {**gate, "pretrained": encoders}}
+        return {"tower": facts, "gate": {**gate, "pretrained": [_release(name) for name in encoders]}}
+
+
+def _release(encoder: str) -> dict[str, str]:
+    """Return the name of a frozen encoder with the origin and the licence of its weights."""
+    release = PACKAGED[encoder]
+    return {"encoder": encoder, "origin": release.origin, "licence": release.licence}
 
 
 def _thresholds(settings: AlignedSettings) -> dict[str, float | None]:

@@ -67,10 +67,12 @@ def tower_lines(inputs: ReportInputs) -> list[str]:
     return [*lines, text, "", *markdown_grid(columns, rows), ""]
 
 
-def _pretrained_line(name: str, encoders: Sequence[str]) -> str:
+def _pretrained_line(name: str, releases: Sequence[Mapping[str, str]]) -> str:
+    encoders = [f"`{one['encoder']}` ({one['origin']}; {one['licence']})" for one in releases]
     return (
-        f"- `{name}` joins pre-trained encoders ({' and '.join(encoders)}). Their alignment was learned on pictures "
-        "with the names of their classes, except where a row says that classes were never fitted on."
+        f"- `{name}` joins two pre-trained encoders: {' and '.join(encoders)}. Their pre-training is real. Their "
+        "alignment was learned on generated pictures with the names of their classes, except where a row says that "
+        "classes were never fitted on."
     )
 
 
