@@ -83,9 +83,12 @@ def nodes_of(job):
 
 
 def made_by(job):
-    """All that a job leaves: files, folders, and the record of each node."""
+    """All that a job leaves: the record of each node, and files and folders.
+
+    Records come first: they are what other jobs ask for, and Snakemake compiles a pattern for each output that it tries.
+    """
     files = [path if path.suffix else directory(path) for path in job.outputs]
-    return [*files, *(LAYOUT.record(node.key) for node in job.nodes)]
+    return [*(LAYOUT.record(node.key) for node in job.nodes), *files]
 
 
 def datasets_where(condition):
