@@ -20,38 +20,40 @@ from concord3d.layout import (
 )
 from concord3d.reporting.evidence.published_values import COLUMNS
 
-# What stands where nobody has written yet. The skeleton runs: a supervised encoder on the world's ModelNet40.
+# The skeleton runs: a supervised encoder on the world's ModelNet40. Its values are ours, and its ledger says of each
+# that nobody has looked it up, until somebody writes what the paper says.
 PAPER = """\
 # yaml-language-server: $$schema=../../schemas/paper.json
 # $paper. Every hyper-parameter says where its value comes from: abstract | paper | author_code | lineage | ours.
 paper: $paper
-title: "TODO: title"
-authors: "TODO: authors"
-venue: "TODO: venue and year"
+title: "Title to be written"
+authors: "authors to be written"
+venue: "venue and year to be written"
 method: supervised   # a module of src/concord3d/methods/
 
 defaults:
   encoder:
-    name: {value: pointnet, origin: ours, source: "TODO: where the paper names its encoder"}
+    name: {value: pointnet, origin: ours, source: "placeholder, not looked up"}
   objective:
-    label_smoothing: {value: 0.2, origin: ours, source: "TODO"}
+    label_smoothing: {value: 0.2, origin: ours, source: "placeholder, not looked up"}
   data:
-    dataset: {value: modelnet40, origin: ours, source: "TODO"}
-    num_points: {value: 1024, origin: ours, source: "TODO"}
+    dataset: {value: modelnet40, origin: ours, source: "placeholder, not looked up"}
+    num_points: {value: 1024, origin: ours, source: "placeholder, not looked up"}
   training:
-    epochs: {value: 100, origin: ours, source: "TODO"}
-    batch_size: {value: 32, origin: ours, source: "TODO"}
-    optimizer: {value: adam, origin: ours, source: "TODO"}
-    learning_rate: {value: 1.0e-3, origin: ours, source: "TODO"}
-    weight_decay: {value: 1.0e-4, origin: ours, source: "TODO"}
-    schedule: {value: cosine, origin: ours, source: "TODO"}
-    drop_last: {value: true, origin: ours, source: "TODO"}
+    epochs: {value: 100, origin: ours, source: "placeholder, not looked up"}
+    batch_size: {value: 32, origin: ours, source: "placeholder, not looked up"}
+    optimizer: {value: adam, origin: ours, source: "placeholder, not looked up"}
+    learning_rate: {value: 1.0e-3, origin: ours, source: "placeholder, not looked up"}
+    weight_decay: {value: 1.0e-4, origin: ours, source: "placeholder, not looked up"}
+    schedule: {value: cosine, origin: ours, source: "placeholder, not looked up"}
+    drop_last: {value: true, origin: ours, source: "placeholder, not looked up"}
     precision: {value: 32-true, origin: ours, source: "full precision"}
     threads: {value: 1, origin: ours, source: "fixed, so that results do not depend on the cores of the machine"}
     num_snapshots: {value: 1, origin: ours, source: "the last checkpoint is the result"}
 
 experiments:
-  main: {label: "TODO: what tables call it"}
+  main: {label: "supervised training, a placeholder"}
+  random_init: {label: "Random initialisation", method: random_init}
 
 protocols:
   linear_svm:
@@ -70,19 +72,19 @@ datasets: {}
 
 tables:
   - id: main_results
-    title: "TODO: heading"
+    title: "Linear SVM on frozen features"
     metrics: [{protocol: linear_svm, metric: overall_accuracy, label: overall accuracy}]
     own: all
 
 claims:
   - id: C1
-    text: "TODO: the claim in one sentence."
+    text: "Training helps: frozen features are better than those of random weights."
     whose: ours
-    origin: "TODO: where it was seen"
+    origin: "placeholder, to be replaced by what the paper claims"
     parts:
-      - name: better than chance
+      - name: against random weights
         lhs: main
-        rhs: 2.5
+        rhs: random_init
         dataset: modelnet40
         protocol: linear_svm
         metric: overall_accuracy
