@@ -130,7 +130,7 @@ def test_objects_of_joined_data_sets_are_opened_with_their_own_targets(tmp_path:
     captions = (("a chair", "a lamp"), ("a lamp", "a boat"))
     sets = [data_set(tmp_path, name, own, tower) for name, own in zip(("first", "second"), captions, strict=True)]
     files = {kind: [made[kind] for made in sets] for kind in sets[0]}
-    data = opened({}, MMMixingSettings(), files)
+    data = opened({"data": {}}, MMMixingSettings(), files)
     assert len(data) == 4 and data.target_dim == 4 and data.labels is None and data.views is None
     data.validated()
     expected_text = tower.encode_texts([caption for own in captions for caption in own]).astype(np.float16)
@@ -145,7 +145,25 @@ def test_objects_of_joined_data_sets_are_opened_with_their_own_targets(tmp_path:
         assert batch.colors[:, 0, 0].tolist() == [5, 5, 6, 6]
 
 
+def test_classes_that_are_left_out_reach_neither_clouds_nor_targets(tmp_path: Path) -> None:
+    tower = CountingTower()
+    captions = (("a chair", "a lamp"), ("a lamp", "a boat without a"))
+    sets = [data_set(tmp_path, name, own, tower) for name, own in zip(("first", "second"), captions, strict=True)]
+    files = {kind: [made[kind] for made in sets] for kind in sets[0]}
+    data = opened({"data": {"without_classes": ["a"]}}, MMMixingSettings(), files)
+    whole = opened({"data": {}}, MMMixingSettings(), files)
+    # Of each data set the second shape is left; every text here names class "a".
+    np.testing.assert_array_equal(data.points, whole.points[[1, 3]])
+    data.validated()
+    batch = data.read(np.arange(2), drawn(0))
+    assert not batch.targets.has_text.any()
+    pictures = [open_features(path).array for path in files["image_features"]]
+    for unit, feature in enumerate(batch.targets.image.numpy()):
+        assert any(np.array_equal(feature, picture.astype(np.float32)) for picture in pictures[unit][1])
+    assert data.identity != whole.identity
+
+
 def test_colours_belong_to_methods_that_read_targets(tmp_path: Path) -> None:
     files = data_set(tmp_path, "first", ("a chair", "a lamp"), CountingTower())
-    data = opened({}, SupervisedSettings(), {"clouds": [files["clouds"]]})
+    data = opened({"data": {}}, SupervisedSettings(), {"clouds": [files["clouds"]]})
     assert data.colors is None and data.targets is None and data.num_classes == 2

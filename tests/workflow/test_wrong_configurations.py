@@ -56,6 +56,12 @@ WRONG: dict[str, tuple[Path, str, str, tuple[str, ...]]] = {
     "need of another experiment": (
         MIXING, "needs: {teacher: stage1}}", "needs: {teacher: stag1}}", ("stag1", "stage1"),
     ),
+    "a class that the tower has seen": (
+        MIXING_SCALE, SET, "set:\n  data.without_classes: [chair]\n", ("without_classes", "concord_tiny", "chair"),
+    ),
+    "classes left out by a method that draws views": (
+        POINT_SCALE, SET, "set:\n  data.without_classes: [chair]\n", ("without_classes", "mm_point"),
+    ),
     "no threads": (MIXING, "    threads: {value", "    threds: {value", ("threads",)),
     "a negative seed": (SCALE, "seeds: [1]", "seeds: [-1]", ("-1",)),
     "a seed twice": (SCALE, "seeds: [1]", "seeds: [1, 1]", ("seeds", "1")),

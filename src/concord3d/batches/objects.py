@@ -23,6 +23,7 @@ from concord3d.data.stores.objects import CloudSplit, ShapeTexts, joined, not_fi
 from concord3d.errors import BadCloud, ConfigError
 from concord3d.features.stored import open_features
 from concord3d.features.targets import FrozenTargets, text_rows
+from concord3d.features.unseen_classes import UnseenClasses
 from concord3d.methods.settings import ObjectMethodSettings
 from concord3d.render.stored import open_view_set
 
@@ -206,13 +207,16 @@ def opened(run: Mapping[str, Any], settings: ObjectMethodSettings, files: Mappin
         ConfigError: Several data sets for a method that reads rendered views.
     """
     views = files.get("views", ())
+    unseen = UnseenClasses(run["data"].get("without_classes") or ())
     if len(views) > 1:
         raise ConfigError(
             "Methods that read rendered views train on one data set", where="data.dataset", found=len(views)
         )
-    splits = [CloudSplit.load(path) for path in files["clouds"]]
+    stored = [CloudSplit.load(path) for path in files["clouds"]]
+    kept = [unseen.kept(split) for split in stored]
+    splits = [split.subset(rows) if unseen else split for split, rows in zip(stored, kept, strict=True)]
     clouds = joined(splits)
-    targets = _targets(splits, files) if files.get("image_features") else None
+    targets = _targets(splits, kept, files, unseen) if files.get("image_features") else None
     return ObjectData(
         clouds.points,
         None if len(splits) > 1 else clouds.labels,
@@ -224,10 +228,13 @@ def opened(run: Mapping[str, Any], settings: ObjectMethodSettings, files: Mappin
     )
 
 
-def _targets(splits: Sequence[CloudSplit], files: Mapping[str, Sequence[Path]]) -> FrozenTargets:
+def _targets(
+    splits: Sequence[CloudSplit], kept: Sequence[IntArray], files: Mapping[str, Sequence[Path]], unseen: UnseenClasses
+) -> FrozenTargets:
     parts = []
-    for split, images, texts in zip(splits, files["image_features"], files["text_features"], strict=True):
+    for split, places, images, texts in zip(splits, kept, files["image_features"], files["text_features"], strict=True):
         encoded = open_features(texts)
-        rows = text_rows(split.texts or (ShapeTexts(),) * len(split), encoded.row_of)
-        parts.append(FrozenTargets(open_features(images).rows, encoded.rows, rows))
+        written = split.texts or (ShapeTexts(),) * len(split)
+        rows = text_rows([unseen.without(some) if unseen else some for some in written], encoded.row_of)
+        parts.append(FrozenTargets(open_features(images).rows, encoded.rows, rows, places))
     return reduce(FrozenTargets.joined, parts)

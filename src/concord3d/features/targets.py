@@ -1,6 +1,6 @@
 """What an alignment learns to predict: tower features of a picture and a text of every object, drawn at each step.
 
-Shapes: S objects, V pictures per object, T distinct texts, D feature width, B batch.
+Shape legend: S objects, V pictures per object, T distinct texts, D feature width, B batch.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ class FrozenTargets:
         images: (S, V, D) features of each object's pictures.
         texts: (T, D) features of the distinct texts.
         rows: For each object, the rows of its texts.
+        places: (S,) which row of ``images`` each object has; None where object i has row i of S.
 
     Raises:
         ConfigError: Numbers of objects or widths differ.
@@ -57,11 +58,18 @@ class FrozenTargets:
     Source: per-sample loading (MM-Mixing spec 1.3, steps 6 and 7).
     """
 
-    def __init__(self, images: ShardedRows, texts: ShardedRows, rows: Sequence[TextRows]) -> None:
+    def __init__(
+        self,
+        images: ShardedRows,
+        texts: ShardedRows,
+        rows: Sequence[TextRows],
+        places: NDArray[np.int64] | None = None,
+    ) -> None:
+        self._places = np.arange(len(images)) if places is None else places
         if (
             len(images.shape) != 3
             or len(texts.shape) != 2
-            or len(images) != len(rows)
+            or len(self._places) != len(rows)
             or images.shape[2] != texts.shape[1]
         ):
             raise ConfigError(
@@ -88,6 +96,8 @@ class FrozenTargets:
         digest = hashlib.sha256()
         for part in (*self._images.parts, *self._texts.parts):
             digest.update(np.ascontiguousarray(part).data)
+        if len(self._places) < len(self._images):
+            digest.update(np.ascontiguousarray(self._places, np.int64).data)
         for rows in self._rows:
             for part in (rows.raw, rows.captions, rows.retrieved):
                 digest.update(np.int64(len(part)).tobytes() + np.ascontiguousarray(part).tobytes())
@@ -106,7 +116,7 @@ class FrozenTargets:
             (B, D) image features; (B, D) text features, zeros where an object has no text; (B,) whether it has one.
         """
         views = torch.randint(self._images.shape[1], (len(objects),), generator=generator).numpy()
-        images = self._images.read(objects, views).astype(np.float32)
+        images = self._images.read(self._places[objects], views).astype(np.float32)
         drawn = [self._rows[index].draw(generator) for index in objects]
         has_text = np.array([row is not None for row in drawn])
         texts = np.zeros((len(objects), self.dim), np.float32)
@@ -126,7 +136,8 @@ class FrozenTargets:
         rows = [TextRows(row.raw + shift, row.captions + shift, row.retrieved + shift) for row in other._rows]
         images = ShardedRows([*self._images.parts, *other._images.parts])
         texts = ShardedRows([*self._texts.parts, *other._texts.parts])
-        return FrozenTargets(images, texts, [*self._rows, *rows])
+        places = np.concatenate([self._places, other._places + len(self._images)])
+        return FrozenTargets(images, texts, [*self._rows, *rows], places)
 
 
 def text_rows(texts: Sequence[ShapeTexts], row_of: Mapping[str, int]) -> list[TextRows]:

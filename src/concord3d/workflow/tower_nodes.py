@@ -11,9 +11,12 @@ from concord3d.config.models import TowerUse
 from concord3d.config.places import Place
 from concord3d.config.validation import validate
 from concord3d.data.manifest import sampled_digest
+from concord3d.errors import ConfigError
 from concord3d.features.tower_config import AlignedTowerConfig, encoder_checksums, is_aligned
+from concord3d.features.unseen_classes import UnseenClasses
 from concord3d.files import read_json
 from concord3d.layout import CATALOG
+from concord3d.methods.aligned.settings import AlignedSettings
 from concord3d.methods.settings import method_kind, method_settings
 from concord3d.training.settings import training_settings
 from concord3d.workflow.data_nodes import DataNodes
@@ -95,6 +98,30 @@ class TowerNodes:
             {"encoder": self._model(use)},
         )
         return add_training(request, self)
+
+    def require_unseen(self, name: str, classes: Sequence[str], where: Place) -> None:
+        """Refuse a tower that may have seen one of these classes, for a training that must not see them.
+
+        Args:
+            name: The tower.
+            classes: Names of classes.
+            where: Where the training leaves them out.
+
+        Raises:
+            ConfigError: The tower was not aligned here, or not without all of them.
+        """
+        training = self.training(name)
+        told = None if training is None else training.settings
+        left_out = told.unseen_classes if isinstance(told, AlignedSettings) and told.unseen_apart else []
+        named = UnseenClasses(left_out if isinstance(left_out, list) else ())
+        seen = [class_name for class_name in classes if not named.is_one(class_name)]
+        if seen:
+            raise ConfigError(
+                f"The tower '{name}' may have seen classes that this training leaves out",
+                where=where,
+                expected="a tower that is trained here with objective.unseen_classes naming them, and unseen_apart",
+                found=", ".join(seen),
+            )
 
     def gate(self, name: str) -> list[Made]:
         """Return what was measured of a tower that is trained here."""

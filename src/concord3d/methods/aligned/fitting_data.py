@@ -6,6 +6,7 @@ of sentence features, C classes.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +17,7 @@ from concord3d.features.aligned_tower import FrozenPair
 from concord3d.features.pairs import Pairs, picture_features
 from concord3d.features.prompts import class_features
 from concord3d.features.tower import TextEncoder
+from concord3d.features.unseen_classes import UnseenClasses
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,16 @@ class FittingData:
     row_of: NDArray[np.int64]
 
 
-def fitting_data(pair: FrozenPair, pairs: Pairs, objects: NDArray[np.int64], class_share: float) -> FittingData:
+_NO_CLASSES = UnseenClasses(())
+
+
+def fitting_data(
+    pair: FrozenPair,
+    pairs: Pairs,
+    objects: NDArray[np.int64],
+    class_share: float,
+    unseen: UnseenClasses = _NO_CLASSES,
+) -> FittingData:
     """Encode the pictures and texts of the objects that are fitted on, and of no others.
 
     Args:
@@ -41,15 +52,20 @@ def fitting_data(pair: FrozenPair, pairs: Pairs, objects: NDArray[np.int64], cla
         pairs: All objects.
         objects: (F,) indices.
         class_share: See :class:`concord3d.methods.aligned.settings.AlignedSettings`.
+        unseen: Texts that name one of these classes are left out.
     """
     row_of = np.full(pairs.num_objects, -1, np.int64)
     row_of[objects] = np.arange(len(objects))
     pictures = picture_features(pair.pictures, pairs, objects)
-    return FittingData(pictures, text_targets(pair.texts, pairs, objects, class_share), row_of)
+    return FittingData(pictures, text_targets(pair.texts, pairs, objects, class_share, unseen), row_of)
 
 
 def text_targets(
-    encoder: TextEncoder, pairs: Pairs, objects: NDArray[np.int64], class_share: float
+    encoder: TextEncoder,
+    pairs: Pairs,
+    objects: NDArray[np.int64],
+    class_share: float,
+    unseen: UnseenClasses = _NO_CLASSES,
 ) -> NDArray[np.float32]:
     """Return what each object is, as one unit vector.
 
@@ -61,6 +77,7 @@ def text_targets(
         pairs: All objects.
         objects: (F,) indices.
         class_share: Weight of the class; with 0 no object counts as having one.
+        unseen: Captions that name one of these classes are left out.
 
     Returns:
         (F, D) float32.
@@ -68,7 +85,9 @@ def text_targets(
     labels = pairs.labels[objects] if class_share > 0 else np.full(len(objects), -1, np.int64)
     used = sorted({pairs.class_names[label] for label in labels if label >= 0})
     class_of = dict(zip(used, _unit(class_features(encoder, used)), strict=True)) if used else {}
-    written = [_texts(pairs, index, label) for index, label in zip(objects.tolist(), labels.tolist(), strict=True)]
+    written = [
+        _texts(pairs, index, label, unseen) for index, label in zip(objects.tolist(), labels.tolist(), strict=True)
+    ]
     distinct = sorted({text for texts in written for text in texts})
     vector_of = dict(zip(distinct, _unit(encoder.encode_texts(distinct)), strict=True)) if distinct else {}
     targets = []
@@ -84,9 +103,10 @@ def text_targets(
     return np.stack(targets).astype(np.float32)
 
 
-def _texts(pairs: Pairs, index: int, label: int) -> tuple[str, ...]:
+def _texts(pairs: Pairs, index: int, label: int, unseen: UnseenClasses) -> tuple[str, ...]:
     choice = pairs.texts[index]
-    return choice.captions or (() if label >= 0 else (choice.description,))
+    captions = tuple(text for text in choice.captions if not unseen.names(text))
+    return captions or (() if label >= 0 else (choice.description,))
 
 
 def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -94,20 +114,22 @@ def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     return wide / np.maximum(np.linalg.norm(wide, axis=-1, keepdims=True), 1e-12)
 
 
-def unseen_labels(pairs: Pairs, count: int, seed: int) -> NDArray[np.int64]:
-    """Choose the classes that nothing is fitted on, among those that have objects.
+def unseen_labels(pairs: Pairs, asked: int | Sequence[str], seed: int) -> NDArray[np.int64]:
+    """Return the classes that nothing is fitted on, chosen by name or by lot among those that have objects.
 
     Args:
         pairs: All objects.
-        count: How many.
-        seed: Chooses them; the order of the classes does not matter.
+        asked: Their names, or how many.
+        seed: Chooses them where their number is given; the order of the classes does not matter.
 
     Returns:
         (count,) ascending labels.
 
     Raises:
-        ConfigError: One class alone, which cannot be confused, or fewer than two classes would be left.
+        ConfigError: There is no such class, one class alone, which cannot be confused, or fewer than two classes would
+            be left.
     """
+    count = asked if isinstance(asked, int) else len(asked)
     present = sorted(np.unique(pairs.labels[pairs.labels >= 0]).tolist(), key=lambda label: pairs.class_names[label])
     if count == 1 or (count and len(present) - count < 2):
         raise ConfigError(
@@ -116,5 +138,7 @@ def unseen_labels(pairs: Pairs, count: int, seed: int) -> NDArray[np.int64]:
             expected=f"0, or 2 to {max(len(present) - 2, 0)}",
             found=count,
         )
+    if not isinstance(asked, int):
+        return UnseenClasses(asked).labels(pairs.class_names, "objective.unseen_classes")
     chosen = np.random.default_rng(seed).choice(len(present), count, replace=False)
     return np.sort(np.array(present, np.int64)[chosen])

@@ -25,6 +25,7 @@ from concord3d.features.packaged_weights import PACKAGED
 from concord3d.features.pairs import Pairs
 from concord3d.features.projection import Projection
 from concord3d.features.tower_config import AlignedTowerConfig
+from concord3d.features.unseen_classes import UnseenClasses
 from concord3d.files import sha256_file
 from concord3d.losses.info_nce import info_nce
 from concord3d.methods.aligned.fitting_data import FittingData, fitting_data, unseen_labels
@@ -173,9 +174,13 @@ def build(settings: AlignedSettings, context: Context) -> Aligned:
     projection = pair.new_projection()
     objects = np.setdiff1d(np.arange(pairs.num_objects), context.held_out)
     seen = objects[~np.isin(pairs.labels[objects], unseen)]
+    apart = UnseenClasses(pairs.class_names[label] for label in unseen) if settings.unseen_apart else UnseenClasses(())
     if settings.unseen_apart:
-        objects = seen
-    data = fitting_data(pair, pairs, objects, settings.class_share)
+        # An object without a class might be of an unseen one; what is written about it tells.
+        described = seen[pairs.labels[seen] < 0]
+        named = [row for row in described if apart.names(pairs.texts[row].description)]
+        objects = np.setdiff1d(seen, named)
+    data = fitting_data(pair, pairs, objects, settings.class_share, apart)
     start_from(projection, fit_ridge(data.pictures, data.targets, settings.alpha))
     unseen_tower = None
     if len(unseen) and not settings.unseen_apart:

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field
 
 from concord3d.config.study import joined_datasets
+from concord3d.errors import ConfigError
 from concord3d.methods.settings import ObjectMethodSettings
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
@@ -22,12 +23,14 @@ class ObjectData(DataSettings):
         view_set: Pictures of each object, where the method or the tower reads some.
         image_size: Their H = W in pixels.
         tower: Whose features the method reads or is compared with.
+        without_classes: Names of classes that it never sees: their shapes are left out, and texts that name them.
     """
 
     num_points: int = Field(ge=1)
     view_set: ViewSetName | None = None
     image_size: Pixels | None = None
     tower: str | None = None
+    without_classes: list[str] = []
 
 
 SETTINGS = ObjectData
@@ -40,8 +43,17 @@ def inputs(run: Mapping[str, Any], settings: ObjectMethodSettings, sources: Towe
         run: Resolved configuration.
         settings: Settings of the method.
         sources: Makes the nodes of stores, views and tower features.
+
+    Raises:
+        ConfigError: Classes are left out, and the method reads more than clouds and features of towers.
     """
     data = run["data"]
+    if data.get("without_classes") and (settings.num_views or not settings.reads_targets):
+        raise ConfigError(
+            "Only trainings on clouds and features of towers can leave classes out",
+            where="data.without_classes",
+            found=f"method {run['method']}",
+        )
     sets = joined_datasets(run["pretrain"]["dataset"])
     files = {"clouds": [sources.data.store(name, "train") for name in sets]}
     pictures = (data.get("view_set"), data.get("image_size"))
