@@ -25,8 +25,10 @@ def make_nodes(snakemake: Any, make: Callable[[NodeJob], None]) -> None:
     """
     with _logged(Path(snakemake.log[0])):
         for job in nodes_to_make(Path(), snakemake.params.nodes, again=AGAIN in os.environ):
+            spent = os.times()
             with job:
                 make(job)
+            logging.info("%s: %.2f CPU-seconds", job.key, sum(os.times()[:4]) - sum(spent[:4]))
 
 
 @contextmanager

@@ -50,6 +50,11 @@ class MethodSettings(StrictModel):
     starts_fitted: ClassVar[bool] = False
     encoders: ClassVar[tuple[str, ...] | None] = None
 
+    @property
+    def never_seen(self) -> tuple[str, ...]:
+        """Names of classes that what is trained has certainly not seen; most methods cannot say."""
+        return ()
+
     @classmethod
     def encoder_modules(cls, encoder: Mapping[str, Any], where: Where = "encoder") -> tuple[str, ...]:
         """Validate the run's ``encoder`` section, and return the modules that build what it names.

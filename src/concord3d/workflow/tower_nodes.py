@@ -13,10 +13,8 @@ from concord3d.config.validation import validate
 from concord3d.data.manifest import sampled_digest
 from concord3d.errors import ConfigError
 from concord3d.features.tower_config import AlignedTowerConfig, encoder_checksums, is_aligned
-from concord3d.features.unseen_classes import UnseenClasses
 from concord3d.files import read_json
 from concord3d.layout import CATALOG
-from concord3d.methods.aligned.settings import AlignedSettings
 from concord3d.methods.settings import method_kind, method_settings
 from concord3d.training.settings import training_settings
 from concord3d.workflow.data_nodes import DataNodes
@@ -111,10 +109,8 @@ class TowerNodes:
             ConfigError: The tower was not aligned here, or not without all of them.
         """
         training = self.training(name)
-        told = None if training is None else training.settings
-        left_out = told.unseen_classes if isinstance(told, AlignedSettings) and told.unseen_apart else []
-        named = UnseenClasses(left_out if isinstance(left_out, list) else ())
-        seen = [class_name for class_name in classes if not named.is_one(class_name)]
+        never_seen = () if training is None else training.settings.never_seen
+        seen = [class_name for class_name in classes if class_name not in never_seen]
         if seen:
             raise ConfigError(
                 f"The tower '{name}' may have seen classes that this training leaves out",

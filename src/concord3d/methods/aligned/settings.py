@@ -62,6 +62,11 @@ class AlignedSettings(MethodSettings):
             raise ValueError("a number of classes, or their names")
         return asked
 
+    @property
+    def never_seen(self) -> tuple[str, ...]:
+        """The unseen classes that are given by name, where the tower that is kept has not seen them."""
+        return tuple(self.unseen_classes) if self.unseen_apart and isinstance(self.unseen_classes, list) else ()
+
     @classmethod
     def encoder_modules(cls, encoder: Mapping[str, Any], where: Where = "encoder") -> tuple[str, ...]:
         """Validate the ``encoder`` section, which is the tower's configuration; its encoders are opened by name."""
