@@ -76,7 +76,7 @@ def test_cells_never_seen_stay_not_recovered(reported: Fabricated) -> None:
 def test_the_front_page_shows_the_caveat_and_chance(reported: Fabricated) -> None:
     page = (reported.inputs.out / "README.md").read_text()
     assert "says neither encoder nor training set" in page
-    assert "| chance | modelnet40 |" in page and "| 51.3 ±0.05 |" in page
+    assert "| chance | ModelNet40 |" in page and "| 51.3 ±0.05 |" in page
     assert (
         "full (point_bert)" in page
         and "taught by stage1" in (reported.inputs.out / "tables" / "t3_stages.md").read_text()
@@ -107,7 +107,7 @@ def test_every_figure_shows_what_was_run(reported: Fabricated) -> None:
         "f2_zero_shot": "stage 2",
         "f3_mixed_clouds": "PointCutMix-R",
         "f4_retrieval": "a red chair",
-        "f5_sweeps": "Beta parameter",
+        "f5_sweeps": "One point, no curve: this scale runs MM-Mixing, stage 2",
         "f6_consistency": "no mixing",
         "f6_consistency_margin": "no mixing",
         "f7_few_shot": "labelled shapes per class",

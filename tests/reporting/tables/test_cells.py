@@ -215,7 +215,7 @@ def test_chance_has_a_row_per_data_set(tmp_path: Path) -> None:
     rows = chance_rows(made, CHANCE)
     assert [(row["dataset"], float(row["ours"]), row["basis"]) for row in rows] == [
         ("modelnet10", 100.0, "exact"),
-        ("modelnet40", 12.5, "exact"),
+        ("ModelNet40", 12.5, "exact"),
     ]
     assert all(row["experiment"] == "" and row["n_seeds"] == "0" and row["n_items"] == "200" for row in rows)
     assert "| chance |" in (made.inputs.out / "tables" / "one.md").read_text()

@@ -26,9 +26,14 @@ def kind_of_figure(name: str) -> Kind:
     return cast(Kind, import_module(f"{kinds.__name__}.{name}"))
 
 
-def write_figure(context: FigureContext, folder: Path) -> None:
-    """Draw one figure, stamp it with scale and data kind, and write ``<id>.png`` and ``<id>.svg``."""
+def write_figure(context: FigureContext, folder: Path) -> str:
+    """Draw one figure, stamp it with scale and data kind, and write ``<id>.png`` and ``<id>.svg``.
+
+    Returns:
+        What pages say in place of a figure that has nothing to draw; empty where it has.
+    """
     with house_style():
         drawing = kind_of_figure(context.spec.kind).draw(context)
         stamp(drawing, context)
         save(drawing, folder, context.spec.id)
+    return drawing.in_words

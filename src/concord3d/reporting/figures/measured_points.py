@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 
 from concord3d.reporting.evidence.estimates import Address, Estimate
-from concord3d.reporting.figures.style import FigureContext, spread_dots
+from concord3d.reporting.figures.style import Drawing, FigureContext, in_words, named, spread_dots, words
 
 
 def estimates_of(
@@ -29,6 +29,26 @@ def datasets_with(
 ) -> list[str]:
     """Return the data sets on which any of the experiments has an estimate."""
     return [d for d in datasets if estimates_of(context, experiments, d, protocol, metric)]
+
+
+def one_point(
+    context: FigureContext, experiments: Sequence[str], datasets: Sequence[str], protocol: str, metric: str
+) -> Drawing | None:
+    """Return the numbers in words where a curve over these experiments would have one point; else None."""
+    found = {dataset: estimates_of(context, experiments, dataset, protocol, metric) for dataset in datasets}
+    measured = {experiment for estimates in found.values() for experiment in estimates}
+    if len(measured) != 1:
+        return None
+    [experiment] = measured
+    shown = {dataset: estimates[experiment] for dataset, estimates in found.items() if estimates}
+    values = [
+        f"{context.report.dataset_name(dataset)} {e.interval.value:.2f} [{e.interval.low:.2f}, {e.interval.high:.2f}]"
+        for dataset, e in shown.items()
+    ]
+    ran = f"One point, no curve: this scale runs {named(context, [experiment])} alone"
+    return in_words(
+        context, f"{ran}; {words(metric)}: {'; '.join(values)}.", [estimate.data_kind for estimate in shown.values()]
+    )
 
 
 def measure_label(given: str, metric: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -72,10 +73,17 @@ class FigureContext:
 
 @dataclass(frozen=True)
 class Drawing:
-    """A figure with the kinds of data in it."""
+    """A figure with the kinds of data in it.
+
+    Attributes:
+        figure: What is drawn.
+        data_kinds: Kinds of the data in it.
+        in_words: What pages say in its place, where there is nothing to draw; else empty.
+    """
 
     figure: Figure
     data_kinds: tuple[str, ...]
+    in_words: str = ""
 
 
 Options = TypeVar("Options", bound=StrictModel)
@@ -130,15 +138,32 @@ def legend_entries(axes: Sequence[Axes]) -> dict[str, Artist]:
     return {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
 
 
+def words(identifier: str) -> str:
+    """Return an identifier as people write it: ``few_shot`` becomes ``few shot``."""
+    return identifier.replace("_", " ")
+
+
+def named(context: FigureContext, experiments: Iterable[str]) -> str:
+    """Return what tables call some experiments, each once."""
+    return ", ".join(dict.fromkeys(context.labels.get(experiment, experiment) for experiment in experiments))
+
+
 def placard(context: FigureContext, needs: str) -> Drawing:
     """Return a figure that says that there is nothing to show, and what it would need."""
     figure, (axes,) = panels(1, width=6.4, height=2.6)
     axes.set_axis_off()
-    axes.text(
-        0.5, 0.62, f"not run at scale '{context.inputs.scale}'", ha="center", va="center", fontsize=15, color=GREY
-    )
+    absent = f"not run at scale '{context.inputs.scale}'"
+    axes.text(0.5, 0.62, absent, ha="center", va="center", fontsize=15, color=GREY)
     axes.text(0.5, 0.38, f"needs {needs}", ha="center", va="center", fontsize=9.5, color=GREY, wrap=True)
-    return Drawing(figure, ())
+    return Drawing(figure, (), f"{absent.capitalize()}: needs {needs}.")
+
+
+def in_words(context: FigureContext, text: str, data_kinds: Iterable[str]) -> Drawing:
+    """Return a figure that holds a sentence, where there is too little to draw."""
+    figure, (axes,) = panels(1, width=6.4, height=2.6)
+    axes.set_axis_off()
+    axes.text(0.5, 0.5, textwrap.fill(text, 80), ha="center", va="center", fontsize=9.5, color=GREY)
+    return Drawing(figure, sorted_kinds(data_kinds), text)
 
 
 def stamp(drawing: Drawing, context: FigureContext) -> None:

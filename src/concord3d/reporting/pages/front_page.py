@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from concord3d.config.models import Paper
-from concord3d.files import write_text
+from concord3d.files import read_json, write_text
 from concord3d.layout import Layout
 from concord3d.reporting.claims.comparisons import PRINTED
 from concord3d.reporting.claims.verdicts import SCOPE_WORDS, VERDICT_WORDS
@@ -16,6 +16,7 @@ from concord3d.reporting.evidence.audit import SEVERITIES, Finding
 from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.pages.tower_gates import tower_lines
+from concord3d.reporting.specs.output_files import FIGURES_IN_WORDS
 from concord3d.reporting.specs.report_spec import ReportSpec
 from concord3d.reporting.tables.cells import NO_COUNTERPART, Table, coverage
 from concord3d.reporting.tables.table_files import (
@@ -70,7 +71,7 @@ def readme_text(
         *_headline(headline, report.headline_columns),
         *_claims(claims),
         *_coverage(tables),
-        *_figures(report),
+        *_figures(report, _said(inputs.out / FIGURES_IN_WORDS)),
         *_audit(findings),
         *_files(report, inputs),
     ]
@@ -203,10 +204,19 @@ def _coverage(tables: Sequence[Table]) -> list[str]:
     return ["## Share of the collected cells", "", text, "", *markdown_grid(columns, rows), ""]
 
 
-def _figures(report: ReportSpec) -> list[str]:
-    lines = ["## Figures", "", "Where a figure or panel says *not run*, this scale has no result for it.", ""]
+def _said(path: Path) -> Mapping[str, str]:
+    """Return what stands in place of figures; pages that are made without figures show them all."""
+    said: Mapping[str, str] = read_json(path) if path.exists() else {}
+    return said
+
+
+def _figures(report: ReportSpec, in_words: Mapping[str, str]) -> list[str]:
+    lines = ["## Figures", ""]
     for figure in report.figures:
-        lines += [f"![{figure.title}](figures/{figure.id}.png)", "", f"*{figure.title}.* {figure.caption}", ""]
+        if figure.id in in_words:
+            lines += [f"*{figure.title}.* {in_words[figure.id]}", ""]
+        else:
+            lines += [f"![{figure.title}](figures/{figure.id}.png)", "", f"*{figure.title}.* {figure.caption}", ""]
     return lines if report.figures else []
 
 

@@ -14,6 +14,8 @@ from concord3d.reporting.specs.report_spec import load_report_spec
 PARTS = ("metrics", "tables", "figures", "verdicts", "pages")
 TABLE_SUFFIXES = ("csv", "md", "tex")
 FIGURE_SUFFIXES = ("png", "svg")
+# On figures that have nothing to draw.
+FIGURES_IN_WORDS = "figures/in_words.json"
 # Of the table over all papers, below results/<scale>/cross.
 CROSS_FILES = ("encoders.csv", "encoders.md")
 
@@ -28,7 +30,8 @@ def report_outputs(report_yaml: Path, part: Literal["tables", "figures"]) -> lis
     report = load_report_spec(report_yaml)
     if part == "tables":
         return [f"tables/{table.id}.{suffix}" for table in report.tables for suffix in TABLE_SUFFIXES]
-    return [f"figures/{figure.id}.{suffix}" for figure in report.figures for suffix in FIGURE_SUFFIXES]
+    drawn = [f"figures/{figure.id}.{suffix}" for figure in report.figures for suffix in FIGURE_SUFFIXES]
+    return [*drawn, FIGURES_IN_WORDS]
 
 
 def part_modules(report_yaml: Path, part: str) -> list[str]:

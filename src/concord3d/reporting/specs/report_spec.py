@@ -206,6 +206,11 @@ class ReportSpec(StrictModel):
     audit: AuditSpec = AuditSpec()
     ledger: LedgerSpec = LedgerSpec()
 
+    def dataset_name(self, dataset: str) -> str:
+        """Return what tables call a data set of ours: its first published name, else its identifier as words."""
+        named = (name for name, ours in self.datasets.items() if dataset in ours)
+        return next(named, dataset.replace("_", " "))
+
     @field_validator("datasets", mode="before")
     @classmethod
     def _one_or_several(cls, datasets: Any) -> Any:

@@ -139,8 +139,8 @@ def build_cells(spec: ReportSpec, table: TableSpec, published: Sequence[Publishe
         cells += [_published_cell(cell, spec, table, results, inputs) for cell in rows]
     # A published row that waits for another encoder than ours does not hide what ours gave.
     shown = {(cell.key, cell.status) for cell in cells if cell.status != "quoted"}
-    cells += [cell for cell in _own_cells(table, results, inputs, labels) if (cell.key, cell.status) not in shown]
-    cells += _chance_cells(table, results)
+    cells += [cell for cell in _own_cells(spec, table, results, inputs, labels) if (cell.key, cell.status) not in shown]
+    cells += _chance_cells(spec, table, results)
     kinds = {cell.data_kind for cell in cells if cell.status == "measured"}
     return Table(table, results.scale, tuple(sorted(kinds)), tuple(cells))
 
@@ -214,7 +214,9 @@ def _dataset(candidates: Sequence[str], protocol: str, results: Results) -> str:
     return next((name for name in candidates if name in evaluated), next(iter(candidates), ""))
 
 
-def _own_cells(table: TableSpec, results: Results, inputs: ReportInputs, labels: Mapping[str, str]) -> Iterator[Cell]:
+def _own_cells(
+    spec: ReportSpec, table: TableSpec, results: Results, inputs: ReportInputs, labels: Mapping[str, str]
+) -> Iterator[Cell]:
     known = {(job.experiment, job.protocol, job.dataset) for job in (*results.expected, *results.by_job)}
     chosen = list(labels) if table.own == "all" else table.own
     for metric in table.metrics:
@@ -224,7 +226,7 @@ def _own_cells(table: TableSpec, results: Results, inputs: ReportInputs, labels:
                 first = next(iter(estimates.values()), None)
                 yield Cell(
                     method=labels.get(experiment, experiment),
-                    dataset=dataset,
+                    dataset=spec.dataset_name(dataset),
                     setting=metric.setting or "",
                     metric=metric.label or metric.metric,
                     unit=first.unit if first else "",
@@ -238,7 +240,7 @@ def _own_cells(table: TableSpec, results: Results, inputs: ReportInputs, labels:
                 )
 
 
-def _chance_cells(table: TableSpec, results: Results) -> Iterator[Cell]:
+def _chance_cells(spec: ReportSpec, table: TableSpec, results: Results) -> Iterator[Cell]:
     """Yield what guessing gives for every metric that says so, once per data set that was evaluated on."""
     for metric in table.metrics:
         found: dict[str, tuple[float, Evaluation]] = {}
@@ -251,7 +253,7 @@ def _chance_cells(table: TableSpec, results: Results) -> Iterator[Cell]:
             exact = Interval(value, value, value, sizes[0] if sizes else 0, 0, "exact")
             yield Cell(
                 method="chance",
-                dataset=dataset,
+                dataset=spec.dataset_name(dataset),
                 setting=metric.setting or "",
                 metric=metric.label or metric.metric,
                 unit="%",

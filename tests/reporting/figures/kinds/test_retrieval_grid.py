@@ -108,4 +108,4 @@ def test_a_direction_that_was_not_run_leaves_no_rows(tmp_path: Path) -> None:
     made = retrieved(tmp_path)
     made.report(REPORT.replace("[text_to_shape, shape_to_shape]", "[image_to_shape]"))
     store_pictures(made, NAMES)
-    assert "needs retrieval image_to_shape" in svg(made, "f")
+    assert "needs retrieval, image to shape" in svg(made, "f")

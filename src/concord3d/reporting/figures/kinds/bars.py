@@ -20,11 +20,13 @@ from concord3d.reporting.figures.style import (
     GREY,
     Drawing,
     FigureContext,
+    named,
     options_of,
     panels,
     placard,
     sorted_kinds,
     spread_dots,
+    words,
 )
 from concord3d.reporting.specs.claim_spec import ClaimPart, Term
 
@@ -45,7 +47,7 @@ def draw(context: FigureContext) -> Drawing:
     experiments = list(options.experiments)
     datasets = datasets_with(context, experiments, options.datasets, options.protocol, options.metric)
     if not datasets:
-        return placard(context, f"{options.protocol} of {', '.join(experiments)}")
+        return placard(context, f"{words(options.protocol)} of {named(context, experiments)}")
     figure, axes = panels(2 * len(datasets), columns=2)
     kinds = []
     for number, dataset in enumerate(datasets):
@@ -72,7 +74,7 @@ def _bars(context: FigureContext, axis: Axes, options: Options, found: Mapping[s
     axis.set_xticks(range(len(options.experiments)), list(options.experiments.values()))
     axis.set_xlim(-0.6, len(options.experiments) - 0.4)
     axis.set_ylim(0, 108)
-    axis.set(title=dataset, ylabel=measure_label(options.label, options.metric))
+    axis.set(title=context.report.dataset_name(dataset), ylabel=measure_label(options.label, options.metric))
     axis.grid(False, axis="x")
 
 
@@ -91,7 +93,10 @@ def _differences(context: FigureContext, axis: Axes, options: Options, reference
                       ha="center", fontsize=9)  # fmt: skip
     axis.set_yticks(range(len(others)), [options.experiments[experiment] for experiment in others])
     axis.set_ylim(-0.6, len(others) - 0.4)
-    axis.set(title=f"{dataset}: paired difference", xlabel=f"points above '{options.experiments[reference]}'")
+    axis.set(
+        title=f"{context.report.dataset_name(dataset)}: paired difference",
+        xlabel=f"points above '{options.experiments[reference]}'",
+    )
     axis.grid(False, axis="y")
 
 

@@ -14,10 +14,12 @@ from concord3d.reporting.figures.style import (
     Drawing,
     FigureContext,
     class_colors,
+    named,
     options_of,
     panels,
     placard,
     sorted_kinds,
+    words,
 )
 
 MAX_NAMED_CLASSES = 15
@@ -44,23 +46,25 @@ def draw(context: FigureContext) -> Drawing:
     }
     datasets = [d for d in options.datasets if any(place == d for place, _ in found)]
     if not datasets:
-        return placard(context, f"{options.protocol} of {', '.join(options.experiments)}")
+        return placard(context, f"{words(options.protocol)} of {named(context, options.experiments)}")
     figure, axes = panels(len(datasets) * len(options.experiments), 3.7, 3.7, columns=len(options.experiments))
     for index, axis in enumerate(axes):
         dataset = datasets[index // len(options.experiments)]
         experiment = options.experiments[index % len(options.experiments)]
         axis.set(xticks=[], yticks=[])
-        label = context.labels.get(experiment, experiment)
+        label, place = context.labels.get(experiment, experiment), context.report.dataset_name(dataset)
         if (dataset, experiment) not in found:
             axis.text(0.5, 0.5, "not run", ha="center", va="center", color=GREY, transform=axis.transAxes)
-            axis.set_title(f"{label}\n{dataset}")
+            axis.set_title(f"{label}\n{place}")
             continue
         evaluation = found[(dataset, experiment)]
         _embedding_panel(axis, evaluation, options.map)
         numbers = {row.metric: row.value for row in evaluation.measurements}
-        words = [f"silhouette {numbers['silhouette']:.2f}"] if "silhouette" in numbers else []
-        words += [f"purity {numbers['knn_purity']:.0f} %"] if "knn_purity" in numbers else []
-        axis.set_title(f"{label}\n{dataset}, {', '.join(words) or 'no numbers'}", fontsize=9.5)
+        said = [f"silhouette {numbers['silhouette']:.2f}"] if "silhouette" in numbers else []
+        said += [f"purity {numbers['knn_purity']:.0f} %"] if "knn_purity" in numbers else []
+        axis.set_title(
+            f"{label}\n{context.report.dataset_name(dataset)}, {', '.join(numbers) or 'no numbers'}", fontsize=9.5
+        )
     return Drawing(figure, sorted_kinds(evaluation.data_kind for evaluation in found.values()))
 
 

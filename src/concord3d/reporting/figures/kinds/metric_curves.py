@@ -20,11 +20,13 @@ from concord3d.reporting.figures.style import (
     Drawing,
     FigureContext,
     legend_entries,
+    named,
     options_of,
     panels,
     placard,
     shared_legend,
     sorted_kinds,
+    words,
 )
 
 
@@ -50,7 +52,7 @@ def draw(context: FigureContext) -> Drawing:
         if any(estimates_of(context, names, dataset, options.protocol, m) for m in options.metrics.values())
     ]
     if not datasets:
-        return placard(context, f"{options.protocol} of {', '.join(names)}")
+        return placard(context, f"{words(options.protocol)} of {named(context, names)}")
     columns = 2 * len(datasets)
     figure, axes = panels(len(datasets), legend_rows=-(-len(names) // columns))
     kinds: list[str] = []
@@ -61,7 +63,7 @@ def draw(context: FigureContext) -> Drawing:
             axis.set_xscale("log", base=2)
         axis.set_xticks(sorted(options.metrics), [f"{x:g}" for x in sorted(options.metrics)], minor=False)
         axis.minorticks_off()
-        axis.set(title=dataset, xlabel=options.x_label, ylabel=options.y_label)
+        axis.set(title=context.report.dataset_name(dataset), xlabel=options.x_label, ylabel=options.y_label)
     drawn = legend_entries(axes)
     nothing = Line2D([], [], linestyle="")
     entries = {n if n in drawn else f"{n} (not run)": drawn.get(n, nothing) for n in options.experiments.values()}

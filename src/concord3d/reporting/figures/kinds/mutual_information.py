@@ -14,6 +14,7 @@ from concord3d.reporting.figures.style import (
     MARKERS,
     Drawing,
     FigureContext,
+    named,
     options_of,
     panels,
     placard,
@@ -52,7 +53,7 @@ def draw(context: FigureContext) -> Drawing:
         for epoch in epochs:
             axis.plot([epoch] * len(curves[epoch]), curves[epoch], ".", color=color, alpha=0.5, markersize=6)
     if not axis.lines:
-        return placard(context, f"trainings of {', '.join(options.experiments)}")
+        return placard(context, f"trainings of {named(context, options.experiments)}")
     for count in sorted(counts - {0}):
         bound = float(np.log(2 * count - 1))
         axis.axhline(bound, color=GREY, linestyle="--", linewidth=1)

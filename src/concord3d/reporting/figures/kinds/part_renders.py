@@ -10,9 +10,11 @@ from concord3d.reporting.figures.style import (
     Drawing,
     FigureContext,
     class_colors,
+    named,
     options_of,
     panels,
     placard,
+    words,
 )
 
 
@@ -35,7 +37,8 @@ def draw(context: FigureContext) -> Drawing:
         if "example_points" in evaluation.arrays and len(evaluation.arrays["example_points"])
     ]
     if not found:
-        return placard(context, f"{options.protocol} on {options.dataset} of {' or '.join(options.experiments)}")
+        place, tried = context.report.dataset_name(options.dataset), named(context, options.experiments)
+        return placard(context, f"{words(options.protocol)} on {place} of {tried}")
     arrays = found[0].arrays
     num = min(options.num_shapes, len(arrays["example_points"]))
     figure, axes = panels(2 * num, 1.9, 2.0, columns=num)

@@ -19,10 +19,12 @@ from concord3d.reporting.figures.style import (
     GREY,
     Drawing,
     FigureContext,
+    named,
     options_of,
     panels,
     placard,
     shared_legend,
+    words,
 )
 
 RIGHT, WRONG = COLORS[2], "#BBBBBB"
@@ -59,7 +61,9 @@ def draw(context: FigureContext) -> Drawing:
     dataset, found = _evaluations(context, options)
     path = context.inputs.artifacts / options.pictures.format(dataset=dataset)
     if not found or not path.exists():
-        return placard(context, f"{options.protocol} of {', '.join(options.experiments)}, and pictures of the shapes")
+        return placard(
+            context, f"{words(options.protocol)} of {named(context, options.experiments)}, and pictures of the shapes"
+        )
     pictures = read_pictures(path)
     first = next(iter(found.values()))
     queries = [
@@ -68,7 +72,7 @@ def draw(context: FigureContext) -> Drawing:
         for query in range(min(options.num_queries, len(first.arrays.get(f"{direction}_examples", ()))))
     ]
     if not queries:
-        return placard(context, f"{options.protocol} {' or '.join(options.directions)}")
+        return placard(context, f"{words(options.protocol)}, {words(' or '.join(options.directions))}")
     columns = 1 + options.num_found
     figure, axes = panels(len(queries) * len(found) * columns, 1.25, 1.35, columns=columns, legend_rows=2)
     for number, (direction, query) in enumerate(queries):

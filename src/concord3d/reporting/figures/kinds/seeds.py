@@ -25,6 +25,7 @@ from concord3d.reporting.figures.style import (
     placard,
     sorted_kinds,
     spread_dots,
+    words,
 )
 from concord3d.reporting.specs.claim_spec import Selector
 
@@ -45,7 +46,7 @@ def draw(context: FigureContext) -> Drawing:
     experiments = list(context.labels)
     datasets = datasets_with(context, experiments, options.datasets, options.protocol, options.metric)
     if not datasets:
-        return placard(context, f"any {options.protocol} result")
+        return placard(context, f"a result of {words(options.protocol)}")
     present = [
         e for e in experiments if any(seed_values(context, e, d, options.protocol, options.metric) for d in datasets)
     ]
@@ -68,7 +69,7 @@ def draw(context: FigureContext) -> Drawing:
             range(len(present)), [context.labels[e] for e in present] if panel == 0 else [""] * len(present)
         )
         axis.set_ylim(len(present) - 0.5, -0.5)
-        axis.set(title=dataset, xlabel=measure_label(options.label, options.metric))
+        axis.set(title=context.report.dataset_name(dataset), xlabel=measure_label(options.label, options.metric))
         _reference_line(context, axis, options, dataset, found)
     return Drawing(figure, sorted_kinds(kinds))
 
@@ -82,5 +83,7 @@ def _reference_line(
     for cell in chosen_cells(context.published, options.reference.model_dump(exclude_none=True)):
         if cell.value is not None and dataset in context.report.datasets.get(cell.dataset, ()):
             axis.axvline(cell.value, color=GREY, linestyle="--", linewidth=1.2)
-            axis.set_title(f"{dataset}\n(dashed: published {cell.method}, {cell.text})", fontsize=9.5)
+            axis.set_title(
+                f"{context.report.dataset_name(dataset)}\n(dashed: published {cell.method}, {cell.text})", fontsize=9.5
+            )
             return

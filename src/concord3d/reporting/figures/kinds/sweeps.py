@@ -12,6 +12,7 @@ from concord3d.reporting.figures.measured_points import (
     draw_seed_dots,
     estimates_of,
     measure_label,
+    one_point,
     seed_values,
 )
 from concord3d.reporting.figures.style import (
@@ -21,11 +22,13 @@ from concord3d.reporting.figures.style import (
     Drawing,
     FigureContext,
     legend_entries,
+    named,
     options_of,
     panels,
     placard,
     shared_legend,
     sorted_kinds,
+    words,
 )
 
 
@@ -53,14 +56,17 @@ def draw(context: FigureContext) -> Drawing:
     experiments = [experiment for sweep in options.sweeps for experiment in sweep.experiments.values()]
     datasets = datasets_with(context, experiments, options.datasets, options.protocol, options.metric)
     if not datasets:
-        return placard(context, f"{options.protocol} of {', '.join(dict.fromkeys(experiments))}")
+        return placard(context, f"{words(options.protocol)} of {named(context, experiments)}")
+    if alone := one_point(context, experiments, datasets, options.protocol, options.metric):
+        return alone
     columns = len(options.sweeps)
     figure, axes = panels(len(datasets) * columns, columns=columns, legend_rows=1 if options.references else 0)
     kinds: list[str] = []
     for index, axis in enumerate(axes):
         dataset, sweep = datasets[index // columns], options.sweeps[index % columns]
         kinds += _sweep_panel(context, axis, options, sweep, dataset)
-        axis.set(title=dataset, xlabel=sweep.x_label, ylabel=measure_label(options.label, options.metric))
+        name = context.report.dataset_name(dataset)
+        axis.set(title=name, xlabel=sweep.x_label, ylabel=measure_label(options.label, options.metric))
     if options.references:
         entries = legend_entries(axes)
         shared_legend(figure, entries, columns=len(entries))

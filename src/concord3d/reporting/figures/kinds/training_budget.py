@@ -21,11 +21,13 @@ from concord3d.reporting.figures.style import (
     Drawing,
     FigureContext,
     legend_entries,
+    named,
     options_of,
     panels,
     placard,
     shared_legend,
     sorted_kinds,
+    words,
 )
 
 
@@ -47,7 +49,7 @@ def draw(context: FigureContext) -> Drawing:
     spent = {experiment: clouds for experiment, clouds in seen.items() if clouds}
     datasets = datasets_with(context, list(spent), options.datasets, options.protocol, options.metric)
     if not datasets:
-        return placard(context, f"{options.protocol} and the trainings of {', '.join(dict.fromkeys(experiments))}")
+        return placard(context, f"{words(options.protocol)} and the trainings of {named(context, experiments)}")
     unit, word = (1e6, "million clouds") if max(spent.values()) >= 1e6 else (1e3, "thousand clouds")
     columns = min(len(datasets), 2)
     figure, axes = panels(len(datasets), width=5.0, legend_rows=-(-len(options.paths) // columns))
@@ -59,7 +61,7 @@ def draw(context: FigureContext) -> Drawing:
             _budget_line(axis, found, {e: spent[e] / unit for e in found}, number, label)
         axis.margins(x=0.18)
         axis.set_xlim(left=0)
-        axis.set(title=dataset, xlabel=f"{word} seen, teachers included",
+        axis.set(title=context.report.dataset_name(dataset), xlabel=f"{word} seen, teachers included",
                  ylabel=measure_label(options.label, options.metric))  # fmt: skip
     shared_legend(figure, legend_entries(axes), columns=columns)
     return Drawing(figure, sorted_kinds(kinds))

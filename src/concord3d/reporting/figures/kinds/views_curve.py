@@ -8,6 +8,7 @@ from concord3d.reporting.figures.measured_points import (
     draw_curve,
     draw_seed_dots,
     estimates_of,
+    one_point,
     seed_values,
 )
 from concord3d.reporting.figures.style import (
@@ -15,10 +16,12 @@ from concord3d.reporting.figures.style import (
     MARKERS,
     Drawing,
     FigureContext,
+    named,
     options_of,
     panels,
     placard,
     sorted_kinds,
+    words,
 )
 
 
@@ -38,7 +41,9 @@ def draw(context: FigureContext) -> Drawing:
     experiments = [experiment for curve in options.curves.values() for experiment in curve.values()]
     datasets = datasets_with(context, experiments, options.datasets, options.protocol, options.metric)
     if not datasets:
-        return placard(context, f"{options.protocol} of {', '.join(dict.fromkeys(experiments))}")
+        return placard(context, f"{words(options.protocol)} of {named(context, experiments)}")
+    if alone := one_point(context, experiments, datasets, options.protocol, options.metric):
+        return alone
     figure, axes = panels(len(datasets))
     kinds = []
     for axis, dataset in zip(axes, datasets, strict=True):
@@ -56,6 +61,7 @@ def draw(context: FigureContext) -> Drawing:
                 values = seed_values(context, curve[x], dataset, options.protocol, options.metric)
                 draw_seed_dots(axis, x + shift, values, color, 0.1)
         axis.set_xticks(sorted(shown), [f"{x:g}" for x in sorted(shown)])
-        axis.set(title=dataset, xlabel=options.x_label, ylabel=f"{options.metric.replace('_', ' ')} (%)")
+        name = context.report.dataset_name(dataset)
+        axis.set(title=name, xlabel=options.x_label, ylabel=f"{words(options.metric)} (%)")
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=len(options.curves))
     return Drawing(figure, sorted_kinds(kinds))
