@@ -6,6 +6,8 @@ from pathlib import Path
 
 from tests.reporting.fabricate import Fabricated, outcomes, svg
 
+from concord3d.reporting.parts import figures
+
 HEAD = """
 paper: mm_point
 headline: one
@@ -62,3 +64,13 @@ def test_the_same_numbers_give_the_same_bytes(tmp_path: Path) -> None:
         figures = made.inputs.out / "figures"
         pictures.append([(figures / f"f.{suffix}").read_bytes() for suffix in ("svg", "png")])
     assert pictures[0] == pictures[1]
+
+
+def test_one_point_is_a_sentence_with_its_numbers(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path, "demo", "synthetic")
+    made.report(SWEEPS)
+    made.accuracy("middle", outcomes(200, 150))
+    text = svg(made, "f")
+    assert "One point, no curve" in text and "data_kind: synthetic" in text
+    said = figures.build_one(made.material, "f")
+    assert "this scale runs middle alone" in said and "ModelNet40 75.00 [" in said
