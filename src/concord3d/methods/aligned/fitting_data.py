@@ -1,4 +1,4 @@
-"""Frozen features of the objects that an aligned tower is fitted on, computed once.
+"""Frozen features of the objects that an aligned tower is fitted on.
 
 Shape legend: S all objects, F objects that are fitted on, V pictures per object, E width of picture features, D width
 of sentence features, C classes.
@@ -7,13 +7,14 @@ of sentence features, C classes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.errors import ConfigError
-from concord3d.features.aligned_tower import FrozenPair
-from concord3d.features.pairs import Pairs, picture_features
+from concord3d.features.feature_pairs import FeaturePairs
+from concord3d.features.pairs import DescribedObjects
 from concord3d.features.prompts import class_features
 from concord3d.features.tower import TextEncoder
 
@@ -23,33 +24,34 @@ class FittingData:
     """What a projection learns from.
 
     Attributes:
-        pictures: (F, V, E) float32 features of all pictures.
+        pictures: (F, V, E) float16 features of all pictures.
         targets: (F, D) float32 unit vectors: what each object is.
         row_of: (S,) row of each object, -1 for those that are not fitted on.
     """
 
-    pictures: NDArray[np.float32]
+    pictures: NDArray[np.float16]
     targets: NDArray[np.float32]
     row_of: NDArray[np.int64]
 
 
-def fitting_data(pair: FrozenPair, pairs: Pairs, objects: NDArray[np.int64], class_share: float) -> FittingData:
-    """Encode the pictures and texts of the objects that are fitted on, and of no others.
+def fitting_data(
+    encoder: TextEncoder, pairs: FeaturePairs, objects: NDArray[np.int64], class_share: float
+) -> FittingData:
+    """Read the pictures' features and encode the texts of the objects that are fitted on, and of no others.
 
     Args:
-        pair: The frozen encoders.
+        encoder: The sentence encoder.
         pairs: All objects.
         objects: (F,) indices.
         class_share: See :class:`concord3d.methods.aligned.settings.AlignedSettings`.
     """
     row_of = np.full(pairs.num_objects, -1, np.int64)
     row_of[objects] = np.arange(len(objects))
-    pictures = picture_features(pair.pictures, pairs, objects)
-    return FittingData(pictures, text_targets(pair.texts, pairs, objects, class_share), row_of)
+    return FittingData(pairs.every(objects), text_targets(encoder, pairs, objects, class_share), row_of)
 
 
 def text_targets(
-    encoder: TextEncoder, pairs: Pairs, objects: NDArray[np.int64], class_share: float
+    encoder: TextEncoder, pairs: DescribedObjects[Any], objects: NDArray[np.int64], class_share: float
 ) -> NDArray[np.float32]:
     """Return what each object is, as one unit vector.
 
@@ -84,7 +86,7 @@ def text_targets(
     return np.stack(targets).astype(np.float32)
 
 
-def _texts(pairs: Pairs, index: int, label: int) -> tuple[str, ...]:
+def _texts(pairs: DescribedObjects[Any], index: int, label: int) -> tuple[str, ...]:
     choice = pairs.texts[index]
     return choice.captions or (() if label >= 0 else (choice.description,))
 
@@ -94,7 +96,7 @@ def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     return wide / np.maximum(np.linalg.norm(wide, axis=-1, keepdims=True), 1e-12)
 
 
-def unseen_labels(pairs: Pairs, count: int, seed: int) -> NDArray[np.int64]:
+def unseen_labels(pairs: DescribedObjects[Any], count: int, seed: int) -> NDArray[np.int64]:
     """Choose the classes that nothing is fitted on, among those that have objects.
 
     Args:
