@@ -44,6 +44,7 @@ class FakePictures:
     def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         check_pictures(images)
         self.seen += len(images)
+        images = np.broadcast_to(images, (*images.shape[:3], 3))
         count, half = len(images), images.shape[1] // 2
         quarters = [images[:, y : y + half, x : x + half].mean((1, 2)) for y in (0, half) for x in (0, half)]
         return np.concatenate([*quarters, np.full((count, 1), 50.0)], axis=1).astype(np.float32)
