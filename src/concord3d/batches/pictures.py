@@ -29,10 +29,14 @@ class PictureBatch(Batch):
     Attributes:
         pixels: (B, 3, s, s) float32 in [0, 1], one randomly chosen picture of each object.
         texts: The usable texts of each object.
+        units: (B,) int64, which object each is.
+        views: (B,) int64, which of its pictures.
     """
 
     pixels: Tensor
     texts: tuple[TextChoice, ...]
+    units: Tensor
+    views: Tensor
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,8 @@ class PictureData:
         chosen = drawn_views(len(units), self.pairs.num_views, draw)
         pictures = torch.from_numpy(np.ascontiguousarray(self.pairs.read(units, chosen)))
         pixels = pictures[:, 0].permute(0, 3, 1, 2).float() / 255
-        return PictureBatch(pixels, tuple(self.pairs.texts[unit] for unit in units.tolist()))
+        texts = tuple(self.pairs.texts[unit] for unit in units.tolist())
+        return PictureBatch(pixels, texts, torch.from_numpy(units.copy()), torch.from_numpy(chosen[:, 0].copy()))
 
     def validated(self) -> None:
         """Nothing is left to check: :class:`Pairs` refuses data that do not fit."""
