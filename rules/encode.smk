@@ -1,7 +1,8 @@
-"""What frozen towers say of pictures, texts and class names, computed once.
+"""What frozen towers say of pictures, texts and class names, and frozen picture encoders of pictures, computed once.
 
-Inputs: views, stores and the weights of towers, or releases that bring features along.
-Outputs: indices artifacts/<scale>/features/<tower>/<data set>__*.json into a store addressed by content.
+Inputs: views, stores and the weights of towers, features by frozen encoders, or releases that bring features along.
+Outputs: indices artifacts/<scale>/features/<tower>/<data set>__*.json, and features/frozen/<encoder>__<size>/ beside them,
+into a store addressed by content.
 """
 
 for job in PLAN.jobs_of("encode"):

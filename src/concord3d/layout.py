@@ -121,6 +121,10 @@ class Layout:
         """A file of a tower's features; the data set comes first in its name."""
         return self.artifacts / "features" / tower / file
 
+    def frozen_features(self, encoder: str, file: str) -> Path:
+        """A file of what a frozen picture encoder makes of pictures; the data set comes first in its name."""
+        return self.artifacts / "features" / "frozen" / encoder / file
+
     def training(self, paper: str, experiment: str, seed: int | str) -> Path:
         """Folder of one training."""
         return self.artifacts / paper / "train" / f"{experiment}__s{seed}"

@@ -119,7 +119,7 @@ def data_set(folder: Path, name: str, captions: tuple[str, ...], tower: Counting
     files["clouds"] = files["clouds"].with_suffix(".npz")
     split.save(files["clouds"])
     pictures = np.random.default_rng(len(name)).integers(0, 256, (2, 2, 8, 8, 3), dtype=np.uint8)
-    image_features([pictures], [name], tower, folder / "store", files["image_features"])
+    image_features([pictures], [name], tower, tower.encode_images, folder / "store", files["image_features"])
     text_features(list(captions), tower, folder / "store", files["text_features"])
     return files
 

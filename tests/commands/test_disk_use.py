@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from tests.workflow.graphs import SCALE, copy_parts, edit, smoke_plan
 
 from concord3d.commands.disk_use import Sizes, disk_gb
 from concord3d.config.resolve import load_params
@@ -42,6 +43,22 @@ def test_disk_is_that_of_clouds_pictures_features_and_weights(repository: Path) 
     assert sizes.pictures(encoded) == 60 * 12 and (sizes.disk(encoded) or 0) % (60 * 12 * 2) == 0
     assert (sizes.disk(plan.nodes["towers/concord_tiny"]) or 0) > 1e5
     assert sizes.disk(plan.nodes["mm_mixing/report/tables"]) == 0
+
+
+def test_frozen_features_are_encoded_once_and_projected_without_pictures(repository: Path, tmp_path: Path) -> None:
+    copy_parts(repository, tmp_path)
+    edit(tmp_path / SCALE, "config/towers/concord_tiny.json", "config/towers/lite0_minilm.json")
+    edit(
+        tmp_path / SCALE,
+        "objective: {min_image_to_text_r1: 0, min_zero_shot_top1: 0}",
+        "method: aligned\n      objective: {min_mean_of_views_top1: 0}",
+    )
+    plan = smoke_plan(tmp_path)
+    sizes, name = Sizes(plan), "ensembled__train__ring12__32__images"
+    frozen = plan.nodes[f"features/frozen/efficientnet_lite0__128/{name}"]
+    projected = plan.nodes[f"features/concord_tiny/{name}"]
+    assert (sizes.pictures(frozen), sizes.disk(frozen)) == (60 * 12, 60 * 12 * 1280 * 2)
+    assert (sizes.pictures(projected), sizes.disk(projected)) == (None, 60 * 12 * 384 * 2)
 
 
 def test_what_has_no_known_size_is_counted(repository: Path) -> None:

@@ -205,7 +205,7 @@ HASHES = ["a", "b", "c"]
 
 
 def build(folder: Path, tower: Half) -> None:
-    image_features(IMAGES, HASHES, tower, folder / "store", folder / "images.json")
+    image_features(IMAGES, HASHES, tower, tower.encode_images, folder / "store", folder / "images.json")
 
 
 def tree(folder: Path) -> dict[str, bytes]:

@@ -22,6 +22,16 @@ ALIGNED: dict[str, Any] = {
 }
 
 
+def picture_identity(image_size: int, release: str = "0" * 64) -> dict[str, Any]:
+    """What the fake encoder of pictures says that it is."""
+    return {"architecture": "fake", "size": image_size, "weights_sha256": release}
+
+
+def sentence_identity(release: str = "0" * 64) -> dict[str, Any]:
+    """What the fake encoder of sentences says that it is."""
+    return {"architecture": "words", "weights_sha256": release}
+
+
 class FakePictures:
     """Mean colours of the four quarters, never zero, and a memory of how many pictures were seen."""
 
@@ -29,11 +39,12 @@ class FakePictures:
 
     def __init__(self, image_size: int, release: str) -> None:
         self.image_size, self.seen = image_size, 0
-        self.identity: dict[str, Any] = {"architecture": "fake", "size": image_size, "weights_sha256": release}
+        self.identity = picture_identity(image_size, release)
 
     def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         check_pictures(images)
         self.seen += len(images)
+        images = np.broadcast_to(images, (*images.shape[:3], 3))
         count, half = len(images), images.shape[1] // 2
         quarters = [images[:, y : y + half, x : x + half].mean((1, 2)) for y in (0, half) for x in (0, half)]
         return np.concatenate([*quarters, np.full((count, 1), 50.0)], axis=1).astype(np.float32)
@@ -45,7 +56,7 @@ class FakeSentences:
     dim = 16
 
     def __init__(self, release: str) -> None:
-        self.identity: dict[str, Any] = {"architecture": "words", "weights_sha256": release}
+        self.identity = sentence_identity(release)
         self.read: list[str] = []
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -68,10 +79,12 @@ def register(patch: pytest.MonkeyPatch, release: str = "0" * 64) -> None:
     def sentences(name: str, device: str = "auto", weights_folder: Path | None = None) -> FakeSentences:
         return FakeSentences(release)
 
-    for name in ("fake_pictures", "fake_sentences"):
-        made_up = PackagedWeights(name, "1", "MIT", f"made up: {name}", {})
+    for name, dim in (("fake_pictures", FakePictures.dim), ("fake_sentences", FakeSentences.dim)):
+        made_up = PackagedWeights(name, "1", "MIT", f"made up: {name}", dim, {})
         patch.setitem(packaged_weights.PACKAGED, name, made_up)  # type: ignore[arg-type]
     patch.setattr(frozen_encoders, "PICTURE_ENCODERS", ("fake_pictures",))
     patch.setattr(frozen_encoders, "SENTENCE_ENCODERS", ("fake_sentences",))
+    patch.setattr(frozen_encoders, "picture_identity", lambda name, size: picture_identity(size, release))
+    patch.setattr(frozen_encoders, "sentence_identity", lambda name: sentence_identity(release))
     patch.setattr(frozen_encoders, "open_picture_encoder", pictures)
     patch.setattr(frozen_encoders, "open_sentence_encoder", sentences)

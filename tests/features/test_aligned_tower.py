@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tests.features.fake_encoders import ALIGNED, FakePictures, FakeSentences, register
+from tests.features.fake_encoders import ALIGNED, FakePictures, FakeSentences, picture_identity, register
 from torch.nn.functional import normalize
 
 from concord3d.errors import CheckpointCorrupt, ConfigError
-from concord3d.features.aligned_tower import FrozenPair
+from concord3d.features import frozen_encoders
+from concord3d.features.aligned_tower import AlignedTower, FrozenPair
 from concord3d.features.open_tower import encoder_preprocess, open_tower
 from concord3d.features.projection import Projection
 from concord3d.features.tower import BadPictures, BadText, TowerMismatch, TowerSpec, TowerWeightsMissing
@@ -32,7 +33,7 @@ def written(folder: Path, hidden_width: int | None = None, **sides: Any) -> Towe
     """A configuration with random weights."""
     content = {**ALIGNED, **sides, "projection": {"hidden_width": hidden_width}}
     (folder / "tower.json").write_text(json.dumps(content))
-    pair = FrozenPair.open(AlignedTowerConfig.model_validate(content))
+    pair = FrozenPair(AlignedTowerConfig.model_validate(content))
     torch.manual_seed(0)
     projection = pair.new_projection()
     with torch.no_grad():
@@ -60,6 +61,37 @@ def test_features_are_projections_of_standardised_unit_features_and_centred_sent
     np.testing.assert_array_equal(tower.encode_texts(texts), centred)
     assert tower.encode_images(PICTURES).dtype == tower.encode_texts(texts).dtype == np.float32
     assert (tower.dim, tower.image_size) == (16, 32)
+
+
+@pytest.mark.parametrize("hidden_width", [None, 7])
+def test_stored_features_are_projected_as_their_pictures_are_encoded(tmp_path: Path, hidden_width: int | None) -> None:
+    tower = open_tower(written(tmp_path, hidden_width), "cpu")
+    assert isinstance(tower, AlignedTower)
+    frozen, expected = FakePictures(32, "").encode_images(PICTURES), tower.encode_images(PICTURES)
+    np.testing.assert_array_equal(tower.project(frozen), expected)
+    half = tower.project(frozen.astype(np.float16))
+    assert half.dtype == np.float32 and not np.array_equal(half, expected)
+    np.testing.assert_allclose(half, expected, rtol=1e-3, atol=1e-3)
+
+
+def test_an_encoder_is_opened_only_for_what_it_encodes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, opened = written(tmp_path), list[str]()
+    for side in ("picture", "sentence"):
+        real = getattr(frozen_encoders, f"open_{side}_encoder")
+        monkeypatch.setattr(
+            frozen_encoders,
+            f"open_{side}_encoder",
+            lambda *told, side=side, real=real: opened.append(side) or real(*told),
+        )
+    tower = open_tower(spec, "cpu")
+    assert isinstance(tower, AlignedTower)
+    tower.project(np.ones((2, FakePictures.dim)))
+    assert tower.identity["pictures"] == picture_identity(32) and not opened
+    tower.encode_texts(["a chair"])
+    tower.encode_texts(["a table"])
+    assert opened == ["sentence"]
+    tower.encode_images(PICTURES)
+    assert opened == ["sentence", "picture"]
 
 
 def test_a_feature_does_not_depend_on_what_else_is_encoded(tmp_path: Path) -> None:
@@ -117,7 +149,7 @@ def test_what_is_no_projection_is_refused(tmp_path: Path) -> None:
     save_weights(Projection(13, 16), weights)
     with pytest.raises(CheckpointCorrupt, match="Not the projection"):
         open_tower(spec, "cpu")
-    pair = FrozenPair.open(AlignedTowerConfig.model_validate(ALIGNED))
+    pair = FrozenPair(AlignedTowerConfig.model_validate(ALIGNED))
     save_weights(Projection(13, 15), weights, pair.header())
     with pytest.raises(CheckpointCorrupt, match="do not fit"):
         open_tower(spec, "cpu")

@@ -38,7 +38,7 @@ def tree(folder: Path) -> dict[str, bytes]:
 
 
 def encode(folder: Path, tower: Any, images: Any, index: str = "index.json") -> FeatureCount:
-    return image_features(*images, tower, folder / "store", folder / index)
+    return image_features(*images, tower, tower.encode_images, folder / "store", folder / index)
 
 
 def test_a_second_run_encodes_nothing_and_changes_nothing(tmp_path: Path, counting_tower: MakeTower) -> None:
@@ -61,7 +61,9 @@ def test_what_is_read_is_what_the_tower_gave(tmp_path: Path, counting_tower: Mak
     stacked = np.concatenate(images[0])
     expected = counting_tower().encode_images(stacked.reshape(-1, 8, 8, 3)).reshape(5, 5, 4).astype(np.float16)
     assert features.array.dtype == np.float16 and np.array_equal(features.array, expected)
-    assert features.num_items == 5 and features.dim == 4 and features.texts == ()
+    assert (features.num_items, features.num_views, features.dim, features.texts) == (5, 5, 4, ())
+    stored = [sha256_file(tmp_path / "store" / shard["file"]) for shard in read_json(tmp_path / "index.json")["shards"]]
+    assert features.checksums == stored
     assert all(isinstance(shard, np.memmap) for shard in features.shards)
     copy = pickle.loads(pickle.dumps(features))
     assert np.array_equal(copy.array, features.array) and copy.identity == features.identity
@@ -70,7 +72,9 @@ def test_what_is_read_is_what_the_tower_gave(tmp_path: Path, counting_tower: Mak
 def test_the_index_says_what_drew_the_pictures(tmp_path: Path, counting_tower: MakeTower) -> None:
     drawn_by = {"renderer": "pytorch3d", "renderer_version": 1, "library": "pytorch3d 0.7.9"}
     images, hashes = shards(3)
-    image_features(images, hashes, counting_tower(), tmp_path / "store", tmp_path / "drawn.json", drawn_by)
+    tower = counting_tower()
+    stored = tmp_path / "store", tmp_path / "drawn.json"
+    image_features(images, hashes, tower, tower.encode_images, *stored, drawn_by)
     encode(tmp_path, counting_tower(), (images, hashes), "brought.json")
     assert read_json(tmp_path / "drawn.json")["drawn_by"] == drawn_by
     assert "drawn_by" not in read_json(tmp_path / "brought.json")
@@ -110,7 +114,8 @@ def test_views_of_the_view_store_are_keyed_by_its_checksums(tmp_path: Path, coun
     views = open_view_set(index)
     hashes = [shard["sha256"] for shard in read_json(index)["shards"]]
     tower = counting_tower()
-    image_features(views.images, hashes, tower, tmp_path / "store", tmp_path / "features.json")
+    encode = tower.encode_images
+    image_features(views.images, hashes, tower, encode, tmp_path / "store", tmp_path / "features.json")
     assert tower.images == 40
     assert hashes == [sha256_file(tmp_path / "views" / shard["file"]) for shard in read_json(index)["shards"]]
     assert open_features(tmp_path / "features.json").array.shape == (4, 10, 4)

@@ -23,6 +23,8 @@ from concord3d.features.frozen_encoders import (
     SentenceEncoder,
     open_picture_encoder,
     open_sentence_encoder,
+    picture_identity,
+    sentence_identity,
 )
 from concord3d.features.packaged_weights import PACKAGED, find_packaged_file
 from concord3d.features.tower import BadPictures, BadText, is_unusable
@@ -96,6 +98,10 @@ def test_unknown_names_are_refused_with_the_nearest() -> None:
         open_picture_encoder("efficientnet_lite1")
     with pytest.raises(ConfigError, match="did you mean 'all_minilm_l6_v2'"):
         open_sentence_encoder("all_minilm_l6")
+    with pytest.raises(ConfigError, match="did you mean 'efficientnet_lite0'"):
+        picture_identity("efficientnet_lite1", 32)
+    with pytest.raises(ConfigError, match="did you mean 'all_minilm_l6_v2'"):
+        sentence_identity("all_minilm_l6")
 
 
 @pytest.mark.parametrize("library", ["timm", "tokenizers"])
@@ -130,7 +136,10 @@ def test_identities_are_made_of_content_and_size(
     source = find_packaged_file(PACKAGED["efficientnet_lite0"], "weights")
     shutil.copy(source, tmp_path)
     moved = open_picture_encoder("efficientnet_lite0", 32, "cpu", tmp_path)
-    assert moved.identity == pictures_encoder.identity
+    assert moved.identity == pictures_encoder.identity == picture_identity("efficientnet_lite0", 32)
+    assert all(encoder.identity == sentence_identity(name) for name, encoder in sentences_encoders.items())
+    opened = {"efficientnet_lite0": pictures_encoder.dim} | {n: e.dim for n, e in sentences_encoders.items()}
+    assert opened == {name: release.dim for name, release in PACKAGED.items()}
     assert converted_path(tmp_path / "converted", PACKAGED["efficientnet_lite0"].files["weights"].sha256).is_file()
     images = pictures(2, 32, 32, 3)
     again = open_picture_encoder("efficientnet_lite0", 32, "cpu", tmp_path)

@@ -28,6 +28,7 @@ MADE_UP = PackagedWeights(
     version="1.0",
     licence="MIT",
     origin="this test",
+    dim=4,
     files={"weights": PackagedFile("w.bin", "made_up/models/w.bin", hashlib.sha256(CONTENT).hexdigest())},
     hub_repository="nobody/made-up",
 )

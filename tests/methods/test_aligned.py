@@ -14,16 +14,17 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from sklearn.linear_model import Ridge as SklearnRidge
-from tests.features.fake_encoders import ALIGNED, FakeSentences, register
+from tests.features.fake_encoders import ALIGNED, FakePictures, FakeSentences, register
 from tests.training.interruption import files_of, train_until
 from torch.nn.functional import cross_entropy, normalize
 
-from concord3d.batches.pictures import PictureData
+from concord3d.batches.picture_features import PictureFeatureData
 from concord3d.data.stores.objects import ShapeTexts
 from concord3d.errors import ConfigError
-from concord3d.features.aligned_tower import AlignedTower
-from concord3d.features.open_tower import encoder_preprocess, open_tower
-from concord3d.features.pairs import Pairs, PicturedObjects
+from concord3d.features.aligned_tower import AlignedTower, FrozenPair
+from concord3d.features.feature_pairs import FeaturePairs
+from concord3d.features.open_tower import open_tower
+from concord3d.features.pairs import PicturedObjects
 from concord3d.features.prompts import class_prompts
 from concord3d.features.tower import TowerSpec
 from concord3d.methods.aligned import method as aligned_module
@@ -42,7 +43,10 @@ LABELS = np.arange(NUM_OBJECTS) % len(NAMES)
 
 
 class Patterns:
-    """Each class has bright quarters of its own, each object a colour; a memory of which objects were read."""
+    """Frozen features of pictures, and a memory of which objects were read.
+
+    Each class has bright quarters of its own, each object a colour.
+    """
 
     num_objects, num_views = NUM_OBJECTS, 3
 
@@ -55,11 +59,17 @@ class Patterns:
             if label > 3:
                 pixels[row, :, 0, 1] += 120
         self.pixels = pixels.astype(np.uint8).repeat(16, axis=2).repeat(16, axis=3)
+        features = FakePictures(32, "").encode_images(self.pixels.reshape(-1, 32, 32, 3))
+        self.features = features.astype(np.float16).reshape(NUM_OBJECTS, self.num_views, -1)
         self.read_objects: set[int] = set()
 
-    def read(self, object_index: NDArray[np.int64], view_index: NDArray[np.int64]) -> NDArray[np.uint8]:
+    def read(self, object_index: NDArray[np.int64], view_index: NDArray[np.int64]) -> NDArray[np.float16]:
         self.read_objects |= set(object_index.tolist())
-        return self.pixels[object_index[:, None], view_index]
+        return self.features[object_index[:, None], view_index]
+
+
+def pairs_of(*sets: PicturedObjects) -> FeaturePairs:
+    return FeaturePairs(sets, FakePictures.dim)
 
 
 def objects_of(views: Patterns | None = None, **options: Any) -> PicturedObjects:
@@ -89,7 +99,7 @@ def task_of(
         "training": {"epochs": epochs, "batch_size": 18, "checkpoint_every_s": 0, "num_snapshots": 1, "threads": 1},
         "seed": seed,
     }
-    data = PictureData(Pairs([objects or objects_of()], encoder_preprocess(encoder)))
+    data = PictureFeatureData(pairs_of(objects or objects_of()))
     return TrainingTask(run, data, folder / "work", folder / "out", device="cpu", progress=False)
 
 
@@ -138,10 +148,8 @@ def test_a_training_without_epochs_leaves_the_ridge_and_a_tower_that_opens(tmp_p
     (tmp_path / "tower.json").write_text(json.dumps(ALIGNED))
     tower = open_tower(TowerSpec(str(tmp_path / "tower.json"), str(weights)), "cpu")
     assert tower.identity == read(tmp_path, "tower")["identity"]
-    pictures = np.stack([tower._pair.pictures.encode_images(pairs.read(np.array([unit]), np.arange(3)[None])[0])
-                         for unit in task.training_index()])  # fmt: skip
     targets = text_targets(FakeSentences(""), pairs, task.training_index(), 0.5)
-    expected = fit_ridge(pictures, targets, 0.5)
+    expected = fit_ridge(Patterns().features[task.training_index()], targets, 0.5)
     np.testing.assert_array_equal(tensors["linear.weight"].numpy(), expected.weight.astype(np.float32))
     np.testing.assert_array_equal(tensors["text_mean"].numpy(), expected.target.astype(np.float32))
     history = read(tmp_path, "train")
@@ -160,6 +168,23 @@ def test_a_training_without_epochs_leaves_the_ridge_and_a_tower_that_opens(tmp_p
     assert found["caption_to_class_top1", "texts"]["n_objects"] == 6
 
 
+def test_a_training_never_opens_the_picture_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(FrozenPair, "pictures", property(lambda self: pytest.fail("the picture encoder was opened")))
+    train(task_of(tmp_path, {"unseen_classes": 3, "unseen_apart": False}, hidden_width=8, epochs=1))
+    assert read(tmp_path, "tower")["identity"]["pictures"] == FakePictures(32, "0" * 64).identity
+    assert {"zero_shot_top1", "unseen_class_top1"} <= {metric for metric, _ in measures(tmp_path)}
+
+
+def test_the_gate_and_the_held_out_figures_are_those_of_the_pictures_themselves(tmp_path: Path) -> None:
+    task = task_of(tmp_path)
+    method = new_method(task)
+    patterns, held_out = Patterns(), task.held_out_index()
+    tower = AlignedTower(method._pair, method.projection, "")
+    pixels = patterns.pixels[held_out]
+    expected = tower.encode_images(pixels.reshape(-1, *pixels.shape[2:])).reshape(len(held_out), 3, -1)
+    np.testing.assert_allclose(task.data.pairs.features(tower, held_out), expected, rtol=1e-2, atol=1e-3)
+
+
 def test_what_an_object_is_comes_from_its_class_and_its_captions() -> None:
     texts = [
         ShapeTexts("noise", ("a red ball", "round")),
@@ -170,7 +195,7 @@ def test_what_an_object_is_comes_from_its_class_and_its_captions() -> None:
     labels = np.array([0, 1, -1, -1])
     views = {"v": Patterns()}
     views["v"].num_objects = 4
-    pairs = Pairs([PicturedObjects("o", views, tuple(texts), labels, NAMES)], encoder_preprocess(ALIGNED))
+    pairs = pairs_of(PicturedObjects("o", views, tuple(texts), labels, NAMES))
     encoder = FakeSentences("")
 
     def unit(vector: Any) -> NDArray[np.float64]:
@@ -203,13 +228,14 @@ def test_held_out_objects_and_unseen_classes_reach_no_fit(tmp_path: Path, monkey
 
 def test_steps_leave_out_unseen_classes_too(tmp_path: Path) -> None:
     method = new_method(task_of(tmp_path, {"unseen_classes": 2}, epochs=1))
-    data = PictureData(method._pairs)
+    data = PictureFeatureData(method._pairs)
     draw = torch.Generator().manual_seed(0)
     units = task_of(tmp_path).training_index()
     unseen = np.isin(LABELS[units], method._unseen)
     mixed, seen = data.read(units, draw), data.read(units[~unseen], draw)
-    views = torch.zeros_like(mixed.views), torch.zeros_like(seen.views)
-    losses = [method.loss(replace(b, views=v), draw).total.item() for b, v in zip((mixed, seen), views, strict=True)]
+    first = torch.from_numpy(Patterns().features[:, 0]).float()
+    batches = [replace(batch, features=first[batch.units]) for batch in (mixed, seen)]
+    losses = [method.loss(batch, draw).total.item() for batch in batches]
     assert losses[0] == pytest.approx(losses[1], rel=1e-6) and losses[0] > 0
     alone = data.read(units[unseen], draw)
     loss = method.loss(alone, draw).total
@@ -221,10 +247,9 @@ def test_the_loss_is_that_of_pictures_and_centred_texts(tmp_path: Path) -> None:
     method = new_method(task_of(tmp_path, {"temperature": 0.5}, epochs=1))
     assert isinstance(method, Aligned)
     units = task_of(tmp_path).training_index()[:7]
-    batch = PictureData(method._pairs).read(units, torch.Generator().manual_seed(0))
+    batch = PictureFeatureData(method._pairs).read(units, torch.Generator().manual_seed(0))
     tower = AlignedTower(method._pair, method.projection, "")
-    pictures = method._pairs.read(units, batch.views.numpy()[:, None])[:, 0]
-    images = torch.from_numpy(tower.encode_images(pictures))
+    images = torch.from_numpy(tower.project(batch.features.numpy()))
     targets = text_targets(FakeSentences(""), method._pairs, units, 0.5) - method.projection.text_mean.numpy()
     logits = 2 * normalize(images) @ normalize(torch.from_numpy(targets)).T
     literal = (cross_entropy(logits, torch.arange(7)) + cross_entropy(logits.T, torch.arange(7))) / 2
@@ -255,10 +280,10 @@ def test_the_kept_tower_may_know_all_classes_and_the_gate_an_alignment_without_s
 
 
 def test_unseen_classes_are_a_choice_of_the_seed_and_not_of_the_order() -> None:
-    pairs = Pairs([objects_of()], encoder_preprocess(ALIGNED))
+    pairs = pairs_of(objects_of())
     order = np.random.default_rng(3).permutation(len(NAMES))
     shuffled = objects_of(labels=np.argsort(order)[LABELS], class_names=tuple(NAMES[label] for label in order))
-    other = Pairs([shuffled], encoder_preprocess(ALIGNED))
+    other = pairs_of(shuffled)
     draws = {seed: {NAMES[label] for label in unseen_labels(pairs, 3, seed)} for seed in range(5)}
     assert {seed: {other.class_names[label] for label in unseen_labels(other, 3, seed)} for seed in draws} == draws
     assert len({frozenset(draw) for draw in draws.values()}) > 1 and len(unseen_labels(pairs, 0, 1)) == 0

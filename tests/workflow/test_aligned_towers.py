@@ -8,12 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.workflow.graphs import SCALE, asked, differing, edit, made_tree, smoke_plan
+from tests.workflow.graphs import MIXING_SCALE, SCALE, append, asked, differing, edit, made_tree, smoke_plan
 
 from concord3d.errors import ConfigError
 from concord3d.features import packaged_weights
 from concord3d.features.packaged_weights import PACKAGED, PackagedFile
 from concord3d.workflow.plan import Plan
+from concord3d.workflow.sources import Sources
 
 TOWER = Path("config/towers/lite0_minilm.json")
 OBJECTIVE = "objective: {min_image_to_text_r1: 0, min_zero_shot_top1: 0}"
@@ -31,17 +32,23 @@ def tree(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def of_tower(plan: Plan) -> set[str]:
-    return {key for key, node in plan.nodes.items() if key == "towers/concord_tiny" or key.startswith("features/")}
+    return {key for key in plan.nodes if key == "towers/concord_tiny" or key.startswith("features/concord_tiny/")}
 
 
-def test_the_training_reads_pictures_and_stores_and_leaves_a_projection(tree: Path) -> None:
-    node = smoke_plan(tree).nodes["towers/concord_tiny"]
-    assert set(node.inputs) == {"clouds", "views"} and len(node.inputs["views"]) == 2
+def frozen(plan: Plan) -> set[str]:
+    return {key for key in plan.nodes if key.startswith("features/frozen/")}
+
+
+def test_the_training_reads_frozen_features_and_stores_and_leaves_a_projection(tree: Path) -> None:
+    plan = smoke_plan(tree)
+    node = plan.nodes["towers/concord_tiny"]
+    assert set(node.inputs) == {"clouds", "pictures"} and len(node.inputs["pictures"]) == 2
+    assert set(node.makers["pictures"]) <= frozen(plan)
     assert {path.name for path in node.outputs} == {
         "projection.safetensors", "snapshots", "tower.json", "gate.json", "train.json", "run.json", "provenance.json",
     }  # fmt: skip
     assert node.params["run"]["encoder"]["texts"] == {"encoder": "all_minilm_l6_v2"}
-    assert {"concord3d.methods.aligned.method", "concord3d.batches.pictures"} <= set(node.entries)
+    assert {"concord3d.methods.aligned.method", "concord3d.batches.picture_features"} <= set(node.entries)
 
 
 def test_what_is_encoded_is_made_from_the_projection(tree: Path) -> None:
@@ -53,6 +60,61 @@ def test_what_is_encoded_is_made_from_the_projection(tree: Path) -> None:
     assert features
 
 
+def test_pictures_are_encoded_in_nodes_that_know_no_tower(tree: Path) -> None:
+    plan = smoke_plan(tree)
+    for key in frozen(plan):
+        node = plan.nodes[key]
+        assert set(node.inputs) == {"views"} and node.job == "encode_frozen_efficientnet_lite0__128"
+        assert node.recipe == {
+            "pictures": {"encoder": "efficientnet_lite0", "image_size": 128},
+            "weights_sha256": {"weights": PACKAGED["efficientnet_lite0"].files["weights"].sha256},
+            "kind": "frozen",
+        }
+        modules = Sources(tree).hashes(node.entries)
+        learned = ("concord3d.methods", "concord3d.features.projection", "concord3d.features.aligned_tower")
+        assert not [name for name in modules if name.startswith(learned)]
+    images = [node for node in plan.nodes.values() if node.key in of_tower(plan) and node.key.endswith("images")]
+    assert images and all(set(node.inputs) == {"pictures", "tower"} for node in images)
+    assert {key for node in images for key in node.makers["pictures"]} <= frozen(plan)
+    # Nothing is encoded twice, and nothing in vain.
+    used = {key for node in plan.nodes.values() for key in node.makers.get("pictures", ())}
+    assert used == frozen(plan)
+
+
+def test_two_towers_with_one_picture_side_share_its_features(tree: Path) -> None:
+    before = smoke_plan(tree)
+    wordllama = TOWER.with_name("lite0_wordllama.json")
+    (tree / wordllama).write_text((tree / TOWER).read_text().replace("all_minilm_l6_v2", "wordllama_256"))
+    edit(
+        tree / SCALE,
+        "towers:\n",
+        f"""towers:
+  other:
+    model: {wordllama}
+    training:
+      method: aligned
+      data: {{dataset: ensembled, view_sets: [ring12], image_size: 32}}
+      objective: {{alpha: 7, min_mean_of_views_top1: 0}}
+      training: {{epochs: 0, batch_size: 16, threads: 1}}
+""",
+    )
+    edit(tree / MIXING_SCALE, "data.tower: concord_tiny", "data.tower: other")
+    after = smoke_plan(tree)
+    assert "towers/other" in after.nodes
+    assert {key for key in after.nodes if key.startswith("features/other/")}
+    assert frozen(after) <= frozen(before)
+
+
+def test_what_a_projection_is_fitted_with_encodes_no_picture_again(tree: Path) -> None:
+    before, plan = asked(tree), smoke_plan(tree)
+    edit(tree / SCALE, "{min_mean_of_views_top1: 0}", "{alpha: 7, min_mean_of_views_top1: 0}")
+    changed = differing(before, asked(tree))
+    assert of_tower(plan) <= changed and not changed & frozen(plan)
+    for module in ("features/projection.py", "features/gate.py", "features/pairs.py", "methods/aligned/ridge.py"):
+        append(tree / "src/concord3d" / module)
+    assert not differing(before, asked(tree)) & frozen(plan)
+
+
 def test_another_release_of_an_encoder_is_another_tower(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     before, plan = asked(tree), smoke_plan(tree)
     minilm = PACKAGED["all_minilm_l6_v2"]
@@ -60,13 +122,24 @@ def test_another_release_of_an_encoder_is_another_tower(tree: Path, monkeypatch:
     changed = {**PACKAGED, "all_minilm_l6_v2": replace(minilm, files={**minilm.files, "weights": file})}
     monkeypatch.setattr("concord3d.features.tower_config.PACKAGED", changed)
     assert packaged_weights.PACKAGED is PACKAGED
-    assert of_tower(plan) <= differing(before, asked(tree))
+    after = differing(before, asked(tree))
+    assert of_tower(plan) <= after and not after & frozen(plan)
+
+
+def test_another_release_of_the_picture_encoder_encodes_again(tree: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, plan = asked(tree), smoke_plan(tree)
+    lite0 = PACKAGED["efficientnet_lite0"]
+    file = replace(lite0.files["weights"], sha256="1" * 64)
+    changed = {**PACKAGED, "efficientnet_lite0": replace(lite0, files={"weights": file})}
+    monkeypatch.setattr("concord3d.features.tower_config.PACKAGED", changed)
+    assert of_tower(plan) | frozen(plan) <= differing(before, asked(tree))
 
 
 def test_another_size_of_pictures_is_another_tower(tree: Path) -> None:
     before, plan = asked(tree), smoke_plan(tree)
     edit(tree / TOWER, "128", "96")
-    assert of_tower(plan) <= differing(before, asked(tree))
+    assert of_tower(plan) | frozen(plan) <= differing(before, asked(tree))
+    assert not frozen(plan) & set(asked(tree))
 
 
 @pytest.mark.parametrize(

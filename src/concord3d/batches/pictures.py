@@ -5,7 +5,7 @@ Shape legend: B objects of a batch, m pictures per object, s side of the encoder
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from torch import Tensor
 from concord3d.batches.interface import Batch, IntArray, shuffled
 from concord3d.data.stores.objects import CloudSplit, ShapeTexts
 from concord3d.features.open_tower import encoder_preprocess
-from concord3d.features.pairs import Pairs, PicturedObjects, TextChoice
+from concord3d.features.pairs import Pairs, PicturedObjects, PictureReader, TextChoice
 from concord3d.methods.settings import MethodSettings
 from concord3d.render.stored import open_view_set
 
@@ -64,8 +64,7 @@ class PictureData:
 
     def read(self, units: IntArray, draw: torch.Generator) -> PictureBatch:
         """Return one picture of each of some objects, with their texts."""
-        places = torch.rand((len(units), self.pairs.num_views), generator=draw)
-        chosen = places.argsort(dim=1)[:, :1].numpy()
+        chosen = drawn_views(len(units), self.pairs.num_views, draw)
         pictures = torch.from_numpy(np.ascontiguousarray(self.pairs.read(units, chosen)))
         pixels = pictures[:, 0].permute(0, 3, 1, 2).float() / 255
         texts = tuple(self.pairs.texts[unit] for unit in units.tolist())
@@ -73,6 +72,42 @@ class PictureData:
 
     def validated(self) -> None:
         """Nothing is left to check: :class:`Pairs` refuses data that do not fit."""
+
+
+def drawn_views(num_objects: int, num_views: int, draw: torch.Generator) -> IntArray:
+    """Return (B, 1): one randomly chosen picture of each of B objects.
+
+    Args:
+        num_objects: B.
+        num_views: Pictures of each.
+        draw: Source of the choice.
+    """
+    places = torch.rand((num_objects, num_views), generator=draw)
+    chosen: IntArray = places.argsort(dim=1)[:, :1].numpy()
+    return chosen
+
+
+def pictured_objects(
+    view_sets: Sequence[str], stores: Sequence[Path], readers: Iterable[PictureReader]
+) -> list[PicturedObjects]:
+    """Return the objects of some data sets with their texts and classes.
+
+    Args:
+        view_sets: Names of the view sets of each data set.
+        stores: One store per data set.
+        readers: For each data set in turn, one reader per view set.
+
+    Raises:
+        UnreadableFile: A store is absent or damaged.
+    """
+    reading = iter(readers)
+    sets = []
+    for path in stores:
+        clouds = CloudSplit.load(path)
+        views = {name: next(reading) for name in view_sets}
+        texts = clouds.texts or (ShapeTexts(),) * len(clouds)
+        sets.append(PicturedObjects(clouds.dataset, views, texts, clouds.labels, clouds.class_names))
+    return sets
 
 
 def opened(run: Mapping[str, Any], settings: MethodSettings, files: Mapping[str, Sequence[Path]]) -> PictureData:
@@ -89,12 +124,5 @@ def opened(run: Mapping[str, Any], settings: MethodSettings, files: Mapping[str,
         UnreadableFile: A store or index is absent or damaged.
         ConfigError: Data sets do not fit together, or no object has a text.
     """
-    view_sets: Sequence[str] = run["data"]["view_sets"]
-    indices = iter(files["views"])
-    sets = []
-    for path in files["clouds"]:
-        clouds = CloudSplit.load(path)
-        views = {name: open_view_set(next(indices)) for name in view_sets}
-        texts = clouds.texts or (ShapeTexts(),) * len(clouds)
-        sets.append(PicturedObjects(clouds.dataset, views, texts, clouds.labels, clouds.class_names))
+    sets = pictured_objects(run["data"]["view_sets"], files["clouds"], map(open_view_set, files["views"]))
     return PictureData(Pairs(sets, encoder_preprocess(run["encoder"])))

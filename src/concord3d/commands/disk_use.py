@@ -8,7 +8,6 @@ from concord3d.commands.training_work import forward_passes, network_size
 from concord3d.config.study import joined_datasets
 from concord3d.data.catalog import load_catalog
 from concord3d.data.readers import find_reader
-from concord3d.files import read_json
 from concord3d.layout import CATALOG
 from concord3d.render.view_spec import view_spec
 from concord3d.workflow.node import Node
@@ -44,11 +43,15 @@ class Sizes:
     def pictures(self, node: Node) -> int | None:
         """Return how many pictures a node draws, or encodes; None where the number is not known or it has none."""
         if node.script == "encode":
-            [made] = node.makers.get("views", ("",))
-            return self.pictures(self._plan.nodes[made]) if made else None
+            return self._pictures_behind(node, "views")
         told = node.params
         count = self.items(told["dataset"], told["split"])
         return None if count is None else count * view_spec(told["view_set"], told["pixels"]).num_views
+
+    def _pictures_behind(self, node: Node, name: str) -> int | None:
+        """Return how many pictures the node has drawn or encoded that is one of a node's inputs."""
+        [made] = node.makers.get(name, ("",))
+        return self.pictures(self._plan.nodes[made]) if made else None
 
     def disk(self, node: Node) -> float | None:
         """Return the bytes that a node leaves; 0 where they do not count, None where their number is not known."""
@@ -69,12 +72,11 @@ class Sizes:
         return None if count is None else count * views.image_size**2 * views.channels
 
     def _features(self, node: Node) -> float | None:
-        model, count = self._plan.root / node.params["tower"]["model"], self.pictures(node)
-        if node.params["kind"] == "classes":
+        told = node.params
+        if told["kind"] == "classes":
             return 0.0
-        if count is None or not model.is_file():
-            return None
-        return count * int(read_json(model)["model_cfg"]["embed_dim"]) * BYTES_PER_FEATURE
+        count = self._pictures_behind(node, "pictures" if told["kind"] == "projected" else "views")
+        return None if count is None or told["width"] is None else count * told["width"] * BYTES_PER_FEATURE
 
     def _weights(self, node: Node) -> float:
         run = node.params["run"]

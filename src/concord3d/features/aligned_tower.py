@@ -4,7 +4,7 @@ After "locked" image-text tuning (LiT), with both encoders locked. Features of p
 intercept; features of texts are those of the sentence encoder minus the mean text of the training. Both are therefore
 centred alike, and a feature never depends on what else is encoded.
 
-Shape legend: B batch, D width of sentence features.
+Shape legend: B batch, E width of picture features, D width of sentence features.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from concord3d.features import frozen_encoders
 from concord3d.features.frozen_encoders import PictureEncoder, SentenceEncoder
 from concord3d.features.projection import Projection
 from concord3d.features.tower import TowerMismatch, TowerSpec, TowerWeightsMissing
-from concord3d.features.tower_config import AlignedTowerConfig
+from concord3d.features.tower_config import AlignedTowerConfig, feature_widths
 from concord3d.files import canonical_json, differing_keys, read_json, sha256_file
 from concord3d.models.weights import load_weights, read_tensors
 
@@ -35,34 +36,42 @@ ENCODERS_ENTRY = "aligned_encoders"
 
 @dataclass(frozen=True)
 class FrozenPair:
-    """The two frozen encoders of an aligned tower.
+    """The two frozen encoders of an aligned tower, each opened at its first use.
+
+    Stored features of pictures need no picture encoder, and features of texts never do.
 
     Attributes:
-        config: What they were opened from.
-        pictures: The picture encoder.
-        texts: The sentence encoder.
+        config: Which encoders.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        weights_folder: Where their weights may lie; None for installed packages and the hub alone.
     """
 
     config: AlignedTowerConfig
-    pictures: PictureEncoder
-    texts: SentenceEncoder
+    device: str = "auto"
+    weights_folder: Path | None = None
 
-    @classmethod
-    def open(cls, config: AlignedTowerConfig, device: str = "auto", weights_folder: Path | None = None) -> FrozenPair:
-        """Open both encoders; see :mod:`concord3d.features.frozen_encoders` for what it raises."""
-        pictures, texts = config.pictures, config.texts
-        return cls(
-            config,
-            frozen_encoders.open_picture_encoder(pictures.encoder, pictures.image_size, device, weights_folder),
-            frozen_encoders.open_sentence_encoder(texts.encoder, device, weights_folder),
-        )
+    @cached_property
+    def pictures(self) -> PictureEncoder:
+        """The picture encoder; see :func:`concord3d.features.frozen_encoders.open_picture_encoder`."""
+        side = self.config.pictures
+        return frozen_encoders.open_picture_encoder(side.encoder, side.image_size, self.device, self.weights_folder)
+
+    @cached_property
+    def texts(self) -> SentenceEncoder:
+        """The sentence encoder; see :func:`concord3d.features.frozen_encoders.open_sentence_encoder`."""
+        return frozen_encoders.open_sentence_encoder(self.config.texts.encoder, self.device, self.weights_folder)
 
     @property
+    def widths(self) -> tuple[int, int]:
+        """E and D."""
+        return feature_widths(self.config)
+
+    @cached_property
     def described(self) -> dict[str, Any]:
         """Identities of both encoders and the shape of the projection, as plain JSON."""
         described = {
-            "pictures": self.pictures.identity,
-            "texts": self.texts.identity,
+            "pictures": frozen_encoders.picture_identity(self.config.pictures.encoder, self.config.pictures.image_size),
+            "texts": frozen_encoders.sentence_identity(self.config.texts.encoder),
             "projection": self.config.projection.model_dump(),
         }
         plain: dict[str, Any] = json.loads(canonical_json(described))
@@ -70,7 +79,7 @@ class FrozenPair:
 
     def new_projection(self) -> Projection:
         """Return a projection of the configured shape with random weights, drawn from torch's global generator."""
-        return Projection(self.pictures.dim, self.texts.dim, self.config.projection.hidden_width)
+        return Projection(*self.widths, self.config.projection.hidden_width)
 
     def header(self) -> dict[str, str]:
         """Return the header entry of a projection between these encoders."""
@@ -88,20 +97,20 @@ class AlignedTower:
 
     def __init__(self, pair: FrozenPair, projection: Projection, weights_sha256: str) -> None:
         self._pair, self._projection = pair, projection
-        self.dim = pair.texts.dim
-        self.image_size = pair.pictures.image_size
+        self.dim = pair.widths[1]
+        self.image_size = pair.config.pictures.image_size
         described = pair.described
         projected = {"shape": described["projection"], "weights_sha256": weights_sha256}
         self.identity: dict[str, Any] = {**described, "projection": projected}
 
     @classmethod
     def open(cls, spec: TowerSpec, device: str, weights_folder: Path | None) -> AlignedTower:
-        """Build a tower from its specification.
+        """Build a tower from its specification; what lacks for an encoder shows when something is encoded by it.
 
         Raises:
             ConfigError: The configuration is not one of an aligned tower, or half precision is asked for.
             TowerMismatch: The projection was trained between other encoders, or has another shape.
-            TowerWeightsMissing: There is no file of the projection, or an encoder's weights are not there.
+            TowerWeightsMissing: There is no file of the projection.
             CheckpointCorrupt: The file of the projection cannot be read, or is none.
         """
         if spec.precision != "fp32":
@@ -114,7 +123,7 @@ class AlignedTower:
                 next_step="correct 'weights', or make the file: the tower step trains it",
             )
         config = validate(AlignedTowerConfig, read_json(Path(spec.model)), Path(spec.model))
-        pair = FrozenPair.open(config, device, weights_folder)
+        pair = FrozenPair(config, device, weights_folder)
         _, header = read_tensors(path)
         _check_encoders(path, header, pair.described)
         projection = pair.new_projection()
@@ -126,10 +135,15 @@ class AlignedTower:
 
         Raises:
             BadPictures: Another form of array.
+            TowerWeightsMissing: The weights of the picture encoder are not there.
         """
-        features = torch.from_numpy(self._pair.pictures.encode_images(images))
+        return self.project(self._pair.pictures.encode_images(images))
+
+    def project(self, pictures: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Return (B, D) features, not normalised, of pictures by their (B, E) features from the picture encoder."""
+        features = torch.from_numpy(np.asarray(pictures, np.float32)).to(self._projection.mean.device)
         with torch.inference_mode():
-            projected: NDArray[np.float32] = self._projection(features.to(self._device)).cpu().numpy()
+            projected: NDArray[np.float32] = self._projection(features).cpu().numpy()
         return projected
 
     def encode_texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -137,13 +151,10 @@ class AlignedTower:
 
         Raises:
             BadText: A text holds nothing to read.
+            TowerWeightsMissing: The weights of the sentence encoder are not there.
         """
         centred: NDArray[np.float32] = self._pair.texts.encode_texts(texts) - self._projection.text_mean.cpu().numpy()
         return centred
-
-    @property
-    def _device(self) -> torch.device:
-        return self._projection.mean.device
 
 
 def _check_encoders(path: Path, header: Mapping[str, str], described: Mapping[str, Any]) -> None:

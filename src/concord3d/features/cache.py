@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from concord3d.data.storage import disk_full_named
 from concord3d.errors import ConfigError, UnreadableFile
 from concord3d.features.stored import FORMAT, shard_key
-from concord3d.features.tower import Tower, TowerError, is_unusable
+from concord3d.features.tower import FeatureSpace, Tower, TowerError, is_unusable
 from concord3d.files import atomic_path, read_json, sha256_file, write_json
 
 SHARD_TEXTS = 4096
@@ -68,9 +68,10 @@ class FeatureCount:
 
 
 def image_features(
-    images: Sequence[NDArray[np.uint8]],
+    images: Sequence[NDArray[Any]],
     hashes: Sequence[str],
-    tower: Tower,
+    space: FeatureSpace,
+    encode: Callable[[NDArray[Any]], NDArray[np.float32]],
     store: Path,
     index_path: Path,
     drawn_by: Mapping[str, Any] | None = None,
@@ -78,9 +79,10 @@ def image_features(
     """Encode the pictures of an ordered list of objects, unless their features are stored already.
 
     Args:
-        images: (n, V, H, W, C) uint8 per shard of pictures, in order, such as the ``images`` of a view set.
+        images: (n, V, ...) per shard of pictures, in order, such as the ``images`` of a view set, or features of these.
         hashes: Checksum of each of these shards; the pictures themselves are not hashed again.
-        tower: The frozen tower.
+        space: The frozen tower, or a frozen picture encoder.
+        encode: Returns its (B, D) features of (B, ...) pictures.
         store: Folder of feature shards, shared between towers and lists.
         index_path: The index to write; read it with :func:`concord3d.features.stored.open_features`.
         drawn_by: Renderer and library of the pictures, for the records of trainings that see the features alone.
@@ -100,17 +102,17 @@ def image_features(
             expected=len(images) or "at least one shard",
             found=len(hashes),
         )
-    writer = ShardWriter("images", tower.identity, tower.dim, store)
+    writer = ShardWriter("images", space.identity, space.dim, store)
     for shard, digest in zip(images, hashes, strict=True):
         rows, views = shard.shape[:2]
 
-        def encode(shard: NDArray[np.uint8] = shard) -> NDArray[np.float32]:
+        def encoded(shard: NDArray[Any] = shard) -> NDArray[np.float32]:
             flat = shard.reshape(-1, *shard.shape[2:])
             blocks = [flat[start : start + _BLOCK_PICTURES] for start in range(0, len(flat), _BLOCK_PICTURES)]
-            features = np.concatenate([tower.encode_images(np.asarray(block)) for block in blocks])
+            features = np.concatenate([encode(np.asarray(block)) for block in blocks])
             return features.reshape(*shard.shape[:2], -1)
 
-        writer.add([digest, rows, views], rows, rows * views, encode)
+        writer.add([digest, rows, views], rows, rows * views, encoded)
     extra = {} if drawn_by is None else {"drawn_by": dict(drawn_by)}
     return writer.finish(index_path, {"num_views": int(images[0].shape[1]), **extra})
 

@@ -23,9 +23,10 @@ from concord3d.features.preprocess import Preprocess
 from concord3d.features.tower import check_pictures
 from concord3d.models.weights import load_matching
 
+NAME = "efficientnet_lite0"
+DIM = PACKAGED[NAME].dim
 # Activations of a few pictures stay in a CPU's cache: at 224 pixels 4 at a time cost half of what 32 do.
 BATCHES = {"cpu": 4, "cuda": 256}
-DIM = 1280
 # The last map is 32 times smaller than the input; below this it has no whole pixel.
 SMALLEST = 32
 _MEAN, _STD = (0.498,) * 3, (0.502,) * 3
@@ -86,29 +87,36 @@ def preprocess_at(image_size: int) -> Preprocess:
     return Preprocess(image_size, _MEAN, _STD, "bicubic", "squash")
 
 
+def identity_at(image_size: int) -> dict[str, Any]:
+    """Return everything that decides the encoder's features, as plain JSON.
+
+    Args:
+        image_size: s.
+    """
+    return {
+        "architecture": {"name": NAME, "feature": "mean over the last map"},
+        "preprocess": preprocess_at(image_size).to_config(),
+        "weights_sha256": PACKAGED[NAME].files["weights"].sha256,
+        "precision": "fp32",
+    }
+
+
 class EfficientNetLite:
     """A frozen EfficientNet-Lite0 without its classifier; the mean over its last map is the feature.
 
     Args:
         trunk: timm's model with its weights.
-        preprocess: What happens to pictures.
-        weights_sha256: Digest of the released file.
+        image_size: s.
         device: Where to compute.
     """
 
-    def __init__(self, trunk: nn.Module, preprocess: Preprocess, weights_sha256: str, device: torch.device) -> None:
-        self._preprocess, self._device = preprocess, device
+    def __init__(self, trunk: nn.Module, image_size: int, device: torch.device) -> None:
+        self._preprocess, self._device = preprocess_at(image_size), device
         self._trunk: Any = trunk.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
-        self.dim, self.image_size = DIM, preprocess.size
-        self.identity: dict[str, Any] = {
-            "architecture": {"name": "efficientnet_lite0", "feature": "mean over the last map"},
-            "preprocess": preprocess.to_config(),
-            "weights_sha256": weights_sha256,
-            "precision": "fp32",
-        }
+        self.dim, self.image_size, self.identity = DIM, image_size, identity_at(image_size)
 
     @classmethod
-    def open(cls, name: str, image_size: int, device: str, weights_folder: Path | None) -> EfficientNetLite:
+    def open(cls, image_size: int, device: str, weights_folder: Path | None) -> EfficientNetLite:
         """Build the encoder; see :func:`concord3d.features.frozen_encoders.open_picture_encoder`."""
         if image_size < SMALLEST:
             raise ConfigError(
@@ -119,12 +127,12 @@ class EfficientNetLite:
             )
         target = resolve_device(device)
         timm = import_timm()
-        path = find_packaged_file(PACKAGED[name], "weights", weights_folder)
-        digest = PACKAGED[name].files["weights"].sha256
+        path = find_packaged_file(PACKAGED[NAME], "weights", weights_folder)
+        digest = PACKAGED[NAME].files["weights"].sha256
         store = None if weights_folder is None else weights_folder / "converted"
         trunk = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
         load_matching(trunk, in_names_of_timm(read_released_tensors(path, digest, store)))
-        return cls(trunk, preprocess_at(image_size), digest, target)
+        return cls(trunk, image_size, target)
 
     @torch.inference_mode()
     def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

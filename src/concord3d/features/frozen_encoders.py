@@ -63,6 +63,37 @@ class SentenceEncoder(Protocol):
         ...
 
 
+def picture_identity(name: str, image_size: int) -> dict[str, Any]:
+    """Return the identity of an encoder of pictures, without its weights.
+
+    Args:
+        name: One of ``PICTURE_ENCODERS``.
+        image_size: Pixels of each side that it sees.
+
+    Raises:
+        ConfigError: The name is unknown.
+    """
+    _check_name(name, PICTURE_ENCODERS, "picture encoder")
+    from concord3d.features.efficientnet_adapter import identity_at
+
+    return identity_at(image_size)
+
+
+def sentence_identity(name: str) -> dict[str, Any]:
+    """Return the identity of an encoder of sentences, without its weights.
+
+    Args:
+        name: One of ``SENTENCE_ENCODERS``.
+
+    Raises:
+        ConfigError: The name is unknown.
+    """
+    _check_name(name, SENTENCE_ENCODERS, "sentence encoder")
+    from concord3d.features.sentence_encoders import identity_of
+
+    return identity_of(name)
+
+
 def open_picture_encoder(
     name: str, image_size: int = 224, device: str = "auto", weights_folder: Path | None = None
 ) -> PictureEncoder:
@@ -84,7 +115,7 @@ def open_picture_encoder(
     _check_name(name, PICTURE_ENCODERS, "picture encoder")
     from concord3d.features.efficientnet_adapter import EfficientNetLite
 
-    return EfficientNetLite.open(name, image_size, device, weights_folder)
+    return EfficientNetLite.open(image_size, device, weights_folder)
 
 
 def open_sentence_encoder(name: str, device: str = "auto", weights_folder: Path | None = None) -> SentenceEncoder:

@@ -9,15 +9,15 @@ import logging
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.errors import ConfigError
-from concord3d.features.pairs import Pairs, picture_features
+from concord3d.features.pairs import DescribedObjects
 from concord3d.features.prompts import class_features, class_words
-from concord3d.features.tower import Tower
+from concord3d.features.tower import TextEncoder
 
 RETRIEVAL, ZERO_SHOT = "image_to_text_r1", "zero_shot_top1"
 MEAN_OF_VIEWS, CAPTION_CLASS, UNSEEN = "zero_shot_top1_mean_of_views", "caption_to_class_top1", "unseen_class_top1"
@@ -30,6 +30,9 @@ _COLOUR_WORD = re.compile(rf"\b({'|'.join(COLOURS)})\b", re.I)
 _FIRST_CLAUSE = re.compile(r"[^;.:]*")
 _NONE: NDArray[np.int64] = np.zeros(0, np.int64)
 _TIE = 1e-6
+
+# A tower, which makes features of what the objects are read with.
+Judged = TypeVar("Judged", bound=TextEncoder)
 
 _log = logging.getLogger(__name__)
 
@@ -79,12 +82,12 @@ class _Answers:
 
 
 def measure_gate(
-    tower: Tower,
-    pairs: Pairs,
+    tower: Judged,
+    pairs: DescribedObjects[Judged],
     held_out: NDArray[np.int64],
     thresholds: Mapping[str, float | None],
     unseen: NDArray[np.int64] = _NONE,
-    unseen_tower: Tower | None = None,
+    unseen_tower: Judged | None = None,
 ) -> dict[str, Any]:
     """Measure a tower on objects and classes that it was not trained on.
 
@@ -128,12 +131,12 @@ def measure_gate(
     return {"passed": all(judged) if judged else None, "measures": measures}
 
 
-def _seen(pairs: Pairs, objects: NDArray[np.int64], unseen: NDArray[np.int64]) -> NDArray[np.int64]:
+def _seen(pairs: DescribedObjects[Any], objects: NDArray[np.int64], unseen: NDArray[np.int64]) -> NDArray[np.int64]:
     return objects[~np.isin(pairs.labels[objects], unseen)]
 
 
-def _seen_answers(tower: Tower, pairs: Pairs, objects: NDArray[np.int64]) -> dict[str, _Answers]:
-    features = picture_features(tower, pairs, objects)
+def _seen_answers(tower: Judged, pairs: DescribedObjects[Judged], objects: NDArray[np.int64]) -> dict[str, _Answers]:
+    features = pairs.features(tower, objects)
     each_view = {ALL: (0, pairs.num_views), **pairs.ranges}
     descriptions = [pairs.texts[index].description for index in objects]
     distinct = list(dict.fromkeys(descriptions))
@@ -175,7 +178,7 @@ def named_colour(caption: str) -> int | None:
 
 
 def _colour_answers(
-    tower: Tower, pairs: Pairs, objects: NDArray[np.int64], features: NDArray[np.float32]
+    tower: TextEncoder, pairs: DescribedObjects[Any], objects: NDArray[np.int64], features: NDArray[np.float32]
 ) -> dict[str, _Answers]:
     captions = [pairs.texts[index].caption for index in objects]
     colours = np.array([-1 if (c := named_colour(caption or "")) is None else c for caption in captions], np.int64)
@@ -196,18 +199,17 @@ def _colour_answers(
     return answers
 
 
-def _unseen_answers(tower: Tower, pairs: Pairs, unseen: NDArray[np.int64]) -> _Answers:
+def _unseen_answers(tower: Judged, pairs: DescribedObjects[Judged], unseen: NDArray[np.int64]) -> _Answers:
     objects = np.flatnonzero(np.isin(pairs.labels, unseen))
     classes = class_features(tower, [pairs.class_names[label] for label in unseen])
     place = {label: position for position, label in enumerate(unseen.tolist())}
     target = np.array([place[label] for label in pairs.labels[objects].tolist()], np.int64)
-    return _mean_of_views(
-        picture_features(tower, pairs, objects), classes, target, {ALL: (0, pairs.num_views), **pairs.ranges}
-    )
+    view_sets = {ALL: (0, pairs.num_views), **pairs.ranges}
+    return _mean_of_views(pairs.features(tower, objects), classes, target, view_sets)
 
 
 def require_measurable(
-    pairs: Pairs,
+    pairs: DescribedObjects[Any],
     held_out: NDArray[np.int64],
     thresholds: Mapping[str, float | None],
     unseen: NDArray[np.int64] = _NONE,
@@ -247,7 +249,7 @@ _NEEDED = {
 }
 
 
-def _measurable(pairs: Pairs, objects: NDArray[np.int64], unseen: NDArray[np.int64]) -> set[str]:
+def _measurable(pairs: DescribedObjects[Any], objects: NDArray[np.int64], unseen: NDArray[np.int64]) -> set[str]:
     found = {RETRIEVAL} | ({UNSEEN} if len(unseen) else set())
     if not _has_classes(pairs, objects):
         return found
@@ -259,7 +261,7 @@ def _measurable(pairs: Pairs, objects: NDArray[np.int64], unseen: NDArray[np.int
     return found | ({CATEGORY, COLOUR} if coloured and plain else set())
 
 
-def _has_classes(pairs: Pairs, objects: NDArray[np.int64]) -> bool:
+def _has_classes(pairs: DescribedObjects[Any], objects: NDArray[np.int64]) -> bool:
     return len(pairs.class_names) > 1 and bool((pairs.labels[objects] >= 0).any())
 
 

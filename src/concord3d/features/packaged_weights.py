@@ -43,6 +43,7 @@ class PackagedWeights:
         version: Its version.
         licence: SPDX identifier of the weights' licence.
         origin: What was trained by whom on what, and who packed it.
+        dim: Width of the encoder's features.
         files: The files by their role, ``weights`` or ``tokenizer``.
         hub_repository: Repository of the Hugging Face hub that has the same files, or None.
     """
@@ -51,6 +52,7 @@ class PackagedWeights:
     version: str
     licence: str
     origin: str
+    dim: int
     files: Mapping[str, PackagedFile]
     hub_repository: str | None = None
 
@@ -66,6 +68,7 @@ PACKAGED: Mapping[str, PackagedWeights] = {
         version="0.1.0",
         licence="Apache-2.0",
         origin="Google's EfficientNet-Lite0, trained on ImageNet; converted to PyTorch by ML Illustrated",
+        dim=1280,
         files={
             "weights": PackagedFile(
                 "efficientnet-lite0-57934424.pth",
@@ -79,6 +82,7 @@ PACKAGED: Mapping[str, PackagedWeights] = {
         version="0.1.0",
         licence="Apache-2.0",
         origin="all-MiniLM-L6-v2 of sentence-transformers, trained on a billion pairs of sentences",
+        dim=384,
         files={
             "weights": PackagedFile(
                 "model.safetensors",
@@ -98,6 +102,7 @@ PACKAGED: Mapping[str, PackagedWeights] = {
         version="0.4.0.post1",
         licence="MIT",
         origin="WordLlama l2_supercat by Lee Miller: token vectors of Llama 2, trained further on pairs of sentences",
+        dim=256,
         files={
             "weights": PackagedFile(
                 "l2_supercat_256.safetensors",

@@ -7,9 +7,10 @@ s side of the encoder's input, B batch, m pictures per item, D feature width.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
@@ -22,9 +23,11 @@ from concord3d.features.prompts import TEMPLATES, class_prompts
 from concord3d.features.tower import is_unusable
 from concord3d.files import canonical_json
 
+Encoder_contra = TypeVar("Encoder_contra", contravariant=True)
+
 
 class PictureReader(Protocol):
-    """What is needed of a store of pictures (:class:`concord3d.render.stored.ViewSet` is one)."""
+    """What is needed of a store of pictures, or of their features (:class:`concord3d.render.stored.ViewSet` is one)."""
 
     @property
     def num_objects(self) -> int: ...
@@ -32,8 +35,8 @@ class PictureReader(Protocol):
     @property
     def num_views(self) -> int: ...
 
-    def read(self, object_index: NDArray[np.int64], view_index: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return (B, m, H, W, C) for objects (B,) and views (B, m)."""
+    def read(self, object_index: NDArray[np.int64], view_index: NDArray[np.int64]) -> NDArray[Any]:
+        """Return (B, m, H, W, C) pictures, or (B, m, D) features, for objects (B,) and views (B, m)."""
         ...
 
 
@@ -121,22 +124,22 @@ class TextChoice:
         return text
 
 
-class Pairs:
+class DescribedObjects(ABC, Generic[Encoder_contra]):
     """All objects of some data sets that have pictures and at least one usable text, in one order.
 
-    As a reader of pictures, object i is the i-th of these, and its pictures are those of all view sets, at the size
-    that the image encoder sees.
+    As a reader of pictures, object i is the i-th of these, and its pictures are those of all view sets. What is stored
+    of a picture is the matter of the subclasses: :class:`Pairs` reads pixels,
+    :class:`concord3d.features.feature_pairs.FeaturePairs` what a frozen encoder made of them.
 
     Args:
         sets: The data sets; all with the same view sets.
-        preprocess: Resizing of the tower.
 
     Raises:
         ConfigError: View sets differ between data sets, numbers of objects do not fit, or no object has a text.
     """
 
-    def __init__(self, sets: Sequence[PicturedObjects], preprocess: Preprocess) -> None:
-        self._sets, self._preprocess = tuple(sets), preprocess
+    def __init__(self, sets: Sequence[PicturedObjects]) -> None:
+        self._sets = tuple(sets)
         _check(self._sets)
         choices = [[TextChoice(texts) for texts in part.texts] for part in self._sets]
         usable = [np.array([bool(choice) for choice in part], bool) for part in choices]
@@ -183,7 +186,7 @@ class Pairs:
 
     @property
     def identity(self) -> str:
-        """SHA-256 over all texts and labels and the first picture of every object in every view set."""
+        """SHA-256 over all texts and labels and what is stored of each object's first picture in every view set."""
         digest = hashlib.sha256()
         for part in self._sets:
             views = {name: reader.num_views for name, reader in part.views.items()}
@@ -195,18 +198,43 @@ class Pairs:
                 digest.update(np.ascontiguousarray(reader.read(rows, np.zeros((len(rows), 1), np.int64))).data)
         return digest.hexdigest()
 
-    def read(self, object_index: NDArray[np.int64], view_index: NDArray[np.int64]) -> NDArray[np.uint8]:
-        """Return some pictures of some objects, resized.
+    @property
+    def every_view(self) -> NDArray[np.int64]:
+        """(1, V) index of all pictures of an object."""
+        return np.arange(self.num_views)[None]
+
+    @abstractmethod
+    def read(self, object_index: NDArray[np.int64], view_index: NDArray[np.int64]) -> NDArray[Any]:
+        """Return what a training sees of some pictures of some objects.
 
         Args:
             object_index: (B,) in [0, S).
             view_index: (B, m) in [0, V).
 
         Returns:
-            (B, m, s, s, 3) uint8.
+            (B, m, ...).
         """
-        side = self._preprocess.size
-        out = np.empty((*view_index.shape, side, side, 3), np.uint8)
+
+    @abstractmethod
+    def features(self, encoder: Encoder_contra, objects: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return features of all pictures of some objects.
+
+        Args:
+            encoder: What makes them of what is stored.
+            objects: (B,) indices.
+
+        Returns:
+            (B, V, D).
+        """
+
+    def _gather(
+        self,
+        object_index: NDArray[np.int64],
+        view_index: NDArray[np.int64],
+        out: NDArray[Any],
+        ready: Callable[[NDArray[Any]], NDArray[Any]],
+    ) -> None:
+        """Fill ``out`` (B, m, ...) with what ``ready`` makes of what is stored, (n, ...) at a time."""
         sets, rows = self._set_of[object_index], self._row_of[object_index]
         for number, part in enumerate(self._sets):
             for name, (start, end) in self.ranges.items():
@@ -215,9 +243,7 @@ class Pairs:
                 if not len(item):
                     continue
                 stored = part.views[name].read(rows[item], (view_index[item, place] - start)[:, None])[:, 0]
-                resized = self._preprocess.resize(torch.from_numpy(np.ascontiguousarray(stored)))
-                out[item, place] = resized.permute(0, 2, 3, 1).numpy()
-        return out
+                out[item, place] = ready(stored)
 
 
 class PictureFeatures(Protocol):
@@ -228,20 +254,34 @@ class PictureFeatures(Protocol):
         ...
 
 
-def picture_features(encoder: PictureFeatures, pairs: Pairs, objects: NDArray[np.int64]) -> NDArray[np.float32]:
-    """Encode all pictures of some objects, object after object.
+class Pairs(DescribedObjects[PictureFeatures]):
+    """Objects with pictures, read at the size that the image encoder sees.
 
     Args:
-        encoder: What encodes them.
-        pairs: All objects.
-        objects: (B,) indices.
-
-    Returns:
-        (B, V, D).
+        sets: See :class:`DescribedObjects`.
+        preprocess: Resizing of the tower.
     """
-    every = np.broadcast_to(np.arange(pairs.num_views), (1, pairs.num_views))
-    rows = (objects[row : row + 1] for row in range(len(objects)))
-    return np.stack([encoder.encode_images(pairs.read(row, every)[0]) for row in rows])
+
+    def __init__(self, sets: Sequence[PicturedObjects], preprocess: Preprocess) -> None:
+        super().__init__(sets)
+        self._preprocess = preprocess
+
+    def read(self, object_index: NDArray[np.int64], view_index: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Return (B, m, s, s, 3) uint8 pictures; see :meth:`DescribedObjects.read`."""
+        side = self._preprocess.size
+        out = np.empty((*view_index.shape, side, side, 3), np.uint8)
+        self._gather(object_index, view_index, out, self._resized)
+        return out
+
+    def _resized(self, stored: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        resized = self._preprocess.resize(torch.from_numpy(np.ascontiguousarray(stored)))
+        pictures: NDArray[np.uint8] = resized.permute(0, 2, 3, 1).numpy()
+        return pictures
+
+    def features(self, encoder: PictureFeatures, objects: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Return (B, V, D) features of all pictures of some objects, encoded object after object."""
+        rows = (objects[row : row + 1] for row in range(len(objects)))
+        return np.stack([encoder.encode_images(self.read(row, self.every_view)[0]) for row in rows])
 
 
 def _check(sets: Sequence[PicturedObjects]) -> None:

@@ -132,6 +132,21 @@ class WordLlama:
         return features / np.linalg.norm(features, axis=1, keepdims=True)
 
 
+def identity_of(name: str) -> dict[str, Any]:
+    """Return everything that decides an encoder's features, as plain JSON.
+
+    Args:
+        name: The encoder.
+    """
+    files = PACKAGED[name].files
+    return {
+        "architecture": {"name": name, "feature": "mean over tokens, unit length", "max_tokens": MAX_TOKENS},
+        "tokenizer_sha256": files["tokenizer"].sha256,
+        "weights_sha256": files["weights"].sha256,
+        "precision": "fp32",
+    }
+
+
 def open_encoder(name: str, device: str, weights_folder: Path | None) -> SentenceEncoder:
     """Build an encoder; see :func:`concord3d.features.frozen_encoders.open_sentence_encoder`."""
     target = resolve_device(device)
@@ -140,14 +155,8 @@ def open_encoder(name: str, device: str, weights_folder: Path | None) -> Sentenc
     is_bert = name == "all_minilm_l6_v2"
     tokens = Tokens(find_packaged_file(release, "tokenizer", weights_folder), with_special=is_bert)
     tensors = read_released_tensors(weights, release.files["weights"].sha256, None)
-    identity: dict[str, Any] = {
-        "architecture": {"name": name, "feature": "mean over tokens, unit length", "max_tokens": MAX_TOKENS},
-        "tokenizer_sha256": release.files["tokenizer"].sha256,
-        "weights_sha256": release.files["weights"].sha256,
-        "precision": "fp32",
-    }
     if not is_bert:
-        return WordLlama(tensors["embedding.weight"].float().numpy(), tokens, identity)
+        return WordLlama(tensors["embedding.weight"].float().numpy(), tokens, identity_of(name))
     module = SentenceBert(depth=_MINILM_DEPTH)
     load_matching(module, from_names_of_bert(tensors, _MINILM_DEPTH))
-    return MiniLM(module, tokens, identity, target)
+    return MiniLM(module, tokens, identity_of(name), target)

@@ -56,9 +56,19 @@ class FeatureSet:
         return FeatureSet, (self._index_path,)
 
     @property
+    def checksums(self) -> list[str]:
+        """SHA-256 of each shard."""
+        return [entry["sha256"] for entry in self._entries]
+
+    @property
     def identity(self) -> str:
         """SHA-256 over the checksums of all shards: equal features in equal order have equal identities."""
-        return content_hash([entry["sha256"] for entry in self._entries])
+        return content_hash(self.checksums)
+
+    @property
+    def num_views(self) -> int:
+        """V; of features of pictures."""
+        return int(self.rows.shape[1])
 
     @cached_property
     def array(self) -> NDArray[np.float16]:

@@ -54,6 +54,20 @@ class TowerSpec:
     precision: Precision = "fp32"
 
 
+class FeatureSpace(Protocol):
+    """A space of features: a tower, or one frozen encoder."""
+
+    @property
+    def dim(self) -> int:
+        """D."""
+        ...
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """Everything that decides the features: architecture, weights, precision and preprocessing, as plain JSON."""
+        ...
+
+
 class TextEncoder(Protocol):
     """Anything that turns texts into features: a tower, or features that were stored before."""
 
@@ -66,22 +80,12 @@ class TextEncoder(Protocol):
         ...
 
 
-class Tower(TextEncoder, Protocol):
+class Tower(FeatureSpace, TextEncoder, Protocol):
     """A frozen image encoder and a frozen text encoder with one space of features."""
-
-    @property
-    def dim(self) -> int:
-        """D."""
-        ...
 
     @property
     def image_size(self) -> int:
         """Pixels of each side that the image encoder sees."""
-        ...
-
-    @property
-    def identity(self) -> dict[str, Any]:
-        """Everything that decides the features: architecture, weights, precision and preprocessing, as plain JSON."""
         ...
 
     def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:

@@ -100,3 +100,12 @@ def encoder_checksums(config: AlignedTowerConfig) -> dict[str, dict[str, str]]:
     """
     names = (config.pictures.encoder, config.texts.encoder)
     return {name: {role: file.sha256 for role, file in PACKAGED[name].files.items()} for name in names}
+
+
+def feature_widths(config: AlignedTowerConfig) -> tuple[int, int]:
+    """Return the widths of the frozen features of pictures and of sentences; the latter is the tower's.
+
+    Args:
+        config: The tower.
+    """
+    return PACKAGED[config.pictures.encoder].dim, PACKAGED[config.texts.encoder].dim

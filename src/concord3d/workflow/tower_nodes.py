@@ -1,4 +1,4 @@
-"""Nodes of frozen towers and of what they say of pictures, texts and class names."""
+"""Nodes of frozen towers, of what they say of pictures, texts and class names, and of frozen picture encoders."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from concord3d.config.places import Place
 from concord3d.config.validation import validate
 from concord3d.data.manifest import sampled_digest
 from concord3d.errors import ConfigError
-from concord3d.features.tower_config import AlignedTowerConfig, encoder_checksums, is_aligned
+from concord3d.features.tower_config import AlignedTowerConfig, encoder_checksums, feature_widths, is_aligned
 from concord3d.files import read_json
 from concord3d.layout import CATALOG
 from concord3d.methods.settings import method_kind, method_settings
@@ -145,7 +145,7 @@ class TowerNodes:
         Args:
             tower: The tower.
             of: What is encoded; the data set comes first.
-            kind: ``images``, ``texts``, ``classes``, or ``shipped`` for features that a release brings.
+            kind: ``images``, ``projected``, ``texts``, ``classes``, or ``shipped`` for features that a release brings.
             inputs: What is encoded.
             files: Names of the files, in the order in which the kind knows them; the last is the record of the run.
             modules: Modules that the kind looks up by name.
@@ -161,9 +161,22 @@ class TowerNodes:
             [ENCODE, f"concord3d.features.encode.{kind}", *modules],
             {**inputs, "tower": weights},
             [self.data.layout.features(tower, name) for name in files],
-            {"tower": self.spec(tower), "kind": kind, "store": str(self.data.layout.feature_store), **(params or {})},
+            {"tower": self.spec(tower), **self._told(kind, self._width(use)), **(params or {})},
             self.data.batching.features(tower, of),
         )
+
+    def _told(self, kind: str, width: int | None) -> dict[str, Any]:
+        return {"kind": kind, "store": str(self.data.layout.feature_store), "width": width}
+
+    def _width(self, use: TowerUse) -> int | None:
+        """Width of a tower's features; None where no file of ours says it."""
+        aligned = self._aligned(use)
+        if aligned is not None:
+            return feature_widths(aligned)[1]
+        path = self.data.root / use.model
+        content = read_json(path) if path.suffix == ".json" else {}
+        width: int | None = content.get("model_cfg", {}).get("embed_dim")
+        return width
 
     def _shipped(self, tower: str, dataset: str, split: str, kind: str) -> Made:
         files = [f"{dataset}__{split}__{part}.json" for part in ("images", "texts", "shipped.run")]
@@ -177,9 +190,36 @@ class TowerNodes:
         """Return the index of a tower's features of pictures."""
         if self.data.brings_features(dataset):
             return self._shipped(tower, dataset, split, "images")
-        views = self.data.views(dataset, split, view_set, pixels)
+        aligned = self._aligned(self.data.scale.towers[tower])
         of = f"{dataset}__{split}__{view_set}__{pixels}__images"
-        made = self._encoded(tower, of, "images", {"views": [views]}, [f"{of}.json", f"{of}.run.json"])
+        if aligned is None:
+            kind, inputs = "images", {"views": [self.data.views(dataset, split, view_set, pixels)]}
+        else:
+            kind = "projected"
+            inputs = {"pictures": [self.frozen_features(aligned, dataset, split, view_set, pixels)]}
+        made = self._encoded(tower, of, kind, inputs, [f"{of}.json", f"{of}.run.json"])
+        return Made(made.node, made.files[:1])
+
+    def frozen_features(
+        self, aligned: AlignedTowerConfig, dataset: str, split: str, view_set: str, pixels: int
+    ) -> Made:
+        """Return the index of what an aligned tower's picture encoder makes of pictures.
+
+        Towers with the same encoder at the same size share the node: nothing of the projection is in it.
+        """
+        side, kind = aligned.pictures, "frozen"
+        encoder, of = f"{side.encoder}__{side.image_size}", f"{dataset}__{split}__{view_set}__{pixels}__images"
+        told = {"pictures": side.model_dump()}
+        made = self.data.graph.add_node(
+            f"features/{kind}/{encoder}/{of}",
+            "towers",
+            {**told, "weights_sha256": encoder_checksums(aligned)[side.encoder], "kind": kind},
+            [ENCODE, f"concord3d.features.encode.{kind}"],
+            {"views": [self.data.views(dataset, split, view_set, pixels)]},
+            [self.data.layout.frozen_features(encoder, name) for name in (f"{of}.json", f"{of}.run.json")],
+            {**told, **self._told(kind, feature_widths(aligned)[0])},
+            self.data.batching.features(f"{kind}_{encoder}", of),
+        )
         return Made(made.node, made.files[:1])
 
     def text_features(self, tower: str, dataset: str, split: str) -> Made:

@@ -1,4 +1,4 @@
-"""Frozen features of the objects that an aligned tower is fitted on, computed once.
+"""Frozen features of the objects that an aligned tower is fitted on.
 
 Shape legend: S all objects, F objects that are fitted on, V pictures per object, E width of picture features, D width
 of sentence features, C classes.
@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.errors import ConfigError
-from concord3d.features.aligned_tower import FrozenPair
-from concord3d.features.pairs import Pairs, picture_features
+from concord3d.features.feature_pairs import FeaturePairs
+from concord3d.features.pairs import DescribedObjects
 from concord3d.features.prompts import class_features
 from concord3d.features.tower import TextEncoder
 from concord3d.features.unseen_classes import UnseenClasses
@@ -25,12 +26,12 @@ class FittingData:
     """What a projection learns from.
 
     Attributes:
-        pictures: (F, V, E) float32 features of all pictures.
+        pictures: (F, V, E) float16 features of all pictures.
         targets: (F, D) float32 unit vectors: what each object is.
         row_of: (S,) row of each object, -1 for those that are not fitted on.
     """
 
-    pictures: NDArray[np.float32]
+    pictures: NDArray[np.float16]
     targets: NDArray[np.float32]
     row_of: NDArray[np.int64]
 
@@ -39,16 +40,16 @@ _NO_CLASSES = UnseenClasses(())
 
 
 def fitting_data(
-    pair: FrozenPair,
-    pairs: Pairs,
+    encoder: TextEncoder,
+    pairs: FeaturePairs,
     objects: NDArray[np.int64],
     class_share: float,
     unseen: UnseenClasses = _NO_CLASSES,
 ) -> FittingData:
-    """Encode the pictures and texts of the objects that are fitted on, and of no others.
+    """Read the pictures' features and encode the texts of the objects that are fitted on, and of no others.
 
     Args:
-        pair: The frozen encoders.
+        encoder: The sentence encoder.
         pairs: All objects.
         objects: (F,) indices.
         class_share: See :class:`concord3d.methods.aligned.settings.AlignedSettings`.
@@ -56,13 +57,13 @@ def fitting_data(
     """
     row_of = np.full(pairs.num_objects, -1, np.int64)
     row_of[objects] = np.arange(len(objects))
-    pictures = picture_features(pair.pictures, pairs, objects)
-    return FittingData(pictures, text_targets(pair.texts, pairs, objects, class_share, unseen), row_of)
+    targets = text_targets(encoder, pairs, objects, class_share, unseen)
+    return FittingData(pairs.every(objects), targets, row_of)
 
 
 def text_targets(
     encoder: TextEncoder,
-    pairs: Pairs,
+    pairs: DescribedObjects[Any],
     objects: NDArray[np.int64],
     class_share: float,
     unseen: UnseenClasses = _NO_CLASSES,
@@ -103,7 +104,7 @@ def text_targets(
     return np.stack(targets).astype(np.float32)
 
 
-def _texts(pairs: Pairs, index: int, label: int, unseen: UnseenClasses) -> tuple[str, ...]:
+def _texts(pairs: DescribedObjects[Any], index: int, label: int, unseen: UnseenClasses) -> tuple[str, ...]:
     choice = pairs.texts[index]
     captions = tuple(text for text in choice.captions if not unseen.names(text))
     return captions or (() if label >= 0 else (choice.description,))
@@ -114,7 +115,7 @@ def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
     return wide / np.maximum(np.linalg.norm(wide, axis=-1, keepdims=True), 1e-12)
 
 
-def unseen_labels(pairs: Pairs, asked: int | Sequence[str], seed: int) -> NDArray[np.int64]:
+def unseen_labels(pairs: DescribedObjects[Any], asked: int | Sequence[str], seed: int) -> NDArray[np.int64]:
     """Return the classes that nothing is fitted on, chosen by name or by lot among those that have objects.
 
     Args:

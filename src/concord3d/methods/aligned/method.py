@@ -2,6 +2,7 @@
 
 The projection starts as the ridge regression of the objects' text features on the features of their pictures. Each step
 of the loop then trains it with the contrastive loss between pictures and texts. With no epochs the regression remains.
+Pictures are read as what the frozen encoder made of them; it is not opened.
 
 Shape legend: B objects, D feature width.
 """
@@ -17,12 +18,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from concord3d.batches.pictures import PictureBatch
+from concord3d.batches.picture_features import PictureFeatureBatch
 from concord3d.features import gate as gates
 from concord3d.features.aligned_tower import AlignedTower, FrozenPair
+from concord3d.features.feature_pairs import FeaturePairs
 from concord3d.features.gate import log_gate, measure_gate, require_measurable, top1_credit
 from concord3d.features.packaged_weights import PACKAGED
-from concord3d.features.pairs import Pairs
 from concord3d.features.projection import Projection
 from concord3d.features.tower_config import AlignedTowerConfig
 from concord3d.features.unseen_classes import UnseenClasses
@@ -34,14 +35,14 @@ from concord3d.methods.aligned.settings import AlignedSettings
 from concord3d.methods.interface import Context, LossTerms, Method, ParameterGroup
 
 
-class Aligned(Method[PictureBatch]):
+class Aligned(Method[PictureFeatureBatch]):
     """InfoNCE between the projections of pictures and the centred text features of their objects.
 
     Args:
         settings: See :class:`AlignedSettings`.
         pair: The frozen encoders.
         projection: The projection, fitted.
-        data: Features of the objects that are fitted on; the others of a batch take no part in the loss.
+        data: What the objects that are fitted on are; the others of a batch take no part in the loss.
         pairs: All objects.
         held_out: Objects that are never fitted on.
         unseen: Labels of the classes on which the gate measures an alignment without them.
@@ -54,7 +55,7 @@ class Aligned(Method[PictureBatch]):
         pair: FrozenPair,
         projection: Projection,
         data: FittingData,
-        pairs: Pairs,
+        pairs: FeaturePairs,
         held_out: NDArray[np.int64],
         unseen: NDArray[np.int64],
         unseen_tower: AlignedTower | None = None,
@@ -63,8 +64,7 @@ class Aligned(Method[PictureBatch]):
         self.projection = projection
         self._settings, self._pair, self._pairs = settings, pair, pairs
         self._held_out, self._unseen, self._unseen_tower = held_out, unseen, unseen_tower
-        self._pictures, self._targets = torch.from_numpy(data.pictures), torch.from_numpy(data.targets)
-        self._row_of = torch.from_numpy(data.row_of)
+        self._targets, self._row_of = torch.from_numpy(data.targets), torch.from_numpy(data.row_of)
 
     def saved(self) -> dict[str, nn.Module]:
         """Return the projection."""
@@ -82,26 +82,23 @@ class Aligned(Method[PictureBatch]):
             ParameterGroup([parameter for parameter in parameters if parameter.ndim <= 1], weight_decay=0.0),
         ]
 
-    def loss(self, batch: PictureBatch, draw: torch.Generator) -> LossTerms:
-        """Return the loss of one batch; its pictures are those whose features were computed at the start."""
+    def loss(self, batch: PictureFeatureBatch, draw: torch.Generator) -> LossTerms:
+        """Return the loss of one batch."""
         rows = self._row_of[batch.units.cpu()]
-        device = batch.pixels.device
-        # Objects that are not fitted on stand in the batch as the first object, and are masked.
-        fitted = rows.clamp(min=0)
-        pictures = self._pictures[fitted, batch.views.cpu()].to(device)
-        texts = self._targets[fitted].to(device) - self.projection.text_mean
+        device = batch.features.device
+        # Objects that are not fitted on have the text of the first one that is, and are masked.
+        texts = self._targets[rows.clamp(min=0)].to(device) - self.projection.text_mean
         scale = torch.tensor(1 / self._settings.temperature, device=device)
-        loss = info_nce(self.projection(pictures), texts, scale, self.gather, (rows >= 0).to(device))
+        loss = info_nce(self.projection(batch.features), texts, scale, self.gather, (rows >= 0).to(device))
         return LossTerms(loss, {"contrastive": loss.detach()})
 
-    def held_out(self, batch: PictureBatch, draw: torch.Generator) -> dict[str, float]:
+    def held_out(self, batch: PictureFeatureBatch, draw: torch.Generator) -> dict[str, float]:
         """Return the retrieval of descriptions among those of the batch, one picture per object, in percent."""
         descriptions = [choice.description for choice in batch.texts]
         distinct = list(dict.fromkeys(descriptions))
         target = np.array([distinct.index(description) for description in descriptions])
         tower = AlignedTower(self._pair, self.projection, "")
-        pictures = (batch.pixels * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-        credit = top1_credit(tower.encode_images(pictures), tower.encode_texts(distinct), target)
+        credit = top1_credit(tower.project(batch.features.cpu().numpy()), tower.encode_texts(distinct), target)
         return {gates.RETRIEVAL: 100 * float(credit.mean()), "num_texts": len(distinct)}
 
     def reports(self, weights: Mapping[str, Path]) -> dict[str, Any]:
@@ -160,17 +157,17 @@ def start_from(projection: Projection, ridge: Ridge) -> None:
 
 
 def build(settings: AlignedSettings, context: Context) -> Aligned:
-    """Open the frozen encoders, encode what is fitted on, and fit the regression.
+    """Encode the texts of what is fitted on, and fit the regression of these on the stored features of the pictures.
 
     Raises:
         ConfigError: There are too few objects or classes, or a threshold is set for what cannot be measured on them.
-        TowerWeightsMissing: The weights of an encoder are not there.
+        TowerWeightsMissing: The weights of the sentence encoder are not there.
     """
-    pairs: Pairs = context.data.pairs
+    pairs: FeaturePairs = context.data.pairs
     unseen = unseen_labels(pairs, settings.unseen_classes, settings.unseen_seed)
     require_measurable(pairs, context.held_out, _thresholds(settings), unseen)
     config = AlignedTowerConfig.model_validate(dict(context.encoder))
-    pair = FrozenPair.open(config, context.device, context.weights_folder)
+    pair = FrozenPair(config, context.device, context.weights_folder)
     projection = pair.new_projection()
     objects = np.setdiff1d(np.arange(pairs.num_objects), context.held_out)
     seen = objects[~np.isin(pairs.labels[objects], unseen)]
@@ -180,7 +177,7 @@ def build(settings: AlignedSettings, context: Context) -> Aligned:
         described = seen[pairs.labels[seen] < 0]
         named = [row for row in described if apart.names(pairs.texts[row].description)]
         objects = np.setdiff1d(seen, named)
-    data = fitting_data(pair, pairs, objects, settings.class_share, apart)
+    data = fitting_data(pair.texts, pairs, objects, settings.class_share, apart)
     start_from(projection, fit_ridge(data.pictures, data.targets, settings.alpha))
     unseen_tower = None
     if len(unseen) and not settings.unseen_apart:

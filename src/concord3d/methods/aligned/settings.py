@@ -38,7 +38,7 @@ class AlignedSettings(MethodSettings):
         min_unseen_class_top1: The same for the unseen classes.
     """
 
-    data: ClassVar[str] = "pictures"
+    data: ClassVar[str] = "picture_features"
     saved: ClassVar[tuple[str, ...]] = ("projection",)
     reports: ClassVar[tuple[str, ...]] = ("tower", "gate")
     starts_fitted: ClassVar[bool] = True
@@ -74,7 +74,7 @@ class AlignedSettings(MethodSettings):
         return ()
 
     def forward_passes(self, run: Mapping[str, Any]) -> tuple[ForwardPass, ...]:
-        """Nothing: the work is the encoders', once for all epochs."""
+        """Nothing: a regression in closed form is the work, and the encoders' is that of other nodes."""
         return ()
 
 
