@@ -154,7 +154,8 @@ class Fabricated:
         """Write a training whose held-out bound takes ``values`` at epochs 1, 3, 5, ..."""
         folder = self.root / "artifacts" / "train" / f"{experiment}__s{seed}"
         history = [
-            {"epoch": 2 * i + 1, "held_out": {"mi_inter": v, "mi_num_objects": 256}} for i, v in enumerate(values)
+            {"epoch": 2 * i + 1, "held_out": {"information_inter": v, "information_num_objects": 256}}
+            for i, v in enumerate(values)
         ]
         write_json(folder / "train.json", {"history": history})
         if provenance:

@@ -54,9 +54,9 @@ def draw(context: FigureContext) -> Drawing:
     if not axis.lines:
         return placard(context, f"trainings of {', '.join(options.experiments)}")
     for count in sorted(counts - {0}):
-        bound = float(np.log(2 * count - 1))
+        bound = float(np.log(count))
         axis.axhline(bound, color=GREY, linestyle="--", linewidth=1)
-        axis.annotate(f"log(2N - 1), N = {count}", (0, bound), (4, -11), xycoords=("axes fraction", "data"),
+        axis.annotate(f"log N, N = {count}", (0, bound), (4, -11), xycoords=("axes fraction", "data"),
                       textcoords="offset points", fontsize=8.5, color=GREY)  # fmt: skip
     axis.set(xlabel="epoch", ylabel="lower bound (nat), held-out objects")
     axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]))
