@@ -66,7 +66,7 @@ def test_citations_of_specifications_resolve(repository: Path) -> None:
         ("(MM-Mixing spec 7, C99)", 1),
         ("(MM-Point spec 6.3-6.6)", 1),
         ("(MM-Point spec 2.5, 3 and 4.2), (MM-Mixing spec 5.2a), (MM-Point spec 9, figure F5)", 0),
-        ("(MM-Point spec 9, figure F9)", 1),
+        ("(MM-Point spec 9, figure F99)", 1),
     ],
 )
 def test_a_citation_that_leads_nowhere_is_found(text: str, wrong: int, repository: Path) -> None:

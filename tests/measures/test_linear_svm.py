@@ -9,7 +9,15 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import SVC
 
 from concord3d.errors import EvaluationError
-from concord3d.measures.linear_svm import _fold_scores, _search_subset, gram_matrix, linear_svm, search_cost
+from concord3d.measures import linear_svm as measures
+from concord3d.measures.linear_svm import (
+    _fold_scores,
+    _search_subset,
+    gram_matrix,
+    linear_svm,
+    predictions_by_cost,
+    search_cost,
+)
 from concord3d.protocols.linear_svm import PUBLISHED_C, Settings
 
 C_GRID = Settings().c_grid
@@ -35,6 +43,27 @@ def test_precomputed_gram_gives_the_linear_kernels_classifier(cost: float, num_c
     test, _ = gaussian_classes(90, num_classes, 1, noise=2.0)
     expected = SVC(kernel="linear", C=cost).fit(train.astype(np.float64), labels).predict(test.astype(np.float64))
     np.testing.assert_array_equal(linear_svm(train, labels, test, cost), expected)
+
+
+def test_predictions_by_cost_are_those_of_single_fits() -> None:
+    train, labels = gaussian_classes(140, 5, 0, noise=2.0)
+    test, _ = gaussian_classes(90, 5, 1, noise=2.0)
+    grams = gram_matrix(train, train), gram_matrix(test, train)
+    costs = (10.0, 1e-4, 0.01, 1e-4, 1000.0)
+    predicted = predictions_by_cost(grams[0], labels, grams[1], costs)
+    assert list(predicted) == [1e-4, 0.01, 10.0, 1000.0]
+    for cost, found in predicted.items():
+        np.testing.assert_array_equal(found, linear_svm(train, labels, test, cost))
+
+
+def test_beyond_hard_margins_nothing_is_fitted(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, labels = gaussian_classes(60, 2, 0, noise=0.01)
+    gram = gram_matrix(100 * train, 100 * train)
+    fitted: list[float] = []
+    fit = measures._fit
+    monkeypatch.setattr(measures, "_fit", lambda g, y, cost: [fitted.append(cost), fit(g, y, cost)][1])
+    predicted = predictions_by_cost(gram, labels, gram, (1e-9, 1.0, 10.0, 100.0))
+    assert fitted == [1e-9, 1.0] and predicted[100.0] is predicted[1.0]
 
 
 def test_constant_features_score_one_class_not_everything() -> None:

@@ -8,10 +8,13 @@ from torch import Tensor, nn
 
 from concord3d.batches.objects import ObjectBatch
 from concord3d.errors import ConfigError
-from concord3d.losses.nt_xent import mutual_information_bound, nt_xent
+from concord3d.geometry.augment import normalise_unit_sphere, sample_points
+from concord3d.losses.mutual_information import mutual_information_bound
+from concord3d.losses.nt_xent import nt_xent
 from concord3d.methods.interface import Context
+from concord3d.methods.mm_point.ladder import augment_views
 from concord3d.methods.mm_point.method import MMPoint, build, objective, paired_cloud
-from concord3d.methods.mm_point.settings import MMPointSettings
+from concord3d.methods.mm_point.settings import VIEW_AUGMENTATIONS, MMPointSettings
 from concord3d.methods.settings import method_settings
 from concord3d.models.pointnet import PointNet
 
@@ -207,17 +210,50 @@ def test_weights_scale_the_terms() -> None:
     torch.testing.assert_close(loss.total, 0.3 * loss.terms["intra"] + 2 * loss.terms["inter"])
 
 
-def test_held_out_information_is_bounded_and_independent_of_the_chunk() -> None:
-    model = method(views=2).eval()
+def measured(model: MMPoint, num_views: int, seed: int = 0) -> dict[str, float]:
     with torch.no_grad():
-        metrics = model.held_out(*batch(2, num_objects=40))
-    assert set(metrics) == {"mi_num_objects", "mi_intra", "mi_view_1", "mi_view_2", "mi_inter"}
-    assert metrics["mi_num_objects"] == 40
-    assert all(value <= math.log(79) for name, value in metrics.items() if name.startswith("mi_i"))
-    assert metrics["mi_inter"] == pytest.approx((metrics["mi_view_1"] + metrics["mi_view_2"]) / 2)
+        return model.eval().held_out(*batch(num_views, seed, num_objects=40))
+
+
+def test_held_out_information_is_that_of_stored_clouds_and_views_whatever_the_chunk() -> None:
+    model = method(views=2)
+    metrics = measured(model, 2)
+    names = {"information_num_objects", "information_intra", "information_view_1", "information_view_2"}
+    assert set(metrics) == {*names, "information_inter"}
+    assert metrics["information_num_objects"] == 40
+    assert all(metrics[name] <= math.log(40) for name in set(metrics) - {"information_num_objects"})
+    per_view = [metrics[f"information_view_{view}"] for view in (1, 2)]
+    assert metrics["information_inter"] == pytest.approx(sum(per_view) / 2)
+    held, draw = batch(2, num_objects=40)
+    assert held.views is not None
+    stored = normalise_unit_sphere(sample_points(held.points, NUM_POINTS, draw))
     with torch.no_grad():
-        intra, _ = model.embed(*model.transform(*batch(2, num_objects=40)))
-    assert metrics["mi_intra"] == pytest.approx(mutual_information_bound(*intra, 0.1).item(), abs=1e-4)
+        pairs = model.embed(torch.stack([stored, stored]), augment_views(held.views, "none", draw)).inter
+    literal = [float(mutual_information_bound(*pair, 0.1)) for pair in pairs]
+    assert per_view == pytest.approx(literal, abs=1e-4)
+
+
+def test_information_is_measured_alike_in_every_arm() -> None:
+    reference = measured(method(views=2), 2)
+    for arm in VIEW_AUGMENTATIONS:
+        assert measured(method(views=2, view_augmentation=arm), 2) == reference
+    # Draws decide the points that are sampled, and nothing of the views.
+    model, (held, _) = method(views=1), batch(1, num_objects=40)
+    whole = ObjectBatch(held.points[:, :NUM_POINTS], held.views)
+    model.num_points = NUM_POINTS
+    with torch.no_grad():
+        found = [model.eval().held_out(whole, torch.Generator().manual_seed(seed)) for seed in (0, 1)]
+    assert found[0]["information_inter"] == pytest.approx(found[1]["information_inter"], abs=1e-5)
+    assert found[0]["information_intra"] != pytest.approx(found[1]["information_intra"], abs=1e-5)
+
+
+def test_an_arm_without_a_term_has_no_information_of_it() -> None:
+    assert set(measured(method(views=1, w_intra=0.0), 1)) == {
+        "information_num_objects",
+        "information_view_1",
+        "information_inter",
+    }
+    assert set(measured(method(w_inter=0.0), 1)) == {"information_num_objects", "information_intra"}
 
 
 def test_the_loss_falls() -> None:

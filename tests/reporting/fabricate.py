@@ -92,6 +92,7 @@ class Fabricated:
         encoder: str = "pointnet",
         arrays: Mapping[str, NDArray[Any]] | None = None,
         data_kind: str | None = None,
+        details: Mapping[str, Any] | None = None,
     ) -> None:
         """Write one evaluation whose items are right (1) or wrong (0); further selections get one more item right."""
         records: list[Record] = []
@@ -103,8 +104,8 @@ class Fabricated:
             items[f"overall_accuracy__{selection}"] = values
             values = values.copy()
             values[int(np.argmin(values))] = 1.0
-        self.write(ProtocolResult(tuple(records), items, self.names(len(values)), {}, arrays or {}), experiment, seed,
-                   dataset, protocol, encoder, data_kind)  # fmt: skip
+        result = ProtocolResult(tuple(records), items, self.names(len(values)), details or {}, arrays or {})
+        self.write(result, experiment, seed, dataset, protocol, encoder, data_kind)
 
     @staticmethod
     def names(num: int) -> tuple[str, ...]:
@@ -154,7 +155,8 @@ class Fabricated:
         """Write a training whose held-out bound takes ``values`` at epochs 1, 3, 5, ..."""
         folder = self.root / "artifacts" / "train" / f"{experiment}__s{seed}"
         history = [
-            {"epoch": 2 * i + 1, "held_out": {"mi_inter": v, "mi_num_objects": 256}} for i, v in enumerate(values)
+            {"epoch": 2 * i + 1, "held_out": {"information_inter": v, "information_num_objects": 256}}
+            for i, v in enumerate(values)
         ]
         write_json(folder / "train.json", {"history": history})
         if provenance:
@@ -201,7 +203,11 @@ def demo_like(
     for seed in seeds:
         for experiment, count in right.items():
             shift = int(rng.integers(-6, 7))
-            made.accuracy(experiment, outcomes(400, count + shift, seed), seed, selections=("last", "best_test"))
+            share = (count + shift) / 4
+            curve = {"0.001": share / 9, "1": share / 2, "10000": share}
+            details = {"cost": 10.0, "feature_rms": count / 500, "test_accuracy_curve": {"last": curve}}
+            right_or_wrong = outcomes(400, count + shift, seed)
+            made.accuracy(experiment, right_or_wrong, seed, selections=("last", "best_test"), details=details)
             made.accuracy(experiment, outcomes(210, (count + shift) // 2, seed), seed, "scanobjectnn_obj_bg")
             if experiment != "random_init":
                 final = {"mm_point": 3.9, "single_view": 3.1, "views_6": 4.2}.get(experiment, 3.4)

@@ -40,6 +40,7 @@ FIGURES = (
     "f6_components",
     "f7_part_segmentation",
     "f8_published_against_rerun",
+    "f9_cost",
     "seeds",
 )
 

@@ -52,7 +52,7 @@ def test_a_run_writes_an_encoder_snapshots_history_and_record(whole: Path) -> No
     assert ["held_out" in entry for entry in history["history"]] == [True, True, True]
     first = history["history"][0]
     assert first["loss"] == pytest.approx(first["intra"] + first["inter"], rel=1e-5)
-    assert first["held_out"]["mi_num_objects"] == 4
+    assert first["held_out"]["information_num_objects"] == 4
     rates = [entry["learning_rate"] for entry in history["history"]]
     assert rates == sorted(rates, reverse=True) and rates[-1] > 0
     assert record["clouds_per_s"] > 0 and record["resumed_count"] == 0 and record["warnings"] == []

@@ -300,7 +300,7 @@ def test_words_in_the_loss_change_nothing_and_its_numbers_do(copy: Path) -> None
     loss = copy / "src/concord3d/losses/nt_xent.py"
     edit(loss, '"""NT-Xent', '"""The loss NT-Xent')
     edit(loss, "# Dividing", "# Division")
-    edit(loss, "def num_candidates(", "\n\ndef num_candidates(")
+    edit(loss, "def nt_xent(", "\n\ndef nt_xent(")
     assert hashes_of(copy, TRAINING) == before
     edit(loss, "(forward + backward) / 2", "(forward + backward) / 3")
     assert hashes_of(copy, TRAINING) != before

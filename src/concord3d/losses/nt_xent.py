@@ -5,18 +5,11 @@ Shape legend: B objects on this process, N objects over all processes, D embeddi
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from concord3d.losses.embeddings import NORM_FLOOR, Gather, no_gather
-
-
-def num_candidates(num_objects: int) -> int:
-    """Return the number of terms in the denominator, the positive included: 2N - 1 (MM-Point spec 3)."""
-    return 2 * num_objects - 1
 
 
 def _unit(embeddings: Tensor) -> Tensor:
@@ -29,7 +22,8 @@ def directional_nt_xent(x: Tensor, y: Tensor, temperature: float, gather: Gather
     """Contrast anchors ``x`` with targets ``y`` matched by row, averaged over the anchors: D(X, Y) of MM-Point spec 3.
 
     Every anchor has 2N - 1 candidates: all N targets and the other N - 1 anchors. Similarities and the
-    log-sum-exp are computed in float32 whatever the precision of the input.
+    log-sum-exp are computed in float32 whatever the precision of the input. With candidates of its own side the loss
+    bounds no mutual information: see :mod:`concord3d.losses.mutual_information`.
 
     Args:
         x: (B, D) anchors, floating point, need not be normalised.
@@ -71,19 +65,3 @@ def nt_xent(x: Tensor, y: Tensor, temperature: float, gather: Gather = no_gather
     forward = directional_nt_xent(x, y, temperature, gather)
     backward = directional_nt_xent(y, x, temperature, gather)
     return (forward + backward) / 2
-
-
-def mutual_information_bound(x: Tensor, y: Tensor, temperature: float) -> Tensor:
-    """Return log(2N - 1) - D(X, Y), a measure of the mutual information of the two sides (MM-Point spec 3).
-
-    With log N in place of log(2N - 1) it is a lower bound; this value may exceed that bound, by less than log 2.
-
-    Args:
-        x: (N, D) anchors.
-        y: (N, D) targets, matched by row.
-        temperature: Positive divisor of the cosine similarities.
-
-    Returns:
-        Scalar float32 in nats; at most log(2N - 1), so compare only values at one N.
-    """
-    return math.log(num_candidates(len(x))) - directional_nt_xent(x, y, temperature)

@@ -7,7 +7,7 @@ but computes every inner product once. Shape legend: S training items, T test it
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,8 +88,42 @@ def fit_predict(
     return np.asarray(_fit(train_gram, labels, cost).predict(test_gram), dtype=np.int64)
 
 
+def predictions_by_cost(
+    train_gram: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    test_gram: NDArray[np.float64],
+    costs: Iterable[float],
+) -> dict[float, NDArray[np.int64]]:
+    """Predict with each of several C; beyond one that gives hard margins nothing is fitted, since nothing changes.
+
+    Args:
+        train_gram: (S, S).
+        labels: (S,) classes.
+        test_gram: (T, S) inner products of test items with training items.
+        costs: Values of C.
+
+    Returns:
+        (T,) predicted classes by C, in ascending order of C.
+    """
+    predicted: dict[float, NDArray[np.int64]] = {}
+    final: NDArray[np.int64] | None = None
+    for cost in sorted(set(costs)):
+        if final is None:
+            classifier = _fit(train_gram, labels, cost)
+            predicted[cost] = np.asarray(classifier.predict(test_gram), dtype=np.int64)
+            final = predicted[cost] if _has_hard_margins(classifier, cost) else None
+        else:
+            predicted[cost] = final
+    return predicted
+
+
 def _fit(train_gram: NDArray[np.float64], labels: NDArray[np.int64], cost: float) -> SVC:
     return SVC(kernel="precomputed", C=cost, cache_size=_CACHE_MB).fit(train_gram, labels)
+
+
+def _has_hard_margins(classifier: SVC, cost: float) -> bool:
+    """Say whether no multiplier reaches C, so that a larger C gives the same classifier."""
+    return bool(np.abs(classifier.dual_coef_).max() < cost)
 
 
 def _search_subset(labels: NDArray[np.int64], max_items: int | None, seed: int) -> NDArray[np.int64]:
@@ -110,10 +144,7 @@ def _search_subset(labels: NDArray[np.int64], max_items: int | None, seed: int) 
 def _fold_scores(
     gram: NDArray[np.float64], labels: NDArray[np.int64], num_folds: int, seed: int
 ) -> Callable[[float], tuple[float, bool]]:
-    """Return a function from C to the mean accuracy over fixed stratified folds, and whether every margin is hard.
-
-    A margin is hard where no multiplier reaches C: a larger C gives the same classifier.
-    """
+    """Return a function from C to the mean accuracy over fixed stratified folds, and whether every margin is hard."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The least populated class", category=UserWarning)
         splits = list(StratifiedKFold(num_folds, shuffle=True, random_state=seed).split(labels, labels))
@@ -125,7 +156,7 @@ def _fold_scores(
         for fit, out in splits:
             classifier = _fit(gram[np.ix_(fit, fit)], labels[fit], cost)
             accuracies.append((classifier.predict(gram[np.ix_(out, fit)]) == labels[out]).mean())
-            hard = hard and bool(np.abs(classifier.dual_coef_).max() < cost)
+            hard = hard and _has_hard_margins(classifier, cost)
         return float(np.mean(accuracies)), hard
 
     return score

@@ -336,6 +336,32 @@ def test_scanobjectnn(tmp_path: Path, catalog: dict[str, DatasetSpec]) -> None:
         read_split(spec, tmp_path, "test", "synthetic")
 
 
+def scans(num_shapes: int, num_points: int) -> dict[str, Any]:
+    cloud = np.random.default_rng(0).uniform(-1, 1, size=(num_points, 3)).astype(np.float16)
+    return {"xyz": np.tile(cloud, (num_shapes, 1, 1)), "label": np.arange(num_shapes) % 15}
+
+
+@pytest.mark.parametrize(("num_shapes", "release"), [(581, "test shapes"), (2890, "training and test shapes")])
+def test_scanobjectnn_has_two_releases(
+    tmp_path: Path, catalog: dict[str, DatasetSpec], num_shapes: int, release: str
+) -> None:
+    spec = catalog["openshape_scanobjectnn"]
+    write_meta(tmp_path, "scanobjectnn/xyz_label.npy", scans(num_shapes, 2048))
+    assert recognise(spec, tmp_path).name == release
+    assert len(read_split(spec, tmp_path, "test", "real")) == num_shapes
+
+
+@pytest.mark.parametrize("shape", [(580, 2048), (2891, 2048), (2309, 2048), (581, 1024)])
+def test_scanobjectnn_of_another_size_is_refused(
+    tmp_path: Path, catalog: dict[str, DatasetSpec], shape: tuple[int, int]
+) -> None:
+    write_meta(tmp_path, "scanobjectnn/xyz_label.npy", scans(*shape))
+    for read in (recognise, lambda spec, root: read_split(spec, root, "test", "real")):
+        with pytest.raises(WrongRelease, match=r"test 581.*test 2890") as raised:
+            read(catalog["openshape_scanobjectnn"], tmp_path)
+        assert f"test {shape[0]}; {shape[1]} points" in str(raised.value)
+
+
 def test_clouds_that_are_large_together_lie_in_a_file(
     tmp_path: Path, catalog: dict[str, DatasetSpec], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -193,8 +193,8 @@ def test_a_trend_over_two_settings_is_not_run(tmp_path: Path) -> None:
 def test_training_figures_are_compared_over_seeds(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     part = (
-        "{name: it, lhs: {experiment: left, history: mi_inter, at: last}, "
-        "rhs: {experiment: left, history: mi_inter, at: first}}"
+        "{name: it, lhs: {experiment: left, history: information_inter, at: last}, "
+        "rhs: {experiment: left, history: information_inter, at: first}}"
     )
     made.history("left", [1.0, 2.0, 3.0], 1)
     assert claims_of(made, part)["verdict"] == "undecided"
@@ -381,7 +381,7 @@ def test_a_part_names_what_it_measures(tmp_path: Path, left_out: str) -> None:
 
 def test_what_measures_nothing_names_nothing(tmp_path: Path) -> None:
     made = two_arms(tmp_path, 170, 140)
-    bound = "{experiment: left, history: mi_inter, at: %s}"
+    bound = "{experiment: left, history: information_inter, at: %s}"
     made.report(claim_text(f"[{{name: it, lhs: {bound % 'last'}, rhs: {bound % 'first'}}}]"))
     assert load_report_spec(made.inputs.report_yaml).claims[0].parts[0].protocol == ""
 

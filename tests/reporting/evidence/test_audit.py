@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 from tests.reporting.fabricate import Fabricated
 
 from concord3d.reporting.evidence.audit import Finding, audit, reachable_counts, write_audit
-from concord3d.reporting.evidence.published_values import read_published
-from concord3d.reporting.specs.report_spec import AuditSpec, load_report_spec
+from concord3d.reporting.evidence.published_values import PublishedCell, read_published
+from concord3d.reporting.specs.report_spec import AuditSpec, CandidateSet, load_report_spec
 
+TEST = {"size": 581, "why": "test split"}
 SPEC = AuditSpec.model_validate(
     {
-        "test_sizes": {"D": [581], "E": [581, 2882], "one/F": [10]},
+        "test_sizes": {
+            "D": [TEST],
+            "E": [TEST, {"size": 2882, "why": "another variant"}],
+            "J": [TEST, {"size": 2890, "why": "training and test together"}],
+            "K": [TEST, {"size": 10, "why": "ten"}],
+            "one/F": [{"size": 10, "why": "ten"}],
+        },
         "proportion_metrics": ["accuracy"],
         "repeated": ["mean of"],
         "bounded_by": [["mIoU", "mAcc"]],
@@ -71,9 +79,59 @@ def test_impossible_proportions_and_truncation(tmp_path: Path) -> None:
     assert proportions == {"83.2": "impossible", "81.7": "suspicious"}
 
 
-def test_either_size_may_be_meant_and_averages_are_exempt(tmp_path: Path) -> None:
-    rows = [cell("83.2", dataset="E"), cell("83.2", setting="mean of 5 runs"), cell("83.2", dataset="unknown")]
-    assert not audited(tmp_path, rows)
+def test_averages_and_unknown_test_sets_are_exempt(tmp_path: Path) -> None:
+    assert not audited(tmp_path, [cell("83.2", setting="mean of 5 runs"), cell("83.2", dataset="unknown")])
+
+
+def test_of_several_test_sets_all_must_exclude_a_value(tmp_path: Path) -> None:
+    values = ["83.2", "81.7", "87.8", "20.0", "83.26"]
+    found = audited(tmp_path, [cell(value, dataset=name, setting=value) for name in "JK" for value in values])
+    reasons = {(f.cell.dataset, f.cell.text): f for f in found if f.check == "proportion"}
+    severities = {place: f.severity for place, f in reasons.items()}
+    # 20.0 and 87.8 are k/581 as well; no k/10 is 83.2 or 81.7; 83.26 is none of 2,890 and none of 581.
+    assert severities == {
+        ("J", "83.2"): "dependent",
+        ("J", "81.7"): "dependent",
+        ("J", "83.26"): "impossible",
+        ("K", "83.2"): "impossible",
+        ("K", "81.7"): "suspicious",
+        ("K", "87.8"): "dependent",
+        ("K", "83.26"): "impossible",
+    }
+    assert reasons["J", "83.2"].condition == (
+        "possible with 2890 items (training and test together), not with 581 items (test split)"
+    )
+    assert "2404/2890 rounds to 83.2, no k of 581 items does: neighbours 483/581" in reasons["J", "83.2"].reason
+    assert "cut off" in reasons["J", "81.7"].reason
+    assert "no k of 581 or 10 items" in reasons["K", "83.2"].reason
+
+
+# 1/16 is 6.25 %: printed as 6.3 or, rounded to even, as 6.2.
+@example(num=16, share=1 / 16, digits=1, others=[])
+@given(num=st.integers(1, 3000), share=st.floats(0, 1), digits=st.integers(0, 3), others=st.lists(st.integers(1, 3000)))
+def test_what_a_candidate_gives_is_never_impossible(num: int, share: float, digits: int, others: list[int]) -> None:
+    count = round(share * num)
+    exact = Decimal(100) * count / num
+    sizes = [CandidateSet(size=size, why=f"{size} of them") for size in (*others, num)]
+    for mode in (ROUND_HALF_UP, ROUND_HALF_EVEN):
+        printed = str(exact.quantize(Decimal(1).scaleb(-digits), mode))
+        published = PublishedCell(2, "part", "one", "A", "D", "", "s", "accuracy", printed, "%", "abstract", "")
+        found = audit([published], AuditSpec(test_sizes={"D": sizes}, proportion_metrics=["accuracy"]))
+        assert {f.severity for f in found} <= {"dependent"}
+        assert all(f"{num} items ({num} of them)" in f.condition.partition(", not with")[0] for f in found)
+
+
+@given(tenths=st.integers(0, 1000))
+def test_2890_items_give_every_value_with_one_decimal(tenths: int) -> None:
+    assert reachable_counts(f"{tenths // 10}.{tenths % 10}", 2890)[0]
+
+
+def test_a_test_set_needs_a_size_and_a_reason() -> None:
+    for wrong in ({"size": 0, "why": "w"}, {"size": 5, "why": ""}, {"size": 5}, 5):
+        with pytest.raises(ValidationError):
+            AuditSpec.model_validate({"test_sizes": {"D": [wrong]}})
+    with pytest.raises(ValidationError):
+        AuditSpec.model_validate({"test_sizes": {"D": []}})
 
 
 def test_sizes_of_one_table(tmp_path: Path) -> None:

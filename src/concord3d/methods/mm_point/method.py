@@ -17,18 +17,21 @@ from torch import Tensor, nn
 
 from concord3d.batches.objects import ObjectBatch
 from concord3d.errors import ConfigError
-from concord3d.geometry.augment import PointAugmentation, augment_points, sample_points
+from concord3d.geometry.augment import PointAugmentation, augment_points, normalise_unit_sphere, sample_points
 from concord3d.losses.embeddings import Gather, no_gather
-from concord3d.losses.nt_xent import directional_nt_xent, mutual_information_bound, nt_xent
+from concord3d.losses.mutual_information import mutual_information_bound
+from concord3d.losses.nt_xent import directional_nt_xent, nt_xent
 from concord3d.methods.interface import Context, LossTerms, Method, feature_width
 from concord3d.methods.mm_point.ladder import augment_views
-from concord3d.methods.mm_point.settings import MMPointSettings
+from concord3d.methods.mm_point.settings import MMPointSettings, ViewAugmentation
 from concord3d.models.heads import projection_head_2d, projection_head_3d
 from concord3d.models.image_resnet import image_encoder
 
 HIDDEN_3D = 1024
 HIDDEN_2D = 512
 HELD_OUT_CHUNK = 32
+# How views are changed where information is measured, in every arm.
+MEASURED_VIEWS: ViewAugmentation = "none"
 
 Pair = tuple[Tensor, Tensor]
 
@@ -185,15 +188,18 @@ class MMPoint(Method[ObjectBatch]):
 
     def transform(self, batch: ObjectBatch, draw: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """Draw the two augmented clouds (2, B, N, 3) and the augmented views (m, B, 3, H, W) of a batch."""
-        points = batch.points
         # Coordinates and pixels keep float32 where the networks run in half precision.
-        with torch.autocast(device_type=points.device.type, enabled=False):
-            clouds = [
-                augment_points(sample_points(points, self.num_points, draw), self.augmentation, draw) for _ in range(2)
-            ]
+        with torch.autocast(device_type=batch.points.device.type, enabled=False):
+            clouds = self._augmented_clouds(batch.points, draw)
             if self.num_views == 0 or batch.views is None:
-                return torch.stack(clouds), None
-            return torch.stack(clouds), augment_views(batch.views, self.settings.view_augmentation, draw)
+                return clouds, None
+            return clouds, augment_views(batch.views, self.settings.view_augmentation, draw)
+
+    def _augmented_clouds(self, points: Tensor, draw: torch.Generator) -> Tensor:
+        # (B, P, 3) -> (2, B, N, 3)
+        return torch.stack(
+            [augment_points(sample_points(points, self.num_points, draw), self.augmentation, draw) for _ in range(2)]
+        )
 
     def loss(self, batch: ObjectBatch, draw: torch.Generator) -> LossTerms:
         """Return the loss of one batch under fresh augmentations (MM-Point spec 3)."""
@@ -201,33 +207,41 @@ class MMPoint(Method[ObjectBatch]):
         return objective(embeddings.intra, embeddings.inter, self.settings, self.gather)
 
     def held_out(self, batch: ObjectBatch, draw: torch.Generator) -> dict[str, float]:
-        """Return the mutual-information bound of each pairing in nats, under the training transforms (MM-Point spec 3).
+        """Return lower bounds on mutual information in nats (MM-Point spec 3).
 
-        Keys: ``mi_num_objects`` (the N that bounds the value by log(2N - 1)), ``mi_intra``, ``mi_view_<j>`` for
-        j = 1..m and their mean ``mi_inter``. Source: MM-Point spec 3.
+        Clouds and views are paired as they are stored, without the transforms of the training: under these an arm with
+        a stronger ladder would be measured on harder views. The two clouds of the intra term get the same transform in
+        every arm.
+
+        Keys: ``information_num_objects`` (the N that limits a value to log N), ``information_intra``,
+        ``information_view_<j>`` for j = 1..m and their mean ``information_inter``.
         """
-        clouds, views = self.transform(batch, draw)
-        pieces = [
-            self.embed(
-                clouds[:, start : start + HELD_OUT_CHUNK],
-                None if views is None else views[:, start : start + HELD_OUT_CHUNK],
-            )
-            for start in range(0, clouds.shape[1], HELD_OUT_CHUNK)
-        ]
-
-        def bound(pairs: list[Pair]) -> float:
-            first, second = (torch.cat([pair[side] for pair in pairs]) for side in (0, 1))
-            return float(mutual_information_bound(first, second, self.settings.temperature))
-
-        metrics: dict[str, float] = {"mi_num_objects": clouds.shape[1]}
-        intra = [piece.intra for piece in pieces if piece.intra is not None]
-        if intra:
-            metrics["mi_intra"] = bound(intra)
-        per_view = [bound([piece.inter[view] for piece in pieces]) for view in range(len(pieces[0].inter))]
-        metrics.update({f"mi_view_{view + 1}": value for view, value in enumerate(per_view)})
-        if per_view:
-            metrics["mi_inter"] = sum(per_view) / len(per_view)
+        with torch.autocast(device_type=batch.points.device.type, enabled=False):
+            # Drawn first, so that every arm of one seed sees the same points.
+            stored = normalise_unit_sphere(sample_points(batch.points, self.num_points, draw))
+            transformed = self._augmented_clouds(batch.points, draw)
+            views = batch.views if self.num_views > 0 else None
+            pictures = None if views is None else augment_views(views, MEASURED_VIEWS, draw)
+        metrics: dict[str, float] = {"information_num_objects": len(batch.points)}
+        if self.settings.w_intra > 0:
+            of_clouds = self._embed_in_chunks(transformed, None)
+            metrics["information_intra"] = self._bound([e.intra for e in of_clouds])
+        if pictures is not None:
+            paired = self._embed_in_chunks(stored.expand(2, -1, -1, -1), pictures)
+            per_view = [self._bound([e.inter[view] for e in paired]) for view in range(self.num_views)]
+            metrics |= {f"information_view_{view}": value for view, value in enumerate(per_view, start=1)}
+            metrics["information_inter"] = sum(per_view) / len(per_view)
         return metrics
+
+    def _embed_in_chunks(self, clouds: Tensor, views: Tensor | None) -> list[Embeddings]:
+        # clouds (2, S, N, 3), views (m, S, 3, H, W): S may be too many objects for one forward pass.
+        chunks = clouds.split(HELD_OUT_CHUNK, dim=1)
+        of_views = [None] * len(chunks) if views is None else views.split(HELD_OUT_CHUNK, dim=1)
+        return [self.embed(*pair) for pair in zip(chunks, of_views, strict=True)]
+
+    def _bound(self, pairs: Sequence[Pair | None]) -> float:
+        first, second = (torch.cat(side) for side in zip(*(p for p in pairs if p is not None), strict=True))
+        return float(mutual_information_bound(first, second, self.settings.temperature))
 
 
 def build(settings: MMPointSettings, context: Context) -> MMPoint:

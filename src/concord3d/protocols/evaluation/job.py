@@ -23,6 +23,7 @@ from concord3d.errors import EvaluationError
 from concord3d.features.cloud_form import CloudForm, Layer
 from concord3d.features.clouds import cloud_channels, extract_features
 from concord3d.methods.interface import saved_module
+from concord3d.methods.settings import method_kind
 from concord3d.protocols.evaluation.feature_memo import Encoded, FeatureMemo
 from concord3d.protocols.evaluation.tower_features import TowerFeatures
 from concord3d.protocols.interface import AlignedSettings, FrozenSettings
@@ -72,6 +73,11 @@ class EvaluationJob:
             "dataset": self.test.dataset,
             "data_kind": self.test.data_kind,
         }
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the training behind the module trained anything."""
+        return method_kind(str(self.run_config["method"])).is_trained
 
     @property
     def torch_device(self) -> str:

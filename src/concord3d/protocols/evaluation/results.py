@@ -16,8 +16,6 @@ from concord3d.files import write_json
 from concord3d.statistics.bootstrap import bootstrap_mean_interval
 from concord3d.statistics.intervals import Interval, binomial_interval, class_mean_interval
 
-SELECTIONS = ("last", "best_val", "best_test")
-
 
 @dataclass(frozen=True)
 class Record:
@@ -29,7 +27,8 @@ class Record:
         n_items: Test items (or runs) behind it.
         ci_low: Lower end of the 95 % interval.
         ci_high: Upper end of the 95 % interval.
-        selection: How the checkpoint was chosen: ``last``, ``best_val`` or ``best_test``.
+        selection: How the checkpoint, and what else is free, was chosen: ``last``, ``best_val``, ``published`` (the
+            rule of the published protocol) or ``best_test`` (on the test split).
         unit: ``%`` for percentages (0-100), else empty.
     """
 

@@ -1,8 +1,9 @@
 """Published values that cannot be right, or that deserve a second look.
 
 ``severity`` is ``impossible`` (no run of the stated protocol gives the printed value), ``contradiction`` (two cells
-disagree that should not), ``disagreement`` (sources differ on one quantity) or ``suspicious`` (possible, but odd). An
-impossible proportion may still be an average over runs or another test set: the audit says so and corrects nothing.
+disagree that should not), ``disagreement`` (sources differ on one quantity), ``suspicious`` (possible, but odd) or
+``dependent`` (possible on one of the test sets that may be meant, not on another). An impossible proportion may still
+be an average over runs or another test set: the audit says so and corrects nothing.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from pathlib import Path
 from concord3d.files import write_text
 from concord3d.reporting.csv_text import csv_text
 from concord3d.reporting.evidence.published_values import PublishedCell, chosen_cells
-from concord3d.reporting.specs.report_spec import AuditSpec
+from concord3d.reporting.specs.report_spec import AuditSpec, CandidateSet
 
 COLUMNS = (
     "severity",
@@ -33,18 +34,27 @@ COLUMNS = (
     "evidence",
     "reason",
 )
-SEVERITIES = ("impossible", "contradiction", "disagreement", "suspicious")
+SEVERITIES = ("impossible", "contradiction", "disagreement", "suspicious", "dependent")
 STATED_COUNTS = re.compile(r"correct/total=(\d+)/(\d+)")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One complaint about one published cell."""
+    """One complaint about one published cell.
+
+    Attributes:
+        severity: One of :data:`SEVERITIES`.
+        check: Which rule found it.
+        cell: The cell.
+        reason: Why, with the numbers of this cell.
+        condition: On which test sets the value is possible, in words that many cells share; for ``dependent`` ones.
+    """
 
     severity: str
     check: str
     cell: PublishedCell
     reason: str
+    condition: str = ""
 
 
 def reachable_counts(text: str, num_items: int) -> tuple[list[int], list[int]]:
@@ -100,36 +110,58 @@ def _out_of_range(cells: Iterable[PublishedCell]) -> Iterator[Finding]:
             yield Finding("impossible", "range", cell, "a percentage outside 0-100")
 
 
+def candidate_sets(cell: PublishedCell, spec: AuditSpec) -> list[CandidateSet]:
+    """Return the test sets that a cell may have been measured on; empty where none is known."""
+    return spec.test_sizes.get(f"{cell.table}/{cell.dataset}", spec.test_sizes.get(cell.dataset, []))
+
+
 def _unreachable(cells: Iterable[PublishedCell], spec: AuditSpec) -> Iterator[Finding]:
     for cell in cells:
-        sizes = spec.test_sizes.get(f"{cell.table}/{cell.dataset}", spec.test_sizes.get(cell.dataset, []))
         repeated = any(word.lower() in f"{cell.setting} {cell.method}".lower() for word in spec.repeated)
-        if not sizes or cell.unit != "%" or cell.metric not in spec.proportion_metrics or repeated:
+        if cell.unit != "%" or cell.metric not in spec.proportion_metrics or repeated:
             continue
         assert cell.value is not None
-        if not 0 <= cell.value <= 100:
-            continue
-        found = {size: reachable_counts(cell.text, size) for size in sizes}
-        if any(rounded for rounded, _ in found.values()):
-            continue
-        cuts = [f"{cut[0]}/{size} = {100 * cut[0] / size:.4f} cut off" for size, (_, cut) in found.items() if cut]
-        stated = " or ".join(str(size) for size in sizes)
-        if cuts:
-            reason = f"no k of {stated} items rounds to {cell.text}; truncation would give it ({'; '.join(cuts)})"
-            yield Finding("suspicious", "proportion", cell, reason)
-            continue
-        nearest = _neighbours(cell.value, sizes)
+        if 0 <= cell.value <= 100:
+            yield from _on_candidates(cell, candidate_sets(cell, spec))
+
+
+def _on_candidates(cell: PublishedCell, candidates: Sequence[CandidateSet]) -> Iterator[Finding]:
+    """Yield what is wrong with a proportion: impossible is what no candidate allows."""
+    found = {candidate.size: reachable_counts(cell.text, candidate.size) for candidate in candidates}
+    possible = [candidate for candidate in candidates if found[candidate.size][0]]
+    excluded = [candidate for candidate in candidates if not found[candidate.size][0]]
+    if not excluded:
+        return
+    sizes = [candidate.size for candidate in excluded]
+    cuts = [f"{cut[0]}/{n} = {100 * cut[0] / n:.4f} cut off" for n in sizes if (cut := found[n][1])]
+    truncated = f"truncation would give it ({'; '.join(cuts)})"
+    stated = " or ".join(str(size) for size in sizes)
+    if possible:
+        condition = f"possible with {_named(possible)}, not with {_named(excluded)}"
+        counts = ", ".join(f"{found[candidate.size][0][0]}/{candidate.size}" for candidate in possible)
+        detail = truncated if cuts else f"neighbours {_neighbours(cell, sizes)}"
+        reason = f"{counts} rounds to {cell.text}, no k of {stated} items does: {detail}; {condition}"
+        yield Finding("dependent", "proportion", cell, reason, condition)
+    elif cuts:
+        reason = f"no k of {stated} items rounds to {cell.text}; {truncated}"
+        yield Finding("suspicious", "proportion", cell, reason)
+    else:
         reason = (
-            f"no k of {stated} items gives {cell.text}, rounded or truncated (neighbours {nearest}); "
+            f"no k of {stated} items gives {cell.text}, rounded or truncated (neighbours {_neighbours(cell, sizes)}); "
             "an average over runs or another test set would explain it"
         )
         yield Finding("impossible", "proportion", cell, reason)
 
 
-def _neighbours(value: float, sizes: Sequence[int]) -> str:
+def _named(candidates: Sequence[CandidateSet]) -> str:
+    return " or ".join(f"{candidate.size} items ({candidate.why})" for candidate in candidates)
+
+
+def _neighbours(cell: PublishedCell, sizes: Sequence[int]) -> str:
+    assert cell.value is not None
     shown = []
     for size in sizes:
-        below = int(value * size / 100)
+        below = int(cell.value * size / 100)
         shown += [f"{count}/{size} = {100 * count / size:.3f}" for count in (below, below + 1) if count <= size]
     return ", ".join(shown)
 

@@ -15,7 +15,7 @@ from concord3d.reporting.evidence.measurements import Evaluation, Measurement
 from concord3d.reporting.evidence.report_inputs import ExpectedJob, ReportInputs
 
 DATA_KINDS = ("synthetic", "real")
-SELECTIONS = ("last", "best_val", "best_test")
+SELECTIONS = ("last", "best_val", "published", "best_test")
 RECORD_KEYS = ("metric", "value", "n_items", "ci_low", "ci_high", "selection", "unit")
 JOB_KEYS = ("experiment", "seed", "scale", "protocol", "dataset", "data_kind")
 

@@ -36,9 +36,12 @@ LEGEND = (
     "items alone, so they are narrower than those of several."
 )
 IMPOSSIBLE = (
-    "*Impossible*: no single run on the stated test set can give the printed value; an average over runs, or another "
-    "test set, may."
+    "*Impossible*: no single run on a test set that may be meant can give the printed value; an average over runs, or "
+    "another test set, may. *Dependent*: it is not known which test set was meant, and not each of them can give the "
+    "value."
 )
+# Values named for each answer of the audit that several share.
+NUM_EXAMPLES = 4
 WARNINGS = {
     "smoke": "The smallest run that goes through every step. Its numbers mean nothing.",
     "demo": "Measured on generated data in minutes: trends and their intervals, not the paper's numbers.",
@@ -228,7 +231,20 @@ def _audit(findings: Sequence[Finding]) -> list[str]:
     lines = ["## Audit of the published values", "", f"{counted}; all in [`audit.csv`](audit.csv). {IMPOSSIBLE}", ""]
     worst = [f for f in findings if f.severity in ("impossible", "contradiction")]
     lines += [f"- {f.severity}: {f.cell.method}, {f.cell.dataset}, {f.cell.text}: {f.reason}" for f in worst]
-    return [*lines, ""]
+    return [*lines, *_dependent(findings), ""]
+
+
+def _dependent(findings: Sequence[Finding]) -> list[str]:
+    """Say on which test set values are possible where several may be meant, one line for all with the same answer."""
+    groups: dict[str, list[str]] = {}
+    for finding in findings:
+        if finding.severity == "dependent":
+            groups.setdefault(finding.condition, []).append(f"{finding.cell.method} {finding.cell.text}")
+    lines = []
+    for condition, cells in groups.items():
+        shown = ", ".join(cells[:NUM_EXAMPLES]) + (", ..." if len(cells) > NUM_EXAMPLES else "")
+        lines.append(f"- dependent, {len(cells)} {'value' if len(cells) == 1 else 'values'} ({shown}): {condition}.")
+    return lines
 
 
 def _files(report: ReportSpec, inputs: ReportInputs) -> list[str]:

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, model_validator
 from concord3d.config.validation import StrictModel
 
 Relation = Literal[">", ">="]
-SelectionName = Literal["last", "best_val", "best_test"]
+SelectionName = Literal["last", "best_val", "published", "best_test"]
 
 
 class Selector(StrictModel):

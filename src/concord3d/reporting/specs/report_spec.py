@@ -138,11 +138,23 @@ class Identity(StrictModel):
     severity: Literal["contradiction", "disagreement"] = "contradiction"
 
 
+class CandidateSet(StrictModel):
+    """A test set that published values may have been measured on.
+
+    Attributes:
+        size: Number of its items.
+        why: Which items these are, and where it is said.
+    """
+
+    size: int = Field(ge=1)
+    why: str = Field(min_length=1)
+
+
 class AuditSpec(StrictModel):
     """What the audit knows of the published values.
 
     Attributes:
-        test_sizes: Possible sizes of the test set per published data set name, or per ``<table>/<data set>``.
+        test_sizes: Candidate test sets per published data set name, or per ``<table>/<data set>``; the likeliest first.
         proportion_metrics: Metrics that are k/n over the test items of one run.
         repeated: Words in a setting that mark averages over runs, to which k/n does not apply.
         settings_name_sources: Within a table, a setting says where a value was printed, so that two settings are two
@@ -152,7 +164,7 @@ class AuditSpec(StrictModel):
         growing: Settings in an order in which a metric should not fall (only suspicious, never impossible).
     """
 
-    test_sizes: dict[str, list[int]] = {}
+    test_sizes: dict[str, Annotated[list[CandidateSet], Field(min_length=1)]] = {}
     proportion_metrics: list[str] = []
     repeated: list[str] = []
     settings_name_sources: bool = True

@@ -14,7 +14,12 @@ CSV_COLUMNS = (
     "status", "experiment", "our_run", "scale", "data_kind", "selection", "ours", "ci_low", "ci_high", "basis",
     "n_items", "n_seeds", "difference", "published_within_interval",
 )  # fmt: skip
-SELECTION_WORDS = {"last": "last checkpoint", "best_val": "best on validation", "best_test": "published rule"}
+SELECTION_WORDS = {
+    "last": "last checkpoint",
+    "best_val": "best on validation",
+    "published": "published rule",
+    "best_test": "chosen on the test split",
+}
 EVIDENCE_WORDS = {
     "abstract": "paper's abstract",
     "main_table": "paper's table",

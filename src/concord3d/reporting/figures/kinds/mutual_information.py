@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from concord3d.config.validation import StrictModel
@@ -55,13 +56,21 @@ def draw(context: FigureContext) -> Drawing:
     if not axis.lines:
         return placard(context, f"trainings of {named(context, options.experiments)}")
     for count in sorted(counts - {0}):
-        bound = float(np.log(2 * count - 1))
-        axis.axhline(bound, color=GREY, linestyle="--", linewidth=1)
-        axis.annotate(f"log(2N - 1), N = {count}", (0, bound), (4, -11), xycoords=("axes fraction", "data"),
-                      textcoords="offset points", fontsize=8.5, color=GREY)  # fmt: skip
+        _limit(axis, count)
     axis.set(xlabel="epoch", ylabel="lower bound (nat), held-out objects")
     axis.set_ylim(bottom=min(0.0, axis.get_ylim()[0]))
     axis.set_xlim(axis.dataLim.x0 - 0.5, axis.dataLim.x1 + 0.5)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axis.legend(loc="best")
     return Drawing(figure, sorted_kinds(kinds))
+
+
+def _limit(axis: Axes, count: int) -> None:
+    """Show the value that the bound cannot exceed: as a line, or in words where the line would flatten the curves."""
+    limit = float(np.log(count))
+    if axis.dataLim.y1 < limit / 2:
+        axis.set_title(f"the bound cannot exceed log N = {limit:.2f} (N = {count} objects)", fontsize=9, color=GREY)
+        return
+    axis.axhline(limit, color=GREY, linestyle="--", linewidth=1)
+    axis.annotate(f"log N, N = {count}", (0, limit), (4, -11), xycoords=("axes fraction", "data"),
+                  textcoords="offset points", fontsize=8.5, color=GREY)  # fmt: skip

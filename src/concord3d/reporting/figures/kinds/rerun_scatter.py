@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from concord3d.config.validation import StrictModel
+from concord3d.reporting.evidence.audit import candidate_sets
 from concord3d.reporting.evidence.published_values import PublishedCell, chosen_cells
 from concord3d.reporting.figures.style import (
     COLORS,
@@ -84,15 +85,15 @@ def draw(context: FigureContext) -> Drawing:
 
 
 def _rerun_points(context: FigureContext, options: Options) -> list[ScatterPoint]:
-    sizes = context.report.audit.test_sizes
     points: list[ScatterPoint] = []
     for pair in options.pairs:
         printed, rerun = _one(context, pair.printed), _one(context, pair.rerun)
         if printed is None or rerun is None or printed.value is None or rerun.value is None:
             continue
-        num = sizes.get(f"{rerun.table}/{rerun.dataset}", sizes.get(rerun.dataset, [0]))[0]
+        candidates = candidate_sets(rerun, context.report.audit)
         low = high = rerun.value
-        if num:
+        if candidates:
+            num = candidates[0].size
             interval = binomial_interval(round(rerun.value * num / 100), num).scaled(100)
             low, high = interval.low, interval.high
         points.append(ScatterPoint(pair.label, rerun.dataset, printed.value, rerun.value, low, high, False))
