@@ -18,7 +18,7 @@ from concord3d.errors import ConfigError, ReportingError, UnreadableFile
 from concord3d.files import read_json, write_json
 from concord3d.protocols.evaluation.results import ProtocolResult, Record
 from concord3d.reporting.evidence import estimates
-from concord3d.reporting.evidence.estimates import Address
+from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.material import Material
 from concord3d.reporting.evidence.study_results import load_results
 from concord3d.reporting.parts import figures, tables

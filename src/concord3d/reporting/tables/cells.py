@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from concord3d.reporting.evidence.estimates import Address, Estimate, Results
+from concord3d.reporting.evidence.addresses import Address
+from concord3d.reporting.evidence.estimates import Estimate, Results
 from concord3d.reporting.evidence.material import Material
 from concord3d.reporting.evidence.measurements import Evaluation
 from concord3d.reporting.evidence.published_values import PublishedCell
