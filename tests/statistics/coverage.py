@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from concord3d.statistics.joint_means import JointMeans, item_covariance
+from concord3d.statistics.joint_means import ItemMeans, JointMeans
 from concord3d.statistics.seed_spread import SeedPart, SeedSpread
 
 FloatArray = NDArray[np.float64]
@@ -82,7 +82,7 @@ def outcomes_of(setting: Setting, rng: np.random.Generator) -> list[FloatArray]:
     shared = setting.shared * normal(max(setting.seeds))
     item = np.sqrt(ITEM_SHARE) * normal(setting.num_items, dtype=np.float32)
     found = []
-    for accuracy, num_seeds, stretch in zip(setting.truth, setting.seeds, setting.stretch, strict=True):
+    for accuracy, num_seeds, stretch in zip(setting.truth, setting.seeds, setting.stretch, strict=False):
         own = np.sqrt(EXPERIMENT_SHARE) * normal(setting.num_items, dtype=np.float32)
         deviations = shared[:num_seeds] + stretch * setting.own * normal(num_seeds)
         thresholds = ndtri(np.clip(accuracy + deviations, 1e-3, 1 - 1e-3))
@@ -110,7 +110,7 @@ def joint_of(setting: Setting, arms: Sequence[FloatArray]) -> JointMeans:
             covariance[np.ix_(asked, asked)], scale[np.ix_(asked, asked)] = part.covariance, part.scale
             parts.append(SeedPart(covariance, scale, part.freedom))
     means = np.array([arm.mean() for arm in arms[:2]])
-    return JointMeans(means, item_covariance(arms[:2]), setting.num_items, tuple(parts))
+    return JointMeans(means, [ItemMeans.of([0, 1], arms[:2])], parts)
 
 
 def simulate(setting: Setting, replicates: int, seed: int = 0) -> Found:

@@ -5,10 +5,10 @@ over items of the outcomes averaged over seeds, divided by the number of items; 
 seeds once. C_seeds comes from :class:`concord3d.statistics.seed_spread.SeedSpread`, from which that interaction is
 subtracted.
 
-**An estimate of the seeds' part below zero.** Where seeds hardly matter, it is below zero about every second time.
-To set it to zero makes intervals too wide (they cover up to 97 %), to keep it makes them too narrow where degrees of
-freedom are few. Half of it is kept, and V is at least half of the items' part: coverage stays between 94 and 96 % from
-five degrees of freedom on (``python -m benchmarks.interval_coverage``).
+**A negative estimate of the seeds' part.** Where seeds hardly matter, it is below zero about every second time. To set
+it to zero makes intervals too wide (they cover 97 %), to keep it makes them too narrow where degrees of freedom are few
+(93 %). It is kept as long as V stays above three quarters of the items' part; then 94 to 96 % are covered from five
+degrees of freedom on (docs/STATISTICS.md; ``python -m tests.statistics.coverage``).
 
 **Degrees of freedom** are Satterthwaite's: of :math:`V = \sum_j V_j`, with :math:`V_j` proportional to a mean square
 of :math:`\nu_j` degrees of freedom, :math:`\nu = V^2 / \sum_j V_j^2 / \nu_j`. For the seeds, :math:`V_j` is taken with
@@ -21,19 +21,19 @@ Shape legend: L numbers, S items, B draws.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 import scipy
 from numpy.typing import ArrayLike
 
 from concord3d.errors import EvaluationError
-from concord3d.statistics.intervals import FloatArray, check_confidence, checked_outcomes
-from concord3d.statistics.seed_spread import SeedPart
+from concord3d.statistics.intervals import FloatArray, Interval, check_confidence, checked_outcomes
+from concord3d.statistics.seed_spread import SeedPart, SeedSpread
 
 NUM_DRAWS = 10_000
-# Share of a negative estimate of the seeds' part that is kept.
-_KEPT_BELOW_ZERO = 0.5
+# Of the items' part; chosen by simulation between 0.6 and 1.
+_LEAST_VARIANCE = 0.75
 # A t distribution with more is the normal one.
 _MANY = 1e6
 
@@ -92,20 +92,87 @@ class Uncertainty:
 
 
 @dataclass(frozen=True)
+class ItemMeans:
+    """Some of the numbers, measured on the same items.
+
+    Attributes:
+        numbers: Places of the M numbers among all L.
+        outcomes: (M, S) outcomes, averaged over each number's seeds.
+    """
+
+    numbers: tuple[int, ...]
+    outcomes: FloatArray
+
+    @classmethod
+    def of(cls, numbers: Sequence[int], outcomes: Sequence[FloatArray]) -> ItemMeans:
+        """Average outcomes over seeds.
+
+        Args:
+            numbers: Places of the M numbers.
+            outcomes: M arrays (R, S); the seeds may differ in number.
+
+        Raises:
+            EvaluationError: The numbers of items differ, or outcomes are not finite.
+        """
+        means = [checked_outcomes(values, "outcomes by seed", 2).mean(axis=0) for values in outcomes]
+        sizes = sorted({len(mean) for mean in means})
+        if len(sizes) != 1:
+            raise EvaluationError("Numbers were measured on different items", expected="as many items", found=sizes)
+        return cls(tuple(numbers), np.stack(means))
+
+    @property
+    def num_items(self) -> int:
+        """Items, S."""
+        return self.outcomes.shape[1]
+
+    def variance(self, weights: FloatArray) -> float:
+        """Return the variance that the items give to a combination.
+
+        Of several numbers, half an item more counts on either side of zero with the largest difference that any item
+        has: four items in favour of one side and none of the other decide nothing, as in a sign test. (Agresti and Min,
+        Statistics in Medicine 24, 2005, for pairs of proportions.)
+
+        Args:
+            weights: (M,).
+        """
+        if self.num_items < 2 or not weights.any():
+            return 0.0
+        combined = weights @ self.outcomes
+        guard = float(np.abs(combined).max()) ** 2 if np.count_nonzero(weights) > 1 else 0.0
+        return (float(combined.var(ddof=1)) + guard / self.num_items) / self.num_items
+
+    def covariance(self) -> FloatArray:
+        """Return the (M, M) covariance of the numbers' means."""
+        if self.num_items < 2:
+            return np.zeros((len(self.numbers), len(self.numbers)))
+        return np.asarray(np.atleast_2d(np.cov(self.outcomes)) / self.num_items)
+
+
+@dataclass(frozen=True)
 class JointMeans:
-    """Means of L numbers and their covariance.
+    """Means of L numbers and what their uncertainty consists of.
 
     Attributes:
         values: (L,) means over items and seeds.
-        items: (L, L) covariance from items.
-        num_items: Items behind the numbers; 0 where none are known.
+        items: The outcomes of numbers that were measured on the same items.
         seeds: What seeds add to the covariance.
+        unpaired: (L,) variance from items that are not known; None for none.
     """
 
     values: FloatArray
-    items: FloatArray
-    num_items: int
-    seeds: Sequence[SeedPart] = field(default=())
+    items: Sequence[ItemMeans] = ()
+    seeds: Sequence[SeedPart] = ()
+    unpaired: FloatArray | None = None
+
+    @property
+    def num_items(self) -> int:
+        """Items behind all numbers."""
+        return sum(group.num_items for group in self.items)
+
+    @property
+    def has_spread(self) -> bool:
+        """Whether anything is known that varies."""
+        return bool(self.items or self.seeds or (self.unpaired is not None and self.unpaired.any()))
 
     def uncertainty(self, weights: ArrayLike) -> Uncertainty:
         """Return the uncertainty of a combination of the numbers.
@@ -114,14 +181,23 @@ class JointMeans:
             weights: (L,).
         """
         w = np.asarray(weights, dtype=np.float64)
-        from_items = float(w @ self.items @ w)
+        by_group = [(group.variance(w[list(group.numbers)]), group.num_items) for group in self.items]
+        from_items = sum(variance for variance, _ in by_group)
+        if self.unpaired is not None:
+            from_items += float(w**2 @ self.unpaired)
         from_seeds = float(sum(w @ part.covariance @ w for part in self.seeds))
-        kept = from_seeds if from_seeds > 0 else _KEPT_BELOW_ZERO * from_seeds
-        variance = max(from_items + kept, 0.5 * from_items, 0.0)
-        inverse = from_items**2 / max(self.num_items - 1, 1)
+        variance = max(from_items + from_seeds, _LEAST_VARIANCE * from_items, 0.0)
+        inverse = sum(each**2 / max(num_items - 1, 1) for each, num_items in by_group)
         if from_seeds > 0:
             inverse += sum(float(w @ part.scale @ w) ** 2 / part.freedom for part in self.seeds)
         return Uncertainty(variance, min(max(variance**2 / inverse, 1.0), _MANY) if inverse > 0 else _MANY)
+
+    def _covariance(self) -> FloatArray:
+        """Return the (L, L) covariance of the means."""
+        total = np.diag(np.zeros(len(self.values)) if self.unpaired is None else self.unpaired)
+        for group in self.items:
+            total[np.ix_(group.numbers, group.numbers)] += group.covariance()
+        return np.asarray(total + sum((part.covariance for part in self.seeds), np.zeros_like(total)))
 
     def draw(self, num_draws: int = NUM_DRAWS, seed: int = 0) -> FloatArray:
         """Draw the means, for functions of them that are not linear.
@@ -136,12 +212,11 @@ class JointMeans:
             (B, L).
         """
         rng = np.random.default_rng(seed)
-        covariance = self.items + sum((part.covariance for part in self.seeds), np.zeros_like(self.items))
         unit = np.eye(len(self.values))
         freedom = min(
             (self.uncertainty(unit[k] - unit[j]).freedom for k in range(len(unit)) for j in range(k)), default=_MANY
         )
-        normal = rng.standard_normal((num_draws, len(self.values))) @ _root(covariance)
+        normal = rng.standard_normal((num_draws, len(self.values))) @ _root(self._covariance())
         return np.asarray(self.values + normal * np.sqrt(freedom / rng.chisquare(freedom, (num_draws, 1))))
 
     def function_ends(
@@ -166,25 +241,24 @@ def _root(covariance: FloatArray) -> FloatArray:
     return np.asarray((np.sqrt(np.clip(values, 0, None)) * vectors).T)
 
 
-def item_covariance(outcomes: Sequence[FloatArray]) -> FloatArray:
-    """Return the covariance of the means of several numbers that were measured on the same items.
+def proportion_over_draws(outcomes: ArrayLike, confidence: float = 0.95) -> Interval:
+    """Return the mean of outcomes in [0, 1] over items and random draws, such as of training items, with its interval.
 
     Args:
-        outcomes: L arrays (R, S) of outcomes by seed; the seeds may differ in number.
-
-    Returns:
-        (L, L); zero for a single item, which has no spread.
+        outcomes: (R, S) by draw.
+        confidence: Level in (0, 1).
 
     Raises:
-        EvaluationError: The numbers of items differ.
+        EvaluationError: Empty, not finite, or not two-dimensional.
     """
-    means = [checked_outcomes(values, "covariance over items", 2).mean(axis=0) for values in outcomes]
-    sizes = sorted({len(mean) for mean in means})
-    if len(sizes) != 1:
-        raise EvaluationError("Numbers were measured on different items", expected="one number of items", found=sizes)
-    if sizes[0] < 2:
-        return np.zeros((len(means), len(means)))
-    return np.atleast_2d(np.cov(np.stack(means))) / sizes[0]
+    array = checked_outcomes(outcomes, "mean over draws", 2)
+    draws = range(len(array))
+    spread = SeedSpread.of(["draw"] * len(array), draws, [array], [0])
+    means = JointMeans(
+        np.array([array.mean()]), [ItemMeans.of([0], [array])], spread.parts(["draw"], [0], [list(draws)])
+    )
+    low, high = means.uncertainty([1.0]).proportion_ends(float(array.mean()), array.shape[1], confidence)
+    return Interval(float(array.mean()), low, high, array.shape[1], len(array), "items and seeds")
 
 
 def rank_correlation(x: ArrayLike, rows: FloatArray) -> FloatArray:

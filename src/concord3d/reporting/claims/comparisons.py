@@ -211,13 +211,13 @@ def _difference(part: ClaimPart, numbers: Mapping[Leaf, MeasuredNumber], joint: 
     value = float(difference(means.values[None])[0])
     known = Comparison(
         value,
-        num_items=joint.num_items,
+        num_items=joint.means.num_items,
         num_seeds=min(len(number.seeds) for number in numbers.values()),
         data_kinds=_kinds(numbers),
         unit=_unit_of_differences({number.unit for number in numbers.values()}),
         reason=_seed_caution(numbers, joint),
     )
-    if not means.items.any() and not means.seeds and not joint.num_items:
+    if not means.has_spread:
         return replace(known, basis="none", reason="one seed and no items: no interval")
     left, right = _weights(lhs, part), _weights(rhs, part)
     if left is None or right is None:
@@ -254,8 +254,9 @@ def _weights(term: Term, part: ClaimPart) -> dict[Leaf, float] | None:
 
 
 def _basis(joint: Joint) -> str:
-    has_items = joint.num_items > 0 or bool(joint.means.items.any())
-    return " and ".join(name for name, found in (("items", has_items), ("seeds", bool(joint.means.seeds))) if found)
+    means = joint.means
+    has_items = bool(means.items) or (means.unpaired is not None and bool(means.unpaired.any()))
+    return " and ".join(name for name, found in (("items", has_items), ("seeds", bool(means.seeds))) if found)
 
 
 def _seed_caution(numbers: Mapping[Leaf, MeasuredNumber], joint: Joint) -> str:
@@ -296,7 +297,7 @@ def _compare_trend(results: Results, part: ClaimPart) -> Comparison:
         float(rank_correlation(settings, joint.means.values[None])[0]),
         low,
         high,
-        joint.num_items,
+        joint.means.num_items,
         min(len(number.seeds) for number in numbers.values()),
         _basis(joint),
         _kinds(numbers),

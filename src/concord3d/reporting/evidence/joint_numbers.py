@@ -14,7 +14,7 @@ import scipy
 from concord3d.errors import ReportingError
 from concord3d.reporting.evidence.addresses import Address, HistoryAddress, Leaf
 from concord3d.statistics.intervals import FloatArray
-from concord3d.statistics.joint_means import JointMeans, item_covariance
+from concord3d.statistics.joint_means import ItemMeans, JointMeans
 from concord3d.statistics.seed_spread import SeedPart, SeedSpread
 
 _NORMAL_95 = float(scipy.stats.norm.ppf(0.975))
@@ -54,18 +54,16 @@ def variance_of_ends(low: float, high: float) -> float:
 
 
 def same_items(numbers: Mapping[Leaf, MeasuredNumber]) -> list[list[Leaf]]:
-    """Return the numbers by what they were tested on; those without outcomes per item stand each for itself.
+    """Return the numbers by what they were tested on, without those that have no outcomes per item.
 
     Two metrics of one protocol may concern different items, such as those with a text; one metric never does.
 
     Raises:
         ReportingError: One metric was measured on different items.
     """
-    alone: list[list[Leaf]] = []
     groups: dict[tuple[str, ...], list[Address]] = {}
     for leaf, number in numbers.items():
         if isinstance(leaf, HistoryAddress) or not number.names:
-            alone.append([leaf])
             continue
         place = (leaf.dataset, leaf.protocol)
         for key, members in groups.items():
@@ -85,7 +83,7 @@ def same_items(numbers: Mapping[Leaf, MeasuredNumber]) -> list[list[Leaf]]:
                 )
         else:
             groups[(*place, leaf.metric)] = [leaf]
-    return [*map(list[Leaf], groups.values()), *alone]
+    return [list(members) for members in groups.values()]
 
 
 @dataclass(frozen=True)
@@ -96,13 +94,11 @@ class Joint:
         means: L numbers, in the order of ``leaves``.
         leaves: Where each is found.
         without_spread: Experiments whose seeds tell nothing: one seed, and no others measured alike.
-        num_items: Items of all data sets together.
     """
 
     means: JointMeans
     leaves: tuple[Leaf, ...]
     without_spread: tuple[str, ...]
-    num_items: int
 
     def weights(self, by_leaf: Mapping[Leaf, float]) -> FloatArray:
         """Return (L,) weights in the order of the means."""
@@ -141,12 +137,10 @@ class SeedSpreads:
         """
         leaves = tuple(numbers)
         place = {leaf: row for row, leaf in enumerate(leaves)}
-        items, sizes = np.zeros((len(leaves), len(leaves))), []
-        for members in same_items(numbers):
-            rows = [place[leaf] for leaf in members]
-            items[np.ix_(rows, rows)] = item_covariance([numbers[leaf].stacked() for leaf in members])
-            items[rows, rows] += [numbers[leaf].item_variance for leaf in members]
-            sizes += [len(numbers[members[0]].names)] if numbers[members[0]].names else []
+        items = [
+            ItemMeans.of([place[leaf] for leaf in members], [numbers[leaf].stacked() for leaf in members])
+            for members in same_items(numbers)
+        ]
         parts: list[SeedPart] = []
         lacking: list[str] = []
         for alike, experiments in self._deviating_alike(leaves):
@@ -162,8 +156,8 @@ class SeedSpreads:
             )
             parts += [_embedded(part, rows, len(leaves)) for part in found]
         values = np.array([np.mean([of_seed.mean() for of_seed in numbers[leaf].by_seed.values()]) for leaf in leaves])
-        means = JointMeans(values, items, min(sizes, default=0), tuple(parts))
-        return Joint(means, leaves, tuple(dict.fromkeys(lacking)), sum(sizes))
+        unpaired = np.array([number.item_variance for number in numbers.values()])
+        return Joint(JointMeans(values, items, parts, unpaired), leaves, tuple(dict.fromkeys(lacking)))
 
     def _deviating_alike(self, leaves: Sequence[Leaf]) -> Iterator[tuple[list[Leaf], frozenset[str]]]:
         """Yield numbers of one spread, with the experiments that tell of it.

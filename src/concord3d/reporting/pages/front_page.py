@@ -231,6 +231,7 @@ def _files(report: ReportSpec, inputs: ReportInputs) -> list[str]:
         "## Files, and how to remake one cell",
         "",
         "- `metrics.csv`: every measured number; `per_item/`: the outcome of every test item below it.",
+        "- `details.json`: what each protocol chose, with accuracy by C and by class; `histories.csv`: losses.",
         "- `tables/`: CSV, Markdown, LaTeX; `figures/`: PNG, SVG; `claims.json`: every part of every claim.",
         "- `provenance/`: per training the commit, configuration, input hashes, versions, device, time and command.",
         "",
