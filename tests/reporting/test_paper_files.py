@@ -117,6 +117,7 @@ def test_every_experiment_exists(files: Files) -> None:
     for table in files.report.tables:
         named = {name for match in table.match for name in match.experiments}
         named |= set() if table.own == "all" else set(table.own)
+        named |= set(table.baseline)
         assert named <= known, (table.id, named - known)
     for name, part in files.parts():
         found = {leaf.experiment for term in terms_of(part) for leaf in leaves(term, part)} - {"*"}
