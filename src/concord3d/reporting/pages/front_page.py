@@ -133,7 +133,8 @@ def _headline(table: Table, extra: Sequence[str]) -> list[str]:
     notes = [table.spec.note.strip(), ""] if table.spec.note else []
     notes += [LEGEND, ""]
     full = f"All rows, quoted ones too: [`tables/{table.spec.id}.md`](tables/{table.spec.id}.md)."
-    return [*title, *notes, *markdown_grid(columns, rows), "", full, ""]
+    effect = [table.smallest_effect, ""] if table.smallest_effect else []
+    return [*title, *notes, *markdown_grid(columns, rows), "", *effect, full, ""]
 
 
 def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
