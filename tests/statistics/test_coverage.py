@@ -1,0 +1,36 @@
+"""Simulated coverage of the intervals: a few settings always, all of them where time does not matter."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from tests.statistics.coverage import UNEQUAL, Found, Setting, accepted, simulate
+
+ACCEPTED = (0.94, 0.96)
+
+
+def within(share: float, replicates: int) -> bool:
+    """Whether a share lies in 94 to 96 %, up to three standard errors of the simulation."""
+    error = 3 * np.sqrt(0.95 * 0.05 / replicates)
+    return bool(ACCEPTED[0] - error <= share <= ACCEPTED[1] + error)
+
+
+def assert_accepted(found: Found, replicates: int) -> None:
+    assert within(found.one, replicates) and within(found.difference, replicates), found
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [Setting(210, 0.6), Setting(210, 0.9, (3,) * 6, 0.006, 0.006), Setting(210, 0.3, UNEQUAL, 0.006, 0.006)],
+    ids=["no spread of seeds", "three seeds", "unequal numbers of seeds"],
+)
+def test_intervals_cover_the_truth_as_often_as_they_say(setting: Setting) -> None:
+    found = simulate(setting, 1000)
+    assert_accepted(found, 1000)
+    assert not within(found.difference_twice, 1000), "the interaction of items and seeds, counted twice, would pass"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setting", list(accepted()), ids=str)
+def test_every_setting_is_covered(setting: Setting) -> None:
+    assert_accepted(simulate(setting, 4000), 4000)
