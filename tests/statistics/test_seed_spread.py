@@ -67,16 +67,12 @@ def test_unequal_numbers_of_seeds_equal_least_squares() -> None:
     outcomes = rng.normal(size=(6, 5))
     spread = SeedSpread.of(names, seeds, [outcomes], [0])
     means = outcomes.mean(axis=1)
-    rows = [
-        [name == n for n in "abc"] + [seed == s for s in (1, 2, 3)] for name, seed in zip(names, seeds, strict=True)
-    ]
-    design = np.array(rows, dtype=float)
+    of_name, of_seed = np.array(names)[:, None] == list("abc"), np.array(seeds)[:, None] == [1, 2, 3]
+    design = np.concatenate([of_name, of_seed], axis=1).astype(float)
     residual = means - design @ np.linalg.lstsq(design, means, rcond=None)[0]
     assert (spread.own.freedom, spread.freedom) == (1, 3)
     assert spread.own.total[0, 0] == pytest.approx((residual**2).sum())
-    within = sum(
-        ((means[[i for i, n in enumerate(names) if n == name]]).var(ddof=0)) * names.count(name) for name in "abc"
-    )
+    within = sum(((means[column] - means[column].mean()) ** 2).sum() for column in of_name.T)
     assert spread.shared.total[0, 0] == pytest.approx((within - (residual**2).sum()) / 2)
 
 
