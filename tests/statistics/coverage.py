@@ -170,24 +170,46 @@ def beyond() -> Iterator[tuple[str, Setting]]:
 
 def row_of(setting: Setting, found: Found, first: str = "") -> str:
     """Return one line of a Markdown table."""
-    seeds = first or (str(setting.seeds[0]) if len(set(setting.seeds)) == 1 else ", ".join(map(str, setting.seeds)))
     shares = (found.one, found.difference, found.one_twice, found.difference_twice)
     narrower = 100 * (1 - found.width / found.width_twice)
-    cells = [seeds, f"{setting.num_items}", f"{100 * setting.accuracy:.0f} %", f"{100 * setting.own:.1f}"]
-    cells += [f"{100 * share:.1f}" for share in shares]
-    return f"| {' | '.join([*cells, f'{narrower:.0f} %'])} |"
+    cells = [first or seeds_in_words(setting), f"{setting.num_items}", f"{100 * setting.accuracy:.0f} %"]
+    cells += [f"{100 * setting.own:.1f}", *(f"{100 * share:.1f}" for share in shares), f"{narrower:.0f} %"]
+    return f"| {' | '.join(cells)} |"
+
+
+def seeds_in_words(setting: Setting) -> str:
+    """Return the numbers of seeds."""
+    return str(setting.seeds[0]) if len(set(setting.seeds)) == 1 else ", ".join(map(str, setting.seeds))
+
+
+def summary_of(found: Sequence[tuple[Setting, Found]]) -> Iterator[str]:
+    """Yield lines of a Markdown table: lowest and highest coverage for each number of items and of seeds."""
+    yield "| items | seeds | one | difference | one, counted twice | difference, counted twice | narrower by |"
+    yield f"|{' --- |' * 7}"
+    places = dict.fromkeys((setting.num_items, seeds_in_words(setting)) for setting, _ in found)
+    for items, seeds in places:
+        rows = [f for setting, f in found if (setting.num_items, seeds_in_words(setting)) == (items, seeds)]
+        shares = [
+            [100 * getattr(f, name) for f in rows] for name in ("one", "difference", "one_twice", "difference_twice")
+        ]
+        narrower = [100 * (1 - f.width / f.width_twice) for f in rows]
+        cells = [f"{items}", seeds, *(f"{min(share):.1f} to {max(share):.1f}" for share in shares)]
+        yield f"| {' | '.join([*cells, f'{min(narrower):.0f} to {max(narrower):.0f} %'])} |"
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--replicates", type=int, default=4000)
     replicates = parser.parse_args().replicates
     columns = ("seeds", "items", "accuracy", "deviation of seeds, own and shared (points)", "one", "difference")
     head = f"| {' | '.join([*columns, 'one, counted twice', 'difference, counted twice', 'narrower by'])} |"
     print(f"Coverage of 95 % intervals in %, {replicates} simulated studies a row\n\n{head}\n|{' --- |' * 9}")
+    found = []
     for setting in accepted():
-        print(row_of(setting, simulate(setting, replicates)), flush=True)
+        found.append((setting, simulate(setting, replicates)))
+        print(row_of(*found[-1]), flush=True)
+    print("", *summary_of(found), sep="\n")
     print(f"\nWhere the assumptions do not hold, or seeds are too few\n\n{head}\n|{' --- |' * 9}")
     for words, setting in beyond():
         print(row_of(setting, simulate(setting, replicates), words), flush=True)

@@ -33,9 +33,9 @@ def numbers_of(outcomes: Outcomes, names: Mapping[Leaf, tuple[str, ...]] | None 
 
 
 def joint_of(
-    outcomes: Outcomes, trained: str, asked: Sequence[Leaf], **changes: Mapping[Leaf, tuple[str, ...]]
+    outcomes: Outcomes, trained: str, asked: Sequence[Leaf], names: Mapping[Leaf, tuple[str, ...]] | None = None
 ) -> Joint:
-    numbers = numbers_of(outcomes, changes.get("names"))
+    numbers = numbers_of(outcomes, names)
     return SeedSpreads(numbers.get, trained).joint({leaf: numbers[leaf] for leaf in asked})
 
 
@@ -50,7 +50,7 @@ def test_trained_experiments_share_a_spread_and_untrained_ones_have_their_own() 
     outcomes[address("untrained")] = np.ones((3, 30))
     asked = [address("a"), address("untrained")]
     joint = joint_of(outcomes, "abcde", asked)
-    assert seeds_variance(joint, [0, 1]) == 0
+    assert seeds_variance(joint, [0, 1]) == pytest.approx(0, abs=1e-12)
     within = [outcomes[address(name)].mean(axis=1).var(ddof=1) for name in "abcde"]
     assert seeds_variance(joint, [1, 0]) == pytest.approx(np.mean(within) / 2)
     alone = joint_of(outcomes, "", asked)

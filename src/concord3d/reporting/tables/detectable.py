@@ -11,7 +11,7 @@ from concord3d.reporting.evidence.estimates import Results
 
 POWER = 0.8
 # Effects in these units are spoken of in words.
-UNIT_WORDS = {"%": "points", "nat": "nats", "rank": "ranks", "cosine": "of cosine", "1": ""}
+UNIT_WORDS = {"%": "points", "nat": "nats", "rank": "ranks", "cosine": "of cosine", "1": "(no unit)"}
 
 
 @dataclass(frozen=True)
