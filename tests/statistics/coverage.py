@@ -168,9 +168,12 @@ def beyond() -> Iterator[tuple[str, Setting]]:
             yield f"a third has 3 times the spread, {seeds} seeds", replace(wrong, stretch=(1.0, 1, 3.0, 1, 1, 1))
 
 
+COLUMNS = ("one", "difference", "one_twice", "difference_twice")
+
+
 def row_of(setting: Setting, found: Found, first: str = "") -> str:
     """Return one line of a Markdown table."""
-    shares = (found.one, found.difference, found.one_twice, found.difference_twice)
+    shares = [getattr(found, name) for name in COLUMNS]
     narrower = 100 * (1 - found.width / found.width_twice)
     cells = [first or seeds_in_words(setting), f"{setting.num_items}", f"{100 * setting.accuracy:.0f} %"]
     cells += [f"{100 * setting.own:.1f}", *(f"{100 * share:.1f}" for share in shares), f"{narrower:.0f} %"]

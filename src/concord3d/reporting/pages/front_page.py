@@ -89,6 +89,8 @@ def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
     sources = sorted({f"{run['pretrain']['dataset']} ({run['pretrain']['data_kind']})" for run in runs})
     encoders = sorted({str(run.get("encoder", {}).get("name")) for run in done})
     epochs = sorted({int(run["training"]["epochs"]) for run in runs if "epochs" in run.get("training", {})})
+    seeds_of = {name: {e.job.seed for e in results.evaluations if e.job.experiment == name} for name in inputs.runs}
+    trained = sorted({seed for name in inputs.trained for seed in seeds_of[name]})
     seeds = sorted({evaluation.job.seed for evaluation in results.evaluations})
     tested = sorted({f"{e.job.dataset} ({e.data_kind})" for e in results.evaluations})
     lines = ["## What was run", ""]
@@ -98,14 +100,13 @@ def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
         lines.append(f"- {len(done)} of {len(inputs.runs)} experiments, {trained}.")
     lines += [
         f"- {len(results.evaluations)} evaluations on {', '.join(tested) or 'no data set'}; "
-        f"seeds: {', '.join(str(seed) for seed in seeds) or 'none'}.",
+        f"seeds: {_seeds_in_words(trained, seeds)}.",
     ]
-    seeds_of = {name: {e.job.seed for e in results.evaluations if e.job.experiment == name} for name in inputs.runs}
     alone = [name for name, found in seeds_of.items() if len(found) == 1]
     if alone:
         which = "" if len(seeds) == 1 else f" ({', '.join(alone)})"
         lines.append(f"- **One seed**{which}: intervals cover the test items only, not how trainings differ.")
-    if len(seeds) == 2:
+    if len(trained) == 2:
         lines.append(
             "- **Two seeds**: each experiment alone tells little of how trainings differ; the spread is that of "
             "all experiments together."
@@ -113,6 +114,13 @@ def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
     if results.missing:
         lines.append(f"- **{len(results.missing)} evaluations asked for have no result**; the ledger lists them.")
     return [*lines, ""]
+
+
+def _seeds_in_words(trained: Sequence[int], every: Sequence[int]) -> str:
+    """Return the seeds; those of untrained experiments apart where they are more."""
+    words = ", ".join(str(seed) for seed in trained or every) or "none"
+    more = trained and set(every) > set(trained)
+    return f"{words}; of untrained experiments {', '.join(str(seed) for seed in every)}" if more else words
 
 
 def _headline(table: Table, extra: Sequence[str]) -> list[str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from concord3d.reporting.evidence.histories import history_of, trainings_of
 from concord3d.reporting.evidence.material import Material
 from concord3d.reporting.evidence.metric_files import write_details, write_histories, write_metrics, write_per_item
-from concord3d.reporting.evidence.study_results import results_of
 
 
 def build(material: Material) -> None:
@@ -13,4 +13,5 @@ def build(material: Material) -> None:
     write_metrics(material.evaluations, out / "metrics.csv")
     write_per_item(material.evaluations, out / "per_item")
     write_details(material.evaluations, out / "details.json")
-    write_histories(material.once(results_of).histories, out / "histories.csv")
+    histories = {key: history_of(training) for key, training in material.once(trainings_of).items()}
+    write_histories(histories, out / "histories.csv")
