@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 from concord3d.statistics.joint_means import ItemMeans, JointMeans
 from concord3d.statistics.seed_spread import SeedPart, SeedSpread
@@ -168,6 +168,29 @@ def beyond() -> Iterator[tuple[str, Setting]]:
             yield f"a third has 3 times the spread, {seeds} seeds", replace(wrong, stretch=(1.0, 1, 3.0, 1, 1, 1))
 
 
+RATIOS = (0.0, 0.25, 1.0, 4.0, 16.0, 100.0)
+
+
+def covered_by_freedom(freedom: int, ratio: float, draws: int = 4000) -> float:
+    """Return the coverage where seeds have few degrees of freedom, for normal outcomes.
+
+    Half of the items' part is interaction.
+
+    Args:
+        freedom: Degrees of freedom of the seeds' part.
+        ratio: True seeds' part over the items' part.
+        draws: Draws of the mean square.
+    """
+    outcomes = np.random.default_rng(0).normal(size=(1, 1000))
+    items = ItemMeans.of([0], [(outcomes - outcomes.mean()) / outcomes.std(ddof=1) * np.sqrt(1000)])
+    found = []
+    for square in (0.5 + ratio) * np.random.default_rng(1).chisquare(freedom, draws) / freedom:
+        part = SeedPart(np.array([[square - 0.5]]), np.array([[square]]), freedom)
+        half = JointMeans(np.zeros(1), [items], [part]).uncertainty([1.0]).ends(0.0)[1]
+        found.append(2 * ndtr(half / np.sqrt(1 + ratio)) - 1)
+    return float(np.mean(found))
+
+
 COLUMNS = ("one", "difference", "one_twice", "difference_twice")
 
 
@@ -213,6 +236,12 @@ def main() -> None:
         found.append((setting, simulate(setting, replicates)))
         print(row_of(*found[-1]), flush=True)
     print("", *summary_of(found), sep="\n")
+    ratios = " | ".join(f"{ratio:g}" for ratio in RATIOS)
+    print("\nCoverage by the seeds' degrees of freedom and their part of the variance over that of the items\n")
+    print(f"| degrees of freedom | {ratios} |\n|{' --- |' * (len(RATIOS) + 1)}")
+    for freedom in (1, 2, 3, 5, 10):
+        shares = " | ".join(f"{100 * covered_by_freedom(freedom, ratio):.1f}" for ratio in RATIOS)
+        print(f"| {freedom} | {shares} |", flush=True)
     print(f"\nWhere the assumptions do not hold, or seeds are too few\n\n{head}\n|{' --- |' * 9}")
     for words, setting in beyond():
         print(row_of(setting, simulate(setting, replicates), words), flush=True)

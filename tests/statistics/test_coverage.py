@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.statistics.coverage import UNEQUAL, Found, Setting, accepted, simulate
+from tests.statistics.coverage import UNEQUAL, Found, Setting, accepted, covered_by_freedom, simulate
 
 ACCEPTED = (0.94, 0.96)
 
@@ -28,6 +28,12 @@ def test_intervals_cover_the_truth_as_often_as_they_say(setting: Setting) -> Non
     found = simulate(setting, 1000)
     assert_accepted(found, 1000)
     assert not within(found.difference_twice, 1000), "the interaction of items and seeds, counted twice, would pass"
+
+
+@pytest.mark.parametrize(("freedom", "least"), [(1, 0.86), (2, 0.915), (3, 0.93), (5, 0.94), (10, 0.945)])
+def test_few_degrees_of_freedom_cover_less(freedom: int, least: float) -> None:
+    shares = [covered_by_freedom(freedom, ratio, 1000) for ratio in (0.0, 1.0, 16.0)]
+    assert least <= min(shares) and max(shares) <= 0.955
 
 
 def chosen() -> list[Setting]:

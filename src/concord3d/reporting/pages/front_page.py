@@ -90,7 +90,7 @@ def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
     encoders = sorted({str(run.get("encoder", {}).get("name")) for run in done})
     epochs = sorted({int(run["training"]["epochs"]) for run in runs if "epochs" in run.get("training", {})})
     seeds_of = {name: {e.job.seed for e in results.evaluations if e.job.experiment == name} for name in inputs.runs}
-    trained = sorted({seed for name in inputs.trained for seed in seeds_of[name]})
+    trained_seeds = sorted({seed for name in inputs.trained for seed in seeds_of[name]})
     seeds = sorted({evaluation.job.seed for evaluation in results.evaluations})
     tested = sorted({f"{e.job.dataset} ({e.data_kind})" for e in results.evaluations})
     lines = ["## What was run", ""]
@@ -100,13 +100,13 @@ def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
         lines.append(f"- {len(done)} of {len(inputs.runs)} experiments, {trained}.")
     lines += [
         f"- {len(results.evaluations)} evaluations on {', '.join(tested) or 'no data set'}; "
-        f"seeds: {_seeds_in_words(trained, seeds)}.",
+        f"seeds: {_seeds_in_words(trained_seeds, seeds)}.",
     ]
     alone = [name for name, found in seeds_of.items() if len(found) == 1]
     if alone:
         which = "" if len(seeds) == 1 else f" ({', '.join(alone)})"
         lines.append(f"- **One seed**{which}: intervals cover the test items only, not how trainings differ.")
-    if len(trained) == 2:
+    if len(trained_seeds) == 2:
         lines.append(
             "- **Two seeds**: each experiment alone tells little of how trainings differ; the spread is that of "
             "all experiments together."
