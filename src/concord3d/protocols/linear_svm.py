@@ -17,7 +17,12 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from concord3d.protocols.evaluation.choice_on_test import FINAL, Correct, Outcomes, accuracy_curves, best_on_test
-from concord3d.protocols.evaluation.results import ProtocolResult, accuracy_records, class_accuracies
+from concord3d.protocols.evaluation.results import (
+    ProtocolResult,
+    accuracy_items,
+    accuracy_records,
+    class_accuracies,
+)
 from concord3d.protocols.interface import FrozenSettings, Protocol
 
 if TYPE_CHECKING:
@@ -110,7 +115,9 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
         clean = {(FINAL, search.cost): outcomes[FINAL]}
         outcomes["best_test"], details["chosen_on_test"] = best_on_test({**clean, **tested})
     records = [record for name, found in outcomes.items() for record in accuracy_records(found, test.labels, name)]
-    items = {f"overall_accuracy__{name}": correct for name, correct in outcomes.items()}
+    items: dict[str, NDArray[np.float64]] = {}
+    for name, found in outcomes.items():
+        items |= accuracy_items(found, test.labels, name)
     return ProtocolResult(tuple(records), items, test.names, details, {"labels": test.labels})
 
 

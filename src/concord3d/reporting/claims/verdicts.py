@@ -12,13 +12,13 @@ from concord3d.files import write_json
 from concord3d.reporting.claims.comparisons import (
     PRINTED,
     Comparison,
-    HistoryAddress,
     compare,
     describe,
     leaf_of,
     leaves,
 )
-from concord3d.reporting.evidence.estimates import Address, Results
+from concord3d.reporting.evidence.addresses import Address, HistoryAddress
+from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.material import Material
 from concord3d.reporting.evidence.published_values import PublishedCell
 from concord3d.reporting.evidence.report_inputs import ReportInputs
