@@ -33,6 +33,7 @@ onstart:
     # Again, for a look at the graph may have held it when this one was built.
     hold_run_lock(Path())
     keep_what_is_current(STATE, jobs_of_run())
+    keep_reference(Path(), PARAMS.scale)
     os.environ.update({AGAIN: "1"} if is_forced() else {})
 
 

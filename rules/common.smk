@@ -18,6 +18,7 @@ from concord3d.layout import STAGES
 from concord3d.workflow.batch import AGAIN
 from concord3d.workflow.guard import hold_run_lock, keep_what_is_current, require_complete
 from concord3d.workflow.plan import Plan
+from concord3d.workflow.reference import keep_reference
 from concord3d.workflow.state import State
 
 if Path().resolve() != Path(workflow.basedir).resolve():

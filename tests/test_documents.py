@@ -18,7 +18,7 @@ from concord3d.workflow.plan import Plan
 ARCHITECTURE = Path("docs/ARCHITECTURE.md")
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md")
 # Made by runs, and therefore not in a fresh clone.
-MADE_BY_RUNS = {"artifacts", "data", "work", "logs", "benchmarks-out"}
+MADE_BY_RUNS = {"artifacts", "reference", "data", "work", "logs", "benchmarks-out"}
 ROOMS = re.compile(r"(<!-- rooms: .*? -->\n).*?(<!-- end of rooms -->)", re.S)
 ROW = re.compile(r"^\| `(\w+)` \| (.*?) \|.*\|$", re.M)
 

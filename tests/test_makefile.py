@@ -1,15 +1,27 @@
-"""``make`` alone lists the verbs."""
+"""``make`` alone lists the verbs, and a reproduction ends with a comparison."""
 
 import os
 import re
 import subprocess
 from pathlib import Path
 
+from concord3d.commands.compare import NothingToCompare
 
-def test_make_alone_lists_every_verb_with_what_it_does(repository: Path) -> None:
+
+def make(repository: Path, *arguments: str) -> str:
     # Without the variables of a make that runs the tests.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    shown = subprocess.run(["make"], cwd=repository, env=environment, text=True, capture_output=True, check=True).stdout
+    command = ["make", *arguments]
+    return subprocess.run(command, cwd=repository, env=environment, text=True, capture_output=True, check=True).stdout
+
+
+def test_make_alone_lists_every_verb_with_what_it_does(repository: Path) -> None:
+    shown = make(repository)
     listed = dict(re.fullmatch(r"make ([\w-]+) +(\S.+)", line).groups() for line in shown.splitlines())
     verbs = re.search(r"^\.PHONY: (.+)$", (repository / "Makefile").read_text(), re.M)[1].split()
     assert list(listed) == verbs
+
+
+def test_a_reproduction_ends_with_the_comparison_of_its_scale(repository: Path) -> None:
+    last = make(repository, "--dry-run", "reproduce", "SCALE=small").splitlines()[-1]
+    assert last == f".venv/bin/concord3d compare --scale small || [ $? -eq {NothingToCompare.exit_code} ]"

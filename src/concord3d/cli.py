@@ -1,13 +1,13 @@
 """The ``concord3d`` command.
 
-run | doctor | hydrate | check | accept-source | estimate | report | verify | status | new-paper | schemas.
+run | doctor | hydrate | check | accept-source | compare | estimate | report | verify | status | new-paper | schemas.
 """
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -106,6 +106,19 @@ def accept_source(
     accept(root, scale, nodes, because)
 
 
+@app.command()
+def compare(
+    root: Root = Path(),
+    to: Annotated[str | None, typer.Option(help="A revision, or a folder with results; default: HEAD.")] = None,
+    scale: ScaleOption = None,
+    form: Annotated[Literal["md", "json"], typer.Option("--format", help="Markdown or JSON.")] = "md",
+) -> None:
+    """Compare results with those of a revision or folder; exit code 0: they agree, 3: differ, 4: nothing to compare."""
+    from concord3d.commands.compare import compare_results
+
+    raise typer.Exit(compare_results(root, scale, to, form))
+
+
 @app.command("new-paper")
 def new_paper_command(
     name: Annotated[str, typer.Argument(help="What files and commands call it, e.g. point_clip.")], root: Root = Path()
@@ -133,12 +146,12 @@ def verify(root: Root = Path()) -> None:
 
 
 def main() -> None:
-    """Entry point: a named error ends with its message and exit code 1."""
+    """Entry point: a named error ends with its message and its exit code, which is 1 unless it says another."""
     try:
         app()
     except ConcordError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(1)
+        sys.exit(getattr(error, "exit_code", 1))
 
 
 if __name__ == "__main__":

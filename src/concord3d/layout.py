@@ -17,6 +17,8 @@ RAW_RECORDS = Path("data/records")
 # Weights of released towers and of frozen encoders, which are no files of the workflow.
 TOWER_WEIGHTS = RAW / "towers"
 WORK = Path("work")
+# The results that an archive came with, kept where there is no git.
+REFERENCE = Path("reference")
 # Stages of dvc.yaml that belong to no paper.
 STAGES = ("data", "towers", "cross")
 # First parts of the keys of nodes that belong to no paper.

@@ -10,6 +10,7 @@ from concord3d.reporting.evidence.report_inputs import report_inputs
 from concord3d.reporting.pages.cross_page import build_cross
 from concord3d.reporting.report import build_report
 from concord3d.workflow.records import damaged_files, read_record
+from concord3d.workflow.reference import keep_reference
 from concord3d.workflow.state import State, listed
 
 
@@ -43,6 +44,7 @@ def report_now(root: Path, scale: str | None) -> None:
             found="none",
             next_step=f"{plan.command}; the results are as they were",
         )
+    keep_reference(root, plan.params.scale)
     for inputs in papers:
         if inputs in kept:
             print(f"Kept {inputs.out / 'README.md'}: nothing was evaluated here")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,7 @@ from concord3d.reporting.csv_text import csv_text
 from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.estimates import Estimate, Results
 from concord3d.reporting.evidence.measurements import Evaluation, Measurement
-from concord3d.reporting.evidence.metric_files import COLUMNS as METRICS_COLUMNS
+from concord3d.reporting.evidence.metric_files import read_metrics
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.specs.output_files import CROSS_FILES
 from concord3d.reporting.tables.table_files import estimate_text, markdown_grid
@@ -95,11 +94,7 @@ def read_reported(inputs: ReportInputs) -> Results:
     """
     path = inputs.out / "metrics.csv"
     by_job: dict[tuple[str, str, str, int], list[Measurement]] = defaultdict(list)
-    for row in _measurements(path):
-        if row.scale != inputs.scale:
-            raise ReportingError(
-                "A result belongs to another scale", where=path, expected=inputs.scale, found=row.scale
-            )
+    for row in read_metrics(_text(path), path, inputs.scale):
         by_job[(row.experiment, row.dataset, row.protocol, row.seed)].append(row)
     evaluations = []
     for (experiment, dataset, protocol, seed), rows in sorted(by_job.items()):
@@ -111,25 +106,13 @@ def read_reported(inputs: ReportInputs) -> Results:
     return Results(inputs.scale, tuple(evaluations), {}, (), trained=inputs.trained)
 
 
-def _measurements(path: Path) -> Iterator[Measurement]:
-    kinds = {field.name: {"int": int, "float": float}.get(str(field.type), str) for field in fields(Measurement)}
+def _text(path: Path) -> str:
     try:
-        with path.open(newline="", encoding="utf-8") as stream:
-            reader = csv.DictReader(stream)
-            rows = list(reader)
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
         raise UnreadableFile(
             "Cannot read a paper's results", where=path, found=error, next_step="make the report of this paper first"
         ) from error
-    if tuple(reader.fieldnames or ()) != METRICS_COLUMNS:
-        raise ReportingError(
-            "The results have other columns", where=path, expected=METRICS_COLUMNS, found=reader.fieldnames
-        )
-    for line, row in enumerate(rows, start=2):
-        try:
-            yield Measurement(**{name: kinds[name](row[name]) for name in METRICS_COLUMNS})
-        except (TypeError, ValueError) as error:
-            raise ReportingError("A result is no number", where=f"{path}, line {line}", found=error) from error
 
 
 def _outcomes(path: Path, dataset: str) -> dict[str, NDArray[np.generic]]:

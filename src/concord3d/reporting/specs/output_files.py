@@ -10,6 +10,9 @@ from typing import Literal
 
 from concord3d.reporting.specs.report_spec import load_report_spec
 
+METRICS, CLAIMS = "metrics.csv", "claims.json"
+# What a rerun is compared with its reference in.
+COMPARED = (METRICS, CLAIMS)
 # In the order in which they are made; each is a module of ``parts``.
 PARTS = ("metrics", "tables", "figures", "verdicts", "pages")
 TABLE_SUFFIXES = ("csv", "md", "tex")
