@@ -30,8 +30,10 @@ class Comparison:
         difference: Left minus right side; None where it was not measured.
         low: Lower end of the 95 % interval; None without spread.
         high: Upper end.
+        high_corrected: Upper end that decides on "fails", which lies further out the more parts a claim has
+            (docs/VERDICTS.md); None where it is ``high``.
         num_items: Test items behind it (0 for training figures).
-        num_seeds: Training seeds behind it.
+        num_seeds: Training seeds behind it, of the side with fewest.
         basis: What was treated as random; ``printed values`` where nothing was measured here.
         data_kinds: Kinds of data evaluated on.
         unit: ``points`` of percentages, ``nats``, or empty.
@@ -41,6 +43,7 @@ class Comparison:
     difference: float | None = None
     low: float | None = None
     high: float | None = None
+    high_corrected: float | None = None
     num_items: int = 0
     num_seeds: int = 0
     basis: str = ""
@@ -75,10 +78,7 @@ def leaf_of(term: Term, part: ClaimPart) -> Leaf:
 
 def leaves(term: Term, part: ClaimPart) -> Iterator[Leaf]:
     """Yield every measurement that a term rests on."""
-    if term.experiment is not None:
-        yield leaf_of(term, part)
-    for child in (*(term.max or ()), *(term.mean or ()), *(term.minus or ())):
-        yield from leaves(child, part)
+    yield from (leaf_of(inner, part) for inner in term.below() if inner.experiment is not None)
 
 
 def describe(term: Term, part: ClaimPart) -> str:
@@ -90,9 +90,10 @@ def describe(term: Term, part: ClaimPart) -> str:
         return f"published({'; '.join(named.values())})"
     if term.minus is not None:
         return f"[{describe(term.minus[0], part)} - {describe(term.minus[1], part)}]"
-    for name, children in (("max", term.max), ("mean", term.mean)):
-        if children is not None:
-            return f"{name}({', '.join(describe(child, part) for child in children)})"
+    if term.mean is not None:
+        return f"mean({', '.join(describe(child, part) for child in term.mean)})"
+    if term.preferred is not None:
+        return f"first of {', '.join(term.preferred)}"
     leaf = leaf_of(term, part)
     if isinstance(leaf, HistoryAddress):
         return f"{leaf.key}({leaf.experiment}; held out, {leaf.at} snapshot)"
@@ -105,8 +106,6 @@ def _value(term: Term, part: ClaimPart, means: Mapping[Leaf, FloatArray], num: i
         return np.full(num, term.constant)
     if term.minus is not None:
         return _value(term.minus[0], part, means, num) - _value(term.minus[1], part, means, num)
-    if term.max is not None:
-        return np.max([_value(child, part, means, num) for child in term.max], axis=0)
     if term.mean is not None:
         return np.mean([_value(child, part, means, num) for child in term.mean], axis=0)
     return means[leaf_of(term, part)]
@@ -132,16 +131,7 @@ def _missing(results: Results, wanted: list[Leaf], arms: Mapping[Leaf, _Arm | No
         if arms[leaf] is None:
             place = "training history" if isinstance(leaf, HistoryAddress) else f"{leaf.dataset}, {leaf.protocol}"
             names.append(f"{leaf.experiment} ({place})")
-    return "not run: " + "; ".join(dict.fromkeys(names))
-
-
-def _printed(term: Term | None) -> Iterator[Term]:
-    """Yield every published value that a term rests on."""
-    if term is not None:
-        if term.published is not None:
-            yield term
-        for child in (*(term.max or ()), *(term.mean or ()), *(term.minus or ())):
-            yield from _printed(child)
+    return "no result: " + "; ".join(dict.fromkeys(names))
 
 
 def _range(term: Term, cells: Mapping[Term, PublishedCell]) -> tuple[float, float, float]:
@@ -153,27 +143,17 @@ def _range(term: Term, cells: Mapping[Term, PublishedCell]) -> tuple[float, floa
     if term.minus is not None:
         first, second = (_range(child, cells) for child in term.minus)
         return first[0] - second[0], first[1] - second[2], first[2] - second[1]
-    if term.max is not None or term.mean is not None:
-        columns = zip(*(_range(child, cells) for child in term.max or term.mean or ()), strict=True)
-        value, low, high = (max(column) if term.max else float(np.mean(column)) for column in columns)
+    if term.mean is not None:
+        columns = zip(*(_range(child, cells) for child in term.mean), strict=True)
+        value, low, high = (float(np.mean(column)) for column in columns)
         return value, low, high
     assert term.constant is not None
     return term.constant, term.constant, term.constant
 
 
-def _with_values(term: Term, cells: Mapping[Term, PublishedCell]) -> Term:
-    """Return a term with the values of published cells in place of their names."""
-    if term.published is not None:
-        return Term(constant=float(cells[term].text))
-    changes = {
-        name: [_with_values(child, cells) for child in children]
-        for name in ("max", "mean", "minus")
-        if (children := getattr(term, name)) is not None
-    }
-    return term.model_copy(update=changes)
-
-
-def compare(results: Results, part: ClaimPart, published: Sequence[PublishedCell] = ()) -> Comparison:
+def compare(
+    results: Results, part: ClaimPart, published: Sequence[PublishedCell] = (), num_parts: int = 1
+) -> Comparison:
     """Measure left minus right side of one inequality (MM-Point spec 8).
 
     Items are paired within a data set, seeds over everything; measurements on different items are resampled
@@ -183,42 +163,42 @@ def compare(results: Results, part: ClaimPart, published: Sequence[PublishedCell
         results: Everything measured.
         part: The inequality.
         published: All published cells of the paper.
+        num_parts: Parts of the claim, any of which could fail it: ``high_corrected`` is exceeded with a probability of
+            2.5 % over their number (Bonferroni).
 
     Raises:
         ReportingError: Two sides were tested on different items of one data set, or a published value is not one cell.
     """
     if part.trend is not None:
-        return _compare_trend(results, part)
+        return _compare_trend(results, part, num_parts)
     assert part.lhs is not None
-    named = [*_printed(part.lhs), *_printed(part.rhs)]
     cells = {
-        term: the_cell(published, term.published.model_dump(exclude_none=True)) for term in named if term.published
+        term: the_cell(published, term.published.model_dump(exclude_none=True))
+        for side in part.terms
+        for term in side.below()
+        if term.published is not None
     }
     unread = [describe(term, part) for term, cell in cells.items() if cell.value is None]
     if unread:
-        return Comparison(reason=f"not run: {'; '.join(unread)} could not be read from any source")
+        return Comparison(reason=f"no result: {'; '.join(unread)} could not be read from any source")
     wanted = list(dict.fromkeys([*leaves(part.lhs, part), *leaves(part.rhs, part)]))
     if not wanted and cells:
         left, right = _range(part.lhs, cells), _range(part.rhs, cells)
         return Comparison(left[0] - right[0], left[1] - right[2], left[2] - right[1], basis=PRINTED)
-    part = part.model_copy(update={"lhs": _with_values(part.lhs, cells), "rhs": _with_values(part.rhs, cells)})
-    return _compare_measured(results, part, wanted, bool(cells))
+    part = part.mapped(lambda term: Term(constant=float(cells[term].text)) if term in cells else term)
+    return _compare_measured(results, part, wanted, num_parts)
 
 
-def _compare_measured(results: Results, part: ClaimPart, wanted: list[Leaf], with_printed: bool) -> Comparison:
-    assert part.lhs is not None
+def _compare_measured(results: Results, part: ClaimPart, wanted: list[Leaf], num_parts: int) -> Comparison:
     found = {leaf: _arm(results, leaf) for leaf in wanted}
     if any(arm is None for arm in found.values()):
         return Comparison(reason=_missing(results, wanted, found))
     arms = {leaf: arm for leaf, arm in found.items() if arm is not None}
     kinds = tuple(sorted({arm.kind for arm in arms.values() if arm.kind}))
-    constant = part.rhs.constant or (part.lhs.constant if part.lhs.constant is not None else 0.0)
-    if (constant or with_printed) and "synthetic" in kinds:
-        return Comparison(data_kinds=kinds, reason="not run: a published value says nothing about synthetic data")
     seeds = sorted(set.intersection(*(set(arm.by_seed) for arm in arms.values())))
     if not seeds:
-        return Comparison(data_kinds=kinds, reason="not run: the sides share no seed")
-    return _difference(results, part, arms, seeds, kinds)
+        return Comparison(data_kinds=kinds, reason="no result: the sides share no seed")
+    return _difference(results, part, arms, seeds, kinds, num_parts)
 
 
 def _groups(arms: Mapping[Leaf, _Arm]) -> dict[tuple[str, ...], list[Leaf]]:
@@ -250,7 +230,12 @@ def _groups(arms: Mapping[Leaf, _Arm]) -> dict[tuple[str, ...], list[Leaf]]:
 
 
 def _difference(
-    results: Results, part: ClaimPart, arms: Mapping[Leaf, _Arm], seeds: list[int], kinds: tuple[str, ...]
+    results: Results,
+    part: ClaimPart,
+    arms: Mapping[Leaf, _Arm],
+    seeds: list[int],
+    kinds: tuple[str, ...],
+    num_parts: int,
 ) -> Comparison:
     assert part.lhs is not None
     stacked = {leaf: np.stack([arm.by_seed[seed] for seed in seeds]) for leaf, arm in arms.items()}
@@ -276,16 +261,21 @@ def _difference(
         )
         means |= {leaf: drawn[:, column] for column, leaf in enumerate(members)}
     samples = _value(part.lhs, part, means, NUM_RESAMPLES) - _value(part.rhs, part, means, NUM_RESAMPLES)
-    low, high = (float(end) for end in np.quantile(samples, (0.025, 0.975)))
+    low, high, corrected = (float(end) for end in np.quantile(samples, (0.025, 0.975, _corrected(num_parts))))
     basis = " and ".join(name for name, found in (("items", num_items > 0), ("seeds", len(seeds) > 1)) if found)
-    return replace(known, low=low, high=high, basis=basis)
+    return replace(known, low=low, high=high, high_corrected=corrected, basis=basis)
+
+
+def _corrected(num_parts: int) -> float:
+    """Return the level of the upper end that decides on "fails" (Bonferroni)."""
+    return 1 - 0.025 / num_parts
 
 
 def _seed_caution(seeds: list[int]) -> str:
     return "" if len(seeds) > 1 else "one seed: the interval leaves out how trainings differ"
 
 
-def _compare_trend(results: Results, part: ClaimPart) -> Comparison:
+def _compare_trend(results: Results, part: ClaimPart, num_parts: int) -> Comparison:
     assert part.trend is not None
     pairs = [(x, leaf_of(term, part)) for x, term in zip(part.trend.x, part.trend.terms, strict=True)]
     found = [(x, leaf, _arm(results, leaf)) for x, leaf in pairs]
@@ -293,25 +283,31 @@ def _compare_trend(results: Results, part: ClaimPart) -> Comparison:
     absent = [leaf.experiment for _, leaf, arm in found if arm is None or not arm.names]
     if len(present) < 3:
         return Comparison(
-            reason=f"not run: a trend needs three settings, here {len(present)}; without {', '.join(absent)}"
+            reason=f"no result: a trend needs three settings, here {len(present)}; without {', '.join(absent)}"
         )
     seeds = sorted(set.intersection(*(set(arm.by_seed) for _, _, arm in present)))
     kinds = tuple(sorted({arm.kind for _, _, arm in present if arm.kind}))
     if not seeds:
-        return Comparison(data_kinds=kinds, reason="not run: the settings share no seed")
+        return Comparison(data_kinds=kinds, reason="no result: the settings share no seed")
     _groups({leaf: arm for _, leaf, arm in present})
     outcomes = np.stack([np.stack([arm.by_seed[seed] for seed in seeds]) for _, _, arm in present])
-    interval = spearman_interval(
-        [x for x, _, _ in present],
-        outcomes,
-        num_resamples=NUM_RESAMPLES,
-        deviations=results.seed_deviations([leaf for _, leaf, _ in present], seeds, NUM_RESAMPLES),
+    deviations = results.seed_deviations([leaf for _, leaf, _ in present], seeds, NUM_RESAMPLES)
+    interval, corrected = (
+        spearman_interval(
+            [x for x, _, _ in present],
+            outcomes,
+            confidence=2 * _corrected(number) - 1,
+            num_resamples=NUM_RESAMPLES,
+            deviations=deviations,
+        )
+        for number in (1, num_parts)
     )
     reasons = [f"without {', '.join(absent)}" if absent else "", _seed_caution(seeds)]
     return Comparison(
         interval.value,
         interval.low,
         interval.high,
+        corrected.high,
         interval.num_items,
         interval.num_seeds,
         interval.basis,

@@ -11,7 +11,6 @@ from concord3d.config.models import Paper
 from concord3d.files import write_text
 from concord3d.layout import Layout
 from concord3d.reporting.claims.comparisons import PRINTED
-from concord3d.reporting.claims.verdicts import SCOPE_WORDS, VERDICT_WORDS
 from concord3d.reporting.evidence.audit import SEVERITIES, Finding
 from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.report_inputs import ReportInputs
@@ -29,7 +28,13 @@ from concord3d.reporting.tables.table_files import (
     status_text,
 )
 
-WORDS = {"holds": "HOLDS", "fails": "FAILS", "undecided": "undecided", "not_run": "not run"}
+WORDS = {
+    "holds": "HOLDS",
+    "fails": "FAILS",
+    "undecided": "undecided",
+    "not_testable": "not testable at this scale",
+    "not_run": "not run",
+}
 LEGEND = (
     "Published: ± is half a unit of the last printed digit. Ours: 95 % intervals; those of one seed cover the test "
     "items alone, so they are narrower than those of several."
@@ -38,6 +43,8 @@ IMPOSSIBLE = (
     "*Impossible*: no single run on the stated test set can give the printed value; an average over runs, or another "
     "test set, may."
 )
+# From the folder of a paper's results.
+RULE = "../../../docs/VERDICTS.md"
 WARNINGS = {
     "smoke": "The smallest run that goes through every step. Its numbers mean nothing.",
     "demo": "Measured on generated data in minutes: trends and their intervals, not the paper's numbers.",
@@ -139,21 +146,18 @@ def _headline(table: Table, extra: Sequence[str]) -> list[str]:
 def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = []
     for claim in claims:
-        scope = str(claim["scope"]).replace("_", " ") if claim["verdict"] != "not_run" else "-"
+        scope = str(claim["scope"]).replace("_", " ") if claim["verdict"] not in ("not_run", "not_testable") else "-"
         scope = PRINTED if _is_about_print(claim) else scope
-        verdict = WORDS[claim["verdict"]]
-        head = f"{VERDICT_WORDS[claim['verdict']]} {SCOPE_WORDS[claim['scope']]}. "
-        found = str(claim["summary"]).removeprefix(head)
-        rows.append([str(claim["id"]), str(claim["text"]), str(claim["whose"]), f"**{verdict}**", scope, found])
+        verdict = f"**{WORDS[claim['verdict']]}**{_rests_on(claim)}"
+        rows.append([str(claim["id"]), str(claim["text"]), str(claim["whose"]), verdict, scope, str(claim["details"])])
     intro = (
-        "A claim holds where the whole 95 % interval of the difference lies on its side, fails where it lies on the "
-        "other, and is undecided between, and where there is one training alone. All parts of a claim must hold, one "
-        "that fails fails it; their number is not corrected for. Intervals come from a paired bootstrap over test "
-        "items and, where there are several, seeds, whose spread is taken to be the same for all trained experiments "
-        "that were measured alike; between printed values they are what rounding leaves open. Scopes: *synthetic*, "
-        "tested on generated data; *real reduced*, tested on real data after training below the paper's setting; "
-        "*paper*, the paper's setting. Outside *paper* every training is far from convergence: FAILS says that the "
-        "claim was not seen here, the ledger says what may be the cause."
+        "**Holds**: in every part that this scale runs, the 95 % interval of the difference lies above zero. **Fails**: in "
+        "one part it lies below zero, at a level corrected for the number of parts. **Undecided**: otherwise, where there "
+        "is one training alone, and where a result is missing. **Not run**: this scale leaves out a part without which the "
+        "claim would say something else. **Not testable**: such a part compares with a number that belongs to the paper's "
+        "setting. *Not converged* marks comparisons between trainings of a length at which a longer one still gains. "
+        f"The rule: [`docs/VERDICTS.md`]({RULE}). Scopes: *synthetic*, tested on generated data; *real reduced*, tested on "
+        "real data after training below the paper's setting; *paper*, the paper's setting."
     )
     whose = (
         "Whose: *paper*, a text of the paper or about it that could be read makes the claim; *inferred*, it follows "
@@ -161,6 +165,14 @@ def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     )
     grid = markdown_grid(["id", "claim", "whose", "verdict", "scope", "what was found"], rows)
     return ["## Claims", "", *_counted(claims), "", intro, "", whose, "", *grid, ""]
+
+
+def _rests_on(claim: Mapping[str, Any]) -> str:
+    """Return on how many parts a verdict rests, where these are not all, and whether the trainings had converged."""
+    if claim["verdict"] in ("not_run", "not_testable"):
+        return ""
+    parts = "" if claim["num_measured"] == claim["num_parts"] else f" on {claim['num_measured']} of {claim['num_parts']} parts"
+    return parts + ("" if claim["converged"] else ", not converged")
 
 
 def _counted(claims: Sequence[Mapping[str, Any]]) -> list[str]:

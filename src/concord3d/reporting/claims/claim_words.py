@@ -1,0 +1,111 @@
+"""Verdicts in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from concord3d.reporting.claims.comparisons import PRINTED
+from concord3d.reporting.claims.convergence import Gain
+from concord3d.reporting.claims.decisions import RUN, PartVerdict, Verdict
+from concord3d.reporting.claims.judged import JudgedPart
+from concord3d.reporting.claims.scopes import Scope
+
+SCOPE_WORDS: Mapping[Scope, str] = {
+    "synthetic": "on synthetic data; this says nothing about the paper's data",
+    "real_reduced": "on real data, below the paper's setting",
+    "paper": "in the paper's setting",
+}
+VERDICT_WORDS: Mapping[Verdict, str] = {
+    "holds": "Holds",
+    "fails": "Fails",
+    "undecided": "Undecided",
+    "not_testable": "Not testable at this scale",
+    "not_run": "Not run",
+}
+# Why a part has no number, in the order in which a claim says so.
+ABSENCES: Mapping[PartVerdict, str] = {
+    "missing": "No result yet",
+    "not_testable": "Not testable at this scale",
+    "not_run": "Not run at this scale",
+}
+
+
+def headline(parts: Sequence[JudgedPart], verdict: Verdict, scope: Scope) -> str:
+    """Return the verdict in words, with the number of parts that it rests on where these are not all."""
+    if verdict in ("not_run", "not_testable"):
+        return f"{VERDICT_WORDS[verdict]}."
+    measured = sum(part.comparison.difference is not None for part in parts)
+    rests_on = "" if measured == len(parts) else f" on {measured} of {len(parts)} parts,"
+    return f"{VERDICT_WORDS[verdict]}{rests_on} {SCOPE_WORDS[scope]}."
+
+
+def details(parts: Sequence[JudgedPart], num_judged: int) -> str:
+    """Return what was found in every part, what limits it, and which parts have no number and why.
+
+    Args:
+        parts: Of one claim.
+        num_judged: Parts that any failure is corrected for.
+    """
+    measured = [part for part in parts if part.comparison.difference is not None]
+    cautions = [part.comparison.reason for part in measured] + [_near_failure(part, num_judged) for part in measured]
+    sentences = [_found(part) for part in measured]
+    sentences += [f"{caution[0].upper()}{caution[1:]}." for caution in dict.fromkeys(cautions) if caution]
+    sentences += _not_converged([gain for part in measured for gain in part.gains])
+    for verdict in ABSENCES:
+        sentences += _absent([part for part in parts if part.verdict == verdict], ABSENCES[verdict])
+    return " ".join(sentences)
+
+
+def _digits(part: JudgedPart) -> int:
+    return 2 if part.comparison.unit == "points" or part.comparison.basis == PRINTED else 3
+
+
+def _found(part: JudgedPart) -> str:
+    found, digits = part.comparison, _digits(part)
+    interval = "" if found.low is None else f" [{found.low:+.{digits}f}, {found.high:+.{digits}f}]"
+    unit = f" {found.unit}" if found.unit else ""
+    counted = "episodes" if part.part.protocol == "few_shot" else "items"
+    items = f"{found.num_items} {counted}, " if found.num_items else ""
+    sample = f"{items}{found.num_seeds} seed{'s' if found.num_seeds != 1 else ''}"
+    sample = PRINTED if found.basis == PRINTED else sample
+    return f"{part.part.name}: {part.verdict}, {found.difference:+.{digits}f}{interval}{unit} ({sample})."
+
+
+def _near_failure(part: JudgedPart, num_judged: int) -> str:
+    """Return why an interval below 0 is no failure, where that is for the number of parts."""
+    found, margin = part.comparison, part.part.margin
+    if found.high is None or found.high_corrected is None or not found.high + margin < 0 <= found.high_corrected + margin:
+        return ""
+    return f"below 0 at 95 %, but not at the level corrected for {num_judged} parts: {part.part.name}"
+
+
+def _not_converged(gains: Sequence[Gain]) -> list[str]:
+    found = []
+    for gain in dict.fromkeys(gains):
+        digits = 2 if gain.comparison.unit == "points" else 3
+        unit = f" {gain.comparison.unit}" if gain.comparison.unit else ""
+        ends = f"[{gain.comparison.low:+.{digits}f}, {gain.comparison.high:+.{digits}f}]"
+        number = f"{gain.comparison.difference:+.{digits}f} {ends}{unit}"
+        found.append(f"{gain.longer} against {gain.arm} on {gain.at.dataset} ({gain.at.metric}) {number}")
+    return [f"Not converged: a longer training of the same arm still gains: {'; '.join(found)}."] if found else []
+
+
+def _absent(parts: Sequence[JudgedPart], words: str) -> list[str]:
+    if not parts:
+        return []
+    reasons = {part.comparison.reason.removeprefix("no result: ") for part in parts}
+    why = f" ({reasons.pop()})" if len(reasons) == 1 else ""
+    return [f"{words}: {', '.join(part.part.name for part in parts)}{why}."]
+
+
+def correction(parts: Sequence[JudgedPart]) -> str:
+    """Return what the verdict is corrected for."""
+    tested = [part for part in parts if part.verdict in RUN]
+    if tested and all(part.comparison.basis == PRINTED for part in tested):
+        return "none: printed values are compared, not samples"
+    if len(tested) < 2:
+        return "none: one inequality at 2.5 % on each side"
+    return (
+        f"fails: Bonferroni over the {len(tested)} parts that the scale runs, any of which fails the claim; "
+        "holds: none needed, since all of them must hold"
+    )
