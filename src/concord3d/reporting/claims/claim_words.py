@@ -74,7 +74,11 @@ def _found(part: JudgedPart) -> str:
 def _near_failure(part: JudgedPart, num_judged: int) -> str:
     """Return why an interval below 0 is no failure, where that is for the number of parts."""
     found, margin = part.comparison, part.part.margin
-    if found.high is None or found.high_corrected is None or not found.high + margin < 0 <= found.high_corrected + margin:
+    if (
+        found.high is None
+        or found.high_corrected is None
+        or not found.high + margin < 0 <= found.high_corrected + margin
+    ):
         return ""
     return f"below 0 at 95 %, but not at the level corrected for {num_judged} parts: {part.part.name}"
 

@@ -116,7 +116,10 @@ class Convergence:
         if key not in self._gains:
             named = {"dataset": at.dataset, "protocol": at.protocol, "metric": at.metric, "selection": at.selection}
             part = ClaimPart(
-                name=pair.longer, lhs=Term(experiment=pair.longer), rhs=Term(experiment=pair.arm), **named  # type: ignore[arg-type]
+                name=pair.longer,
+                lhs=Term(experiment=pair.longer),
+                rhs=Term(experiment=pair.arm),
+                **named,  # type: ignore[arg-type]
             )
             comparison = compare(self._results, part)
             gained = decide(part.relation, comparison, min_seeds=self._min_seeds) == "holds"

@@ -16,9 +16,9 @@ RUN = ("holds", "fails", "undecided", "missing")
 def decide(relation: str, comparison: Comparison, margin: float = 0.0, min_seeds: int = 1) -> PartVerdict:
     """Return the verdict on ``difference + margin`` relation 0, for a part that the scale runs.
 
-    ``>`` holds where the whole 95 % interval lies above 0, ``>=`` where it lies nowhere below 0; both fail where it lies
-    below 0 up to the end that is corrected for the number of parts. Where both sides came out alike on every item there
-    is no width at 0, which decides nothing: rare differences stay open.
+    ``>`` holds where the whole 95 % interval lies above 0, ``>=`` where it lies nowhere below 0; both fail where it
+    lies below 0, up to the end that is corrected for the number of parts. Where both sides came out alike on every item
+    there is no width at 0, which decides nothing: rare differences stay open.
 
     Args:
         relation: ``>`` or ``>=``.

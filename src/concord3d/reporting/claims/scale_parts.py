@@ -71,19 +71,16 @@ class ScaleParts:
             return [part]
         place = (part.dataset, part.protocol)
         names = sorted({job[0] for job in self._jobs if job[1:] == place and job[0] not in part.for_each})
-        return [
-            part.mapped(partial(_filled, experiment=name)).model_copy(update={"name": name}) for name in names
-        ] or [part]
+        return [part.mapped(partial(_filled, experiment=name)).model_copy(update={"name": name}) for name in names] or [
+            part
+        ]
 
     def _preferred(self, part: ClaimPart) -> ClaimPart:
         """Return the part with one experiment in place of each list, all at the first place that is evaluated."""
         lists = [term.preferred for side in part.terms for term in side.below() if term.preferred]
         if not lists:
             return part
-        candidates = [
-            part.mapped(partial(_at, place=place))
-            for place in range(max(len(names) for names in lists))
-        ]
+        candidates = [part.mapped(partial(_at, place=place)) for place in range(max(len(names) for names in lists))]
         return next((each for each in candidates if all(self._runs(leaf) for leaf in _leaves(each))), candidates[-1])
 
     def _state(self, part: ClaimPart) -> ScalePart:
@@ -98,7 +95,7 @@ class ScaleParts:
         return ScalePart(part, "not_run", "; ".join(dict.fromkeys(_named(leaf) for leaf in absent)))
 
     def _runs(self, leaf: Leaf) -> bool:
-        """Whether the scale asks for a measurement; a protocol need not give every metric in its settings of a scale."""
+        """Whether the scale asks for a measurement; the settings of a scale may leave out metrics of a protocol."""
         if isinstance(leaf, Address):
             place = (leaf.experiment, leaf.dataset, leaf.protocol)
             return place in self._jobs and not (self._results.select(*place) and not self._results.rows(leaf))
@@ -125,7 +122,9 @@ def _at(term: Term, place: int) -> Term:
     """Return a term with the experiment at a place of its list, the last where the list is shorter."""
     if term.preferred is None:
         return term
-    return term.model_copy(update={"experiment": term.preferred[min(place, len(term.preferred) - 1)], "preferred": None})
+    return term.model_copy(
+        update={"experiment": term.preferred[min(place, len(term.preferred) - 1)], "preferred": None}
+    )
 
 
 def _named(leaf: Leaf) -> str:

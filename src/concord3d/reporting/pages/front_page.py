@@ -43,8 +43,6 @@ IMPOSSIBLE = (
     "*Impossible*: no single run on the stated test set can give the printed value; an average over runs, or another "
     "test set, may."
 )
-# From the folder of a paper's results.
-RULE = "../../../docs/VERDICTS.md"
 WARNINGS = {
     "smoke": "The smallest run that goes through every step. Its numbers mean nothing.",
     "demo": "Measured on generated data in minutes: trends and their intervals, not the paper's numbers.",
@@ -149,15 +147,16 @@ def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
         scope = str(claim["scope"]).replace("_", " ") if claim["verdict"] not in ("not_run", "not_testable") else "-"
         scope = PRINTED if _is_about_print(claim) else scope
         verdict = f"**{WORDS[claim['verdict']]}**{_rests_on(claim)}"
-        rows.append([str(claim["id"]), str(claim["text"]), str(claim["whose"]), verdict, scope, str(claim["details"])])
+        named = [str(claim[key]) for key in ("id", "text", "whose")]
+        rows.append([*named, verdict, scope, str(claim["details"])])
     intro = (
-        "**Holds**: in every part that this scale runs, the 95 % interval of the difference lies above zero. **Fails**: in "
-        "one part it lies below zero, at a level corrected for the number of parts. **Undecided**: otherwise, where there "
-        "is one training alone, and where a result is missing. **Not run**: this scale leaves out a part without which the "
-        "claim would say something else. **Not testable**: such a part compares with a number that belongs to the paper's "
-        "setting. *Not converged* marks comparisons between trainings of a length at which a longer one still gains. "
-        f"The rule: [`docs/VERDICTS.md`]({RULE}). Scopes: *synthetic*, tested on generated data; *real reduced*, tested on "
-        "real data after training below the paper's setting; *paper*, the paper's setting."
+        "**Holds**: in every part that this scale runs, the 95 % interval of the difference lies above zero. "
+        "**Fails**: in one part it lies below zero, at a level corrected for the number of parts. **Undecided**: neither, "
+        "or there is one training alone, or a result is missing. **Not run**: this scale leaves out a part without which "
+        "the claim would say something else. **Not testable**: such a part compares with a number that belongs to the "
+        "paper's setting. *Not converged*: trainings of this length still gain from a longer one. The rule: "
+        "`docs/VERDICTS.md`. Scopes: *synthetic*, tested on generated data; *real reduced*, tested on real data after "
+        "training below the paper's setting; *paper*, the paper's setting."
     )
     whose = (
         "Whose: *paper*, a text of the paper or about it that could be read makes the claim; *inferred*, it follows "
@@ -171,7 +170,11 @@ def _rests_on(claim: Mapping[str, Any]) -> str:
     """Return on how many parts a verdict rests, where these are not all, and whether the trainings had converged."""
     if claim["verdict"] in ("not_run", "not_testable"):
         return ""
-    parts = "" if claim["num_measured"] == claim["num_parts"] else f" on {claim['num_measured']} of {claim['num_parts']} parts"
+    parts = (
+        ""
+        if claim["num_measured"] == claim["num_parts"]
+        else f" on {claim['num_measured']} of {claim['num_parts']} parts"
+    )
     return parts + ("" if claim["converged"] else ", not converged")
 
 

@@ -148,7 +148,7 @@ class ClaimPart(StrictModel):
         metric: Of the terms that name none.
         selection: Of the terms that name none.
         essential: Without this part the claim says something else, so a scale that does not run it does not judge the
-            claim. Other parts count where they are run. One part per data set (``over``) is run where one of them is.
+            claim. Others count where they are run. With ``over`` or ``for_each``, one that is run is enough.
         for_each: One part per experiment of the scale that has the data set and protocol, but for these.
         over: One part per entry in place of ``dataset``. An entry maps labels to data sets that stand in for each other:
             the first on which the scale evaluates the protocol is taken, and the part is named after it.
@@ -194,7 +194,9 @@ class ClaimPart(StrictModel):
     @property
     def terms(self) -> list[Term]:
         """Both sides, or the terms of the trend."""
-        return self.trend.terms if self.trend is not None else [side for side in (self.lhs, self.rhs) if side is not None]
+        return (
+            self.trend.terms if self.trend is not None else [side for side in (self.lhs, self.rhs) if side is not None]
+        )
 
     @property
     def is_absolute(self) -> bool:
