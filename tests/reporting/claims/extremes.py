@@ -75,7 +75,7 @@ def extreme_results(
 
 def extreme_levels(parts: Sequence[ClaimPart], sign: int) -> dict[Leaf, float]:
     """Return the levels, from 0 to 1, at which all inequalities hold (or are violated) by the largest margin."""
-    rows = [row for part in parts for row in _rows(part)]
+    rows = [row for part in parts for row in inequalities(part)]
     found = list(dict.fromkeys(leaf for coefficients, _ in rows for leaf in coefficients))
     if not found:
         return {}
@@ -94,7 +94,7 @@ def extreme_levels(parts: Sequence[ClaimPart], sign: int) -> dict[Leaf, float]:
     return dict(zip(found, map(float, solved.x[:-1]), strict=True))
 
 
-def _rows(part: ClaimPart) -> Iterator[tuple[dict[Leaf, float], float]]:
+def inequalities(part: ClaimPart) -> Iterator[tuple[dict[Leaf, float], float]]:
     """Yield coefficients and offset of every inequality of a part, in fractions; a trend rises from term to term."""
     if part.trend is not None:
         for lower, higher in zip(part.trend.terms, part.trend.terms[1:], strict=False):

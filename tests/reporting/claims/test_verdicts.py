@@ -156,6 +156,7 @@ def test_without_an_essential_part_nothing_is_judged(tmp_path: Path) -> None:
     for good in (PART, "{name: it, lhs: right, rhs: left}"):
         claim = claims_of(made, f"{good}, {{name: gone, lhs: left, rhs: never}}")
         assert claim["verdict"] == "not_run" and claim["headline"] == "Not run."
+        assert claim["details"].startswith("Not judged, since") and claim["correction"] == "none: nothing is judged"
         assert claim["parts"][0]["verdict"] in ("holds", "fails"), "what was measured is shown"
     with pytest.raises(ConfigError, match="X has no essential part"):
         claims_of(made, "{name: it, lhs: left, rhs: right, essential: false}")
@@ -400,7 +401,8 @@ def test_a_longer_training_that_still_gains_is_remarked(tmp_path: Path) -> None:
     assert claim["verdict"] == "holds" and not claim["converged"]
     [gain] = [each for each in claim["parts"][0]["not_converged"] if each["arm"] == "right"]
     assert gain["longer"] == "twice" and gain["difference"] == pytest.approx(10) and gain["ci_low"] > 0
-    assert "Not converged: a longer training of the same arm still gains: twice against" in claim["details"]
+    assert (gain["epochs"], gain["epochs_longer"]) == (6, 12)
+    assert "Not converged: right, trained for 12 in place of 6 epochs, still gains +10.00 [" in claim["details"]
     still = claims_of(longer(tmp_path / "still", 0), PART)
     assert still["converged"] and "Not converged" not in still["details"]
 

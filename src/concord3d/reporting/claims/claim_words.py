@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from concord3d.reporting.claims.comparisons import PRINTED
 from concord3d.reporting.claims.convergence import Gain
@@ -39,20 +39,26 @@ def headline(parts: Sequence[JudgedPart], verdict: Verdict, scope: Scope) -> str
     return f"{VERDICT_WORDS[verdict]}{rests_on} {SCOPE_WORDS[scope]}."
 
 
-def details(parts: Sequence[JudgedPart], num_judged: int) -> str:
+def details(parts: Sequence[JudgedPart], verdict: Verdict, num_judged: int) -> str:
     """Return what was found in every part, what limits it, and which parts have no number and why.
 
     Args:
         parts: Of one claim.
+        verdict: On the claim.
         num_judged: Parts that any failure is corrected for.
     """
     measured = [part for part in parts if part.comparison.difference is not None]
-    cautions = [part.comparison.reason for part in measured] + [_near_failure(part, num_judged) for part in measured]
-    sentences = [_found(part) for part in measured]
-    sentences += [f"{caution[0].upper()}{caution[1:]}." for caution in dict.fromkeys(cautions) if caution]
-    sentences += _not_converged([gain for part in measured for gain in part.gains])
-    for verdict in ABSENCES:
-        sentences += _absent([part for part in parts if part.verdict == verdict], ABSENCES[verdict])
+    not_judged = measured and verdict in ("not_run", "not_testable")
+    sentences = ["Not judged, since the claim would say something else without the parts below."] if not_judged else []
+    sentences += [_found(part) for part in measured]
+    cautions = dict.fromkeys(part.comparison.reason for part in measured if part.comparison.reason)
+    sentences += [f"{caution[0].upper()}{caution[1:]}." for caution in cautions]
+    near = [part.part.name for part in measured if _is_near_failure(part)]
+    if near:
+        sentences.append(f"Below 0 at 95 %, but not at the level corrected for {num_judged} parts: {'; '.join(near)}.")
+    sentences += _not_converged(gain for part in measured for gain in part.gains)
+    for absence, words in ABSENCES.items():
+        sentences += _absent([part for part in parts if part.verdict == absence], words)
     return " ".join(sentences)
 
 
@@ -71,27 +77,27 @@ def _found(part: JudgedPart) -> str:
     return f"{part.part.name}: {part.verdict}, {found.difference:+.{digits}f}{interval}{unit} ({sample})."
 
 
-def _near_failure(part: JudgedPart, num_judged: int) -> str:
-    """Return why an interval below 0 is no failure, where that is for the number of parts."""
+def _is_near_failure(part: JudgedPart) -> bool:
+    """Whether an interval lies below 0 and is no failure because of the number of parts."""
     found, margin = part.comparison, part.part.margin
-    if (
-        found.high is None
-        or found.high_corrected is None
-        or not found.high + margin < 0 <= found.high_corrected + margin
-    ):
-        return ""
-    return f"below 0 at 95 %, but not at the level corrected for {num_judged} parts: {part.part.name}"
+    if found.high is None or found.high_corrected is None:
+        return False
+    return found.high + margin < 0 <= found.high_corrected + margin
 
 
-def _not_converged(gains: Sequence[Gain]) -> list[str]:
-    found = []
+def _not_converged(gains: Iterable[Gain]) -> list[str]:
+    """Return one sentence for every arm that had not converged, with all that the longer training gains."""
+    by_arm: dict[tuple[str, tuple[int, int]], list[str]] = {}
     for gain in dict.fromkeys(gains):
         digits = 2 if gain.comparison.unit == "points" else 3
         unit = f" {gain.comparison.unit}" if gain.comparison.unit else ""
         ends = f"[{gain.comparison.low:+.{digits}f}, {gain.comparison.high:+.{digits}f}]"
-        number = f"{gain.comparison.difference:+.{digits}f} {ends}{unit}"
-        found.append(f"{gain.longer} against {gain.arm} on {gain.at.dataset} ({gain.at.metric}) {number}")
-    return [f"Not converged: a longer training of the same arm still gains: {'; '.join(found)}."] if found else []
+        number = f"{gain.comparison.difference:+.{digits}f} {ends}{unit} ({gain.at.dataset}, {gain.at.metric})"
+        by_arm.setdefault((gain.label, gain.epochs), []).append(number)
+    return [
+        f"Not converged: {label}, trained for {longer} in place of {epochs} epochs, still gains {'; '.join(numbers)}."
+        for (label, (epochs, longer)), numbers in by_arm.items()
+    ]
 
 
 def _absent(parts: Sequence[JudgedPart], words: str) -> list[str]:
@@ -99,11 +105,13 @@ def _absent(parts: Sequence[JudgedPart], words: str) -> list[str]:
         return []
     reasons = {part.comparison.reason.removeprefix("no result: ") for part in parts}
     why = f" ({reasons.pop()})" if len(reasons) == 1 else ""
-    return [f"{words}: {', '.join(part.part.name for part in parts)}{why}."]
+    return [f"{words}: {'; '.join(part.part.name for part in parts)}{why}."]
 
 
-def correction(parts: Sequence[JudgedPart]) -> str:
+def correction(parts: Sequence[JudgedPart], verdict: Verdict) -> str:
     """Return what the verdict is corrected for."""
+    if verdict in ("not_run", "not_testable"):
+        return "none: nothing is judged"
     tested = [part for part in parts if part.verdict in RUN]
     if tested and all(part.comparison.basis == PRINTED for part in tested):
         return "none: printed values are compared, not samples"

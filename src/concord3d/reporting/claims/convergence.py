@@ -44,13 +44,17 @@ class Gain:
 
     Attributes:
         arm: The experiment.
+        label: What tables call it.
         longer: The same, trained for longer.
+        epochs: Of both, the shorter first.
         at: The measurement of the longer one.
         comparison: Longer minus shorter.
     """
 
     arm: str
+    label: str
     longer: str
+    epochs: tuple[int, int]
     at: Address
     comparison: Comparison
 
@@ -95,7 +99,7 @@ class Convergence:
     """
 
     def __init__(self, results: Results, inputs: ReportInputs, min_seeds: int) -> None:
-        self._results, self._min_seeds = results, min_seeds
+        self._results, self._inputs, self._min_seeds = results, inputs, min_seeds
         self._pairs = longer_trainings(inputs.runs)
         self._gains: dict[tuple[str, Address], Gain | None] = {}
 
@@ -123,5 +127,10 @@ class Convergence:
             )
             comparison = compare(self._results, part)
             gained = decide(part.relation, comparison, min_seeds=self._min_seeds) == "holds"
-            self._gains[key] = Gain(pair.arm, pair.longer, at, comparison) if gained else None
+            self._gains[key] = self._as_gain(pair, at, comparison) if gained else None
         return self._gains[key]
+
+    def _as_gain(self, pair: Longer, at: Address, comparison: Comparison) -> Gain:
+        label = self._inputs.labels.get(pair.arm, pair.arm)
+        shorter, longer = (_length(self._inputs.runs[name]) for name in (pair.arm, pair.longer))
+        return Gain(pair.arm, label, pair.longer, (shorter, longer), at, comparison)

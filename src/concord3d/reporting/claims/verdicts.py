@@ -84,12 +84,12 @@ def _evaluate_claim(evidence: _Evidence, claim: ClaimSpec) -> dict[str, Any]:
         **{key: facts[key] for key in facts if key not in ("name", "essential", "verdict", "scope", "not_converged")},
         "scope": scope,
         "decided_by": deciding.part.name,
-        "correction": correction(parts),
+        "correction": correction(parts, verdict),
         "num_parts": len(parts),
         "num_measured": sum(part.comparison.difference is not None for part in parts),
         "converged": not any(part.gains for part in parts),
         "headline": headline(parts, verdict, scope),
-        "details": details(parts, num_judged),
+        "details": details(parts, verdict, num_judged),
         "parts": [_facts(part) for part in parts],
     }
 
@@ -163,6 +163,8 @@ def _gain_facts(gain: Gain) -> dict[str, Any]:
     return {
         "arm": gain.arm,
         "longer": gain.longer,
+        "epochs": gain.epochs[0],
+        "epochs_longer": gain.epochs[1],
         "dataset": gain.at.dataset,
         "protocol": gain.at.protocol,
         "metric": gain.at.metric,
