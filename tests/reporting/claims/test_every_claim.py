@@ -12,7 +12,8 @@ from tests.reporting.claims.extremes import addresses, extreme_results, measured
 from concord3d.config.resolve import load_study
 from concord3d.config.study import Study
 from concord3d.layout import paper_scale_yaml, published_csv, report_yaml
-from concord3d.reporting.claims.comparisons import PRINTED
+from concord3d.reporting.claims.comparisons import PRINTED, leaves
+from concord3d.reporting.claims.scale_parts import ScaleParts
 from concord3d.reporting.claims.verdicts import evaluate_claims
 from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.published_values import PublishedCell, read_published
@@ -84,6 +85,24 @@ def test_every_trained_row_has_the_seeds_to_decide(paper: str, scale: str) -> No
     study, _ = at_scale(paper, scale)
     few = [name for name in study.experiments if len(study.seeds_of(name)) < report_of(paper).min_seeds]
     assert not few, "one training decides nothing: give it the seeds or do not train it"
+
+
+@pytest.mark.parametrize(("paper", "scale"), [(paper, scale) for paper, scale in RUN_AT if scale != "paper"])
+def test_every_trained_row_decides_something(paper: str, scale: str) -> None:
+    """Below paper scale a row is trained for a claim, as a measurement, as the teacher of one, or to be its control."""
+    _, inputs = at_scale(paper, scale)
+    empty = nothing_measured(inputs)
+    at = ScaleParts(empty, inputs)
+    serving = {
+        name
+        for claim in report_of(paper).claims
+        if all(any(each.state == "run" for each in at.of(part)) for part in claim.parts if part.essential)
+        for part in measured_parts(claim, empty, inputs)
+        for side in part.terms
+        for leaf in leaves(side, part)
+        for name in inputs.lineage(leaf.experiment)
+    }
+    assert inputs.trained <= serving, inputs.trained - serving
 
 
 @pytest.mark.parametrize(("paper", "scale"), RUN_AT)

@@ -151,12 +151,12 @@ def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
         rows.append([*named, verdict, scope, str(claim["details"])])
     intro = (
         "**Holds**: in every part that this scale runs, the 95 % interval of the difference lies above zero. "
-        "**Fails**: in one part it lies below zero, at a level corrected for the number of parts. **Undecided**: neither, "
-        "or there is one training alone, or a result is missing. **Not run**: this scale leaves out a part without which "
-        "the claim would say something else. **Not testable**: such a part compares with a number that belongs to the "
-        "paper's setting. *Not converged*: trainings of this length still gain from a longer one. The rule: "
-        "`docs/VERDICTS.md`. Scopes: *synthetic*, tested on generated data; *real reduced*, tested on real data after "
-        "training below the paper's setting; *paper*, the paper's setting."
+        "**Fails**: in one part it lies below zero, at a level corrected for the number of parts. **Undecided**: "
+        "neither, or there is one training alone, or a result is missing. **Not run**: this scale leaves out a part "
+        "without which the claim would say something else. **Not testable**: such a part compares with a number that "
+        "belongs to the paper's setting. *Not converged*: trainings of this length still gain from a longer one. The "
+        "rule: `docs/VERDICTS.md`. Scopes: *synthetic*, tested on generated data; *real reduced*, tested on real data "
+        "after training below the paper's setting; *paper*, the paper's setting."
     )
     whose = (
         "Whose: *paper*, a text of the paper or about it that could be read makes the claim; *inferred*, it follows "

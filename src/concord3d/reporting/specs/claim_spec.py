@@ -150,8 +150,8 @@ class ClaimPart(StrictModel):
         essential: Without this part the claim says something else, so a scale that does not run it does not judge the
             claim. Others count where they are run. With ``over`` or ``for_each``, one that is run is enough.
         for_each: One part per experiment of the scale that has the data set and protocol, but for these.
-        over: One part per entry in place of ``dataset``. An entry maps labels to data sets that stand in for each other:
-            the first on which the scale evaluates the protocol is taken, and the part is named after it.
+        over: One part per entry in place of ``dataset``. An entry maps labels to data sets that stand in for each
+            other: the first on which the scale evaluates the protocol is taken, and the part is named after it.
     """
 
     name: str = ""
