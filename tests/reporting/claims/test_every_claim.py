@@ -80,6 +80,19 @@ def test_before_anything_is_run_nothing_is_decided(paper: str, scale: str, claim
         assert entry["verdict"] in ("not_run", "not_testable")
 
 
+def is_judged(claim: ClaimSpec, inputs: ReportInputs) -> bool:
+    """Whether a scale runs all essential parts of a claim."""
+    at = ScaleParts(nothing_measured(inputs), inputs)
+    return all(any(each.state == "run" for each in at.of(part)) for part in claim.parts if part.essential)
+
+
+@pytest.mark.parametrize("paper", PAPERS)
+def test_every_claim_is_judged_somewhere(paper: str) -> None:
+    scales = [at_scale(paper, scale)[1] for name, scale in RUN_AT if name == paper]
+    never = [claim.id for claim in report_of(paper).claims if not any(is_judged(claim, inputs) for inputs in scales)]
+    assert not never
+
+
 @pytest.mark.parametrize(("paper", "scale"), RUN_AT)
 def test_every_trained_row_has_the_seeds_to_decide(paper: str, scale: str) -> None:
     study, _ = at_scale(paper, scale)
@@ -92,11 +105,10 @@ def test_every_trained_row_decides_something(paper: str, scale: str) -> None:
     """Below paper scale a row is trained for a claim, as a measurement, as the teacher of one, or to be its control."""
     _, inputs = at_scale(paper, scale)
     empty = nothing_measured(inputs)
-    at = ScaleParts(empty, inputs)
     serving = {
         name
         for claim in report_of(paper).claims
-        if all(any(each.state == "run" for each in at.of(part)) for part in claim.parts if part.essential)
+        if is_judged(claim, inputs)
         for part in measured_parts(claim, empty, inputs)
         for side in part.terms
         for leaf in leaves(side, part)
@@ -116,6 +128,7 @@ def test_a_claim_judges_the_rows_that_tables_show(paper: str, scale: str) -> Non
         ]
         for address in judged_here:
             place = (address.dataset, address.protocol)
+            number = (*place, address.metric)
             rows = [
                 [name for name in match.experiments if (name, *place) in run and _fits(match, name, inputs)]
                 for table in report.tables
@@ -124,7 +137,7 @@ def test_a_claim_judges_the_rows_that_tables_show(paper: str, scale: str) -> Non
                 if address.experiment in match.experiments
             ]
             shown = {names[0] for names in rows if names}
-            others = {other.experiment for other in judged_here if (other.dataset, other.protocol) == place}
+            others = {o.experiment for o in judged_here if (o.dataset, o.protocol, o.metric) == number}
             assert not shown or address.experiment in shown or shown & others, (claim.id, address, shown)
 
 
