@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import yaml
+from tests.reporting.claims.one_claim import PART, claim_text, claims_of, measured, two_arms
 from tests.reporting.conftest import NUM_RESAMPLES
 from tests.reporting.fabricate import ROOT, Fabricated, demo_like, outcomes
 
@@ -20,46 +20,6 @@ from concord3d.reporting.evidence.published_values import read_published
 from concord3d.reporting.evidence.study_results import load_results
 from concord3d.reporting.specs.report_spec import load_report_spec
 from concord3d.statistics.bootstrap import statistic_interval
-
-HEAD = """
-paper: mm_point
-headline: one
-datasets: {ModelNet40: modelnet40}
-tables: [{id: one, title: One, metrics: [{protocol: linear_svm, metric: overall_accuracy}]}]
-claims:
-"""
-
-
-def measured(parts: str) -> str:
-    """Parts that measure the accuracy of a linear SVM on ModelNet40 where they do not say otherwise."""
-    found = []
-    for part in yaml.safe_load(f"[{parts}]"):
-        place = {} if "over" in part else {"dataset": "modelnet40"}
-        found.append({**place, "protocol": "linear_svm", "metric": "overall_accuracy", **part})
-    return json.dumps(found)
-
-
-def claim_text(parts: str) -> str:
-    """A report with one claim."""
-    return HEAD + f"  - {{id: X, text: a claim, whose: ours, origin: a test, parts: {parts}}}\n"
-
-
-def claims_of(made: Fabricated, parts: str) -> dict[str, Any]:
-    made.report(claim_text(measured(parts)))
-    spec = load_report_spec(made.inputs.report_yaml)
-    return evaluate_claims(load_results(made.inputs), spec, made.inputs, read_published(made.inputs.published_csv))[0]
-
-
-def two_arms(root: Path, left: int, right: int, scale: str = "small", kind: str = "real") -> Fabricated:
-    """Items are nested: the worse arm is right only where the better is."""
-    made = Fabricated(root, scale, kind)
-    for seed in (1, 2, 3):
-        made.accuracy("left", outcomes(200, left + seed), seed)
-        made.accuracy("right", outcomes(200, right + seed), seed)
-    return made
-
-
-PART = "{name: it, lhs: left, rhs: right}"
 
 
 @pytest.mark.parametrize(
@@ -151,17 +111,6 @@ def test_all_parts_must_hold_and_one_failure_fails(tmp_path: Path) -> None:
     assert missing["verdict"] == "undecided" and "No result yet: gone" in missing["details"]
 
 
-def test_without_an_essential_part_nothing_is_judged(tmp_path: Path) -> None:
-    made = two_arms(tmp_path, 170, 140)
-    for good in (PART, "{name: it, lhs: right, rhs: left}"):
-        claim = claims_of(made, f"{good}, {{name: gone, lhs: left, rhs: never}}")
-        assert claim["verdict"] == "not_run" and claim["headline"] == "Not run."
-        assert claim["details"].startswith("Not judged, since") and claim["correction"] == "none: nothing is judged"
-        assert claim["parts"][0]["verdict"] in ("holds", "fails"), "what was measured is shown"
-    with pytest.raises(ConfigError, match="X has no essential part"):
-        claims_of(made, "{name: it, lhs: left, rhs: right, essential: false}")
-
-
 def test_mean_of_arms(tmp_path: Path) -> None:
     made = two_arms(tmp_path, 170, 140)
     for seed in (1, 2, 3):
@@ -170,21 +119,6 @@ def test_mean_of_arms(tmp_path: Path) -> None:
     assert mean["difference"] == pytest.approx(12.5)
     with pytest.raises(ConfigError, match="max"):
         claims_of(made, "{name: it, lhs: left, rhs: {max: [right, middle]}}")
-
-
-def test_a_preferred_row_is_judged_where_it_is_run_on_both_sides(tmp_path: Path) -> None:
-    made = two_arms(tmp_path, 170, 140)
-    part = "{name: it, lhs: {preferred: [better, left]}, rhs: {preferred: [other, right]}}"
-    for seed in (1, 2, 3):
-        made.accuracy("better", outcomes(200, 190), seed)
-    assert claims_of(made, part)["lhs"].startswith("overall_accuracy(left;"), "rows of one kind on both sides"
-    made.expect("other")
-    assert claims_of(made, part)["parts"][0]["verdict"] == "missing", "what is asked for is preferred"
-    for seed in (1, 2, 3):
-        made.accuracy("other", outcomes(200, 100), seed)
-    assert claims_of(made, part)["difference"] == pytest.approx(45)
-    alone = claims_of(made, "{name: it, lhs: {preferred: [never, left]}, rhs: right}")
-    assert alone["lhs"].startswith("overall_accuracy(left;")
 
 
 def test_a_failure_is_corrected_for_the_number_of_parts(tmp_path: Path) -> None:
@@ -248,41 +182,6 @@ def test_training_figures_are_compared_over_seeds(tmp_path: Path) -> None:
     assert claims_of(made, part)["n_seeds"] == 2, "one snapshot has no first and last"
 
 
-def test_one_epoch_has_no_first_beside_the_last(tmp_path: Path) -> None:
-    made = Fabricated(tmp_path)
-    part = (
-        "{name: it, lhs: {experiment: left, history: mi_inter, at: last}, "
-        "rhs: {experiment: left, history: mi_inter, at: first}}"
-    )
-    made.history("left", [1.0], 1)
-    assert claims_of(made, part)["parts"][0]["verdict"] == "missing"
-    made.runs["left"]["training"]["epochs"] = 1
-    assert claims_of(made, part)["parts"][0]["verdict"] == "not_run"
-
-
-def test_for_each_method(tmp_path: Path) -> None:
-    made = Fabricated(tmp_path)
-    for experiment in ("left", "right", "random_init"):
-        made.accuracy(experiment, outcomes(100, 60), selections=("last", "best_test"))
-    part = "{name: each, lhs: {experiment: '*', selection: best_test}, rhs: {experiment: '*'}, for_each: [random_init]}"
-    claim = claims_of(made, part)
-    assert [part["name"] for part in claim["parts"]] == ["left", "right"]
-    assert claim["difference"] == pytest.approx(1.0)
-
-
-def test_a_number_of_the_paper_is_a_bound_in_its_setting_only(tmp_path: Path) -> None:
-    part = "{name: it, lhs: left, rhs: %s}"
-    real = claims_of(two_arms(tmp_path / "real", 170, 140, "paper"), part % 50.0)
-    assert real["verdict"] == "holds" and real["difference"] == pytest.approx(36)
-    for folder, scale, kind in (("small", "small", "real"), ("world", "paper", "synthetic")):
-        made = two_arms(tmp_path / folder, 120, 90, scale, kind)
-        entry = claims_of(made, part % 89.2)
-        assert entry["verdict"] == "not_testable" and entry["headline"] == "Not testable at this scale."
-        assert "belongs to the paper's setting" in entry["details"]
-        both = claims_of(made, f"{PART}, {{name: bound, lhs: left, rhs: 89.2, essential: false}}")
-        assert both["verdict"] == "holds" and "Not testable at this scale: bound" in both["details"]
-
-
 def test_synthetic_evaluation_at_paper_scale_keeps_its_scope(tmp_path: Path) -> None:
     assert claims_of(two_arms(tmp_path, 170, 140, "paper", "synthetic"), PART)["scope"] == "synthetic"
 
@@ -333,43 +232,6 @@ def test_one_metric_on_different_items_is_refused(tmp_path: Path) -> None:
             claims_of(made, part)
 
 
-def test_a_part_over_several_data_sets_is_one_part_for_each(tmp_path: Path) -> None:
-    made = two_arms(tmp_path, 170, 140)
-    for seed in (1, 2, 3):
-        made.accuracy("left", outcomes(100, 50 + seed), seed, dataset="modelnet10")
-        made.accuracy("right", outcomes(100, 80 + seed), seed, dataset="modelnet10")
-    over = "over: [{ModelNet40: modelnet40}, {ModelNet10: modelnet10}, {elsewhere: s3dis}]"
-    claim = claims_of(made, f"{{lhs: left, rhs: right, {over}}}")
-    assert [(part["name"], part["verdict"]) for part in claim["parts"]] == [
-        ("ModelNet40", "holds"),
-        ("ModelNet10", "fails"),
-        ("elsewhere", "not_run"),
-    ]
-    named = claims_of(made, f"{{name: here, lhs: left, rhs: right, {over}}}")
-    assert [part["name"] for part in named["parts"]] == ["here, ModelNet40", "here, ModelNet10", "here, elsewhere"]
-    for wrong in ("lhs: left, rhs: right", f"name: a, lhs: left, rhs: right, dataset: s3dis, {over}"):
-        with pytest.raises(ConfigError, match=r"a part (needs a name|has either dataset or over)"):
-            claims_of(made, f"{{{wrong}}}")
-
-
-def test_data_sets_stand_in_for_each_other(tmp_path: Path) -> None:
-    made = two_arms(tmp_path, 170, 140)
-    over = "over: [{elsewhere: s3dis, ModelNet40: modelnet40, ModelNet10: modelnet10}]"
-    claim = claims_of(made, f"{{lhs: left, rhs: right, {over}}}")
-    assert claim["verdict"] == "holds" and [part["name"] for part in claim["parts"]] == ["ModelNet40"]
-    made.accuracy("left", outcomes(100, 50), 1, dataset="s3dis")
-    claim = claims_of(made, f"{{lhs: left, rhs: right, {over}}}")
-    assert claim["verdict"] == "not_run" and [part["name"] for part in claim["parts"]] == ["elsewhere"]
-
-
-def test_one_data_set_of_an_essential_part_is_enough(tmp_path: Path) -> None:
-    made = two_arms(tmp_path, 170, 140)
-    claim = claims_of(made, "{lhs: left, rhs: right, over: [{ModelNet40: modelnet40}, {ModelNet10: modelnet10}]}")
-    assert claim["verdict"] == "holds" and "Not run at this scale: ModelNet10" in claim["details"]
-    nowhere = claims_of(made, "{lhs: left, rhs: right, over: [{here: s3dis}, {there: shapenetpart}]}")
-    assert nowhere["verdict"] == "not_run" and [part["name"] for part in nowhere["parts"]] == ["here", "there"]
-
-
 def test_a_misspelt_key_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'margin'"):
         claims_of(Fabricated(tmp_path), "{name: it, lhs: left, rhs: right, margn: 1}")
@@ -385,26 +247,6 @@ def test_one_training_decides_nothing(tmp_path: Path) -> None:
     made.report(claim_text(measured(PART)).replace("claims:", "min_seeds: 1\nclaims:"))
     with pytest.raises(ConfigError, match="min_seeds"):
         load_report_spec(made.inputs.report_yaml)
-
-
-def longer(root: Path, gain: int) -> Fabricated:
-    """Two arms of one length, and the right one trained for twice as long, which is right on so many items more."""
-    made = two_arms(root, 150, 140)
-    for seed in (1, 2, 3):
-        made.accuracy("twice", outcomes(200, 140 + gain + seed), seed)
-    made.runs["twice"]["training"] = {**made.runs["right"]["training"], "epochs": 12}
-    return made
-
-
-def test_a_longer_training_that_still_gains_is_remarked(tmp_path: Path) -> None:
-    claim = claims_of(longer(tmp_path / "gains", 20), PART)
-    assert claim["verdict"] == "holds" and not claim["converged"]
-    [gain] = [each for each in claim["parts"][0]["not_converged"] if each["arm"] == "right"]
-    assert gain["longer"] == "twice" and gain["difference"] == pytest.approx(10) and gain["ci_low"] > 0
-    assert (gain["epochs"], gain["epochs_longer"]) == (6, 12)
-    assert "Not converged: right, trained for 12 in place of 6 epochs, still gains +10.00 [" in claim["details"]
-    still = claims_of(longer(tmp_path / "still", 0), PART)
-    assert still["converged"] and "Not converged" not in still["details"]
 
 
 MEASURE = {"dataset": "modelnet40", "protocol": "linear_svm", "metric": "overall_accuracy"}
@@ -450,68 +292,3 @@ def test_the_order_of_data_sets_changes_no_verdict(tmp_path: Path) -> None:
         published = read_published(made.inputs.published_csv)
         found.append(evaluate_claims(load_results(made.inputs), spec, made.inputs, published))
     assert found[0] == found[1] and {claim["verdict"] for claim in found[0]} > {"not_run"}
-
-
-PRINTED_ROWS = [
-    ("one", "Ours", "ModelNet40", "s", "accuracy", "51.4", "abstract"),
-    ("one", "Other", "ModelNet40", "s", "accuracy", "50.7", "other_paper"),
-    ("one", "Close", "ModelNet40", "s", "accuracy", "51.37", "other_paper"),
-    ("one", "Unread", "ModelNet40", "s", "accuracy", "", "not_recovered"),
-]
-
-
-def printed_claim(tmp_path: Path, lhs: str, rhs: str) -> dict[str, Any]:
-    made = Fabricated(tmp_path)
-    made.published(PRINTED_ROWS)
-    return claims_of(made, f"{{name: it, lhs: {lhs}, rhs: {rhs}}}")
-
-
-def printed(method: str) -> str:
-    return f"{{published: {{table: one, method: {method}}}}}"
-
-
-@pytest.mark.parametrize(
-    ("lhs", "rhs", "difference", "verdict"),
-    [
-        (printed("Ours"), printed("Other"), 0.7, "holds"),
-        (printed("Other"), printed("Ours"), -0.7, "fails"),
-        # Rounding to print leaves it open which is larger.
-        (printed("Ours"), printed("Close"), 0.03, "undecided"),
-        (f"{{minus: [{printed('Ours')}, {printed('Other')}]}}", "0.5", 0.2, "holds"),
-        (f"{{mean: [{printed('Ours')}, {printed('Other')}]}}", printed("Other"), 0.35, "holds"),
-    ],
-)
-def test_printed_values_are_compared_as_far_as_their_rounding_allows(
-    tmp_path: Path, lhs: str, rhs: str, difference: float, verdict: str
-) -> None:
-    claim = printed_claim(tmp_path, lhs, rhs)
-    assert claim["difference"] == pytest.approx(difference) and claim["verdict"] == verdict
-    assert (claim["n_items"], claim["n_seeds"], claim["basis"], claim["scope"]) == (0, 0, "printed values", "paper")
-    assert "(printed values)" in claim["details"] and "published(one;" in claim["lhs"] + claim["rhs"]
-
-
-def test_the_interval_of_printed_values_is_their_rounding(tmp_path: Path) -> None:
-    claim = printed_claim(tmp_path, printed("Ours"), printed("Other"))
-    assert (claim["ci_low"], claim["ci_high"]) == (pytest.approx(0.6), pytest.approx(0.8))
-
-
-def test_a_value_that_was_not_recovered_decides_nothing(tmp_path: Path) -> None:
-    claim = printed_claim(tmp_path, printed("Ours"), printed("Unread"))
-    assert claim["verdict"] == "not_run" and "could not be read" in claim["details"]
-
-
-@pytest.mark.parametrize("selector", ["{table: one}", "{method: Nobody}"])
-def test_a_published_value_must_be_one_cell(tmp_path: Path, selector: str) -> None:
-    with pytest.raises(ReportingError, match="not one cell"):
-        printed_claim(tmp_path, printed("Ours"), f"{{published: {selector}}}")
-
-
-def test_a_measurement_stands_beside_a_printed_value_on_real_data_only(tmp_path: Path) -> None:
-    part = f"{{name: it, lhs: left, rhs: {printed('Other')}}}"
-    real = two_arms(tmp_path / "a", 170, 140, "paper")
-    world = two_arms(tmp_path / "b", 170, 140, "demo", "synthetic")
-    for made in (real, world):
-        made.published(PRINTED_ROWS)
-    claim = claims_of(real, part)
-    assert claim["verdict"] == "holds" and claim["difference"] == pytest.approx(86 - 50.7)
-    assert claims_of(world, part)["verdict"] == "not_testable"
