@@ -106,6 +106,15 @@ def test_verdicts(reported: Fabricated) -> None:
     }
 
 
+def test_the_page_says_on_what_a_verdict_rests(reported: Fabricated) -> None:
+    page = (reported.inputs.out / "README.md").read_text()
+    [partly] = [line for line in page.splitlines() if line.startswith("| C3 |")]
+    assert "| **undecided** with 1 of 4 parts run | synthetic |" in partly
+    [left_out] = [line for line in page.splitlines() if line.startswith("| C9 |")]
+    assert "| **not run** | - | Not judged, since" in left_out
+    assert "Claims that this scale does not run: C2, C4, C9," in (reported.inputs.out / "ledger.md").read_text()
+
+
 def test_every_figure_shows_what_was_run(reported: Fabricated) -> None:
     shown = {
         "f2_zero_shot": "stage 2",

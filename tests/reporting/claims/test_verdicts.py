@@ -51,7 +51,7 @@ def test_a_missing_side_is_not_run_and_named(tmp_path: Path) -> None:
     made.accuracy("left", outcomes(50, 30))
     claim = claims_of(made, PART)
     assert claim["verdict"] == "not_run" and claim["difference"] is None
-    assert claim["parts"][0]["verdict"] == "not_run" and "right (modelnet40, linear_svm" in claim["details"]
+    assert claim["parts"][0]["verdict"] == "not_run" and "right: left out" in claim["details"]
     made.expect("right")
     assert claims_of(made, PART)["parts"][0]["verdict"] == "missing"
 
@@ -103,7 +103,7 @@ def test_all_parts_must_hold_and_one_failure_fails(tmp_path: Path) -> None:
     assert claim["verdict"] == "fails" and claim["decided_by"] == "back" and claim["difference"] < 0
     partly = claims_of(made, f"{PART}, {gone}")
     assert partly["verdict"] == "holds" and partly["headline"].startswith("Holds on 1 of 2 parts, on real data")
-    assert "Not run at this scale: gone (never (modelnet40, linear_svm, overall_accuracy))." in partly["details"]
+    assert "Not run at this scale: gone (never: left out)." in partly["details"]
     assert (partly["num_measured"], partly["num_parts"]) == (1, 2)
     # What the scale asks for and has not made stays a gap.
     made.expect("never")

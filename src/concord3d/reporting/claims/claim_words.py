@@ -35,8 +35,19 @@ def headline(parts: Sequence[JudgedPart], verdict: Verdict, scope: Scope) -> str
     if verdict in ("not_run", "not_testable"):
         return f"{VERDICT_WORDS[verdict]}."
     measured = sum(part.comparison.difference is not None for part in parts)
-    rests_on = "" if measured == len(parts) else f" on {measured} of {len(parts)} parts,"
-    return f"{VERDICT_WORDS[verdict]}{rests_on} {SCOPE_WORDS[scope]}."
+    comma = "" if measured == len(parts) else ","
+    return f"{VERDICT_WORDS[verdict]}{rests_on(verdict, measured, len(parts))}{comma} {SCOPE_WORDS[scope]}."
+
+
+def rests_on(verdict: Verdict, num_measured: int, num_parts: int) -> str:
+    """Return on how many parts a verdict rests, to be put behind it; nothing where these are all."""
+    if num_measured == num_parts or verdict in ("not_run", "not_testable"):
+        return ""
+    return (
+        f" on {num_measured} of {num_parts} parts"
+        if verdict == "holds"
+        else f" with {num_measured} of {num_parts} parts run"
+    )
 
 
 def details(parts: Sequence[JudgedPart], verdict: Verdict, num_judged: int) -> str:

@@ -92,7 +92,7 @@ class ScaleParts:
             absent = []
         if not absent:
             return ScalePart(part, "run")
-        return ScalePart(part, "not_run", "; ".join(dict.fromkeys(_named(leaf) for leaf in absent)))
+        return ScalePart(part, "not_run", "; ".join(dict.fromkeys(self._why_not(leaf) for leaf in absent)))
 
     def _runs(self, leaf: Leaf) -> bool:
         """Whether the scale asks for a measurement; the settings of a scale may leave out metrics of a protocol."""
@@ -102,6 +102,15 @@ class ScaleParts:
         training = self._inputs.runs.get(leaf.experiment, {}).get("training", {})
         # The first epoch and the snapshots are kept, so that one epoch has no first beside the last.
         return leaf.experiment in self._inputs.runs and (leaf.at != "first" or training.get("epochs", 1) > 1)
+
+    def _why_not(self, leaf: Leaf) -> str:
+        """Return why the scale does not ask for a measurement."""
+        name = self._inputs.labels.get(leaf.experiment, leaf.experiment)
+        if leaf.experiment not in self._inputs.runs:
+            return f"{name}: left out"
+        if isinstance(leaf, Address):
+            return f"{name}: no {leaf.metric} under {leaf.protocol} on {leaf.dataset}"
+        return f"{name}: one epoch"
 
 
 def _leaves(part: ClaimPart) -> list[Leaf]:
@@ -125,9 +134,3 @@ def _at(term: Term, place: int) -> Term:
     return term.model_copy(
         update={"experiment": term.preferred[min(place, len(term.preferred) - 1)], "preferred": None}
     )
-
-
-def _named(leaf: Leaf) -> str:
-    if isinstance(leaf, Address):
-        return f"{leaf.experiment} ({leaf.dataset}, {leaf.protocol}, {leaf.metric})"
-    return f"{leaf.experiment} ({leaf.key} of its training history, {leaf.at})"

@@ -10,6 +10,7 @@ from typing import Any
 from concord3d.config.models import Paper
 from concord3d.files import write_text
 from concord3d.layout import Layout
+from concord3d.reporting.claims.claim_words import rests_on
 from concord3d.reporting.claims.comparisons import PRINTED
 from concord3d.reporting.evidence.audit import SEVERITIES, Finding
 from concord3d.reporting.evidence.estimates import Results
@@ -144,9 +145,12 @@ def _headline(table: Table, extra: Sequence[str]) -> list[str]:
 def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = []
     for claim in claims:
-        scope = str(claim["scope"]).replace("_", " ") if claim["verdict"] not in ("not_run", "not_testable") else "-"
+        judged = claim["verdict"] not in ("not_run", "not_testable")
+        scope = str(claim["scope"]).replace("_", " ") if judged else "-"
         scope = PRINTED if _is_about_print(claim) else scope
-        verdict = f"**{WORDS[claim['verdict']]}**{_rests_on(claim)}"
+        remark = ", not converged" if judged and not claim["converged"] else ""
+        parts = rests_on(claim["verdict"], claim["num_measured"], claim["num_parts"])
+        verdict = f"**{WORDS[claim['verdict']]}**{parts}{remark}"
         named = [str(claim[key]) for key in ("id", "text", "whose")]
         rows.append([*named, verdict, scope, str(claim["details"])])
     intro = (
@@ -164,18 +168,6 @@ def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     )
     grid = markdown_grid(["id", "claim", "whose", "verdict", "scope", "what was found"], rows)
     return ["## Claims", "", *_counted(claims), "", intro, "", whose, "", *grid, ""]
-
-
-def _rests_on(claim: Mapping[str, Any]) -> str:
-    """Return on how many parts a verdict rests, where these are not all, and whether the trainings had converged."""
-    if claim["verdict"] in ("not_run", "not_testable"):
-        return ""
-    parts = (
-        ""
-        if claim["num_measured"] == claim["num_parts"]
-        else f" on {claim['num_measured']} of {claim['num_parts']} parts"
-    )
-    return parts + ("" if claim["converged"] else ", not converged")
 
 
 def _counted(claims: Sequence[Mapping[str, Any]]) -> list[str]:
