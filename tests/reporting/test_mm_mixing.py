@@ -112,7 +112,7 @@ def test_the_page_says_on_what_a_verdict_rests(reported: Fabricated) -> None:
     assert "| **undecided** with 1 of 4 parts run | synthetic |" in partly
     [left_out] = [line for line in page.splitlines() if line.startswith("| C9 |")]
     assert "| **not run** | - | Not judged, since" in left_out
-    assert "Claims that this scale does not run: C2, C4, C9," in (reported.inputs.out / "ledger.md").read_text()
+    assert "Claims that this scale does not run: C2, C4, C5, C9," in (reported.inputs.out / "ledger.md").read_text()
 
 
 def test_every_figure_shows_what_was_run(reported: Fabricated) -> None:
