@@ -1,4 +1,4 @@
-"""Cost of the evaluation: SVC on a Gram matrix beside its linear kernel, the search of C, and the bootstrap.
+"""Cost of the evaluation: SVC on a Gram matrix beside its linear kernel, the search of C, and the spread of seeds.
 
 Run with ``pytest benchmarks/bench_evaluation.py``. Features are random around class centres, with the
 numbers of shapes of ModelNet40 where the name says so.
@@ -16,7 +16,7 @@ from sklearn.svm import SVC
 from concord3d.measures.knn import knn_correct
 from concord3d.measures.linear_svm import fit_predict, gram_matrix, linear_svm, search_cost
 from concord3d.protocols.linear_svm import Settings
-from concord3d.statistics.bootstrap import statistic_interval
+from concord3d.statistics.seed_spread import SeedSpread
 
 
 def features(num_items: int, width: int, seed: int) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
@@ -66,9 +66,9 @@ def test_knn_modelnet40_size(benchmark: Any) -> None:
     assert correct.mean() > 0.5
 
 
-def test_paired_bootstrap_modelnet40_size(benchmark: Any) -> None:
-    """10,000 resamples of 3 seeds and 2,468 items on both sides."""
-    rng = np.random.default_rng(0)
-    arms = np.stack([(rng.random((3, 2468)) < share).astype(float) for share in (0.9, 0.88)])
-    interval = benchmark.pedantic(statistic_interval, (lambda means: means[:, 0] - means[:, 1], arms), rounds=1)
-    assert interval.low < interval.value < interval.high
+def test_spread_of_seeds_modelnet40_size(benchmark: Any) -> None:
+    """Ten experiments with 3 seeds, on 2,468 items."""
+    outcomes = (np.random.default_rng(0).random((30, 2468)) < 0.9).astype(float)
+    names, seeds = [f"e{row // 3}" for row in range(30)], [row % 3 for row in range(30)]
+    spread = benchmark.pedantic(SeedSpread.of, (names, seeds, [outcomes], [0]), rounds=3)
+    assert spread.own.freedom == 18

@@ -55,7 +55,8 @@ def test_only_the_published_setting_states_a_renderer(repository: Path) -> None:
 def test_every_scale_resolves(repository: Path, paper: str, scale: str) -> None:
     study = load_study(repository, paper, scale)
     runs = [study.run_config(experiment, seed) for experiment, seed in study.trainings()]
-    assert len(study.experiments) <= len(runs) <= len(study.experiments) * len(study.seeds)
+    assert len(study.experiments) <= len(runs) <= len(study.experiments) * len(study.untrained_seeds)
+    assert scale == "smoke" or len(study.seeds_of("random_init")) == 5, "an untrained row costs its evaluation alone"
     assert len(set(study.evaluations())) == len(study.evaluations()) > 0
 
 
@@ -70,6 +71,23 @@ def test_costly_experiments_take_the_first_seeds(copy: Path) -> None:
     _edit(scale, "max_seeds: {single_view", "max_seeds: {single_veiw")
     with pytest.raises(ConfigError, match="did you mean 'single_view'"):
         load_study(copy, "mm_point", "smoke")
+
+
+def test_experiments_that_rest_on_no_training_have_more_seeds(copy: Path) -> None:
+    _edit(copy / SMOKE, "seeds: [1]", "seeds: [1]\nuntrained_seeds: [1, 2, 3]")
+    study = load_study(copy, "mm_point", "smoke")
+    assert study.seeds_of("random_init") == (1, 2, 3) and study.seeds_of("mm_point") == (1,)
+    assert [study.job_seed(seed) for seed in (1, 2, 3)] == [1, 1, 1]
+    _add(copy / POINT_SMOKE, "seeds: [4, 5]\nmax_seeds: {random_init: 2}")
+    assert load_study(copy, "mm_point", "smoke").seeds_of("random_init") == (1, 2)
+    assert load_study(copy, "mm_point", "smoke", [7]).seeds_of("random_init") == (7,)
+    _edit(copy / SMOKE, "untrained_seeds: [1, 2, 3]", "untrained_seeds: [1]")
+    assert load_study(copy, "mm_point", "smoke").seeds_of("random_init") == (4, 5), "never fewer than the others"
+
+
+def test_a_protocol_may_evaluate_fewer_seeds(copy: Path) -> None:
+    found = {(key.protocol, key.seed) for key in load_study(copy, "mm_mixing", "demo").evaluations()}
+    assert ("tsne", 1) in found and ("tsne", 2) not in found and ("knn", 2) in found
 
 
 def test_a_teacher_has_the_seeds_of_its_students(copy: Path) -> None:

@@ -193,6 +193,13 @@ def test_a_metric_that_is_not_finite_is_never_written(tmp_path: Path, value: flo
     assert not list(tmp_path.iterdir())
 
 
+def test_a_metric_without_a_unit_is_never_written(tmp_path: Path) -> None:
+    result = ProtocolResult((Record("silhouette", 0.1, 3, 0.0, 0.2, unit=""),))
+    with pytest.raises(EvaluationError, match="no unit"):
+        write_result(result, {}, tmp_path / "result")
+    assert not list(tmp_path.iterdir())
+
+
 def test_outcomes_must_match_the_item_names(tmp_path: Path) -> None:
     result = ProtocolResult((), {"overall_accuracy__last": np.zeros(3)}, ("a", "b"))
     with pytest.raises(EvaluationError, match="item names"):

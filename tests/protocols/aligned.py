@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from tests.protocols.small_jobs import assert_traceable
 
 from concord3d.data.stores.objects import CloudSplit
 from concord3d.models.factory import build_point_encoder
@@ -95,6 +96,7 @@ def measured(job: EvaluationJob) -> tuple[dict[str, dict[str, Any]], dict[str, N
         arrays = dict(store)
     records = {record["metric"]: record for record in body["records"]}
     assert len(records) == len(body["records"])
+    assert_traceable(body, arrays)
     for record in records.values():
         assert record["selection"] == "last"
         assert record["ci_low"] - 1e-9 <= record["value"] <= record["ci_high"] + 1e-9

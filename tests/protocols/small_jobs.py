@@ -78,6 +78,14 @@ def result_of(job: EvaluationJob) -> tuple[dict[str, Any], dict[str, Any]]:
         return body, dict(store)
 
 
+def assert_traceable(body: dict[str, Any], arrays: dict[str, Any]) -> None:
+    """Every record has a unit, and outcomes per item or a reason for having none."""
+    for record in body["records"]:
+        assert record["unit"], record
+        reasons = body["details"].get("without_items", {})
+        assert (f"{record['metric']}__{record['selection']}" in arrays) != (record["metric"] in reasons), record
+
+
 def check_contract(job: EvaluationJob) -> tuple[dict[str, Any], dict[str, Any]]:
     body, arrays = result_of(job)
     assert body["experiment"] == "mm_point" and "variant" not in body and body["protocol"] == job.protocol
@@ -89,6 +97,7 @@ def check_contract(job: EvaluationJob) -> tuple[dict[str, Any], dict[str, Any]]:
         assert record["ci_low"] - 1e-9 <= record["value"] <= record["ci_high"] + 1e-9
     outcomes = {key: values for key, values in arrays.items() if "__" in key}
     assert outcomes
+    assert_traceable(body, arrays)
     for key, values in outcomes.items():
         assert values.dtype == np.float64 and values.shape == arrays["item_names"].shape
         factor = 100 if measured[key]["unit"] == "%" else 1

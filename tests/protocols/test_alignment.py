@@ -17,7 +17,7 @@ def test_protocol(tmp_path: Path) -> None:
     features = tower(22, without_text=(0, 7))
     records, arrays, details = measured(aligned_job(tmp_path, "alignment", {}, features))
     assert set(records) == {"cos_image", "margin_image", "cos_text", "margin_text"}
-    assert {record["unit"] for record in records.values()} == {""}
+    assert {record["unit"] for record in records.values()} == {"cosine"}
     assert np.flatnonzero(np.isnan(arrays["cos_text__last"])).tolist() == [0, 7]
     assert not np.isnan(arrays["cos_image__last"]).any()
     assert details["num_views"] == 3 and details["num_texts"] == 20

@@ -38,7 +38,7 @@ def test_protocol(tmp_path: Path) -> None:
     assert arrays["shape_to_text_found_texts"][0, 0] == f"text {arrays['shape_to_text_top5'][0, 0]}"
     examples, found = arrays["shape_to_shape_examples"], arrays["shape_to_shape_top5"]
     assert all(query not in row for query, row in zip(examples, found, strict=True))
-    assert records["text_to_shape_mean_rank"]["unit"] == "" and details["not_run"] == {}
+    assert records["text_to_shape_mean_rank"]["unit"] == "rank" and details["not_run"] == {}
 
 
 def test_protocol_leaves_the_same_bytes_twice(tmp_path: Path) -> None:

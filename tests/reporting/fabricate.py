@@ -220,7 +220,7 @@ def demo_like(
             result = ProtocolResult(
                 (
                     Record("knn_purity", 100 * purity.mean(), 120, 0, 100),
-                    Record("silhouette", 0.21, 120, 0.1, 0.3, unit=""),
+                    Record("silhouette", 0.21, 120, 0.1, 0.3, unit="1"),
                 ),
                 {"knn_purity__last": purity},
                 made.names(120),
@@ -268,14 +268,14 @@ def mixing_like(root: Path, scale: str = "demo", data_kind: str = "synthetic") -
         made.write(_metrics(shots, "%"), experiment, 1, "modelnet40", "few_shot_probe", "point_bert")
         cosines = {name: share + 0.02 * rng.normal(size=160) for name in ("cos_image", "margin_image", "cos_text")}
         cosines["margin_text"] = np.where(np.arange(160) % 7 == 0, np.nan, cosines["cos_text"])
-        made.write(_metrics(cosines, ""), experiment, 1, "objaverse_lvis", "alignment", "point_bert")
+        made.write(_metrics(cosines, "cosine"), experiment, 1, "objaverse_lvis", "alignment", "point_bert")
         made.write(_searches(share), experiment, 1, "objaverse_lvis", "retrieval", "point_bert")
         mixtures = {
             f"{name}_0.{tenth}": share - 0.01 * abs(tenth - 5) + 0.02 * rng.normal(size=160)
             for name in ("consistency", "consistency_margin")
             for tenth in (1, 3, 5, 7, 9)
         }
-        made.write(_metrics(mixtures, ""), experiment, 1, "objaverse_lvis", "consistency", "point_bert")
+        made.write(_metrics(mixtures, "cosine"), experiment, 1, "objaverse_lvis", "consistency", "point_bert")
     return made
 
 

@@ -23,8 +23,8 @@ from concord3d.models.mink_resnet import MinkResNet34
 from concord3d.models.point_bert import PointBERT
 from concord3d.protocols.loading import protocol_names
 from concord3d.reporting.claims.comparisons import leaves
+from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.audit import audit
-from concord3d.reporting.evidence.estimates import Address
 from concord3d.reporting.evidence.published_values import PublishedCell, chosen_cells, read_published
 from concord3d.reporting.figures.drawing import kind_of_figure
 from concord3d.reporting.figures.kinds import kind_names, rerun_scatter, seeds
@@ -122,6 +122,7 @@ def test_every_experiment_exists(files: Files) -> None:
     for table in files.report.tables:
         named = {name for match in table.match for name in match.experiments}
         named |= set() if table.own == "all" else set(table.own)
+        named |= set(table.baseline)
         assert named <= known, (table.id, named - known)
     for name, part in files.parts():
         found = {leaf.experiment for term in part.terms for leaf in leaves(term, part)} - {"*"}

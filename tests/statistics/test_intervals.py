@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from concord3d.errors import EvaluationError
-from concord3d.statistics.intervals import binomial_interval, class_mean_interval, median_interval, seed_interval
+from concord3d.statistics.intervals import (
+    binomial_interval,
+    class_mean_interval,
+    class_mean_outcomes,
+    median_interval,
+    seed_interval,
+)
 
 
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=40))
@@ -88,3 +94,23 @@ def test_class_mean_of_large_classes_agrees_with_the_binomial() -> None:
     correct, classes = np.tile([1.0, 1.0, 1.0, 0.0], 500), np.arange(2000) // 4 % 2
     found, wilson = class_mean_interval(correct, classes), binomial_interval(1500, 2000)
     assert (found.low, found.high) == pytest.approx((wilson.low, wilson.high), abs=2e-3)
+
+
+def test_class_mean_outcomes_have_the_mean_and_the_variance_of_the_class_mean() -> None:
+    rng = np.random.default_rng(0)
+    classes = np.repeat([0, 1, 2], [5, 20, 75])
+    outcomes = (rng.random(100) < 0.7).astype(float)
+    found = class_mean_outcomes(outcomes, classes)
+    assert found.mean() == pytest.approx(class_mean_interval(outcomes, classes).value)
+    by_class = [outcomes[classes == c] for c in range(3)]
+    literal = sum(of_one.var(ddof=1) / len(of_one) for of_one in by_class) / 3**2
+    assert found.var(ddof=1) / 100 == pytest.approx(literal, rel=0.02)
+
+
+def test_class_mean_outcomes_take_classes_of_one_item_together() -> None:
+    outcomes, classes = np.array([1.0, 0.0, 1.0, 1.0, 0.0]), np.array([0, 1, 2, 3, 3])
+    found = class_mean_outcomes(outcomes, classes)
+    assert found.mean() == pytest.approx((1 + 0 + 1 + 0.5) / 4) and np.ptp(found[:3]) > 0
+    assert class_mean_outcomes([1.0], [4]).tolist() == [1.0]
+    with pytest.raises(EvaluationError, match="differ in number"):
+        class_mean_outcomes([1.0], [0, 1])

@@ -185,6 +185,8 @@ class Scale(StrictModel):
         purpose: What it is for.
         hardware: What it needs.
         seeds: Random seeds of the experiments.
+        untrained_seeds: Random seeds of experiments that train nothing and rest on no training, where these are more:
+            such a row costs its evaluation alone. Seeds that ``params.yaml`` gives are those of all experiments.
         world_seed: Seed of the synthetic world.
         renderer: What ``renderer: auto`` of ``params.yaml`` means at this scale.
         batch: What shares a job, see :class:`concord3d.workflow.batching.Batching`. One process for many small
@@ -197,6 +199,7 @@ class Scale(StrictModel):
     purpose: str
     hardware: str
     seeds: Seeds
+    untrained_seeds: Seeds | None = None
     world_seed: Seed
     renderer: RendererName = "auto"
     batch: BatchName = "experiment"
@@ -294,12 +297,14 @@ class Protocol(StrictModel):
         datasets: Data sets it applies to.
         experiments: Experiments it applies to, as far as the scale runs them; null means all that keep the module.
         module: Which saved module of a training it evaluates.
+        max_seeds: How many of an experiment's seeds it evaluates, where more tell nothing; null means all.
     """
 
     settings: dict[str, Any] = {}
     datasets: Names
     experiments: Names | None = None
     module: str = "point"
+    max_seeds: PositiveInt | None = None
 
 
 class Paper(StrictModel):

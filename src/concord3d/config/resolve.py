@@ -104,13 +104,15 @@ def _read_study(root: Path, name: str, scale: Scale, seeds: list[int] | None, lo
             next_step="choose another scale, or leave the paper out",
         )
     overlay = validate(PaperScale, load_yaml(root / overlay_place.file), overlay_place)
+    own_seeds = seeds or overlay.seeds or scale.seeds
     return Study(
         root=root,
         paper=paper,
         common=scale,
         scale=with_own_entries(scale, Place(root, scale_yaml(scale.scale)), [(overlay, overlay_place)]),
         overlay=overlay,
-        seeds=tuple(seeds or overlay.seeds or scale.seeds),
+        seeds=tuple(own_seeds),
+        untrained_seeds=tuple(seeds or max(own_seeds, scale.untrained_seeds or [], key=len)),
         loaded=loaded,
     )
 

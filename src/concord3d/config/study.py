@@ -63,6 +63,7 @@ class Study:
         scale: The same with the data sets and towers that the paper adds.
         overlay: How much of the paper runs at the scale.
         seeds: Random seeds, in the order in which experiments with fewer take them.
+        untrained_seeds: Those of experiments that train nothing and rest on no training.
         loaded: This study and those whose trainings it needs, by paper.
     """
 
@@ -72,6 +73,7 @@ class Study:
     scale: Scale
     overlay: PaperScale
     seeds: tuple[int, ...]
+    untrained_seeds: tuple[int, ...]
     loaded: Mapping[str, Study] = field(repr=False, compare=False)
 
     @property
@@ -104,7 +106,13 @@ class Study:
 
     def seeds_of(self, experiment: str) -> tuple[int, ...]:
         """The seeds that an experiment runs with."""
-        return self.seeds[: self.overlay.max_seeds.get(experiment)]
+        rests_on_training = self.is_trained(experiment) or self.paper.experiments[experiment].needs
+        seeds = self.seeds if rests_on_training else self.untrained_seeds
+        return seeds[: self.overlay.max_seeds.get(experiment)]
+
+    def job_seed(self, seed: int) -> int:
+        """The seed whose jobs make what has this seed: seeds that only untrained experiments have need no own jobs."""
+        return seed if seed in self.seeds else self.seeds[-1]
 
     def trainings(self) -> list[tuple[str, int]]:
         """Every experiment with each of its seeds, in the order of the configuration."""
@@ -204,6 +212,7 @@ class Study:
             datasets=base.datasets if overlay.datasets is None else overlay.datasets,
             experiments=base.experiments if overlay.experiments is None else overlay.experiments,
             module=base.module,
+            max_seeds=base.max_seeds,
         )
 
     def evaluations(self) -> list[EvaluationKey]:
@@ -214,7 +223,7 @@ class Study:
             keys += [
                 EvaluationKey(experiment, seed, name, dataset, protocol.module)
                 for experiment in self._evaluated(name, protocol)
-                for seed in self.seeds_of(experiment)
+                for seed in self.seeds_of(experiment)[: protocol.max_seeds]
                 for dataset in protocol.datasets
                 if _takes_part(dataset, self.paper.experiments[experiment].datasets)
             ]

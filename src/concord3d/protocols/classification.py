@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.protocols.evaluation.results import ProtocolResult, Record, accuracy_records, class_accuracies
+from concord3d.protocols.evaluation.results import (
+    ProtocolResult,
+    Record,
+    accuracy_items,
+    accuracy_records,
+    class_accuracies,
+)
 from concord3d.protocols.interface import LabellingSettings, Protocol
 
 if TYPE_CHECKING:
@@ -47,10 +53,11 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
         outcomes["best_test"] = best
     correct = {name: (predicted == test.labels).astype(np.float64) for name, predicted in outcomes.items()}
     records: list[Record] = []
+    items: dict[str, NDArray[np.float64]] = {}
     for selection, right in correct.items():
         records += accuracy_records(right, test.labels, selection)
+        items |= accuracy_items(right, test.labels, selection)
     details["class_accuracy"] = class_accuracies(correct["last"], test.labels, test.class_names)
-    items = {f"overall_accuracy__{selection}": right for selection, right in correct.items()}
     return ProtocolResult(tuple(records), items, test.names, details, {"labels": test.labels})
 
 

@@ -9,7 +9,7 @@ from pydantic import Field, PositiveFloat, PositiveInt
 
 from concord3d.protocols.evaluation.results import ProtocolResult, record_from_interval
 from concord3d.protocols.interface import PUBLISHED_ALIGNED_POINTS, ProbeSettings, Protocol
-from concord3d.statistics.bootstrap import bootstrap_mean_interval
+from concord3d.statistics.joint_means import proportion_over_draws
 
 if TYPE_CHECKING:
     from concord3d.protocols.evaluation.job import EvaluationJob
@@ -51,7 +51,7 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
             settings.max_iterations,
         )
         metric = f"accuracy_{num_shots}shot"
-        records.append(record_from_interval(metric, bootstrap_mean_interval(outcomes)))
+        records.append(record_from_interval(metric, proportion_over_draws(outcomes)))
         items[f"{metric}__last"] = outcomes.mean(axis=0)
         spread[metric] = {
             "accuracy_by_draw": (100 * outcomes.mean(axis=1)).tolist(),

@@ -11,7 +11,7 @@ from pydantic import PositiveInt
 
 from concord3d.measures.knn import knn_correct
 from concord3d.protocols.evaluation.embedding_quality import embedding_quality
-from concord3d.protocols.evaluation.results import ProtocolResult, accuracy_records
+from concord3d.protocols.evaluation.results import ProtocolResult, accuracy_items, accuracy_records
 from concord3d.protocols.interface import FrozenSettings, Protocol
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
     }
     return ProtocolResult(
         (*accuracy_records(correct, test.labels), *records),
-        {"overall_accuracy__last": correct, **items},
+        {**accuracy_items(correct, test.labels), **items},
         test.names,
         details,
         {"labels": test.labels},

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, PositiveFloat
 
-from concord3d.protocols.evaluation.results import ProtocolResult, accuracy_records, class_accuracies
+from concord3d.protocols.evaluation.results import ProtocolResult, accuracy_items, accuracy_records, class_accuracies
 from concord3d.protocols.interface import PUBLISHED_ALIGNED_POINTS, ProbeSettings, Protocol
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
         "class_accuracy": class_accuracies(probe.correct, test.labels, test.class_names),
     }
     records = accuracy_records(probe.correct, test.labels)
-    items = {"overall_accuracy__last": probe.correct}
+    items = accuracy_items(probe.correct, test.labels)
     return ProtocolResult(records, items, test.names, details, {"labels": test.labels})
 
 

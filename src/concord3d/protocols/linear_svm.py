@@ -12,7 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from concord3d.protocols.evaluation.results import ProtocolResult, Record, accuracy_records, class_accuracies
+from concord3d.protocols.evaluation.results import (
+    ProtocolResult,
+    Record,
+    accuracy_items,
+    accuracy_records,
+    class_accuracies,
+)
 from concord3d.protocols.interface import FrozenSettings, Protocol
 
 if TYPE_CHECKING:
@@ -71,7 +77,7 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
     predicted = linear_svm(train_features, train.labels, test_features, search.cost)
     correct = (predicted == test.labels).astype(np.float64)
     records: list[Record] = [*accuracy_records(correct, test.labels)]
-    items = {"overall_accuracy__last": correct}
+    items = accuracy_items(correct, test.labels)
     details: dict[str, Any] = {
         "num_points": encoding.num_points,
         "num_train": len(train),
@@ -88,7 +94,7 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
         best, details["as_published"] = _best_on_test(encoding, settings)
         if best is not None:
             records += accuracy_records(best, test.labels, "best_test")
-            items["overall_accuracy__best_test"] = best
+            items |= accuracy_items(best, test.labels, "best_test")
     return ProtocolResult(tuple(records), items, test.names, details, {"labels": test.labels})
 
 

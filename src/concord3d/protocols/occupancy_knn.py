@@ -11,7 +11,7 @@ from pydantic import Field, PositiveInt
 
 from concord3d.config.validation import StrictModel
 from concord3d.measures.knn import occupancy_knn_correct
-from concord3d.protocols.evaluation.results import ProtocolResult, accuracy_records, class_accuracies
+from concord3d.protocols.evaluation.results import ProtocolResult, accuracy_items, accuracy_records, class_accuracies
 from concord3d.protocols.interface import Protocol
 
 if TYPE_CHECKING:
@@ -49,7 +49,8 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
         "class_accuracy": class_accuracies(correct, test.labels, test.class_names),
     }
     records = accuracy_records(correct, test.labels)
-    return ProtocolResult(records, {"overall_accuracy__last": correct}, test.names, details, {"labels": test.labels})
+    items = accuracy_items(correct, test.labels)
+    return ProtocolResult(records, items, test.names, details, {"labels": test.labels})
 
 
 PROTOCOL = Protocol(Settings, run)

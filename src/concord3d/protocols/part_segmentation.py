@@ -20,7 +20,7 @@ from concord3d.measures.part_iou import shape_ious
 from concord3d.protocols.evaluation.results import ProtocolResult, Record, class_accuracies, record_from_interval
 from concord3d.protocols.interface import LabellingSettings, Protocol
 from concord3d.statistics.bootstrap import bootstrap_mean_interval
-from concord3d.statistics.intervals import class_mean_interval
+from concord3d.statistics.intervals import class_mean_interval, class_mean_outcomes
 
 if TYPE_CHECKING:
     from torch import nn
@@ -136,6 +136,7 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
         **_examples(test, outcomes["last"], settings.num_examples),
     }
     items = {f"instance_miou__{selection}": values for selection, values in measured.items()}
+    items |= {f"class_miou__{name}": class_mean_outcomes(values, test.categories) for name, values in measured.items()}
     return ProtocolResult(tuple(records), items, test_split.names, details, arrays)
 
 

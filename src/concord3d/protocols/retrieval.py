@@ -103,7 +103,9 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
         _run_direction(direction, search)
     details = {**encoding.details(test), **search.details, "not_run": impossible}
     arrays = {"labels": test.labels, **search.arrays}
-    return ProtocolResult(tuple(search.records), search.items, test.names, details, arrays)
+    medians = {record.metric for record in search.records if record.metric.endswith("_median_rank")}
+    reasons = {name: f"the median of the outcomes of {name.replace('_median_', '_mean_')}" for name in sorted(medians)}
+    return ProtocolResult(tuple(search.records), search.items, test.names, details, arrays, reasons)
 
 
 def _impossible(tower: TowerFeatures, test: CloudSplit) -> dict[str, str]:
@@ -152,8 +154,8 @@ def _by_instance(
     for k in settings.ks:
         search.add(f"{direction}_r{k}", found.places.hit_rate(k), rows)
     ranks = found.places.expected_rank()
-    search.add(f"{direction}_mean_rank", ranks, rows, unit="")
-    search.records.append(record_from_interval(f"{direction}_median_rank", median_interval(ranks), unit=""))
+    search.add(f"{direction}_mean_rank", ranks, rows, unit="rank")
+    search.records.append(record_from_interval(f"{direction}_median_rank", median_interval(ranks), unit="rank"))
     if (labels >= 0).any():
         search.add(f"{direction}_class_p{settings.precision_k}", found.precision, rows)
     search.details[direction] = {

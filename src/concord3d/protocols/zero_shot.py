@@ -16,7 +16,7 @@ from concord3d.protocols.evaluation.results import (
     record_from_interval,
 )
 from concord3d.protocols.interface import PUBLISHED_ALIGNED_POINTS, AlignedSettings, Protocol
-from concord3d.statistics.intervals import class_mean_interval
+from concord3d.statistics.intervals import class_mean_interval, class_mean_outcomes
 
 if TYPE_CHECKING:
     from concord3d.protocols.evaluation.job import EvaluationJob
@@ -64,6 +64,7 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
         "class_accuracy": class_accuracies(correct[1], test.labels, test.class_names),
     }
     items = {f"top{k}__last": outcomes for k, outcomes in correct.items()}
+    items["class_mean_top1__last"] = class_mean_outcomes(correct[1], test.labels)
     return ProtocolResult(tuple(records), items, test.names, details, {"labels": test.labels})
 
 

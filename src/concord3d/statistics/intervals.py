@@ -149,6 +149,35 @@ def class_mean_interval(outcomes: ArrayLike, classes: ArrayLike, confidence: flo
     return Interval(value, max(value - half, 0.0), min(value + half, 1.0), len(values), 1, "items")
 
 
+def class_mean_outcomes(outcomes: ArrayLike, classes: ArrayLike) -> FloatArray:
+    """Return outcomes per item whose mean is the mean over classes, and whose spread gives its variance.
+
+    These are the linear parts of the mean over classes: the variance of their mean over S independent items is that of
+    the mean over classes with its classes and their sizes given. Classes of a single item are taken together, since
+    one item has no spread.
+
+    Args:
+        outcomes: (S,) outcomes in [0, 1].
+        classes: (S,) class of each item.
+
+    Returns:
+        (S,).
+    """
+    values = checked_outcomes(outcomes, "mean over classes", 1)
+    groups = np.asarray(classes)
+    if groups.shape != values.shape:
+        raise EvaluationError("Outcomes and classes differ in number", expected=values.shape, found=groups.shape)
+    _, index, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    value = float((np.bincount(index, weights=values) / counts).mean())
+    weight = len(values) / (len(counts) * counts[index])
+    _, stratum = np.unique(np.where(counts[index] == 1, -1, index), return_inverse=True)
+    sizes = np.bincount(stratum)
+    centred = values - (np.bincount(stratum, weights=values) / sizes)[stratum]
+    # Deviations from a mean of n items are too small by this factor.
+    stretch = np.sqrt(sizes / np.maximum(sizes - 1, 1))[stratum]
+    return np.asarray(value + weight * centred * stretch)
+
+
 def median_interval(values: FloatArray, confidence: float = 0.95) -> Interval:
     """Return the median with the interval between two order statistics (no assumption on the distribution).
 

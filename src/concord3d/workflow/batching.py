@@ -18,13 +18,13 @@ class Batching:
 
     by: BatchName
 
-    def training(self, paper: str, experiment: str, seed: int) -> str:
-        """Return the job of a training."""
-        return self._run("train", paper, experiment, seed, f"{experiment}__s{seed}")
+    def training(self, paper: str, experiment: str, seed: int, job_seed: int) -> str:
+        """Return the job of a training; ``job_seed`` is the seed whose job may be shared."""
+        return self._run("train", paper, experiment, job_seed, f"{experiment}__s{seed}")
 
-    def evaluation(self, paper: str, experiment: str, seed: int, name: str) -> str:
+    def evaluation(self, paper: str, experiment: str, seed: int, job_seed: int, name: str) -> str:
         """Return the job of an evaluation; ``name`` says which."""
-        return self._run("evaluate", paper, experiment, seed, f"{name}__s{seed}")
+        return self._run("evaluate", paper, experiment, job_seed, f"{name}__s{seed}")
 
     def features(self, tower: str, of: str) -> str:
         """Return the job of a tower's features."""

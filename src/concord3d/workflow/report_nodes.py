@@ -42,7 +42,7 @@ def add_report(nodes: StudyNodes) -> None:
     evaluations, histories = nodes.evaluations(), nodes.histories()
     measured = {"evaluations": evaluations, "histories": histories}
     items = sorted({f"per_item/{k.experiment}__{k.protocol}__s{k.seed}.npz" for k in study.evaluations()})
-    metrics = part("metrics", ["metrics.csv", *items], {"evaluations": evaluations})
+    metrics = part("metrics", ["metrics.csv", "details.json", "histories.csv", *items], measured)
     tables = part("tables", report_outputs(spec, "tables"), measured)
     figures = part("figures", report_outputs(spec, "figures"), {**measured, "examples": examples(nodes)})
     verdicts = part("verdicts", ["claims.json", "audit.csv"], measured)

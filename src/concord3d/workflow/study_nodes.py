@@ -92,7 +92,7 @@ class StudyNodes:
         request = TrainingRequest(
             f"{self.paper}/train/{experiment}__s{seed}",
             self.paper,
-            self.data.batching.training(self.paper, experiment, seed),
+            self.data.batching.training(self.paper, experiment, seed, study.job_seed(seed)),
             run,
             settings,
             encoder_modules,
@@ -203,6 +203,8 @@ class StudyNodes:
             },
             evaluation_files(self._stems(keys)),
             {"run": dict(training.run), "module": first.module, "jobs": protocols, "tower": tower},
-            self.data.batching.evaluation(self.paper, first.experiment, first.seed, name),
+            self.data.batching.evaluation(
+                self.paper, first.experiment, first.seed, self.study.job_seed(first.seed), name
+            ),
             training.run["training"]["threads"],
         )

@@ -18,7 +18,8 @@ from scipy.optimize import linprog
 from concord3d.config.study import Study
 from concord3d.reporting.claims.comparisons import leaf_of, leaves
 from concord3d.reporting.claims.scale_parts import ScaleParts
-from concord3d.reporting.evidence.estimates import Address, HistoryAddress, Leaf, Results
+from concord3d.reporting.evidence.addresses import Address, HistoryAddress, Leaf
+from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.measurements import Evaluation, Measurement
 from concord3d.reporting.evidence.published_values import PublishedCell, the_cell
 from concord3d.reporting.evidence.report_inputs import ExpectedJob, ReportInputs

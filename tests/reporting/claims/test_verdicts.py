@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
+from numpy.typing import NDArray
+from scipy import stats
 from tests.reporting.claims.one_claim import PART, claim_text, claims_of, measured, two_arms
-from tests.reporting.conftest import NUM_RESAMPLES
 from tests.reporting.fabricate import ROOT, Fabricated, demo_like, outcomes
 
 from concord3d.errors import ConfigError, ReportingError
@@ -19,7 +20,6 @@ from concord3d.reporting.claims.verdicts import evaluate_claims
 from concord3d.reporting.evidence.published_values import read_published
 from concord3d.reporting.evidence.study_results import load_results
 from concord3d.reporting.specs.report_spec import load_report_spec
-from concord3d.statistics.bootstrap import statistic_interval
 
 
 @pytest.mark.parametrize(
@@ -35,13 +35,31 @@ def test_each_verdict_follows_from_the_interval(tmp_path: Path, left: int, right
     assert claim["scope"] == "real_reduced"
 
 
+def literal_half_width(difference: NDArray[np.float64]) -> float:
+    """Half of the interval of two experiments alone, from the two-way table (R, S) of their differences by hand.
+
+    Each has half of the spread of their difference; what seeds share cancels.
+    """
+    num_seeds, num_items = difference.shape
+    by_seed, by_item = difference.mean(axis=1), difference.mean(axis=0)
+    rest = difference - by_seed[:, None] - by_item[None, :] + difference.mean()
+    interaction = (rest**2).sum() / ((num_seeds - 1) * (num_items - 1)) / num_items
+    among_seeds = by_seed.var(ddof=1)
+    of_items = by_item.var(ddof=1) / num_items + (np.abs(by_item).max() / num_items) ** 2
+    of_seeds = (among_seeds - interaction) / num_seeds
+    variance = max(of_items + of_seeds, 0.75 * of_items)
+    terms = of_items**2 / (num_items - 1)
+    if of_seeds > 0:
+        terms += (among_seeds / num_seeds) ** 2 / (num_seeds - 1)
+    return float(stats.t.ppf(0.975, variance**2 / terms) * np.sqrt(variance))
+
+
 def test_the_interval_is_the_paired_one(tmp_path: Path) -> None:
     made = two_arms(tmp_path, 160, 150)
     claim = claims_of(made, PART)
-    left, right = (np.stack([outcomes(200, n + seed) for seed in (1, 2, 3)]) for n in (160, 150))
-    arms = np.stack([left, right])
-    expected = statistic_interval(lambda m: m[:, 0] - m[:, 1], arms, num_resamples=NUM_RESAMPLES).scaled(100)
-    assert (claim["ci_low"], claim["ci_high"]) == (pytest.approx(expected.low), pytest.approx(expected.high))
+    left, right = (100 * np.stack([outcomes(200, n + seed) for seed in (1, 2, 3)]) for n in (160, 150))
+    half = literal_half_width(left - right)
+    assert (claim["ci_low"], claim["ci_high"]) == (pytest.approx(5 - half), pytest.approx(5 + half))
     # Unpaired, the two proportions would give an interval about 16 points wide.
     assert claim["ci_high"] - claim["ci_low"] < 8
 
@@ -75,11 +93,23 @@ def test_one_seed_says_what_its_interval_leaves_out(tmp_path: Path) -> None:
     assert "leaves out how trainings differ" in claim["details"]
 
 
-def test_seeds_that_only_one_side_has_do_not_count(tmp_path: Path) -> None:
+def test_each_side_counts_all_its_seeds(tmp_path: Path) -> None:
     made = two_arms(tmp_path, 170, 150)
-    made.accuracy("left", outcomes(200, 20), 4)
+    made.accuracy("left", outcomes(200, 176), 4)
     claim = claims_of(made, PART)
-    assert claim["n_seeds"] == 3 and claim["difference"] == pytest.approx(10)
+    assert claim["n_seeds"] == 3 and claim["reason"] == "seeds: left 4, right 3"
+    assert claim["difference"] == pytest.approx(100 * ((171 + 172 + 173 + 176) / 4 - 152) / 200)
+
+
+def test_one_seed_takes_the_spread_of_the_other_experiments(tmp_path: Path) -> None:
+    made = two_arms(tmp_path, 170, 150)
+    made.accuracy("single", outcomes(200, 130), 1)
+    claim = claims_of(made, "{name: it, lhs: left, rhs: single}")
+    assert (claim["n_seeds"], claim["basis"]) == (1, "items and seeds")
+    assert "one seed of single: how its trainings differ is taken from the other experiments" in claim["reason"]
+    made.accuracy("random_init", outcomes(200, 60), 1)
+    claim = claims_of(made, "{name: it, lhs: left, rhs: random_init}")
+    assert "one seed of random_init: the interval leaves out how it varies" in claim["reason"]
 
 
 def test_a_margin_widens_at_least(tmp_path: Path) -> None:

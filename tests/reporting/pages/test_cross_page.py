@@ -10,7 +10,7 @@ import pytest
 from tests.reporting.fabricate import Fabricated, outcomes
 
 from concord3d.errors import ReportingError, UnreadableFile
-from concord3d.reporting.evidence.estimates import Address
+from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.evidence.study_results import load_results
 from concord3d.reporting.pages.cross_page import COLUMNS, build_cross, read_reported

@@ -31,5 +31,5 @@ class CosineRecords:
             if np.isfinite(values).all():
                 outcomes = np.full(self._num_items, np.nan)
                 outcomes[rows] = values
-                self.records.append(mean_record(metric, outcomes, unit=""))
+                self.records.append(mean_record(metric, outcomes, unit="cosine"))
                 self.items[f"{metric}__last"] = outcomes

@@ -26,6 +26,6 @@ def embedding_quality(
     purity, widths = knn_purity(features, labels, num_neighbours), silhouette(features, labels)
     records = [
         record_from_interval("knn_purity", bootstrap_mean_interval(purity)),
-        record_from_interval("silhouette", bootstrap_mean_interval(widths), unit=""),
+        record_from_interval("silhouette", bootstrap_mean_interval(widths), unit="1"),
     ]
     return records, {"knn_purity__last": purity, "silhouette__last": widths}

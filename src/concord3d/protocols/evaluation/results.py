@@ -14,7 +14,7 @@ from concord3d.arrays import write_arrays
 from concord3d.errors import EvaluationError
 from concord3d.files import write_json
 from concord3d.statistics.bootstrap import bootstrap_mean_interval
-from concord3d.statistics.intervals import Interval, binomial_interval, class_mean_interval
+from concord3d.statistics.intervals import Interval, binomial_interval, class_mean_interval, class_mean_outcomes
 
 SELECTIONS = ("last", "best_val", "best_test")
 
@@ -30,7 +30,8 @@ class Record:
         ci_low: Lower end of the 95 % interval.
         ci_high: Upper end of the 95 % interval.
         selection: How the checkpoint was chosen: ``last``, ``best_val`` or ``best_test``.
-        unit: ``%`` for percentages (0-100), else empty.
+        unit: ``%`` for percentages (0-100), else what the number counts, such as ``rank`` or ``cosine``; ``1`` for a
+            number without a unit.
     """
 
     metric: str
@@ -49,10 +50,11 @@ class ProtocolResult:
     Attributes:
         records: The numbers.
         items: ``<metric>__<selection>`` to (S,) float64 outcomes as fractions; their mean is the record's value / 100
-            (or the value itself where the unit is empty).
+            (or the value itself in another unit than ``%``).
         item_names: (S,) one name per item.
         details: Deterministic JSON values that explain the numbers.
         arrays: Further arrays for figures; their names hold no double underscore.
+        without_items: Why a metric has no outcomes per item, by metric.
     """
 
     records: tuple[Record, ...]
@@ -60,6 +62,7 @@ class ProtocolResult:
     item_names: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    without_items: Mapping[str, str] = field(default_factory=dict)
 
 
 def record_from_interval(metric: str, interval: Interval, selection: str = "last", unit: str = "%") -> Record:
@@ -74,7 +77,7 @@ def mean_record(metric: str, outcomes: NDArray[np.float64], unit: str = "%") -> 
     Args:
         metric: Its name.
         outcomes: (S,) NaN where an item takes no part, as a shape without text in the search for texts.
-        unit: ``%`` for fractions.
+        unit: ``%`` for fractions, which become percentages; the unit of the outcomes otherwise.
     """
     values = outcomes[~np.isnan(outcomes)]
     if unit == "%" and len(values) and np.isin(values, (0.0, 1.0)).all():
@@ -108,6 +111,22 @@ def accuracy_records(
     )
 
 
+def accuracy_items(
+    correct: NDArray[np.float64], labels: NDArray[np.int64], selection: str = "last"
+) -> dict[str, NDArray[np.float64]]:
+    """Return the outcomes per item behind :func:`accuracy_records`.
+
+    Args:
+        correct: (S,) as there.
+        labels: (S,) true classes.
+        selection: How the checkpoint was chosen.
+    """
+    return {
+        f"overall_accuracy__{selection}": correct,
+        f"mean_class_accuracy__{selection}": class_mean_outcomes(correct, labels),
+    }
+
+
 def class_accuracies(
     correct: NDArray[np.float64], labels: NDArray[np.int64], class_names: tuple[str, ...]
 ) -> dict[str, float]:
@@ -127,6 +146,8 @@ def write_result(result: ProtocolResult, identity: Mapping[str, Any], out: Path)
         EvaluationError: A number is not finite, or outcomes and item names differ in length.
     """
     for record in result.records:
+        if not record.unit:
+            raise EvaluationError("A metric has no unit", where=out, expected="a unit, '1' for none", found=record)
         if not np.isfinite([record.value, record.ci_low, record.ci_high]).all():
             raise EvaluationError("A metric is not finite", where=out, expected="finite numbers", found=record)
     for key, values in result.items.items():
@@ -140,5 +161,8 @@ def write_result(result: ProtocolResult, identity: Mapping[str, Any], out: Path)
     arrays: dict[str, Any] = {"item_names": np.array(result.item_names, dtype=np.str_), **result.arrays}
     arrays |= {key: np.asarray(values, dtype=np.float64) for key, values in result.items.items()}
     write_arrays(Path(f"{out}.npz"), arrays)
-    body = {**identity, "records": [asdict(record) for record in result.records], "details": dict(result.details)}
+    details = dict(result.details)
+    if result.without_items:
+        details["without_items"] = dict(result.without_items)
+    body = {**identity, "records": [asdict(record) for record in result.records], "details": details}
     write_json(Path(f"{out}.json"), body)

@@ -1,6 +1,6 @@
 """Differences between numbers, with paired intervals over items and seeds; between printed ones, with their rounding.
 
-Shape legend: R training seeds, S test items, B bootstrap resamples.
+Shape legend: B draws of the means.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.errors import ReportingError
-from concord3d.reporting.evidence.estimates import Address, HistoryAddress, Leaf, Results
+from concord3d.reporting.evidence.addresses import Address, HistoryAddress, Leaf
+from concord3d.reporting.evidence.estimates import Results
+from concord3d.reporting.evidence.joint_numbers import Joint, MeasuredNumber
 from concord3d.reporting.evidence.published_values import PublishedCell, the_cell
 from concord3d.reporting.specs.claim_spec import ClaimPart, Term
-from concord3d.statistics.bootstrap import bootstrap_means, spearman_interval
+from concord3d.statistics.joint_means import rank_correlation
 
-NUM_RESAMPLES = 10_000
 PRINTED = "printed values"
 FloatArray = NDArray[np.float64]
 
@@ -33,7 +33,7 @@ class Comparison:
         high_corrected: Upper end that decides on "fails", which lies further out the more parts a claim has
             (docs/VERDICTS.md); None where it is ``high``.
         num_items: Test items behind it (0 for training figures).
-        num_seeds: Training seeds behind it, of the side with fewest.
+        num_seeds: Training seeds behind each side; of unequal numbers the smaller.
         basis: What was treated as random; ``printed values`` where nothing was measured here.
         data_kinds: Kinds of data evaluated on.
         unit: ``points`` of percentages, ``nats``, or empty.
@@ -50,16 +50,6 @@ class Comparison:
     data_kinds: tuple[str, ...] = ()
     unit: str = ""
     reason: str = ""
-
-
-@dataclass(frozen=True)
-class _Arm:
-    """Outcomes of one leaf: by seed, (S,) each; training figures have one item and no names."""
-
-    by_seed: Mapping[int, FloatArray]
-    names: tuple[str, ...]
-    kind: str | None
-    unit: str
 
 
 def leaf_of(term: Term, part: ClaimPart) -> Leaf:
@@ -111,24 +101,10 @@ def _value(term: Term, part: ClaimPart, means: Mapping[Leaf, FloatArray], num: i
     return means[leaf_of(term, part)]
 
 
-def _arm(results: Results, leaf: Leaf) -> _Arm | None:
-    if isinstance(leaf, HistoryAddress):
-        values = results.seed_values(leaf)
-        return _Arm({seed: np.array([value]) for seed, value in values.items()}, (), None, "nat") if values else None
-    rows = results.rows(leaf)
-    if not rows:
-        return None
-    outcomes, names = results.outcomes(leaf)
-    first = next(iter(rows.values()))
-    if set(outcomes) != set(rows):
-        outcomes, names = {seed: np.array([row.value]) for seed, row in rows.items()}, ()
-    return _Arm(outcomes, names, first.data_kind, first.unit)
-
-
-def _missing(results: Results, wanted: list[Leaf], arms: Mapping[Leaf, _Arm | None]) -> str:
+def _missing(wanted: list[Leaf], numbers: Mapping[Leaf, MeasuredNumber | None]) -> str:
     names = []
     for leaf in wanted:
-        if arms[leaf] is None:
+        if numbers[leaf] is None:
             place = "training history" if isinstance(leaf, HistoryAddress) else f"{leaf.dataset}, {leaf.protocol}"
             names.append(f"{leaf.experiment} ({place})")
     return "no result: " + "; ".join(dict.fromkeys(names))
@@ -156,8 +132,9 @@ def compare(
 ) -> Comparison:
     """Measure left minus right side of one inequality (MM-Point spec 8).
 
-    Items are paired within a data set, seeds over everything; measurements on different items are resampled
-    independently with the same seeds. Where both sides are printed values, the interval is what their rounding leaves.
+    Items are paired within a data set, seeds that both sides have over everything; each side counts all its seeds
+    (:mod:`concord3d.statistics.joint_means`). Where both sides are printed values, the interval is what their rounding
+    leaves.
 
     Args:
         results: Everything measured.
@@ -190,127 +167,119 @@ def compare(
 
 
 def _compare_measured(results: Results, part: ClaimPart, wanted: list[Leaf], num_parts: int) -> Comparison:
-    found = {leaf: _arm(results, leaf) for leaf in wanted}
-    if any(arm is None for arm in found.values()):
-        return Comparison(reason=_missing(results, wanted, found))
-    arms = {leaf: arm for leaf, arm in found.items() if arm is not None}
-    kinds = tuple(sorted({arm.kind for arm in arms.values() if arm.kind}))
-    seeds = sorted(set.intersection(*(set(arm.by_seed) for arm in arms.values())))
-    if not seeds:
-        return Comparison(data_kinds=kinds, reason="no result: the sides share no seed")
-    return _difference(results, part, arms, seeds, kinds, num_parts)
+    numbers = {leaf: results.number(leaf) for leaf in wanted}
+    joint = results.joint(wanted)
+    if joint is None:
+        return Comparison(reason=_missing(wanted, numbers))
+    known = {leaf: number for leaf, number in numbers.items() if number is not None}
+    return _difference(part, known, joint, num_parts)
 
 
-def _groups(arms: Mapping[Leaf, _Arm]) -> dict[tuple[str, ...], list[Leaf]]:
-    """Leaves by what they were tested on; training figures and metrics without items form groups of their own.
-
-    Two metrics of one protocol may concern different items, such as those with a text; one metric never does.
-    """
-    groups: dict[tuple[str, ...], list[Leaf]] = {}
-    for leaf, arm in arms.items():
-        if isinstance(leaf, HistoryAddress) or not arm.names:
-            groups.setdefault(("",), []).append(leaf)
-            continue
-        place = (leaf.dataset, leaf.protocol)
-        for key, members in groups.items():
-            if key[:2] == place and arms[members[0]].names == arm.names:
-                members.append(leaf)
-                break
-            if key[:2] == place and any(m.metric == leaf.metric for m in members if isinstance(m, Address)):
-                raise ReportingError(
-                    "A paired comparison needs the same test items on both sides",
-                    where=f"{leaf.dataset}, {leaf.protocol}",
-                    expected=f"the {len(arms[members[0]].names)} items of {members[0].experiment}",
-                    found=f"{len(arm.names)} items of {leaf.experiment}",
-                    next_step="evaluate both on the same split",
-                )
-        else:
-            groups[(*place, leaf.metric)] = [leaf]
-    return groups
+def _kinds(numbers: Mapping[Leaf, MeasuredNumber]) -> tuple[str, ...]:
+    return tuple(sorted({number.kind for number in numbers.values() if number.kind}))
 
 
-def _difference(
-    results: Results,
-    part: ClaimPart,
-    arms: Mapping[Leaf, _Arm],
-    seeds: list[int],
-    kinds: tuple[str, ...],
-    num_parts: int,
-) -> Comparison:
+def _difference(part: ClaimPart, numbers: Mapping[Leaf, MeasuredNumber], joint: Joint, num_parts: int) -> Comparison:
     assert part.lhs is not None
-    stacked = {leaf: np.stack([arm.by_seed[seed] for seed in seeds]) for leaf, arm in arms.items()}
-    grand = {leaf: np.array([values.mean()]) for leaf, values in stacked.items()}
-    value = float((_value(part.lhs, part, grand, 1) - _value(part.rhs, part, grand, 1))[0])
-    groups = _groups(arms)
-    num_items = sum(len(arms[members[0]].names) for members in groups.values())
-    unit = {"%": "points", "nat": "nats"}.get(next(iter(arms.values())).unit, "")
+    lhs, rhs, means = part.lhs, part.rhs, joint.means
+
+    def difference(drawn: FloatArray) -> FloatArray:
+        by_leaf = {leaf: drawn[:, column] for column, leaf in enumerate(joint.leaves)}
+        return _value(lhs, part, by_leaf, len(drawn)) - _value(rhs, part, by_leaf, len(drawn))
+
+    value = float(difference(means.values[None])[0])
     known = Comparison(
-        value, num_items=num_items, num_seeds=len(seeds), data_kinds=kinds, unit=unit, reason=_seed_caution(seeds)
+        value,
+        num_items=joint.means.num_items,
+        num_seeds=min(len(number.seeds) for number in numbers.values()),
+        data_kinds=_kinds(numbers),
+        unit=_unit_of_differences({number.unit for number in numbers.values()}),
+        reason=_seed_caution(numbers, joint),
     )
-    if not num_items and len(seeds) < 2:
+    if not means.has_spread:
         return replace(known, basis="none", reason="one seed and no items: no interval")
-    deviations = dict(zip(arms, results.seed_deviations(list(arms), seeds, NUM_RESAMPLES).T, strict=True))
-    means: dict[Leaf, FloatArray] = {}
-    # Arms on the same items share their draw; those on another data set draw their items independently.
-    for stream, members in enumerate(groups.values()):
-        drawn = bootstrap_means(
-            np.stack([stacked[leaf] for leaf in members]),
-            NUM_RESAMPLES,
-            item_stream=stream,
-            deviations=np.stack([deviations[leaf] for leaf in members], axis=1),
-        )
-        means |= {leaf: drawn[:, column] for column, leaf in enumerate(members)}
-    samples = _value(part.lhs, part, means, NUM_RESAMPLES) - _value(part.rhs, part, means, NUM_RESAMPLES)
-    low, high, corrected = (float(end) for end in np.quantile(samples, (0.025, 0.975, _corrected(num_parts))))
-    basis = " and ".join(name for name, found in (("items", num_items > 0), ("seeds", len(seeds) > 1)) if found)
-    return replace(known, low=low, high=high, high_corrected=corrected, basis=basis)
+    uncertainty = means.uncertainty(joint.weights(_weights(lhs, part)) - joint.weights(_weights(rhs, part)))
+    low, high = uncertainty.ends(value)
+    _, corrected = uncertainty.ends(value, _corrected(num_parts))
+    return replace(known, low=low, high=high, high_corrected=corrected, basis=_basis(joint))
 
 
 def _corrected(num_parts: int) -> float:
-    """Return the level of the upper end that decides on "fails" (Bonferroni)."""
-    return 1 - 0.025 / num_parts
+    """Return the confidence of the interval whose upper end decides on "fails" (Bonferroni)."""
+    return 1 - 0.05 / num_parts
 
 
-def _seed_caution(seeds: list[int]) -> str:
-    return "" if len(seeds) > 1 else "one seed: the interval leaves out how trainings differ"
+def _unit_of_differences(units: set[str]) -> str:
+    unit = next(iter(units)) if len(units) == 1 else ""
+    return {"%": "points", "nat": "nats"}.get(unit, unit)
+
+
+def _weights(term: Term, part: ClaimPart) -> dict[Leaf, float]:
+    """Return how much each number counts in a term."""
+    if term.experiment is not None:
+        return {leaf_of(term, part): 1.0}
+    children = term.children
+    factors = (1.0, -1.0) if term.minus is not None else (1 / max(len(children), 1),) * len(children)
+    total: dict[Leaf, float] = {}
+    for factor, child in zip(factors, children, strict=True):
+        for leaf, weight in _weights(child, part).items():
+            total[leaf] = total.get(leaf, 0.0) + factor * weight
+    return total
+
+
+def _basis(joint: Joint) -> str:
+    means = joint.means
+    has_items = bool(means.items) or (means.unpaired is not None and bool(means.unpaired.any()))
+    return " and ".join(name for name, found in (("items", has_items), ("seeds", bool(means.seeds))) if found)
+
+
+def _seed_caution(numbers: Mapping[Leaf, MeasuredNumber], joint: Joint) -> str:
+    """Say whose seeds the interval leaves out or takes from others, and where their numbers differ."""
+    counts = {leaf.experiment: len(number.seeds) for leaf, number in numbers.items()}
+    if set(joint.without_spread) >= set(counts):
+        return "one seed: the interval leaves out how trainings differ"
+    borrowed = [name for name, count in counts.items() if count == 1 and name not in joint.without_spread]
+    cautions = [
+        f"one seed of {', '.join(joint.without_spread)}: the interval leaves out how it varies"
+        if joint.without_spread
+        else "",
+        f"one seed of {', '.join(borrowed)}: how its trainings differ is taken from the other experiments"
+        if borrowed
+        else "",
+    ]
+    if len(set(counts.values())) > 1 and min(counts.values()) > 1:
+        cautions.append(f"seeds: {', '.join(f'{name} {count}' for name, count in counts.items())}")
+    return "; ".join(filter(None, cautions))
 
 
 def _compare_trend(results: Results, part: ClaimPart, num_parts: int) -> Comparison:
     assert part.trend is not None
     pairs = [(x, leaf_of(term, part)) for x, term in zip(part.trend.x, part.trend.terms, strict=True)]
-    found = [(x, leaf, _arm(results, leaf)) for x, leaf in pairs]
-    present = [(x, leaf, arm) for x, leaf, arm in found if arm is not None and arm.names]
-    absent = [leaf.experiment for _, leaf, arm in found if arm is None or not arm.names]
+    found = [(x, leaf, results.number(leaf)) for x, leaf in pairs]
+    present = [(x, leaf, number) for x, leaf, number in found if number is not None and number.names]
+    absent = [leaf.experiment for _, leaf, number in found if number is None or not number.names]
     if len(present) < 3:
         return Comparison(
             reason=f"no result: a trend needs three settings, here {len(present)}; without {', '.join(absent)}"
         )
-    seeds = sorted(set.intersection(*(set(arm.by_seed) for _, _, arm in present)))
-    kinds = tuple(sorted({arm.kind for _, _, arm in present if arm.kind}))
-    if not seeds:
-        return Comparison(data_kinds=kinds, reason="no result: the settings share no seed")
-    _groups({leaf: arm for _, leaf, arm in present})
-    outcomes = np.stack([np.stack([arm.by_seed[seed] for seed in seeds]) for _, _, arm in present])
-    deviations = results.seed_deviations([leaf for _, leaf, _ in present], seeds, NUM_RESAMPLES)
-    interval, corrected = (
-        spearman_interval(
-            [x for x, _, _ in present],
-            outcomes,
-            confidence=2 * _corrected(number) - 1,
-            num_resamples=NUM_RESAMPLES,
-            deviations=deviations,
-        )
-        for number in (1, num_parts)
-    )
-    reasons = [f"without {', '.join(absent)}" if absent else "", _seed_caution(seeds)]
+    numbers = {leaf: number for _, leaf, number in present}
+    joint, settings = results.joint(numbers), [x for x, _, _ in present]
+    assert joint is not None
+
+    def correlation(drawn: FloatArray) -> FloatArray:
+        return rank_correlation(settings, drawn)
+
+    low, high = joint.means.function_ends(correlation)
+    _, corrected = joint.means.function_ends(correlation, _corrected(num_parts))
+    reasons = [f"without {', '.join(absent)}" if absent else "", _seed_caution(numbers, joint)]
     return Comparison(
-        interval.value,
-        interval.low,
-        interval.high,
-        corrected.high,
-        interval.num_items,
-        interval.num_seeds,
-        interval.basis,
-        kinds,
+        float(correlation(joint.means.values[None])[0]),
+        low,
+        high,
+        corrected,
+        joint.means.num_items,
+        min(len(number.seeds) for number in numbers.values()),
+        _basis(joint),
+        _kinds(numbers),
         reason="; ".join(filter(None, reasons)),
     )

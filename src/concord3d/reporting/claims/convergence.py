@@ -12,7 +12,8 @@ from typing import Any
 
 from concord3d.reporting.claims.comparisons import Comparison, compare, leaves
 from concord3d.reporting.claims.decisions import decide
-from concord3d.reporting.evidence.estimates import Address, Results
+from concord3d.reporting.evidence.addresses import Address
+from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.specs.claim_spec import ClaimPart, Term
 

@@ -9,7 +9,8 @@ from typing import Literal
 
 from concord3d.reporting.claims.comparisons import leaves
 from concord3d.reporting.claims.scopes import scope_of_part
-from concord3d.reporting.evidence.estimates import Address, Leaf, Results
+from concord3d.reporting.evidence.addresses import Address, Leaf
+from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.specs.claim_spec import ClaimPart, Term
 

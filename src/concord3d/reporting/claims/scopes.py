@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from concord3d.reporting.claims.comparisons import leaves
-from concord3d.reporting.evidence.estimates import Address, HistoryAddress
+from concord3d.reporting.evidence.addresses import Address, HistoryAddress
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.specs.claim_spec import ClaimPart
 

@@ -5,7 +5,7 @@ Shape legend: R training seeds, S test items.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -14,13 +14,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.errors import ReportingError
+from concord3d.reporting.evidence.addresses import Address, HistoryAddress, Leaf
+from concord3d.reporting.evidence.joint_numbers import Joint, MeasuredNumber, SeedSpreads, variance_of_ends
 from concord3d.reporting.evidence.measurements import Evaluation, Measurement, sorted_measurements
 from concord3d.reporting.evidence.report_inputs import ExpectedJob
-from concord3d.statistics.bootstrap import bootstrap_mean_interval, proportion_interval
 from concord3d.statistics.intervals import Interval
-from concord3d.statistics.seed_spread import FloatArray, SeedSpread
-
-NUM_RESAMPLES = 4000
 
 
 @dataclass(frozen=True)
@@ -38,29 +36,6 @@ class Estimate:
     unit: str
     data_kind: str
     seeds: tuple[int, ...]
-
-
-@dataclass(frozen=True)
-class Address:
-    """Which number of which evaluation is meant, for all seeds."""
-
-    experiment: str
-    dataset: str
-    protocol: str
-    metric: str
-    selection: str = "last"
-
-
-@dataclass(frozen=True)
-class HistoryAddress:
-    """A figure of the training history: ``held_out[key]`` at the first or last snapshot."""
-
-    experiment: str
-    key: str
-    at: str
-
-
-Leaf = Address | HistoryAddress
 
 
 @dataclass(frozen=True)
@@ -82,7 +57,8 @@ class Results:
     expected: tuple[ExpectedJob, ...]
     steps: Mapping[tuple[str, int], int] = field(default_factory=dict)
     trained: frozenset[str] = frozenset()
-    _cache: dict[Address, Estimate | None] = field(default_factory=dict, compare=False, repr=False)
+    _estimates: dict[Address, Estimate | None] = field(default_factory=dict, compare=False, repr=False)
+    _numbers: dict[Leaf, MeasuredNumber | None] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
     def by_job(self) -> dict[ExpectedJob, Evaluation]:
@@ -135,48 +111,44 @@ class Results:
                 found[seed] = float(kept[0 if leaf.at == "first" else -1])
         return found
 
-    def seed_deviations(self, leaves: Sequence[Leaf], seeds: Sequence[int], num_resamples: int) -> FloatArray:
-        """Draw how far the mean over seeds lies from that of all seeds, jointly for several numbers.
+    @cached_property
+    def _spreads(self) -> SeedSpreads:
+        return SeedSpreads(self.number, self.trained)
 
-        Trained experiments deviate by the spread of all trained ones that were measured in the same ways with the same
-        seeds, untrained ones by their own, for what a seed does to the first says nothing of the second. Where an
-        experiment lacks one of the ways, each way is drawn by itself.
+    def number(self, leaf: Leaf) -> MeasuredNumber | None:
+        """Return a number as it was measured, or None where it was not.
 
-        Args:
-            leaves: A numbers.
-            seeds: R training seeds that all of them have.
-            num_resamples: B.
-
-        Returns:
-            (B, A) in the units of the numbers; zero for a single seed.
+        Raises:
+            ReportingError: The seeds were tested on different items.
         """
-        if len(seeds) < 2:
-            return np.zeros((num_resamples, len(leaves)))
-        rng = np.random.default_rng(np.random.SeedSequence(0).spawn(1)[0])
-        drawn: dict[Leaf, FloatArray] = {}
-        for alike, pooled in self._deviating_alike(leaves):
-            by_way: dict[Leaf, list[Leaf]] = {}
-            for leaf in alike:
-                by_way.setdefault(replace(leaf, experiment=""), []).append(leaf)
-            measured = {way: self._measured(way, pooled, seeds) for way in by_way}
-            asked = {leaf.experiment for leaf in alike}
-            joint = all(asked <= values.keys() for values in measured.values())
-            for group in [alike] if joint else by_way.values():
-                drawn |= _drawn_together(group, measured, num_resamples, rng)
-        return np.stack([drawn[leaf] for leaf in leaves], axis=1)
+        if leaf not in self._numbers:
+            self._numbers[leaf] = self._number(leaf)
+        return self._numbers[leaf]
 
-    def _deviating_alike(self, leaves: Sequence[Leaf]) -> Iterator[tuple[list[Leaf], Iterable[str]]]:
-        """Yield leaves of one spread, with the experiments that tell of it."""
-        trained = [leaf for leaf in leaves if leaf.experiment in self.trained]
-        if trained:
-            yield trained, self.trained
-        for name in dict.fromkeys(leaf.experiment for leaf in leaves if leaf not in trained):
-            yield [leaf for leaf in leaves if leaf.experiment == name], (name,)
+    def _number(self, leaf: Leaf) -> MeasuredNumber | None:
+        if isinstance(leaf, HistoryAddress):
+            values = {seed: np.array([value]) for seed, value in self.seed_values(leaf).items()}
+            return MeasuredNumber(values, (), None, "nat") if values else None
+        rows = self.rows(leaf)
+        if not rows:
+            return None
+        outcomes, names = self.outcomes(leaf)
+        first = next(iter(rows.values()))
+        if set(outcomes) == set(rows):
+            return MeasuredNumber(outcomes, names, first.data_kind, first.unit)
+        values = {seed: np.array([row.value]) for seed, row in rows.items()}
+        variance = float(np.mean([variance_of_ends(row.ci_low, row.ci_high) for row in rows.values()]))
+        return MeasuredNumber(values, (), first.data_kind, first.unit, variance)
 
-    def _measured(self, way: Leaf, names: Iterable[str], seeds: Sequence[int]) -> dict[str, list[float]]:
-        """Return (R,) values by experiment, of those that have all the seeds."""
-        values = {name: self.seed_values(replace(way, experiment=name)) for name in names}
-        return {name: [found[seed] for seed in seeds] for name, found in values.items() if set(seeds) <= set(found)}
+    def joint(self, leaves: Iterable[Leaf]) -> Joint | None:
+        """Return several numbers with their joint uncertainty, or None where one was not measured.
+
+        Raises:
+            ReportingError: One metric was measured on different items.
+        """
+        found = {leaf: self.number(leaf) for leaf in leaves}
+        numbers = {leaf: number for leaf, number in found.items() if number is not None}
+        return self._spreads.joint(numbers) if len(numbers) == len(found) else None
 
     def outcomes(self, address: Address) -> tuple[dict[int, NDArray[np.float64]], tuple[str, ...]]:
         """Return per-item outcomes by seed, in the metric's unit, and the items' names; empty where there are none.
@@ -208,61 +180,32 @@ class Results:
     def estimate(self, address: Address) -> Estimate | None:
         """Return the mean over seeds with its interval, or None where nothing was measured.
 
-        One seed keeps the interval of its record (items only). Several seeds with per-item outcomes get the
-        hierarchical bootstrap over items and seeds; without them the interval over seeds and the mean interval over
-        items are added in squares. Percentages stay between 0 and 100.
+        One seed keeps the interval of its record (items only). Percentages get Wilson's interval with as many items as
+        the variance over items and seeds is worth, other numbers Student's (:mod:`concord3d.statistics.joint_means`).
+        A number without outcomes per item takes the items' variance from its records; the interaction of items and
+        seeds then counts twice, for it cannot be told apart.
         """
-        if address not in self._cache:
-            self._cache[address] = self._estimate(address)
-        return self._cache[address]
+        if address not in self._estimates:
+            self._estimates[address] = self._estimate(address)
+        return self._estimates[address]
 
     def _estimate(self, address: Address) -> Estimate | None:
-        rows = self.rows(address)
-        if not rows:
+        rows, joint = self.rows(address), self.joint([address])
+        if joint is None:
             return None
         seeds = tuple(sorted(rows))
         kinds = {row.data_kind for row in rows.values()}
         if len(kinds) > 1:
             raise ReportingError("Seeds of one experiment mix real and synthetic data", found=address)
         first = rows[seeds[0]]
-        outcomes, _ = self.outcomes(address)
-        deviations = self.seed_deviations([address], seeds, NUM_RESAMPLES)[:, 0]
         if len(seeds) == 1:
             interval = Interval(first.value, first.ci_low, first.ci_high, first.n_items, 1, "items")
-        elif set(outcomes) == set(seeds):
-            stacked = np.stack([outcomes[s] for s in seeds])
-            if first.unit == "%":
-                fractions = proportion_interval(stacked / 100, num_resamples=NUM_RESAMPLES, deviations=deviations / 100)
-                interval = fractions.scaled(100)
-            else:
-                interval = bootstrap_mean_interval(stacked, num_resamples=NUM_RESAMPLES, deviations=deviations)
-        else:
-            interval = _over_items_and_seeds([rows[s] for s in seeds], deviations)
+            return Estimate(interval, first.unit, first.data_kind, seeds)
+        value, uncertainty = float(joint.means.values[0]), joint.means.uncertainty([1.0])
         if first.unit == "%":
-            interval = replace(interval, low=max(interval.low, 0.0), high=min(interval.high, 100.0))
+            fraction = replace(uncertainty, variance=uncertainty.variance / 100**2)
+            low, high = (100 * end for end in fraction.proportion_ends(min(value / 100, 1.0), first.n_items))
+        else:
+            low, high = uncertainty.ends(value)
+        interval = Interval(value, min(low, value), max(high, value), first.n_items, len(seeds), "items and seeds")
         return Estimate(interval, first.unit, first.data_kind, seeds)
-
-
-def _drawn_together(
-    leaves: Sequence[Leaf],
-    measured: Mapping[Leaf, Mapping[str, list[float]]],
-    num_resamples: int,
-    rng: np.random.Generator,
-) -> dict[Leaf, FloatArray]:
-    """Return (B,) deviations of each leaf, from the experiments that were measured in all their ways."""
-    ways = list(dict.fromkeys(replace(leaf, experiment="") for leaf in leaves))
-    experiments = list(dict.fromkeys(leaf.experiment for leaf in leaves))
-    pool = sorted(set.intersection(*(set(measured[way]) for way in ways)))
-    means = np.array([[measured[way][name] for way in ways] for name in pool]).swapaxes(1, 2)
-    drawn = SeedSpread.of(means).draw(len(experiments), num_resamples, rng)
-    return {
-        leaf: drawn[:, experiments.index(leaf.experiment), ways.index(replace(leaf, experiment=""))] for leaf in leaves
-    }
-
-
-def _over_items_and_seeds(rows: Sequence[Measurement], deviations: FloatArray) -> Interval:
-    """Return the mean over seeds of records without per-item outcomes; the items are the same for all seeds."""
-    value = float(np.mean([row.value for row in rows]))
-    ends = np.array([[row.value - row.ci_low, row.ci_high - row.value] for row in rows]).mean(axis=0)
-    below, above = np.hypot(np.quantile(np.abs(deviations), 0.95), ends)
-    return Interval(value, value - float(below), value + float(above), rows[0].n_items, len(rows), "items and seeds")

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from matplotlib.axes import Axes
 
-from concord3d.reporting.evidence.estimates import Address, Estimate
+from concord3d.reporting.evidence.addresses import Address
+from concord3d.reporting.evidence.estimates import Estimate
 from concord3d.reporting.figures.style import FigureContext, spread_dots
 
 

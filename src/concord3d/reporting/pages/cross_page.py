@@ -16,7 +16,8 @@ from concord3d.arrays import read_arrays
 from concord3d.errors import ReportingError, UnreadableFile
 from concord3d.files import write_text
 from concord3d.reporting.csv_text import csv_text
-from concord3d.reporting.evidence.estimates import Address, Estimate, Results
+from concord3d.reporting.evidence.addresses import Address
+from concord3d.reporting.evidence.estimates import Estimate, Results
 from concord3d.reporting.evidence.measurements import Evaluation, Measurement
 from concord3d.reporting.evidence.metric_files import COLUMNS as METRICS_COLUMNS
 from concord3d.reporting.evidence.report_inputs import ReportInputs

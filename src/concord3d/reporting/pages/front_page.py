@@ -95,6 +95,8 @@ def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
     sources = sorted({f"{run['pretrain']['dataset']} ({run['pretrain']['data_kind']})" for run in runs})
     encoders = sorted({str(run.get("encoder", {}).get("name")) for run in done})
     epochs = sorted({int(run["training"]["epochs"]) for run in runs if "epochs" in run.get("training", {})})
+    seeds_of = {name: {e.job.seed for e in results.evaluations if e.job.experiment == name} for name in inputs.runs}
+    trained_seeds = sorted({seed for name in inputs.trained for seed in seeds_of[name]})
     seeds = sorted({evaluation.job.seed for evaluation in results.evaluations})
     tested = sorted({f"{e.job.dataset} ({e.data_kind})" for e in results.evaluations})
     lines = ["## What was run", ""]
@@ -104,14 +106,13 @@ def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
         lines.append(f"- {len(done)} of {len(inputs.runs)} experiments, {trained}.")
     lines += [
         f"- {len(results.evaluations)} evaluations on {', '.join(tested) or 'no data set'}; "
-        f"seeds: {', '.join(str(seed) for seed in seeds) or 'none'}.",
+        f"seeds: {_seeds_in_words(trained_seeds, seeds)}.",
     ]
-    seeds_of = {name: {e.job.seed for e in results.evaluations if e.job.experiment == name} for name in inputs.runs}
     alone = [name for name, found in seeds_of.items() if len(found) == 1]
     if alone:
         which = "" if len(seeds) == 1 else f" ({', '.join(alone)})"
         lines.append(f"- **One seed**{which}: intervals cover the test items only, not how trainings differ.")
-    if len(seeds) == 2:
+    if len(trained_seeds) == 2:
         lines.append(
             "- **Two seeds**: each experiment alone tells little of how trainings differ; the spread is that of "
             "all experiments together."
@@ -119,6 +120,13 @@ def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
     if results.missing:
         lines.append(f"- **{len(results.missing)} evaluations asked for have no result**; the ledger lists them.")
     return [*lines, ""]
+
+
+def _seeds_in_words(trained: Sequence[int], every: Sequence[int]) -> str:
+    """Return the seeds; those of untrained experiments apart where they are more."""
+    words = ", ".join(str(seed) for seed in trained or every) or "none"
+    more = trained and set(every) > set(trained)
+    return f"{words}; of untrained experiments {', '.join(str(seed) for seed in every)}" if more else words
 
 
 def _headline(table: Table, extra: Sequence[str]) -> list[str]:
@@ -139,7 +147,8 @@ def _headline(table: Table, extra: Sequence[str]) -> list[str]:
     notes = [table.spec.note.strip(), ""] if table.spec.note else []
     notes += [LEGEND, ""]
     full = f"All rows, quoted ones too: [`tables/{table.spec.id}.md`](tables/{table.spec.id}.md)."
-    return [*title, *notes, *markdown_grid(columns, rows), "", full, ""]
+    effect = [table.smallest_effect, ""] if table.smallest_effect else []
+    return [*title, *notes, *markdown_grid(columns, rows), "", *effect, full, ""]
 
 
 def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -238,6 +247,7 @@ def _files(report: ReportSpec, inputs: ReportInputs) -> list[str]:
         "## Files, and how to remake one cell",
         "",
         "- `metrics.csv`: every measured number; `per_item/`: the outcome of every test item below it.",
+        "- `details.json`: what each protocol chose, with accuracy by C and by class; `histories.csv`: losses.",
         "- `tables/`: CSV, Markdown, LaTeX; `figures/`: PNG, SVG; `claims.json`: every part of every claim.",
         "- `provenance/`: per training the commit, configuration, input hashes, versions, device, time and command.",
         "",

@@ -1,12 +1,17 @@
-"""``metrics.csv`` and ``per_item/``: every measured number and what lies below it."""
+"""``metrics.csv``, ``per_item/``, ``details.json``, ``histories.csv``: every measured number and what lies below it."""
 
 from __future__ import annotations
 
+from concord3d.reporting.evidence.histories import history_of, trainings_of
 from concord3d.reporting.evidence.material import Material
-from concord3d.reporting.evidence.metric_files import write_metrics, write_per_item
+from concord3d.reporting.evidence.metric_files import write_details, write_histories, write_metrics, write_per_item
 
 
 def build(material: Material) -> None:
-    """Write ``metrics.csv`` and ``per_item/``."""
-    write_metrics(material.evaluations, material.inputs.out / "metrics.csv")
-    write_per_item(material.evaluations, material.inputs.out / "per_item")
+    """Write ``metrics.csv``, ``per_item/``, ``details.json`` and ``histories.csv``."""
+    out = material.inputs.out
+    write_metrics(material.evaluations, out / "metrics.csv")
+    write_per_item(material.evaluations, out / "per_item")
+    write_details(material.evaluations, out / "details.json")
+    histories = {key: history_of(training) for key, training in material.once(trainings_of).items()}
+    write_histories(histories, out / "histories.csv")

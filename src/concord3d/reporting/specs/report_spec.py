@@ -17,6 +17,7 @@ from concord3d.reporting.specs.claim_spec import ClaimSpec, SelectionName, Selec
 # In YAML a single data set needs no list.
 _NAMES = [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]
 _ONE_OR_SEVERAL = WithJsonSchema({"type": "object", "additionalProperties": {"anyOf": _NAMES}})
+_NAME_OR_NAMES = WithJsonSchema({"anyOf": _NAMES})
 PublishedColumn = Literal["table", "method", "dataset", "setting", "metric"]
 
 
@@ -79,6 +80,8 @@ class TableSpec(StrictModel):
         match: Published rows with ours.
         own: Our experiments without a published row that are appended; ``all`` takes every experiment of the scale.
         selections: Selection rules to show; differences are taken from the first.
+        baseline: Our experiment that the others are compared with, for the smallest effect that the table could have
+            detected; of several, the first that was measured in the same way counts.
         note: What a reader must know.
     """
 
@@ -89,7 +92,13 @@ class TableSpec(StrictModel):
     match: list[RowMatch] = []
     own: list[str] | Literal["all"] = []
     selections: list[SelectionName] = ["last"]
+    baseline: Annotated[list[str], _NAME_OR_NAMES] = []
     note: str = ""
+
+    @field_validator("baseline", mode="before")
+    @classmethod
+    def _one_or_several(cls, baseline: Any) -> Any:
+        return [baseline] if isinstance(baseline, str) else baseline
 
 
 class FigureSpec(StrictModel):

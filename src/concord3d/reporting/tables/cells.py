@@ -7,16 +7,18 @@ or ``quoted`` (a row of another paper that is not re-run here).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from concord3d.reporting.evidence.estimates import Address, Estimate, Results
+from concord3d.reporting.evidence.addresses import Address
+from concord3d.reporting.evidence.estimates import Estimate, Results
 from concord3d.reporting.evidence.material import Material
 from concord3d.reporting.evidence.measurements import Evaluation
 from concord3d.reporting.evidence.published_values import PublishedCell
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.evidence.study_results import results_of
 from concord3d.reporting.specs.report_spec import MetricMap, ReportSpec, RowMatch, TableSpec
+from concord3d.reporting.tables.detectable import DetectableEffect, detectable_effect, effects_in_words
 from concord3d.statistics.intervals import Interval
 
 Status = Literal["measured", "not_run", "quoted"]
@@ -41,7 +43,8 @@ class Cell:
         our_run: Encoder and pre-training of it, in words.
         data_kind: Kind of the data evaluated on.
         estimates: Our estimate per selection rule; only those that exist.
-        key: Our experiment, data set and metric: what the estimates are of.
+        address: What the estimates are of, under the table's first selection rule; None where ours has no such number.
+        detectable: Smallest effect against the table's baseline that it could have shown.
     """
 
     method: str
@@ -55,7 +58,8 @@ class Cell:
     our_run: str
     data_kind: str
     estimates: Mapping[str, Estimate]
-    key: tuple[str, str, str]
+    address: Address | None
+    detectable: DetectableEffect | None = None
 
     @property
     def evidence(self) -> str:
@@ -82,12 +86,21 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """A table with everything its header must say."""
+    """A table with everything its header must say.
+
+    Attributes:
+        spec: What the report file says.
+        scale: The scale.
+        data_kinds: Kinds of data evaluated on.
+        cells: Its lines.
+        smallest_effect: The smallest effect that it could have detected, in words; empty without a baseline.
+    """
 
     spec: TableSpec
     scale: str
     data_kinds: tuple[str, ...]
     cells: tuple[Cell, ...]
+    smallest_effect: str = ""
 
     @property
     def header(self) -> str:
@@ -138,11 +151,19 @@ def build_cells(spec: ReportSpec, table: TableSpec, published: Sequence[Publishe
         rows = [cell for cell in published if cell.table == name]
         cells += [_published_cell(cell, spec, table, results, inputs) for cell in rows]
     # A published row that waits for another encoder than ours does not hide what ours gave.
-    shown = {(cell.key, cell.status) for cell in cells if cell.status != "quoted"}
-    cells += [cell for cell in _own_cells(table, results, inputs, labels) if (cell.key, cell.status) not in shown]
+    shown = {(cell.address, cell.status) for cell in cells if cell.status != "quoted"}
+    cells += [cell for cell in _own_cells(table, results, inputs, labels) if (cell.address, cell.status) not in shown]
+    cells = [_with_detectable(cell, table, results) for cell in cells]
     cells += _chance_cells(table, results)
     kinds = {cell.data_kind for cell in cells if cell.status == "measured"}
-    return Table(table, results.scale, tuple(sorted(kinds)), tuple(cells))
+    effects = [cell.detectable for cell in cells if cell.detectable is not None]
+    return Table(table, results.scale, tuple(sorted(kinds)), tuple(cells), effects_in_words(effects, labels))
+
+
+def _with_detectable(cell: Cell, table: TableSpec, results: Results) -> Cell:
+    if cell.address is None or table.selections[0] not in cell.estimates:
+        return cell
+    return replace(cell, detectable=detectable_effect(results, cell.address, table.baseline))
 
 
 def table_of(material: Material, identifier: str) -> Table:
@@ -176,6 +197,10 @@ def _estimates(
     return {selection: estimate for selection, estimate in found.items() if estimate is not None}
 
 
+def _address(metric: MetricMap, experiment: str, dataset: str, table: TableSpec) -> Address:
+    return Address(experiment, dataset, metric.protocol, metric.metric, table.selections[0])
+
+
 def _published_cell(
     cell: PublishedCell, spec: ReportSpec, table: TableSpec, results: Results, inputs: ReportInputs
 ) -> Cell:
@@ -197,9 +222,9 @@ def _published_cell(
                 status = "measured" if estimates else "not_run"
     kind = next((estimate.data_kind for estimate in estimates.values()), "")
     run = describe_run(experiment, inputs) if experiment else ""
-    key = (experiment, dataset, metrics[0].metric if metrics else "")
+    address = _address(metrics[0], experiment, dataset, table) if experiment else None
     named = (cell.method, cell.dataset, cell.setting, cell.metric, cell.unit)
-    return Cell(*named, cell, status, experiment, run, kind, estimates, key)
+    return Cell(*named, cell, status, experiment, run, kind, estimates, address)
 
 
 def _evaluated(protocol: str, dataset: str, results: Results) -> set[str]:
@@ -234,7 +259,7 @@ def _own_cells(table: TableSpec, results: Results, inputs: ReportInputs, labels:
                     our_run=describe_run(experiment, inputs),
                     data_kind=first.data_kind if first else "",
                     estimates=estimates,
-                    key=(experiment, dataset, metric.metric),
+                    address=_address(metric, experiment, dataset, table),
                 )
 
 
@@ -261,7 +286,7 @@ def _chance_cells(table: TableSpec, results: Results) -> Iterator[Cell]:
                 our_run="",
                 data_kind=evaluation.data_kind,
                 estimates={table.selections[0]: Estimate(exact, "%", evaluation.data_kind, ())},
-                key=("", dataset, metric.metric),
+                address=None,
             )
 
 

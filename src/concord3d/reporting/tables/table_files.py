@@ -13,6 +13,7 @@ CSV_COLUMNS = (
     "method", "dataset", "setting", "metric", "unit", "published", "published_half_width", "evidence", "source",
     "status", "experiment", "our_run", "scale", "data_kind", "selection", "ours", "ci_low", "ci_high", "basis",
     "n_items", "n_seeds", "difference", "published_within_interval",
+    "baseline", "smallest_detectable",
 )  # fmt: skip
 SELECTION_WORDS = {"last": "last checkpoint", "best_val": "best on validation", "best_test": "published rule"}
 EVIDENCE_WORDS = {
@@ -59,11 +60,13 @@ def _our_columns(table: Table, cell: Cell, selection: str) -> tuple[object, ...]
     named = (cell.status, cell.experiment, cell.our_run, table.scale, cell.data_kind or "none")
     estimate = cell.estimates.get(selection)
     if estimate is None:
-        return (*named, "", *(None,) * 8)
+        return (*named, "", *(None,) * 10)
     interval, agrees = estimate.interval, cell.agrees(selection)
+    effect = cell.detectable if selection == table.spec.selections[0] else None
     return (
         *named, selection, interval.value, interval.low, interval.high, interval.basis, interval.num_items,
         interval.num_seeds, cell.difference(selection), None if agrees is None else ("yes" if agrees else "no"),
+        effect.baseline if effect else None, effect.size if effect else None,
     )  # fmt: skip
 
 
@@ -145,6 +148,8 @@ def table_markdown(table: Table) -> str:
     if table.spec.note:
         lines += [table.spec.note.strip(), ""]
     lines += [legend(table), "", *markdown_grid(_columns(table), [_row(table, cell) for cell in table.cells])]
+    if table.smallest_effect:
+        lines += ["", table.smallest_effect]
     return "\n".join(lines) + "\n"
 
 
@@ -178,6 +183,11 @@ def table_latex(table: Table) -> str:
         r"\midrule\endhead",
         *(" & ".join(latex_escape(value) for value in row) + r" \\" for row in rows),
         r"\bottomrule",
+        *(
+            [rf"\multicolumn{{{len(columns)}}}{{p{{\linewidth}}}}{{{latex_escape(table.smallest_effect)}}}\\"]
+            if table.smallest_effect
+            else []
+        ),
         r"\end{longtable}}",
     ]
     return "\n".join(lines) + "\n"

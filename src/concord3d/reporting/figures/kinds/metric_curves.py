@@ -7,7 +7,8 @@ from matplotlib.lines import Line2D
 from pydantic import Field
 
 from concord3d.config.validation import StrictModel
-from concord3d.reporting.evidence.estimates import Address, Estimate
+from concord3d.reporting.evidence.addresses import Address
+from concord3d.reporting.evidence.estimates import Estimate
 from concord3d.reporting.figures.measured_points import (
     draw_curve,
     draw_seed_dots,

@@ -24,7 +24,7 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
     import torch
     from concord3d.batches.beads import BeadData
 
-    from concord3d.protocols.evaluation.results import ProtocolResult, accuracy_records
+    from concord3d.protocols.evaluation.results import ProtocolResult, accuracy_items, accuracy_records
 
     encoder = job.load_module().eval()
 
@@ -39,7 +39,7 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
     correct = (nearest == truth).astype(np.float64)
     details = {"num_train": len(train)}
     records = accuracy_records(correct, truth)
-    return ProtocolResult(records, {"overall_accuracy__last": correct}, job.test.names, details, {"labels": truth})
+    return ProtocolResult(records, accuracy_items(correct, truth), job.test.names, details, {"labels": truth})
 
 
 PROTOCOL = Protocol(Settings, run, store="sweeps")
