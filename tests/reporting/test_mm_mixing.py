@@ -94,12 +94,25 @@ def test_verdicts(reported: Fabricated) -> None:
     assert all(part["ci_low"] > 0 for part in found["C13"]["parts"])
     assert (found["C1"]["whose"], found["C7"]["whose"]) == ("paper", "ours")
     assert found["C8"]["scope"] == "synthetic" and found["C8"]["n_seeds"] == 1
-    for name, missing in (("C9", "against clouds alone"), ("K3", "FPS mix against PointMixup"), ("C3", "ensembled")):
-        assert found[name]["verdict"] == "undecided", f"{name} lacks an arm and must not hold"
-        assert missing in found[name]["summary"].partition("Not run: ")[2]
+    for name, missing, verdict in (
+        ("C9", "against clouds alone", "not_run"),
+        ("K3", "FPS mix against PointMixup", "not_run"),
+        ("C3", "ensembled", "undecided"),
+    ):
+        assert found[name]["verdict"] == verdict, f"{name} lacks an arm"
+        assert missing in found[name]["details"].partition("Not run at this scale: ")[2]
     assert {part["name"] for part in found["C12"]["parts"] if part["n_items"] == 137} == {
         "texts, against those of other shapes, Objaverse-LVIS"
     }
+
+
+def test_the_page_says_on_what_a_verdict_rests(reported: Fabricated) -> None:
+    page = (reported.inputs.out / "README.md").read_text()
+    [partly] = [line for line in page.splitlines() if line.startswith("| C3 |")]
+    assert "| **undecided** with 1 of 4 parts run | synthetic |" in partly
+    [left_out] = [line for line in page.splitlines() if line.startswith("| C9 |")]
+    assert "| **not run** | - | Not judged, since" in left_out
+    assert "Claims that this scale does not run: C2, C4, C5, C9," in (reported.inputs.out / "ledger.md").read_text()
 
 
 def test_every_figure_shows_what_was_run(reported: Fabricated) -> None:

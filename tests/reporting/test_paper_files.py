@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -76,23 +77,27 @@ class Files:
     def parts(self) -> Iterator[tuple[str, ClaimPart]]:
         for claim in self.report.claims:
             for given in claim.parts:
-                yield from ((f"{claim.id}, {part.name}", part) for part in given.per_dataset())
+                places = [given.on(label, name) for entry in given.over for label, name in entry.items()] or [given]
+                for place in places:
+                    for number in range(max((len(t.preferred or ()) for t in terms_below(place)), default=0) or 1):
+                        yield f"{claim.id}, {place.name}", place.mapped(partial(with_experiment, number=number))
+
+
+def terms_below(part: ClaimPart) -> list[Term]:
+    return [term for side in part.terms for term in side.below()]
+
+
+def with_experiment(term: Term, number: int) -> Term:
+    """Put an experiment of a list of preferred ones in place of the list."""
+    if term.preferred is None:
+        return term
+    chosen = term.preferred[min(number, len(term.preferred) - 1)]
+    return term.model_copy(update={"experiment": chosen, "preferred": None})
 
 
 @pytest.fixture(scope="module", params=PAPERS)
 def files(request: pytest.FixtureRequest) -> Files:
     return Files(request.param)
-
-
-def terms_of(part: ClaimPart) -> list[Term]:
-    given = [part.lhs, part.rhs] if part.trend is None else part.trend.terms
-    return [term for term in given if term is not None]
-
-
-def below(term: Term) -> Iterator[Term]:
-    yield term
-    for child in (*(term.max or ()), *(term.mean or ()), *(term.minus or ())):
-        yield from below(child)
 
 
 def known_datasets() -> set[str]:
@@ -121,7 +126,7 @@ def test_every_experiment_exists(files: Files) -> None:
         named |= set(table.baseline)
         assert named <= known, (table.id, named - known)
     for name, part in files.parts():
-        found = {leaf.experiment for term in terms_of(part) for leaf in leaves(term, part)} - {"*"}
+        found = {leaf.experiment for term in part.terms for leaf in leaves(term, part)} - {"*"}
         assert found | set(part.for_each or ()) <= known, (name, found - known)
     for figure in files.report.figures:
         options = files.options(figure)
@@ -141,7 +146,7 @@ def test_every_protocol_and_metric_exists(files: Files) -> None:
         for entry in table.metrics:
             check(table.id, entry.protocol, entry.metric)
     for name, part in files.parts():
-        for term in terms_of(part):
+        for term in part.terms:
             for leaf in leaves(term, part):
                 if isinstance(leaf, Address):
                     check(name, leaf.protocol, leaf.metric)
@@ -166,7 +171,7 @@ def test_every_data_set_exists(files: Files) -> None:
         chosen = experiment.set.get("data.dataset", files.paper.defaults["data"]["dataset"].value)
         assert set(str(chosen).split("+")) <= known, name
     for name, part in files.parts():
-        for term in terms_of(part):
+        for term in part.terms:
             for leaf in leaves(term, part):
                 assert not isinstance(leaf, Address) or leaf.dataset in known, (name, leaf)
     for figure in files.report.figures:
@@ -201,8 +206,7 @@ def selectors(files: Files) -> Iterator[tuple[str, Selector]]:
             if selector is not None:
                 yield identity.why, selector
     for name, part in files.parts():
-        for term in terms_of(part):
-            yield from ((name, child.published) for child in below(term) if child.published is not None)
+        yield from ((name, term.published) for term in terms_below(part) if term.published is not None)
     for figure in files.report.figures:
         options = validate(OPTIONS[figure.kind], figure.options, figure.id)
         if isinstance(options, seeds.Options) and options.reference is not None:

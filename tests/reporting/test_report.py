@@ -82,6 +82,7 @@ def test_the_front_page_says_what_is_missing(reported: Fabricated) -> None:
     assert "1 evaluations asked for have no result" in page and "**One seed**" in page
     assert "not the paper's numbers" in page and "not run" in page
     assert "319 cells were collected" in page and "0 of these tested on real data" in page
+    assert "| **not testable at this scale** | - |" in page and "1 not testable at this scale, " in page
     assert "claims of the paper: " in page and "'papers=[mm_point]' -- artifacts/demo/mm_point/eval/" in page
     ledger = (reported.inputs.out / "ledger.md").read_text()
     assert ledger.index("## Not reproduced") < ledger.index("## Deviations") < ledger.index("## Hyper-parameters")

@@ -64,8 +64,6 @@ REPORT = """\
 # What is reported of $paper: tables, figures, claims, the audit of the published values and the ledger.
 paper: $paper
 headline: main_results
-# One training tells nothing of how trainings differ.
-min_seeds: 2
 
 # Names in published.csv with our data sets, e.g. {ModelNet40: modelnet40}.
 datasets: {}

@@ -30,6 +30,8 @@ class Comparison:
         difference: Left minus right side; None where it was not measured.
         low: Lower end of the 95 % interval; None without spread.
         high: Upper end.
+        high_corrected: Upper end that decides on "fails", which lies further out the more parts a claim has
+            (docs/VERDICTS.md); None where it is ``high``.
         num_items: Test items behind it (0 for training figures).
         num_seeds: Training seeds behind each side; of unequal numbers the smaller.
         basis: What was treated as random; ``printed values`` where nothing was measured here.
@@ -41,6 +43,7 @@ class Comparison:
     difference: float | None = None
     low: float | None = None
     high: float | None = None
+    high_corrected: float | None = None
     num_items: int = 0
     num_seeds: int = 0
     basis: str = ""
@@ -65,10 +68,7 @@ def leaf_of(term: Term, part: ClaimPart) -> Leaf:
 
 def leaves(term: Term, part: ClaimPart) -> Iterator[Leaf]:
     """Yield every measurement that a term rests on."""
-    if term.experiment is not None:
-        yield leaf_of(term, part)
-    for child in (*(term.max or ()), *(term.mean or ()), *(term.minus or ())):
-        yield from leaves(child, part)
+    yield from (leaf_of(inner, part) for inner in term.below() if inner.experiment is not None)
 
 
 def describe(term: Term, part: ClaimPart) -> str:
@@ -80,9 +80,10 @@ def describe(term: Term, part: ClaimPart) -> str:
         return f"published({'; '.join(named.values())})"
     if term.minus is not None:
         return f"[{describe(term.minus[0], part)} - {describe(term.minus[1], part)}]"
-    for name, children in (("max", term.max), ("mean", term.mean)):
-        if children is not None:
-            return f"{name}({', '.join(describe(child, part) for child in children)})"
+    if term.mean is not None:
+        return f"mean({', '.join(describe(child, part) for child in term.mean)})"
+    if term.preferred is not None:
+        return f"first of {', '.join(term.preferred)}"
     leaf = leaf_of(term, part)
     if isinstance(leaf, HistoryAddress):
         return f"{leaf.key}({leaf.experiment}; held out, {leaf.at} snapshot)"
@@ -95,8 +96,6 @@ def _value(term: Term, part: ClaimPart, means: Mapping[Leaf, FloatArray], num: i
         return np.full(num, term.constant)
     if term.minus is not None:
         return _value(term.minus[0], part, means, num) - _value(term.minus[1], part, means, num)
-    if term.max is not None:
-        return np.max([_value(child, part, means, num) for child in term.max], axis=0)
     if term.mean is not None:
         return np.mean([_value(child, part, means, num) for child in term.mean], axis=0)
     return means[leaf_of(term, part)]
@@ -108,16 +107,7 @@ def _missing(wanted: list[Leaf], numbers: Mapping[Leaf, MeasuredNumber | None]) 
         if numbers[leaf] is None:
             place = "training history" if isinstance(leaf, HistoryAddress) else f"{leaf.dataset}, {leaf.protocol}"
             names.append(f"{leaf.experiment} ({place})")
-    return "not run: " + "; ".join(dict.fromkeys(names))
-
-
-def _printed(term: Term | None) -> Iterator[Term]:
-    """Yield every published value that a term rests on."""
-    if term is not None:
-        if term.published is not None:
-            yield term
-        for child in (*(term.max or ()), *(term.mean or ()), *(term.minus or ())):
-            yield from _printed(child)
+    return "no result: " + "; ".join(dict.fromkeys(names))
 
 
 def _range(term: Term, cells: Mapping[Term, PublishedCell]) -> tuple[float, float, float]:
@@ -129,27 +119,17 @@ def _range(term: Term, cells: Mapping[Term, PublishedCell]) -> tuple[float, floa
     if term.minus is not None:
         first, second = (_range(child, cells) for child in term.minus)
         return first[0] - second[0], first[1] - second[2], first[2] - second[1]
-    if term.max is not None or term.mean is not None:
-        columns = zip(*(_range(child, cells) for child in term.max or term.mean or ()), strict=True)
-        value, low, high = (max(column) if term.max else float(np.mean(column)) for column in columns)
+    if term.mean is not None:
+        columns = zip(*(_range(child, cells) for child in term.mean), strict=True)
+        value, low, high = (float(np.mean(column)) for column in columns)
         return value, low, high
     assert term.constant is not None
     return term.constant, term.constant, term.constant
 
 
-def _with_values(term: Term, cells: Mapping[Term, PublishedCell]) -> Term:
-    """Return a term with the values of published cells in place of their names."""
-    if term.published is not None:
-        return Term(constant=float(cells[term].text))
-    changes = {
-        name: [_with_values(child, cells) for child in children]
-        for name in ("max", "mean", "minus")
-        if (children := getattr(term, name)) is not None
-    }
-    return term.model_copy(update=changes)
-
-
-def compare(results: Results, part: ClaimPart, published: Sequence[PublishedCell] = ()) -> Comparison:
+def compare(
+    results: Results, part: ClaimPart, published: Sequence[PublishedCell] = (), num_parts: int = 1
+) -> Comparison:
     """Measure left minus right side of one inequality (MM-Point spec 8).
 
     Items are paired within a data set, seeds that both sides have over everything; each side counts all its seeds
@@ -160,47 +140,46 @@ def compare(results: Results, part: ClaimPart, published: Sequence[PublishedCell
         results: Everything measured.
         part: The inequality.
         published: All published cells of the paper.
+        num_parts: Parts of the claim, any of which could fail it: ``high_corrected`` is exceeded with a probability of
+            2.5 % over their number (Bonferroni).
 
     Raises:
         ReportingError: Two sides were tested on different items of one data set, or a published value is not one cell.
     """
     if part.trend is not None:
-        return _compare_trend(results, part)
+        return _compare_trend(results, part, num_parts)
     assert part.lhs is not None
-    named = [*_printed(part.lhs), *_printed(part.rhs)]
     cells = {
-        term: the_cell(published, term.published.model_dump(exclude_none=True)) for term in named if term.published
+        term: the_cell(published, term.published.model_dump(exclude_none=True))
+        for side in part.terms
+        for term in side.below()
+        if term.published is not None
     }
     unread = [describe(term, part) for term, cell in cells.items() if cell.value is None]
     if unread:
-        return Comparison(reason=f"not run: {'; '.join(unread)} could not be read from any source")
+        return Comparison(reason=f"no result: {'; '.join(unread)} could not be read from any source")
     wanted = list(dict.fromkeys([*leaves(part.lhs, part), *leaves(part.rhs, part)]))
     if not wanted and cells:
         left, right = _range(part.lhs, cells), _range(part.rhs, cells)
         return Comparison(left[0] - right[0], left[1] - right[2], left[2] - right[1], basis=PRINTED)
-    part = part.model_copy(update={"lhs": _with_values(part.lhs, cells), "rhs": _with_values(part.rhs, cells)})
-    return _compare_measured(results, part, wanted, bool(cells))
+    part = part.mapped(lambda term: Term(constant=float(cells[term].text)) if term in cells else term)
+    return _compare_measured(results, part, wanted, num_parts)
 
 
-def _compare_measured(results: Results, part: ClaimPart, wanted: list[Leaf], with_printed: bool) -> Comparison:
-    assert part.lhs is not None
+def _compare_measured(results: Results, part: ClaimPart, wanted: list[Leaf], num_parts: int) -> Comparison:
     numbers = {leaf: results.number(leaf) for leaf in wanted}
     joint = results.joint(wanted)
     if joint is None:
         return Comparison(reason=_missing(wanted, numbers))
     known = {leaf: number for leaf, number in numbers.items() if number is not None}
-    kinds = _kinds(known)
-    constant = part.rhs.constant or (part.lhs.constant if part.lhs.constant is not None else 0.0)
-    if (constant or with_printed) and "synthetic" in kinds:
-        return Comparison(data_kinds=kinds, reason="not run: a published value says nothing about synthetic data")
-    return _difference(part, known, joint)
+    return _difference(part, known, joint, num_parts)
 
 
 def _kinds(numbers: Mapping[Leaf, MeasuredNumber]) -> tuple[str, ...]:
     return tuple(sorted({number.kind for number in numbers.values() if number.kind}))
 
 
-def _difference(part: ClaimPart, numbers: Mapping[Leaf, MeasuredNumber], joint: Joint) -> Comparison:
+def _difference(part: ClaimPart, numbers: Mapping[Leaf, MeasuredNumber], joint: Joint, num_parts: int) -> Comparison:
     assert part.lhs is not None
     lhs, rhs, means = part.lhs, part.rhs, joint.means
 
@@ -219,13 +198,15 @@ def _difference(part: ClaimPart, numbers: Mapping[Leaf, MeasuredNumber], joint: 
     )
     if not means.has_spread:
         return replace(known, basis="none", reason="one seed and no items: no interval")
-    left, right = _weights(lhs, part), _weights(rhs, part)
-    if left is None or right is None:
-        low, high = means.function_ends(difference)
-    else:
-        weights = joint.weights(left) - joint.weights(right)
-        low, high = means.uncertainty(weights).ends(value)
-    return replace(known, low=low, high=high, basis=_basis(joint))
+    uncertainty = means.uncertainty(joint.weights(_weights(lhs, part)) - joint.weights(_weights(rhs, part)))
+    low, high = uncertainty.ends(value)
+    _, corrected = uncertainty.ends(value, _corrected(num_parts))
+    return replace(known, low=low, high=high, high_corrected=corrected, basis=_basis(joint))
+
+
+def _corrected(num_parts: int) -> float:
+    """Return the confidence of the interval whose upper end decides on "fails" (Bonferroni)."""
+    return 1 - 0.05 / num_parts
 
 
 def _unit_of_differences(units: set[str]) -> str:
@@ -233,22 +214,15 @@ def _unit_of_differences(units: set[str]) -> str:
     return {"%": "points", "nat": "nats"}.get(unit, unit)
 
 
-def _weights(term: Term, part: ClaimPart) -> dict[Leaf, float] | None:
-    """Return how much each number counts in a term; None where the term is not linear in them."""
-    if term.constant is not None:
-        return {}
+def _weights(term: Term, part: ClaimPart) -> dict[Leaf, float]:
+    """Return how much each number counts in a term."""
     if term.experiment is not None:
         return {leaf_of(term, part): 1.0}
-    if term.max is not None:
-        return None
-    children = term.minus or term.mean or ()
-    factors = (1.0, -1.0) if term.minus is not None else (1 / len(children),) * len(children)
+    children = term.children
+    factors = (1.0, -1.0) if term.minus is not None else (1 / max(len(children), 1),) * len(children)
     total: dict[Leaf, float] = {}
     for factor, child in zip(factors, children, strict=True):
-        weights = _weights(child, part)
-        if weights is None:
-            return None
-        for leaf, weight in weights.items():
+        for leaf, weight in _weights(child, part).items():
             total[leaf] = total.get(leaf, 0.0) + factor * weight
     return total
 
@@ -278,7 +252,7 @@ def _seed_caution(numbers: Mapping[Leaf, MeasuredNumber], joint: Joint) -> str:
     return "; ".join(filter(None, cautions))
 
 
-def _compare_trend(results: Results, part: ClaimPart) -> Comparison:
+def _compare_trend(results: Results, part: ClaimPart, num_parts: int) -> Comparison:
     assert part.trend is not None
     pairs = [(x, leaf_of(term, part)) for x, term in zip(part.trend.x, part.trend.terms, strict=True)]
     found = [(x, leaf, results.number(leaf)) for x, leaf in pairs]
@@ -286,17 +260,23 @@ def _compare_trend(results: Results, part: ClaimPart) -> Comparison:
     absent = [leaf.experiment for _, leaf, number in found if number is None or not number.names]
     if len(present) < 3:
         return Comparison(
-            reason=f"not run: a trend needs three settings, here {len(present)}; without {', '.join(absent)}"
+            reason=f"no result: a trend needs three settings, here {len(present)}; without {', '.join(absent)}"
         )
     numbers = {leaf: number for _, leaf, number in present}
     joint, settings = results.joint(numbers), [x for x, _, _ in present]
     assert joint is not None
-    low, high = joint.means.function_ends(lambda drawn: rank_correlation(settings, drawn))
+
+    def correlation(drawn: FloatArray) -> FloatArray:
+        return rank_correlation(settings, drawn)
+
+    low, high = joint.means.function_ends(correlation)
+    _, corrected = joint.means.function_ends(correlation, _corrected(num_parts))
     reasons = [f"without {', '.join(absent)}" if absent else "", _seed_caution(numbers, joint)]
     return Comparison(
-        float(rank_correlation(settings, joint.means.values[None])[0]),
+        float(correlation(joint.means.values[None])[0]),
         low,
         high,
+        corrected,
         joint.means.num_items,
         min(len(number.seeds) for number in numbers.values()),
         _basis(joint),

@@ -10,8 +10,8 @@ from typing import Any
 from concord3d.config.models import Paper
 from concord3d.files import read_json, write_text
 from concord3d.layout import Layout
+from concord3d.reporting.claims.claim_words import rests_on
 from concord3d.reporting.claims.comparisons import PRINTED
-from concord3d.reporting.claims.verdicts import SCOPE_WORDS, VERDICT_WORDS
 from concord3d.reporting.evidence.audit import SEVERITIES, Finding
 from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.report_inputs import ReportInputs
@@ -30,7 +30,13 @@ from concord3d.reporting.tables.table_files import (
     status_text,
 )
 
-WORDS = {"holds": "HOLDS", "fails": "FAILS", "undecided": "undecided", "not_run": "not run"}
+WORDS = {
+    "holds": "HOLDS",
+    "fails": "FAILS",
+    "undecided": "undecided",
+    "not_testable": "not testable at this scale",
+    "not_run": "not run",
+}
 LEGEND = (
     "Published: ± is half a unit of the last printed digit. Ours: 95 % intervals; those of one seed cover the test "
     "items alone, so they are narrower than those of several."
@@ -152,21 +158,22 @@ def _headline(table: Table, extra: Sequence[str]) -> list[str]:
 def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = []
     for claim in claims:
-        scope = str(claim["scope"]).replace("_", " ") if claim["verdict"] != "not_run" else "-"
+        judged = claim["verdict"] not in ("not_run", "not_testable")
+        scope = str(claim["scope"]).replace("_", " ") if judged else "-"
         scope = PRINTED if _is_about_print(claim) else scope
-        verdict = WORDS[claim["verdict"]]
-        head = f"{VERDICT_WORDS[claim['verdict']]} {SCOPE_WORDS[claim['scope']]}. "
-        found = str(claim["summary"]).removeprefix(head)
-        rows.append([str(claim["id"]), str(claim["text"]), str(claim["whose"]), f"**{verdict}**", scope, found])
+        remark = ", not converged" if judged and not claim["converged"] else ""
+        parts = rests_on(claim["verdict"], claim["num_measured"], claim["num_parts"])
+        verdict = f"**{WORDS[claim['verdict']]}**{parts}{remark}"
+        named = [str(claim[key]) for key in ("id", "text", "whose")]
+        rows.append([*named, verdict, scope, str(claim["details"])])
     intro = (
-        "A claim holds where the whole 95 % interval of the difference lies on its side, fails where it lies on the "
-        "other, and is undecided between, and where there is one training alone. All parts of a claim must hold, one "
-        "that fails fails it; their number is not corrected for. Intervals come from a paired bootstrap over test "
-        "items and, where there are several, seeds, whose spread is taken to be the same for all trained experiments "
-        "that were measured alike; between printed values they are what rounding leaves open. Scopes: *synthetic*, "
-        "tested on generated data; *real reduced*, tested on real data after training below the paper's setting; "
-        "*paper*, the paper's setting. Outside *paper* every training is far from convergence: FAILS says that the "
-        "claim was not seen here, the ledger says what may be the cause."
+        "**Holds**: in every part that this scale runs, the 95 % interval of the difference lies above zero. "
+        "**Fails**: in one part it lies below zero, at a level corrected for the number of parts. **Undecided**: "
+        "neither, or there is one training alone, or a result is missing. **Not run**: this scale leaves out a part "
+        "without which the claim would say something else. **Not testable**: such a part compares with a number that "
+        "belongs to the paper's setting. *Not converged*: trainings of this length still gain from a longer one. The "
+        "rule: `docs/VERDICTS.md`. Scopes: *synthetic*, tested on generated data; *real reduced*, tested on real data "
+        "after training below the paper's setting; *paper*, the paper's setting."
     )
     whose = (
         "Whose: *paper*, a text of the paper or about it that could be read makes the claim; *inferred*, it follows "

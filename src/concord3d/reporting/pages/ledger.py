@@ -72,9 +72,10 @@ def _not_reproduced(
         f"- {counts['quoted']} published cells are quoted and not re-run (other papers' rows, or not attempted).",
         f"- {unread} published cells could not be read from any source; ours stand alone there.",
     ]
-    absent = [str(claim["id"]) for claim in claims if claim["verdict"] == "not_run"]
-    if absent:
-        lines.append(f"- Claims not evaluated at all: {', '.join(absent)}.")
+    for verdict, words in (("not_run", "that this scale does not run"), ("not_testable", "not testable at this scale")):
+        absent = [str(claim["id"]) for claim in claims if claim["verdict"] == verdict]
+        if absent:
+            lines.append(f"- Claims {words}: {', '.join(absent)}.")
     never = [name for name in paper.experiments if name not in inputs.runs]
     if never:
         lines.append(f"- Experiments that this scale leaves out: {', '.join(never)}.")

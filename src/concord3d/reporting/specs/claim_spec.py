@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
 from pydantic import ConfigDict, Field, model_validator
@@ -33,10 +33,13 @@ def _with_short_forms(schema: dict[str, Any]) -> None:
 class Term(StrictModel):
     """A number in a claim: a measurement, a published value, a constant, a training figure, or a combination of such.
 
-    Exactly one kind is set. In YAML a bare string is an experiment and a bare number a constant.
+    Exactly one kind is set. In YAML a bare string is an experiment and a bare number a constant. There is no largest or
+    smallest of several: such a term is biased, and its parts are inequalities that each have their own error.
 
     Attributes:
         experiment: Measurement of this experiment (``*`` inside ``for_each``).
+        preferred: Measurement of the first of these experiments that the scale evaluates, as rows of tables choose it.
+            Where several terms of a part have such lists, all take the same place of their lists.
         dataset: Of the measurement; null takes the part's.
         protocol: Of the measurement; null takes the part's.
         metric: Of the measurement; null takes the part's.
@@ -45,7 +48,6 @@ class Term(StrictModel):
         published: The one published cell with these values.
         history: Key of ``held_out`` in the training history of ``experiment``.
         at: Which snapshot of the history.
-        max: Largest of these.
         mean: Mean of these.
         minus: First minus second.
     """
@@ -53,6 +55,7 @@ class Term(StrictModel):
     model_config = ConfigDict(json_schema_extra=_with_short_forms)
 
     experiment: str | None = None
+    preferred: list[str] | None = Field(default=None, min_length=2)
     dataset: str | None = None
     protocol: str | None = None
     metric: str | None = None
@@ -61,7 +64,6 @@ class Term(StrictModel):
     published: Selector | None = None
     history: str | None = None
     at: Literal["first", "last"] = "last"
-    max: list[Term] | None = None
     mean: list[Term] | None = None
     minus: list[Term] | None = Field(default=None, min_length=2, max_length=2)
 
@@ -76,17 +78,41 @@ class Term(StrictModel):
 
     @model_validator(mode="after")
     def _one_kind(self) -> Term:
-        kinds = (self.experiment, self.constant, self.published, self.max, self.mean, self.minus)
+        kinds = (self.experiment, self.preferred, self.constant, self.published, self.mean, self.minus)
         if sum(kind is not None for kind in kinds) != 1:
-            raise ValueError("a term is exactly one of experiment, constant, published, max, mean, minus")
+            raise ValueError("a term is exactly one of experiment, preferred, constant, published, mean, minus")
         return self
+
+    @property
+    def children(self) -> tuple[Term, ...]:
+        """The terms that this one combines."""
+        return (*(self.mean or ()), *(self.minus or ()))
+
+    def below(self) -> Iterator[Term]:
+        """Yield the term and every term inside it."""
+        yield self
+        for child in self.children:
+            yield from child.below()
+
+    def mapped(self, change: Callable[[Term], Term]) -> Term:
+        """Return the term with ``change`` applied to each term inside it that combines no others."""
+        if not self.children:
+            return change(self)
+        changed = {
+            name: [child.mapped(change) for child in children]
+            for name in ("mean", "minus")
+            if (children := getattr(self, name)) is not None
+        }
+        return self.model_copy(update=changed)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether this is itself a measurement or a training figure, and no combination of such."""
+        return self.experiment is not None or self.preferred is not None
 
     def measurements(self) -> Iterator[Term]:
         """Yield the measurements that the term rests on; figures of a training are none."""
-        if self.experiment is not None and self.history is None:
-            yield self
-        for child in (*(self.max or ()), *(self.mean or ()), *(self.minus or ())):
-            yield from child.measurements()
+        yield from (term for term in self.below() if term.is_measured and term.history is None)
 
 
 class Trend(StrictModel):
@@ -121,10 +147,11 @@ class ClaimPart(StrictModel):
         protocol: Of the terms that name none.
         metric: Of the terms that name none.
         selection: Of the terms that name none.
-        optional: Left out where the scale does not ask for its experiments, instead of ``not_run``.
+        essential: Without this part the claim says something else, so a scale that does not run it does not judge the
+            claim. Others count where they are run. With ``over`` or ``for_each``, one that is run is enough.
         for_each: One part per experiment of the scale that has the data set and protocol, but for these.
-        over: One part per data set in place of ``dataset``, named after it; label to identifier. Data sets on which a
-            scale does not evaluate the protocol at all are left out, unless that leaves none.
+        over: One part per entry in place of ``dataset``. An entry maps labels to data sets that stand in for each
+            other: the first on which the scale evaluates the protocol is taken, and the part is named after it.
     """
 
     name: str = ""
@@ -137,9 +164,9 @@ class ClaimPart(StrictModel):
     protocol: str = ""
     metric: str = ""
     selection: SelectionName = "last"
-    optional: bool = False
+    essential: bool = True
     for_each: list[str] | None = None
-    over: dict[str, str] = {}
+    over: list[dict[str, str]] = []
 
     @model_validator(mode="after")
     def _one_side(self) -> ClaimPart:
@@ -154,8 +181,7 @@ class ClaimPart(StrictModel):
     @model_validator(mode="after")
     def _every_measurement_is_named(self) -> ClaimPart:
         """Nothing is taken from the headline or from an order: what is measured stands in the part or in its terms."""
-        given = [self.lhs, self.rhs] if self.trend is None else self.trend.terms
-        terms = [leaf for term in given if term is not None for leaf in term.measurements()]
+        terms = [leaf for term in self.terms for leaf in term.measurements()]
         own = {"dataset": self.dataset or bool(self.over), "protocol": self.protocol, "metric": self.metric}
         unnamed = [key for key in own if not own[key] and any(getattr(term, key) is None for term in terms)]
         # Experiments are chosen, and a trend is described, by the part's own data set and protocol.
@@ -165,18 +191,36 @@ class ClaimPart(StrictModel):
             raise ValueError(f"{self.name or 'a part'!r} names no {', '.join(unnamed)}")
         return self
 
-    def per_dataset(self) -> list[ClaimPart]:
-        """Return the part, or one part per data set of ``over``."""
-        if not self.over:
-            return [self]
-        return [
-            self.model_copy(update={"name": f"{self.name}, {label}" if self.name else label, "dataset": d, "over": {}})
-            for label, d in self.over.items()
-        ]
+    @property
+    def terms(self) -> list[Term]:
+        """Both sides, or the terms of the trend."""
+        return (
+            self.trend.terms if self.trend is not None else [side for side in (self.lhs, self.rhs) if side is not None]
+        )
+
+    @property
+    def is_absolute(self) -> bool:
+        """Whether a measurement is compared with a number that was not measured here, zero apart."""
+        given = [term for side in self.terms for term in side.below()]
+        bounds = [term for term in given if term.published is not None or term.constant]
+        return bool(bounds) and any(term.is_measured for term in given)
+
+    def mapped(self, change: Callable[[Term], Term]) -> ClaimPart:
+        """Return the part with ``change`` applied to each term that combines no others."""
+        if self.trend is not None:
+            terms = [term.mapped(change) for term in self.trend.terms]
+            return self.model_copy(update={"trend": self.trend.model_copy(update={"terms": terms})})
+        assert self.lhs is not None
+        return self.model_copy(update={"lhs": self.lhs.mapped(change), "rhs": self.rhs.mapped(change)})
+
+    def on(self, label: str, dataset: str) -> ClaimPart:
+        """Return a part of ``over`` on one data set, named after it."""
+        name = f"{self.name}, {label}" if self.name else label
+        return self.model_copy(update={"name": name, "dataset": dataset, "over": []})
 
 
 class ClaimSpec(StrictModel):
-    """A claim: all its parts must hold.
+    """A claim: all its parts that a scale runs must hold (docs/VERDICTS.md).
 
     Attributes:
         id: E.g. ``C1``.
@@ -192,3 +236,9 @@ class ClaimSpec(StrictModel):
     whose: Literal["paper", "inferred", "ours"]
     origin: str
     parts: list[ClaimPart] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _rests_on_something(self) -> ClaimSpec:
+        if not any(part.essential for part in self.parts):
+            raise ValueError(f"{self.id} has no essential part")
+        return self

@@ -211,7 +211,7 @@ class ReportSpec(StrictModel):
         tables: In the order of the paper.
         figures: In the order of the paper.
         claims: In the order of the specification.
-        min_seeds: Trainings below which no claim is decided either way.
+        min_seeds: Trainings on each side of a comparison below which no claim is decided either way.
         audit: See :class:`AuditSpec`.
         ledger: See :class:`LedgerSpec`.
     """
@@ -223,7 +223,7 @@ class ReportSpec(StrictModel):
     tables: list[TableSpec] = Field(min_length=1)
     figures: list[FigureSpec] = []
     claims: list[ClaimSpec] = []
-    min_seeds: int = Field(default=1, ge=1)
+    min_seeds: int = Field(default=2, ge=2)
     audit: AuditSpec = AuditSpec()
     ledger: LedgerSpec = LedgerSpec()
 

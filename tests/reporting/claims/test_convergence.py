@@ -1,0 +1,53 @@
+"""Trainings that a longer one of the same arm still improves on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.reporting.claims.one_claim import PART, claims_of, two_arms
+from tests.reporting.fabricate import ROOT, Fabricated, outcomes
+
+from concord3d.config.resolve import load_study
+from concord3d.reporting.claims.convergence import longer_trainings
+from concord3d.reporting.evidence.report_inputs import report_inputs
+
+
+def longer(root: Path, gain: int) -> Fabricated:
+    """Two arms of one length, and the right one trained for twice as long, which is right on so many items more."""
+    made = two_arms(root, 150, 140)
+    for seed in (1, 2, 3):
+        made.accuracy("twice", outcomes(200, 140 + gain + seed), seed)
+    made.runs["twice"]["training"] = {**made.runs["right"]["training"], "epochs": 12}
+    return made
+
+
+def test_a_longer_training_that_still_gains_is_remarked(tmp_path: Path) -> None:
+    claim = claims_of(longer(tmp_path / "gains", 20), PART)
+    assert claim["verdict"] == "holds" and not claim["converged"]
+    [gain] = [each for each in claim["parts"][0]["not_converged"] if each["arm"] == "right"]
+    assert gain["longer"] == "twice" and gain["difference"] == pytest.approx(10) and gain["ci_low"] > 0
+    assert (gain["epochs"], gain["epochs_longer"]) == (6, 12)
+    assert "Not converged: right, trained for 12 in place of 6 epochs, still gains +10.00 [" in claim["details"]
+    still = claims_of(longer(tmp_path / "still", 0), PART)
+    assert still["converged"] and "Not converged" not in still["details"]
+
+
+@pytest.mark.parametrize(
+    ("paper", "scale", "pairs"),
+    [
+        ("mm_mixing", "small", {("baseline", "k1"), ("baseline_world", "k1_world")}),
+        ("mm_mixing", "paper", {("baseline", "k1")}),
+        ("mm_point", "small", set()),
+    ],
+)
+def test_pairs_are_found_in_the_configuration(paper: str, scale: str, pairs: set[tuple[str, str]]) -> None:
+    runs = report_inputs(ROOT, load_study(ROOT, paper, scale)).runs
+    found = longer_trainings(runs)
+    assert {(pair.arm, pair.longer) for pair in found} == pairs
+    for pair in found:
+        assert pair.arm in pair.alike and pair.longer not in pair.alike
+        lengths = {runs[name]["training"]["epochs"] for name in pair.alike}
+        assert len(lengths) == 1
+    if scale == "small" and pairs:
+        assert next(pair.alike for pair in found if pair.arm == "baseline") == {"baseline", "stage1", "full"}
