@@ -148,6 +148,7 @@ def _facts(judged: JudgedPart) -> dict[str, Any]:
         "ci_low": _rounded(found.low),
         "ci_high": _rounded(found.high),
         "ci_high_corrected": _rounded(found.high if found.high_corrected is None else found.high_corrected),
+        "unit": found.unit,
         "n_items": found.num_items,
         "n_seeds": found.num_seeds,
         "basis": found.basis,

@@ -5,72 +5,71 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from concord3d.reporting.claims.claim_words import SCOPE_WORDS
 from concord3d.reporting.claims.comparisons import PRINTED
-from concord3d.reporting.claims.verdicts import SCOPE_WORDS, VERDICT_WORDS
 from concord3d.reporting.specs.report_spec import ReportSpec
 from concord3d.reporting.tables.cells import Table
 
+# What the next step takes, by scale.
 TAKES = {
-    "smoke": "the scale `demo`, minutes on a laptop",
-    "demo": "the scale `small` (real data, hours on two cores) and for the paper's setting the scale `paper` (its data, and GPUs)",
-    "small": "the scale `paper`: the published data and training, on GPUs",
+    "smoke": "the scale `demo`: minutes on a laptop",
+    "demo": "the scale `small`, real data and hours on two cores; the paper's setting takes `paper`, its data and GPUs",
+    "small": "the scale `paper`: the published data and lengths of training, on GPUs",
     "paper": "more seeds",
 }
-COUNTED = ("holds", "fails", "undecided")
+_COUNTED = {"holds": "hold", "fails": "fail", "undecided": "stay undecided"}
+_ONE = {"holds": "holds", "fails": "fails", "undecided": "stays undecided"}
 
 
-def bottom_line(
-    report: ReportSpec, claims: Sequence[Mapping[str, Any]], headline: Table, scale: str
-) -> list[str]:
-    """Return the paragraph as lines.
+def is_about_print(claim: Mapping[str, Any]) -> bool:
+    """Whether a claim compares printed values alone."""
+    return bool(claim["parts"]) and all(part["basis"] == PRINTED for part in claim["parts"])
+
+
+def bottom_line(report: ReportSpec, claims: Sequence[Mapping[str, Any]], headline: Table, scale: str) -> list[str]:
+    """Return the paragraph as lines of Markdown.
 
     Args:
         report: The paper's report file, which names its main claim.
         claims: All verdicts.
-        headline: The table of the front page, whose smallest effects are told.
+        headline: The table of the front page; its smallest effects are told.
         scale: The scale.
     """
-    measured = [claim for claim in claims if claim["verdict"] in COUNTED and not _is_printed(claim)]
-    if not measured:
-        return [f"**In short.** Nothing was measured at the scale `{scale}` yet. It takes {TAKES[scale]}.", ""]
-    sentences = [_found(measured, len(claims)), *_main(report, measured), _needed(headline, scale)]
-    return [f"**In short.** {' '.join(sentences)}", ""]
+    judged = [claim for claim in claims if claim["verdict"] in _COUNTED and not is_about_print(claim)]
+    takes = f"To know more takes {TAKES[scale]}."
+    if not judged:
+        return [f"**In short.** No claim could be judged on measurements of the scale `{scale}`. {takes}", ""]
+    main = next((claim for claim in judged if claim["id"] == report.main_claim), None)
+    sentences = [_found(judged, len(claims)), *([] if main is None else _main(main)), _missed(headline), takes]
+    return [f"**In short.** {' '.join(sentence for sentence in sentences if sentence)}", ""]
 
 
-def _is_printed(claim: Mapping[str, Any]) -> bool:
-    return bool(claim["parts"]) and all(part["basis"] == PRINTED for part in claim["parts"])
+def _found(judged: Sequence[Mapping[str, Any]], num_claims: int) -> str:
+    verdicts = [claim["verdict"] for claim in judged]
+    counts = ", ".join(f"{verdicts.count(verdict)} {words}" for verdict, words in _COUNTED.items())
+    return f"{len(judged)} of {num_claims} claims could be judged on measurements of this scale: {counts}."
 
 
-def _found(measured: Sequence[Mapping[str, Any]], num_claims: int) -> str:
-    verdicts = [claim["verdict"] for claim in measured]
-    counts = ", ".join(f"{verdicts.count(verdict)} {words}" for verdict, words in _COUNT_WORDS.items())
-    return f"Of {num_claims} claims, {len(measured)} could be tested here on measurements: {counts}."
-
-
-_COUNT_WORDS = {"holds": "hold", "fails": "fail", "undecided": "stay undecided"}
-
-
-def _main(report: ReportSpec, measured: Sequence[Mapping[str, Any]]) -> list[str]:
+def _main(claim: Mapping[str, Any]) -> list[str]:
     """Return what was found of the main claim, and how sure that is."""
-    claim = next((claim for claim in measured if claim["id"] == report.main_claim), None)
-    if claim is None or claim["difference"] is None:
-        return []
-    unit = next((str(part["unit"]) for part in claim["parts"] if part["name"] == claim["decided_by"]), "")
+    unit = "" if claim["unit"] == "" else f" {claim['unit']}"
+    digits = 1 if claim["unit"] == "points" else 3
     low, high = claim["ci_low"], claim["ci_high"]
-    interval = "" if low is None else f", 95 % interval {low:+.1f} to {high:+.1f}"
-    place = f" ({claim['decided_by']})" if claim["decided_by"] else ""
-    size = f"{claim['difference']:+.1f} {unit}".rstrip()
+    interval = "" if low is None else f", between {low:+.{digits}f} and {high:+.{digits}f}"
+    text = str(claim["text"]).rstrip(".")
     return [
-        f"The main one, {claim['id']} in the table of claims, is {VERDICT_WORDS[claim['verdict']].lower()}: the "
-        f"difference{place} is {size}{interval}.",
-        f"The interval covers other test items and, with {claim['n_seeds']} seeds, other trainings; it is measured "
-        f"{SCOPE_WORDS[claim['scope']]}.",
+        f'The main one, "{text}", {_ONE[claim["verdict"]]}: {claim["difference"]:+.{digits}f}{unit}{interval} '
+        f"({claim['decided_by']}).",
+        f"The range is where 95 % of repetitions with other test items and other trainings would put it, judging from "
+        f"{claim['n_seeds']} seeds, {SCOPE_WORDS[claim['scope']]}.",
     ]
 
 
-def _needed(headline: Table, scale: str) -> str:
-    sizes = sorted(
-        cell.detectable.size for cell in headline.cells if cell.detectable is not None and cell.detectable.unit == "%"
-    )
-    seen = f"Differences below {sizes[0]:.0f} to {sizes[-1]:.0f} points would mostly have been missed. " if sizes else ""
-    return f"{seen}To know more takes {TAKES[scale]}."
+def _missed(headline: Table) -> str:
+    """Return which differences the headline table could not have shown."""
+    found = [cell.detectable for cell in headline.cells if cell.detectable is not None]
+    sizes = sorted(effect.size for effect in found if effect.unit == "%")
+    if not sizes:
+        return ""
+    smallest = f"{sizes[0]:.0f} to {sizes[-1]:.0f} points"
+    return f"Differences in the table below that are smaller than {smallest} may well be missed."

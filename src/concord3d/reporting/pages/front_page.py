@@ -15,6 +15,7 @@ from concord3d.reporting.claims.comparisons import PRINTED
 from concord3d.reporting.evidence.audit import SEVERITIES, Finding
 from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.report_inputs import ReportInputs
+from concord3d.reporting.pages.bottom_line import bottom_line, is_about_print
 from concord3d.reporting.pages.tower_gates import tower_lines
 from concord3d.reporting.specs.output_files import FIGURES_IN_WORDS
 from concord3d.reporting.specs.report_spec import ReportSpec
@@ -75,6 +76,7 @@ def readme_text(
         f"**scale: {inputs.scale}; data_kind: {', '.join(results.data_kinds) or 'none (nothing was run)'}**  ",
         WARNINGS.get(inputs.scale, ""),
         "",
+        *bottom_line(report, claims, headline, inputs.scale),
         *_what_was_run(results, inputs),
         *tower_lines(inputs),
         *_headline(headline, report.headline_columns),
@@ -160,7 +162,7 @@ def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     for claim in claims:
         judged = claim["verdict"] not in ("not_run", "not_testable")
         scope = str(claim["scope"]).replace("_", " ") if judged else "-"
-        scope = PRINTED if _is_about_print(claim) else scope
+        scope = PRINTED if is_about_print(claim) else scope
         remark = ", not converged" if judged and not claim["converged"] else ""
         parts = rests_on(claim["verdict"], claim["num_measured"], claim["num_parts"])
         verdict = f"**{WORDS[claim['verdict']]}**{parts}{remark}"
@@ -187,16 +189,12 @@ def _counted(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     """Return the numbers of verdicts, for each origin of claims by itself."""
     lines = []
     for name, text in (("paper", "of the paper"), ("inferred", "inferred"), ("ours", "of ours")):
-        verdicts = [c["verdict"] for c in claims if c["whose"] == name and not _is_about_print(c)]
+        verdicts = [c["verdict"] for c in claims if c["whose"] == name and not is_about_print(c)]
         if verdicts:
             counts = ", ".join(f"{verdicts.count(verdict)} {word}" for verdict, word in WORDS.items())
             lines.append(f"- {len(verdicts)} claims {text}: {counts}.")
-    about_print = sum(_is_about_print(claim) for claim in claims)
+    about_print = sum(is_about_print(claim) for claim in claims)
     return [*lines, f"- {about_print} about printed values alone."] if about_print else lines
-
-
-def _is_about_print(claim: Mapping[str, Any]) -> bool:
-    return bool(claim["parts"]) and all(part["basis"] == PRINTED for part in claim["parts"])
 
 
 def _coverage(tables: Sequence[Table]) -> list[str]:

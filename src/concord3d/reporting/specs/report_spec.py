@@ -211,6 +211,7 @@ class ReportSpec(StrictModel):
         tables: In the order of the paper.
         figures: In the order of the paper.
         claims: In the order of the specification.
+        main_claim: The claim that the front page's first paragraph tells of.
         min_seeds: Trainings on each side of a comparison below which no claim is decided either way.
         audit: See :class:`AuditSpec`.
         ledger: See :class:`LedgerSpec`.
@@ -223,6 +224,7 @@ class ReportSpec(StrictModel):
     tables: list[TableSpec] = Field(min_length=1)
     figures: list[FigureSpec] = []
     claims: list[ClaimSpec] = []
+    main_claim: str | None = None
     min_seeds: int = Field(default=2, ge=2)
     audit: AuditSpec = AuditSpec()
     ledger: LedgerSpec = LedgerSpec()
@@ -275,4 +277,6 @@ def load_report_spec(path: Path) -> ReportSpec:
     root = path.parents[2]
     spec = validate(ReportSpec, load_yaml(path), Place(root, path.relative_to(root)))
     spec.table(spec.headline)
+    if spec.main_claim is not None:
+        _by_id(spec.claims, spec.main_claim, "claim")
     return spec
