@@ -125,6 +125,11 @@ def test_scale_and_data_kind_are_stamped_inside_every_figure(reported: Fabricate
         assert "data_kind: synthetic" in text
 
 
+def test_maps_carry_their_numbers(reported: Fabricated) -> None:
+    text = (reported.inputs.out / "figures" / "f5_tsne.svg").read_text()
+    assert "silhouette 0.21, purity 75 %" in text
+
+
 def test_two_builds_are_byte_identical(reported: Fabricated, tmp_path: Path) -> None:
     again = replace(reported.inputs, out=tmp_path / "elsewhere")
     random.seed(99)
@@ -204,7 +209,10 @@ def test_choices_and_histories_stand_beside_the_metrics(tmp_path: Path) -> None:
     assert {**job, "details": details} in entries and len(entries) == 2
     lines = (made.inputs.out / "histories.csv").read_text().splitlines()
     assert lines[0] == "experiment,seed,epoch,figure,value"
-    assert "mm_point,1,3,held_out.mi_inter,2.000000" in lines and "mm_point,1,1,held_out.mi_num_objects,256" in lines
+    assert (
+        "mm_point,1,3,held_out.information_inter,2.000000" in lines
+        and "mm_point,1,1,held_out.information_num_objects,256" in lines
+    )
 
 
 def test_stale_per_item_files_go(tmp_path: Path) -> None:

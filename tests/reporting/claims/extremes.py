@@ -28,6 +28,8 @@ from concord3d.reporting.specs.claim_spec import ClaimPart, ClaimSpec, Term
 NUM_ITEMS = 400
 # Protocols that are told how many labelled shapes a class has measure nothing for other numbers.
 SHOTS = "shots"
+# Lowest outcome of an item where it is not 0: accuracy minus chance among ten classes.
+LOWEST = {"top1_above_chance": -0.1}
 
 
 def measured_parts(claim: ClaimSpec, results: Results, inputs: ReportInputs) -> list[ClaimPart]:
@@ -75,7 +77,7 @@ def extreme_results(
 
 
 def extreme_levels(parts: Sequence[ClaimPart], sign: int) -> dict[Leaf, float]:
-    """Return the levels, from 0 to 1, at which all inequalities hold (or are violated) by the largest margin."""
+    """Return the levels at which all inequalities hold (or are violated) by the largest margin; they span 1."""
     rows = [row for part in parts for row in inequalities(part)]
     found = list(dict.fromkeys(leaf for coefficients, _ in rows for leaf in coefficients))
     if not found:
@@ -89,7 +91,8 @@ def extreme_levels(parts: Sequence[ClaimPart], sign: int) -> dict[Leaf, float]:
     # Maximise the margin t subject to sign * (coefficients * levels + offset) >= t.
     objective = np.zeros(len(found) + 1)
     objective[-1] = -1
-    bounds = [(0.0, 1.0)] * len(found) + [(None, 1.0)]
+    lowest = [LOWEST.get(leaf.metric, 0.0) if isinstance(leaf, Address) else 0.0 for leaf in found]
+    bounds = [*((low, low + 1.0) for low in lowest), (None, 1.0)]
     solved = linprog(objective, A_ub=-matrix, b_ub=sign * offsets, bounds=bounds)
     assert solved.success and solved.x[-1] > 0.02, f"the parts leave a margin of {solved.x[-1]:.3f}"
     return dict(zip(found, map(float, solved.x[:-1]), strict=True))
@@ -146,14 +149,16 @@ def _evaluation(job: ExpectedJob, inputs: ReportInputs, levels: Mapping[tuple[st
     rows, items = [], {}
     order = np.random.default_rng(0).permutation(NUM_ITEMS)
     for (metric, selection), level in levels.items():
-        right = min(max(round(level * NUM_ITEMS) + (job.seed % 2 if 0 < level < 1 else 0), 0), NUM_ITEMS)
-        outcomes = np.zeros(NUM_ITEMS)
-        outcomes[order[:right]] = 1.0
-        value = 100 * right / NUM_ITEMS
+        lowest = LOWEST.get(metric, 0.0)
+        share = level - lowest
+        right = min(max(round(share * NUM_ITEMS) + (job.seed % 2 if 0 < share < 1 else 0), 0), NUM_ITEMS)
+        outcomes = np.full(NUM_ITEMS, lowest)
+        outcomes[order[:right]] += 1.0
+        value = 100 * float(outcomes.mean())
         rows.append(
             Measurement(
                 job.experiment, job.experiment, job.seed, inputs.scale, kind, job.dataset, job.protocol, metric, value,
-                NUM_ITEMS, max(value - 1, 0.0), min(value + 1, 100.0), selection, "%",
+                NUM_ITEMS, value - 1, value + 1, selection, "%",
             )
         )  # fmt: skip
         items[f"{metric}__{selection}"] = outcomes

@@ -40,8 +40,8 @@ def test_a_preferred_row_is_judged_where_it_is_run_on_both_sides(tmp_path: Path)
 def test_one_epoch_has_no_first_beside_the_last(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     part = (
-        "{name: it, lhs: {experiment: left, history: mi_inter, at: last}, "
-        "rhs: {experiment: left, history: mi_inter, at: first}}"
+        "{name: it, lhs: {experiment: left, history: information_inter, at: last}, "
+        "rhs: {experiment: left, history: information_inter, at: first}}"
     )
     made.history("left", [1.0], 1)
     assert claims_of(made, part)["parts"][0]["verdict"] == "missing"

@@ -17,10 +17,12 @@ from concord3d.reporting.figures.style import (
     MARKERS,
     Drawing,
     FigureContext,
+    named,
     options_of,
     panels,
     placard,
     sorted_kinds,
+    words,
 )
 from concord3d.reporting.specs.claim_spec import Selector
 
@@ -52,7 +54,7 @@ def draw(context: FigureContext) -> Drawing:
     options = options_of(context, Options)
     datasets = [d for d in options.datasets if any(_curves_of(context, options, e, d) for e in options.experiments)]
     if not datasets:
-        return placard(context, f"{options.protocol} of {', '.join(options.experiments)}")
+        return placard(context, f"{words(options.protocol)} of {named(context, options.experiments)}")
     figure, axes = panels(len(datasets), width=6.4, height=4.6)
     kinds: list[str] = []
     for axis, dataset in zip(axes, datasets, strict=True):
@@ -71,7 +73,8 @@ def draw(context: FigureContext) -> Drawing:
         if all(evaluation.data_kind == "real" for _, _, found in shown for evaluation in found):
             _printed_lines(context, axis, options, dataset)
         axis.set_xscale("log")
-        axis.set(title=dataset, xlabel="C of the linear SVM", ylabel="accuracy on the test split (%)", ylim=(0, 100))
+        axis.set(title=context.report.dataset_name(dataset), ylim=(0, 100))
+        axis.set(xlabel="C of the linear SVM", ylabel="accuracy on the test split (%)")
         # Below its panel: the sizes of features differ from data set to data set, and curves fill the panel.
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=-(-len(shown) // 4))
     return Drawing(figure, sorted_kinds(kinds))

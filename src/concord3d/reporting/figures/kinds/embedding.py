@@ -62,9 +62,7 @@ def draw(context: FigureContext) -> Drawing:
         numbers = {row.metric: row.value for row in evaluation.measurements}
         said = [f"silhouette {numbers['silhouette']:.2f}"] if "silhouette" in numbers else []
         said += [f"purity {numbers['knn_purity']:.0f} %"] if "knn_purity" in numbers else []
-        axis.set_title(
-            f"{label}\n{context.report.dataset_name(dataset)}, {', '.join(numbers) or 'no numbers'}", fontsize=9.5
-        )
+        axis.set_title(f"{label}\n{place}, {', '.join(said) or 'no numbers'}", fontsize=9.5)
     return Drawing(figure, sorted_kinds(evaluation.data_kind for evaluation in found.values()))
 
 
