@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from sklearn.linear_model import Ridge as SklearnRidge
 from tests.features.fake_encoders import ALIGNED, FakeSentences, register
+from tests.features.pattern_objects import LABELS, NAMES, NUM_OBJECTS, Patterns, objects_of
 from tests.training.interruption import files_of, train_until
 from torch.nn.functional import cross_entropy, normalize
 
@@ -24,10 +25,9 @@ from concord3d.errors import ConfigError
 from concord3d.features.aligned_tower import AlignedTower
 from concord3d.features.open_tower import encoder_preprocess, open_tower
 from concord3d.features.pairs import Pairs, PicturedObjects
-from concord3d.features.prompts import class_prompts
+from concord3d.features.text_targets import text_targets
 from concord3d.features.tower import TowerSpec
 from concord3d.methods.aligned import method as aligned_module
-from concord3d.methods.aligned.fitting_data import text_targets, unseen_labels
 from concord3d.methods.aligned.method import Aligned
 from concord3d.methods.aligned.ridge import fit_ridge
 from concord3d.methods.aligned.settings import AlignedSettings
@@ -35,41 +35,6 @@ from concord3d.methods.settings import method_settings
 from concord3d.training.files import TrainingFolder
 from concord3d.training.task import TrainingTask
 from concord3d.training.train import new_method, train
-
-NUM_OBJECTS = 60
-NAMES = ("ball", "box", "cone", "ring", "star", "tube")
-LABELS = np.arange(NUM_OBJECTS) % len(NAMES)
-
-
-class Patterns:
-    """Each class has bright quarters of its own, each object a colour; a memory of which objects were read."""
-
-    num_objects, num_views = NUM_OBJECTS, 3
-
-    def __init__(self) -> None:
-        rng = np.random.default_rng(1)
-        pixels = rng.integers(0, 60, (NUM_OBJECTS, self.num_views, 2, 2, 3))
-        for row, label in enumerate(LABELS):
-            places = [(0, 0), (0, 1), (1, 0), (1, 1), (0, 0), (1, 1)]
-            pixels[row, :, places[label][0], places[label][1]] += 120
-            if label > 3:
-                pixels[row, :, 0, 1] += 120
-        self.pixels = pixels.astype(np.uint8).repeat(16, axis=2).repeat(16, axis=3)
-        self.read_objects: set[int] = set()
-
-    def read(self, object_index: NDArray[np.int64], view_index: NDArray[np.int64]) -> NDArray[np.uint8]:
-        self.read_objects |= set(object_index.tolist())
-        return self.pixels[object_index[:, None], view_index]
-
-
-def objects_of(views: Patterns | None = None, **options: Any) -> PicturedObjects:
-    colours = ("red", "blue", "green")
-    texts = tuple(
-        ShapeTexts(NAMES[label] if n % 2 else "", (f"a {colours[n % 3]} {NAMES[label]} number {n}",), ("best price",))
-        for n, label in enumerate(LABELS)
-    )
-    fields = {"name": "p", "views": {"v": views or Patterns()}, "texts": texts, "labels": LABELS, "class_names": NAMES}
-    return PicturedObjects(**{**fields, **options})
 
 
 def task_of(
@@ -160,33 +125,6 @@ def test_a_training_without_epochs_leaves_the_ridge_and_a_tower_that_opens(tmp_p
     assert found["caption_to_class_top1", "texts"]["n_objects"] == 6
 
 
-def test_what_an_object_is_comes_from_its_class_and_its_captions() -> None:
-    texts = [
-        ShapeTexts("noise", ("a red ball", "round")),
-        ShapeTexts("noise"),
-        ShapeTexts("odd", ("x",)),
-        ShapeTexts("y"),
-    ]
-    labels = np.array([0, 1, -1, -1])
-    views = {"v": Patterns()}
-    views["v"].num_objects = 4
-    pairs = Pairs([PicturedObjects("o", views, tuple(texts), labels, NAMES)], encoder_preprocess(ALIGNED))
-    encoder = FakeSentences("")
-
-    def unit(vector: Any) -> NDArray[np.float64]:
-        return np.asarray(vector / np.linalg.norm(vector))
-
-    ball, box = (unit(encoder.encode_texts(class_prompts(name)).mean(axis=0)) for name in NAMES[:2])
-    captions = unit(encoder.encode_texts(["a red ball", "round"]).sum(axis=0))
-    expected = [unit(0.25 * ball + 0.75 * captions), box, *encoder.encode_texts(["x", "y"])]
-    np.testing.assert_allclose(text_targets(encoder, pairs, np.arange(4), 0.25), expected, atol=1e-6)
-    without_classes = [captions, *encoder.encode_texts(["noise", "x", "y"])]
-    np.testing.assert_allclose(text_targets(encoder, pairs, np.arange(4), 0), without_classes, atol=1e-6)
-    fresh = FakeSentences("")
-    text_targets(fresh, pairs, np.array([0, 2]), 0.25)
-    assert not any("box" in text or text in ("noise", "odd", "y") for text in fresh.read)
-
-
 def test_held_out_objects_and_unseen_classes_reach_no_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     patterns = Patterns()
     task = task_of(tmp_path, {"unseen_classes": 2}, epochs=0, objects=objects_of(patterns))
@@ -252,19 +190,6 @@ def test_the_kept_tower_may_know_all_classes_and_the_gate_an_alignment_without_s
     every, apart, plain = (measures(tmp_path / name) for name in ("all", "apart", "plain"))
     assert every["unseen_class_top1", "all"] == apart["unseen_class_top1", "all"]
     assert {key: value for key, value in every.items() if key[0] != "unseen_class_top1"} == plain
-
-
-def test_unseen_classes_are_a_choice_of_the_seed_and_not_of_the_order() -> None:
-    pairs = Pairs([objects_of()], encoder_preprocess(ALIGNED))
-    order = np.random.default_rng(3).permutation(len(NAMES))
-    shuffled = objects_of(labels=np.argsort(order)[LABELS], class_names=tuple(NAMES[label] for label in order))
-    other = Pairs([shuffled], encoder_preprocess(ALIGNED))
-    draws = {seed: {NAMES[label] for label in unseen_labels(pairs, 3, seed)} for seed in range(5)}
-    assert {seed: {other.class_names[label] for label in unseen_labels(other, 3, seed)} for seed in draws} == draws
-    assert len({frozenset(draw) for draw in draws.values()}) > 1 and len(unseen_labels(pairs, 0, 1)) == 0
-    for count in (1, 5, 7):
-        with pytest.raises(ConfigError, match=r"unseen_classes(?s:.*)0, or 2 to 4"):
-            unseen_labels(pairs, count, 0)
 
 
 @pytest.mark.parametrize("hidden_width", [None, 8])

@@ -11,7 +11,7 @@ from concord3d.config.models import TowerUse
 from concord3d.config.places import Place
 from concord3d.config.validation import validate
 from concord3d.data.manifest import sampled_digest
-from concord3d.features.tower_config import AlignedTowerConfig, encoder_checksums, is_aligned
+from concord3d.features.tower_config import PretrainedTowerConfig, config_kind, encoder_checksums
 from concord3d.files import read_json
 from concord3d.layout import CATALOG
 from concord3d.methods.settings import method_kind, method_settings
@@ -36,11 +36,12 @@ class TowerNodes:
     data: DataNodes
     places: Mapping[str, Place]
 
-    def _aligned(self, use: TowerUse) -> AlignedTowerConfig | None:
-        """The configuration of an aligned tower, checked; None for a model of open_clip."""
+    def _pretrained(self, use: TowerUse) -> PretrainedTowerConfig | None:
+        """The configuration of a tower of pre-trained encoders, checked; None for a model of open_clip."""
         path = self.data.root / use.model
         content = read_json(path) if path.suffix == ".json" else None
-        return validate(AlignedTowerConfig, content, self._file(use)) if is_aligned(content) else None
+        kind = config_kind(content)
+        return None if kind is None else validate(kind, content, self._file(use))
 
     def _file(self, use: TowerUse) -> Place:
         return Place(self.data.root, Path(use.model))
@@ -48,12 +49,12 @@ class TowerNodes:
     def _model(self, use: TowerUse) -> Any:
         """What a tower's model is: the content of a configuration of ours, or a name that open_clip knows.
 
-        The weights of frozen encoders are no files of the workflow; their checksums stand here.
+        The weights of pre-trained encoders are no files of the workflow; their checksums stand here.
         """
         path = self.data.root / use.model
-        aligned = self._aligned(use)
-        if aligned is not None:
-            return {**aligned.model_dump(), "weights_sha256": encoder_checksums(aligned)}
+        pretrained = self._pretrained(use)
+        if pretrained is not None:
+            return {**pretrained.model_dump(), "weights_sha256": encoder_checksums(pretrained)}
         return read_json(path) if path.suffix == ".json" else use.model
 
     def _weights(self, use: TowerUse) -> Any:
@@ -67,14 +68,14 @@ class TowerNodes:
         training = use.training
         if training is None:
             return None
-        aligned = self._aligned(use)
+        pretrained = self._pretrained(use)
         run: dict[str, Any] = {
             "experiment": f"tower_{name}",
             "seed": training.seed,
             "scale": self.data.params.scale,
             "method": training.method,
             "pretrain": {"dataset": training.data["dataset"]},
-            "encoder": {"model": use.model} if aligned is None else aligned.model_dump(),
+            "encoder": {"model": use.model} if pretrained is None else pretrained.model_dump(),
             "objective": training.objective,
             "data": {key: value for key, value in training.data.items() if key != "dataset"},
             "training": training.training,
@@ -89,7 +90,7 @@ class TowerNodes:
             f"train_tower_{name}",
             run,
             settings,
-            settings.encoder_modules(run["encoder"], self.places[name] if aligned is None else self._file(use)),
+            settings.encoder_modules(run["encoder"], self.places[name] if pretrained is None else self._file(use)),
             self.data.layout.tower(name),
             {},
             {"encoder": self._model(use)},

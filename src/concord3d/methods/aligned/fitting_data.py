@@ -1,7 +1,7 @@
 """Frozen features of the objects that an aligned tower is fitted on, computed once.
 
 Shape legend: S all objects, F objects that are fitted on, V pictures per object, E width of picture features, D width
-of sentence features, C classes.
+of sentence features.
 """
 
 from __future__ import annotations
@@ -11,11 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.errors import ConfigError
 from concord3d.features.aligned_tower import FrozenPair
 from concord3d.features.pairs import Pairs, picture_features
-from concord3d.features.prompts import class_features
-from concord3d.features.tower import TextEncoder
+from concord3d.features.text_targets import text_targets
 
 
 @dataclass(frozen=True)
@@ -46,75 +44,3 @@ def fitting_data(pair: FrozenPair, pairs: Pairs, objects: NDArray[np.int64], cla
     row_of[objects] = np.arange(len(objects))
     pictures = picture_features(pair.pictures, pairs, objects)
     return FittingData(pictures, text_targets(pair.texts, pairs, objects, class_share), row_of)
-
-
-def text_targets(
-    encoder: TextEncoder, pairs: Pairs, objects: NDArray[np.int64], class_share: float
-) -> NDArray[np.float32]:
-    """Return what each object is, as one unit vector.
-
-    It is the weighted mean of the sentences about its class and of its captions, each of unit length. An object without
-    a class has its captions, one without captions its class, and one with neither the text that says most about it.
-
-    Args:
-        encoder: The sentence encoder.
-        pairs: All objects.
-        objects: (F,) indices.
-        class_share: Weight of the class; with 0 no object counts as having one.
-
-    Returns:
-        (F, D) float32.
-    """
-    labels = pairs.labels[objects] if class_share > 0 else np.full(len(objects), -1, np.int64)
-    used = sorted({pairs.class_names[label] for label in labels if label >= 0})
-    class_of = dict(zip(used, _unit(class_features(encoder, used)), strict=True)) if used else {}
-    written = [_texts(pairs, index, label) for index, label in zip(objects.tolist(), labels.tolist(), strict=True)]
-    distinct = sorted({text for texts in written for text in texts})
-    vector_of = dict(zip(distinct, _unit(encoder.encode_texts(distinct)), strict=True)) if distinct else {}
-    targets = []
-    for label, texts in zip(labels.tolist(), written, strict=True):
-        parts = []
-        if texts:
-            parts.append(
-                (1 - class_share if label >= 0 else 1, _unit(np.sum([vector_of[text] for text in texts], axis=0)))
-            )
-        if label >= 0:
-            parts.append((class_share if texts else 1, class_of[pairs.class_names[label]]))
-        targets.append(_unit(np.sum([weight * vector for weight, vector in parts], axis=0)))
-    return np.stack(targets).astype(np.float32)
-
-
-def _texts(pairs: Pairs, index: int, label: int) -> tuple[str, ...]:
-    choice = pairs.texts[index]
-    return choice.captions or (() if label >= 0 else (choice.description,))
-
-
-def _unit(vectors: NDArray[np.floating]) -> NDArray[np.float64]:
-    wide = np.asarray(vectors, np.float64)
-    return wide / np.maximum(np.linalg.norm(wide, axis=-1, keepdims=True), 1e-12)
-
-
-def unseen_labels(pairs: Pairs, count: int, seed: int) -> NDArray[np.int64]:
-    """Choose the classes that nothing is fitted on, among those that have objects.
-
-    Args:
-        pairs: All objects.
-        count: How many.
-        seed: Chooses them; the order of the classes does not matter.
-
-    Returns:
-        (count,) ascending labels.
-
-    Raises:
-        ConfigError: One class alone, which cannot be confused, or fewer than two classes would be left.
-    """
-    present = sorted(np.unique(pairs.labels[pairs.labels >= 0]).tolist(), key=lambda label: pairs.class_names[label])
-    if count == 1 or (count and len(present) - count < 2):
-        raise ConfigError(
-            "Too few classes to leave any out of a tower's alignment",
-            where="objective.unseen_classes",
-            expected=f"0, or 2 to {max(len(present) - 2, 0)}",
-            found=count,
-        )
-    chosen = np.random.default_rng(seed).choice(len(present), count, replace=False)
-    return np.sort(np.array(present, np.int64)[chosen])
