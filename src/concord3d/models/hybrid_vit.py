@@ -97,6 +97,7 @@ class HybridViT(nn.Module):
         )
         self.norm = nn.LayerNorm(width)
         self.projection = nn.Linear(width, out_dim)
+        self.train()
 
     def train(self, mode: bool = True) -> HybridViT:
         """Set the mode of everything but the trunk's norms, whose statistics stay."""
