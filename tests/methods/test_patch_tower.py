@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -286,6 +287,10 @@ def test_the_work_is_that_of_the_transformer_and_of_a_trunk_that_is_not_kept() -
 
     def passes(**objective: Any) -> list[tuple[str, float, bool]]:
         settings = method_settings("patch_tower", {"min_mean_of_views_top1": None, **objective})
+        for one in settings.forward_passes(run):
+            module, _, function = one.example.partition(":")
+            network, inputs = getattr(import_module(module), function)(**one.arguments)
+            assert len(network.eval()(*inputs)) == 1
         return [(one.network, one.times, one.is_trained) for one in settings.forward_passes(run)]
 
     tokens = ("hybrid_vit", 1.0, True)

@@ -31,7 +31,7 @@ from concord3d.features.tower_config import PatchTowerConfig, encoder_checksums
 from concord3d.features.tower_file import encoders_header, existing_weights, plain_json, require_encoders
 from concord3d.files import read_json, sha256_file
 from concord3d.models.hybrid_vit import HybridViT, TokenFeatures
-from concord3d.models.weights import load_weights
+from concord3d.models.weights import load_weights, read_tensors, size_in
 
 # Pictures that pass through the blocks together.
 BATCH = 64
@@ -142,8 +142,6 @@ def saved_encoder(config: PatchTowerConfig, path: Path) -> PatchEncoder:
         CheckpointCorrupt: The file cannot be read or does not fit the configuration.
         DependencyMissing: timm is not installed.
     """
-    from concord3d.models.weights import read_tensors, size_in
-
     out_dim = size_in(read_tensors(path)[0], "text_mean", path)
     with torch.random.fork_rng():
         encoder = PatchEncoder(hybrid_vit(config, frozen_encoders.new_trunk(config.trunk.encoder), out_dim))

@@ -1,7 +1,8 @@
 """Configurations of towers that are made from pre-trained encoders, of two forms. Read without torch.
 
-An aligned tower has two frozen encoders and a projection between them; a patch tower has patch tokens above the trunk
-of a picture encoder, trained in the space of a frozen sentence encoder.
+An aligned tower (method ``aligned``) has two frozen encoders and a projection between them; a patch tower (method
+``patch_tower``) has patch tokens above the trunk of a picture encoder, trained in the space of a frozen sentence
+encoder.
 """
 
 from __future__ import annotations

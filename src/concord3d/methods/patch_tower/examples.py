@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from concord3d.features.frozen_encoders import new_trunk
+from concord3d.features import frozen_encoders
 from concord3d.features.patch_tower import hybrid_vit
 from concord3d.features.tower_config import PATCH_SIZE, PatchTowerConfig
 
@@ -21,7 +21,9 @@ class _Tokens(nn.Module):
 
     def __init__(self, config: PatchTowerConfig) -> None:
         super().__init__()
-        self.vit = hybrid_vit(config, new_trunk(config.trunk.encoder), _TEXT_DIM)
+        trunk = frozen_encoders.new_trunk(config.trunk.encoder)
+        self.channels = trunk.channels
+        self.vit = hybrid_vit(config, trunk, _TEXT_DIM)
 
     def forward(self, trunk_map: Tensor) -> Tensor:
         return self.vit.from_map(trunk_map).pooled
@@ -35,7 +37,7 @@ def of_tokens(encoder: Mapping[str, Any]) -> tuple[nn.Module, tuple[Tensor]]:
     """
     config = PatchTowerConfig.model_validate(dict(encoder))
     model, grid = _Tokens(config), config.trunk.image_size // PATCH_SIZE
-    return model, (torch.zeros(1, model.vit.map_norm.normalized_shape[0], grid, grid),)
+    return model, (torch.zeros(1, model.channels, grid, grid),)
 
 
 def of_trunk(encoder: Mapping[str, Any]) -> tuple[nn.Module, tuple[Tensor]]:
@@ -46,4 +48,4 @@ def of_trunk(encoder: Mapping[str, Any]) -> tuple[nn.Module, tuple[Tensor]]:
     """
     config = PatchTowerConfig.model_validate(dict(encoder))
     side = config.trunk.image_size
-    return new_trunk(config.trunk.encoder), (torch.zeros(1, 3, side, side),)
+    return frozen_encoders.new_trunk(config.trunk.encoder), (torch.zeros(1, 3, side, side),)
