@@ -83,7 +83,7 @@ class HybridViT(nn.Module):
                 expected=f"a multiple of {num_heads} heads and of 4",
                 found=width,
             )
-        self.patch_size, self.width, self.out_dim = patch_size, width, out_dim
+        self.channels, self.patch_size, self.width, self.out_dim = channels, patch_size, width, out_dim
         self.trunk = trunk
         self.map_norm = nn.LayerNorm(channels)
         self.lift = nn.Linear(channels, width)

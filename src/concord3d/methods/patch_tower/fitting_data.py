@@ -107,10 +107,10 @@ def trunk_maps(
     Returns:
         (F, V, C, g, g) float32.
     """
+    vit, grid = encoder.vit, parts.config.trunk.image_size // encoder.vit.patch_size
     every = np.broadcast_to(np.arange(pairs.num_views), (1, pairs.num_views))
-    found = []
+    maps = torch.empty(len(objects), pairs.num_views, vit.channels, grid, grid)
     for row in range(len(objects)):
         pictures = torch.from_numpy(pairs.read(objects[row : row + 1], every)[0]).to(device)
-        pixels = parts.preprocess.normalize(pictures.permute(0, 3, 1, 2).float() / 255)
-        found.append(encoder.vit.trunk_map(pixels).cpu().contiguous())
-    return torch.stack(found)
+        maps[row] = vit.trunk_map(parts.preprocess.normalize(pictures.permute(0, 3, 1, 2).float() / 255)).cpu()
+    return maps
