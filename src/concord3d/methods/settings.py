@@ -20,7 +20,7 @@ from concord3d.models.forward_pass import ForwardPass, point_pass
 from concord3d.named_modules import load_named, module_names
 
 PACKAGE = "concord3d.methods"
-NOT_METHODS = ("image_augment", "interface", "settings")
+NOT_METHODS = ("alignment_gate", "alignment_settings", "image_augment", "interface", "settings")
 # Role of the earlier training that a method takes its first weights from.
 INIT = "init"
 
