@@ -18,6 +18,7 @@ from concord3d.batches.interface import Batch, IntArray, shuffled
 from concord3d.data.stores.objects import CloudSplit, ShapeTexts
 from concord3d.features.open_tower import encoder_preprocess
 from concord3d.features.pairs import Pairs, PicturedObjects, TextChoice
+from concord3d.features.prompts import class_words
 from concord3d.methods.settings import MethodSettings
 from concord3d.render.stored import open_view_set
 
@@ -82,7 +83,8 @@ def opened(run: Mapping[str, Any], settings: MethodSettings, files: Mapping[str,
         run: Resolved configuration; ``data`` names the data sets and the view sets, ``encoder`` the tower whose input
             size the pictures get.
         settings: Settings of the method.
-        files: ``clouds``: one store per data set, for texts and classes; ``views``: for each data set in turn, one
+        files: ``clouds``: one store per data set, for texts and classes (where a data set has no texts, the names of the
+            classes stand for them); ``views``: for each data set in turn, one
             index per view set.
 
     Raises:
@@ -95,6 +97,12 @@ def opened(run: Mapping[str, Any], settings: MethodSettings, files: Mapping[str,
     for path in files["clouds"]:
         clouds = CloudSplit.load(path)
         views = {name: open_view_set(next(indices)) for name in view_sets}
-        texts = clouds.texts or (ShapeTexts(),) * len(clouds)
+        texts = clouds.texts or _names_of_classes(clouds)
         sets.append(PicturedObjects(clouds.dataset, views, texts, clouds.labels, clouds.class_names))
     return PictureData(Pairs(sets, encoder_preprocess(run["encoder"])))
+
+
+def _names_of_classes(clouds: CloudSplit) -> tuple[ShapeTexts, ...]:
+    """Return what a data set without texts says of its objects: the names of their classes."""
+    names = (*clouds.class_names, "")
+    return tuple(ShapeTexts(class_words(names[label])) for label in clouds.labels.tolist())

@@ -107,19 +107,10 @@ class AlignedTower:
         if spec.precision != "fp32":
             raise ConfigError("Aligned towers compute in fp32", where=spec.model, found=spec.precision)
         path = Path(spec.weights)
-        if not path.is_file():
-            raise TowerWeightsMissing(
-                "The projection of an aligned tower does not exist",
-                where=path,
-                next_step="correct 'weights', or make the file: the tower step trains it",
-            )
+        _require_file(path)
         config = validate(AlignedTowerConfig, read_json(Path(spec.model)), Path(spec.model))
         pair = FrozenPair.open(config, device, weights_folder)
-        _, header = read_tensors(path)
-        _check_encoders(path, header, pair.described)
-        projection = pair.new_projection()
-        load_weights(projection, path)
-        return cls(pair, projection.eval(), sha256_file(path))
+        return cls(pair, open_projection(pair, path), sha256_file(path))
 
     def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return (B, D) features, not normalised, of (B, H, W, C) uint8 pictures, C = 3 or 1 (repeated).
@@ -144,6 +135,35 @@ class AlignedTower:
     @property
     def _device(self) -> torch.device:
         return self._projection.mean.device
+
+
+def open_projection(pair: FrozenPair, path: Path) -> Projection:
+    """Read the projection between two frozen encoders, in evaluation mode on the CPU.
+
+    Args:
+        pair: The encoders.
+        path: Weights of the projection.
+
+    Raises:
+        TowerMismatch: It was trained between other encoders, or has another shape.
+        TowerWeightsMissing: There is no such file.
+        CheckpointCorrupt: The file cannot be read, or is no projection.
+    """
+    _require_file(path)
+    _, header = read_tensors(path)
+    _check_encoders(path, header, pair.described)
+    projection = pair.new_projection()
+    load_weights(projection, path)
+    return projection.eval()
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise TowerWeightsMissing(
+            "The projection of an aligned tower does not exist",
+            where=path,
+            next_step="correct 'weights', or make the file: the tower step trains it",
+        )
 
 
 def _check_encoders(path: Path, header: Mapping[str, str], described: Mapping[str, Any]) -> None:

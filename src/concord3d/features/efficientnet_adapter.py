@@ -90,15 +90,14 @@ class EfficientNetLite:
     """A frozen EfficientNet-Lite0 without its classifier; the mean over its last map is the feature.
 
     Args:
-        trunk: timm's model with its weights.
+        network: timm's model, with its weights or to receive them.
         preprocess: What happens to pictures.
         weights_sha256: Digest of the released file.
-        device: Where to compute.
     """
 
-    def __init__(self, trunk: nn.Module, preprocess: Preprocess, weights_sha256: str, device: torch.device) -> None:
-        self._preprocess, self._device = preprocess, device
-        self._trunk: Any = trunk.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    def __init__(self, network: nn.Module, preprocess: Preprocess, weights_sha256: str) -> None:
+        self._preprocess = preprocess
+        self.network: Any = network.to(memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload]
         self.dim, self.image_size = DIM, preprocess.size
         self.identity: dict[str, Any] = {
             "architecture": {"name": "efficientnet_lite0", "feature": "mean over the last map"},
@@ -108,8 +107,8 @@ class EfficientNetLite:
         }
 
     @classmethod
-    def open(cls, name: str, image_size: int, device: str, weights_folder: Path | None) -> EfficientNetLite:
-        """Build the encoder; see :func:`concord3d.features.frozen_encoders.open_picture_encoder`."""
+    def build(cls, name: str, image_size: int) -> EfficientNetLite:
+        """Build the encoder; see :func:`concord3d.features.frozen_encoders.build_picture_encoder`."""
         if image_size < SMALLEST:
             raise ConfigError(
                 "Pictures are too small for this encoder",
@@ -117,14 +116,19 @@ class EfficientNetLite:
                 expected=f"at least {SMALLEST} pixels",
                 found=image_size,
             )
-        target = resolve_device(device)
-        timm = import_timm()
+        network = import_timm().create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
+        return cls(network, preprocess_at(image_size), PACKAGED[name].files["weights"].sha256)
+
+    @classmethod
+    def open(cls, name: str, image_size: int, device: str, weights_folder: Path | None) -> EfficientNetLite:
+        """Build the encoder with its weights; see :func:`concord3d.features.frozen_encoders.open_picture_encoder`."""
+        encoder, target = cls.build(name, image_size), resolve_device(device)
         path = find_packaged_file(PACKAGED[name], "weights", weights_folder)
-        digest = PACKAGED[name].files["weights"].sha256
         store = None if weights_folder is None else weights_folder / "converted"
-        trunk = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
-        load_matching(trunk, in_names_of_timm(read_released_tensors(path, digest, store)))
-        return cls(trunk, preprocess_at(image_size), digest, target)
+        released = read_released_tensors(path, PACKAGED[name].files["weights"].sha256, store)
+        load_matching(encoder.network, in_names_of_timm(released))
+        encoder.network.to(target)
+        return encoder
 
     @torch.inference_mode()
     def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -135,11 +139,12 @@ class EfficientNetLite:
         """
         check_pictures(images)
         features = np.empty((len(images), DIM), np.float32)
-        batch = BATCHES[self._device.type]
+        device = next(self.network.parameters()).device
+        batch = BATCHES[device.type]
         for start in range(0, len(images), batch):
             rows = slice(start, start + batch)
-            pixels = torch.from_numpy(np.ascontiguousarray(images[rows])).to(self._device)
+            pixels = torch.from_numpy(np.ascontiguousarray(images[rows])).to(device)
             ready = self._preprocess.normalize(self._preprocess.resize(pixels).float() / 255)
-            last_map: Tensor = self._trunk.forward_features(ready.contiguous(memory_format=torch.channels_last))
+            last_map: Tensor = self.network.forward_features(ready.contiguous(memory_format=torch.channels_last))
             features[rows] = last_map.mean((2, 3)).cpu().numpy()
         return features

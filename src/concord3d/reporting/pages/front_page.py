@@ -88,7 +88,7 @@ def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
     runs = [run for run in done if run.get("pretrain")]
     sources = sorted({f"{run['pretrain']['dataset']} ({run['pretrain']['data_kind']})" for run in runs})
     encoders = sorted({str(run.get("encoder", {}).get("name")) for run in done})
-    epochs = sorted({int(run["training"]["epochs"]) for run in runs if "epochs" in run.get("training", {})})
+    epochs = sorted({int(run["training"]["epochs"]) for run in runs if run.get("training", {}).get("epochs")})
     seeds = sorted({evaluation.job.seed for evaluation in results.evaluations})
     tested = sorted({f"{e.job.dataset} ({e.data_kind})" for e in results.evaluations})
     lines = ["## What was run", ""]
