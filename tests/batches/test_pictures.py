@@ -12,6 +12,7 @@ from concord3d.batches.pictures import PictureData, opened
 from concord3d.data.stores.objects import CloudSplit, ShapeTexts
 from concord3d.features.pairs import Pairs, PicturedObjects
 from concord3d.features.preprocess import Preprocess
+from concord3d.methods.aligned.settings import AlignedSettings
 from concord3d.methods.clip.settings import ClipSettings
 from concord3d.render.shards import render_cloud_views
 from concord3d.render.stored import open_view_set
@@ -83,3 +84,21 @@ def test_stores_and_view_sets_of_several_data_sets_are_opened_in_turn(tmp_path: 
     expected = data.pairs._preprocess.resize(torch.from_numpy(np.ascontiguousarray(whole[:, 0])))
     found = data.pairs.read(np.array([2]), np.array([[12]]))
     np.testing.assert_array_equal(found[0, 0], expected[0].permute(1, 2, 0).expand(-1, -1, 3))
+
+
+def test_a_data_set_without_texts_is_described_by_its_classes(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).normal(size=(3, 64, 3)).astype(np.float32)
+    labels, names = np.array([1, -1, 0]), ("a", "b", "c")
+    CloudSplit("plain", "train", "synthetic", points, labels, ("night_stand", "cup"), names).save(tmp_path / "plain.npz")
+    render_cloud_views(points, cloud_view_spec(image_size=16), tmp_path / "views", tmp_path / "index.json")
+    run = {
+        "data": {"view_sets": ["pointclip_v2_10"]},
+        "encoder": {
+            "pictures": {"encoder": "efficientnet_lite0", "image_size": 32},
+            "texts": {"encoder": "all_minilm_l6_v2"},
+        },
+    }
+    files = {"clouds": [tmp_path / "plain.npz"], "views": [tmp_path / "index.json"]}
+    data = opened(run, AlignedSettings(min_mean_of_views_top1=None), files)
+    assert [choice.description for choice in data.pairs.texts] == ["cup", "night stand"]
+    assert data.pairs.num_without_text == 1 and data.pairs.labels.tolist() == [1, 0]

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 
 from concord3d.features import frozen_encoders, packaged_weights
@@ -23,19 +24,26 @@ ALIGNED: dict[str, Any] = {
 
 
 class FakePictures:
-    """Mean colours of the four quarters, never zero, and a memory of how many pictures were seen."""
+    """Mean colours of the four quarters, never zero, and a memory of how many pictures were seen.
+
+    Its network is one weight, by which the colours are multiplied: 1 in the release, 0 where there are no weights.
+    """
 
     dim = 13
 
-    def __init__(self, image_size: int, release: str) -> None:
+    def __init__(self, image_size: int, release: str, weight: float = 1.0) -> None:
         self.image_size, self.seen = image_size, 0
+        self.network = torch.nn.Linear(1, 1, bias=False)
+        torch.nn.init.constant_(self.network.weight, weight)
         self.identity: dict[str, Any] = {"architecture": "fake", "size": image_size, "weights_sha256": release}
 
     def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         check_pictures(images)
         self.seen += len(images)
         count, half = len(images), images.shape[1] // 2
-        quarters = [images[:, y : y + half, x : x + half].mean((1, 2)) for y in (0, half) for x in (0, half)]
+        images = np.broadcast_to(images, (*images.shape[:3], 3))
+        weight = float(self.network.weight.detach())
+        quarters = [weight * images[:, y : y + half, x : x + half].mean((1, 2)) for y in (0, half) for x in (0, half)]
         return np.concatenate([*quarters, np.full((count, 1), 50.0)], axis=1).astype(np.float32)
 
 
@@ -65,6 +73,9 @@ def register(patch: pytest.MonkeyPatch, release: str = "0" * 64) -> None:
     def pictures(name: str, image_size: int, device: str = "auto", weights_folder: Path | None = None) -> FakePictures:
         return FakePictures(image_size, release)
 
+    def without_weights(name: str, image_size: int = 224) -> FakePictures:
+        return FakePictures(image_size, release, weight=0.0)
+
     def sentences(name: str, device: str = "auto", weights_folder: Path | None = None) -> FakeSentences:
         return FakeSentences(release)
 
@@ -74,4 +85,5 @@ def register(patch: pytest.MonkeyPatch, release: str = "0" * 64) -> None:
     patch.setattr(frozen_encoders, "PICTURE_ENCODERS", ("fake_pictures",))
     patch.setattr(frozen_encoders, "SENTENCE_ENCODERS", ("fake_sentences",))
     patch.setattr(frozen_encoders, "open_picture_encoder", pictures)
+    patch.setattr(frozen_encoders, "build_picture_encoder", without_weights)
     patch.setattr(frozen_encoders, "open_sentence_encoder", sentences)

@@ -21,6 +21,7 @@ from concord3d.features.frozen_encoders import (
     SENTENCE_ENCODERS,
     PictureEncoder,
     SentenceEncoder,
+    build_picture_encoder,
     open_picture_encoder,
     open_sentence_encoder,
 )
@@ -83,6 +84,15 @@ def test_pictures_of_any_size_are_brought_to_the_square(pictures_encoder: Pictur
 def test_what_is_no_picture_is_refused(pictures_encoder: PictureEncoder, bad: np.ndarray) -> None:
     with pytest.raises(BadPictures, match="uint8"):
         pictures_encoder.encode_images(bad)
+
+
+def test_an_encoder_without_weights_becomes_the_released_one_with_its_state(pictures_encoder: PictureEncoder) -> None:
+    images, bare = pictures(2, 32, 32, 3), build_picture_encoder("efficientnet_lite0", 32)
+    released = pictures_encoder.encode_images(images)
+    assert np.abs(bare.encode_images(images) - released).max() > 1e-2
+    bare.network.load_state_dict(pictures_encoder.network.state_dict())
+    np.testing.assert_array_equal(bare.encode_images(images), released)
+    assert bare.identity == pictures_encoder.identity
 
 
 @pytest.mark.parametrize("size", [31, 0, -5])

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from concord3d.errors import BadCloud, CheckpointCorrupt
+from concord3d.features import frozen_encoders
 from concord3d.features.aligned_tower import FrozenPair, open_projection
 from concord3d.features.depth_form import DepthForm
-from concord3d.features.frozen_encoders import PictureEncoder, build_picture_encoder
+from concord3d.features.frozen_encoders import PictureEncoder
 from concord3d.features.projection import Projection
 from concord3d.files import canonical_json
 from concord3d.models.weights import load_weights, read_tensors, size_in
@@ -118,7 +119,8 @@ def load_depth_views(path: Path) -> DepthViews:
             next_step="use the file 'point' of a training by the method depth_views",
         )
     form = DepthForm.model_validate(json.loads(header[FORM_ENTRY]))
-    pictures = build_picture_encoder(form.tower.pictures.encoder, form.tower.pictures.image_size)
+    side = form.tower.pictures
+    pictures = frozen_encoders.build_picture_encoder(side.encoder, side.image_size)
     text_dim = size_in(tensors, "projection.text_mean", path)
     module = DepthViews(form, pictures, Projection(pictures.dim, text_dim, form.tower.projection.hidden_width))
     load_weights(module, path)

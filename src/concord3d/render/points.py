@@ -117,10 +117,10 @@ def _require_clouds(points: Tensor) -> None:
 
 
 @cache
-def _realistic_axes(views: tuple[int, ...]) -> Tensor:
-    """(V, 3, 3) rows: image right, image down, towards the viewer, as directions of the object."""
-    azimuth = torch.tensor([REALISTIC_AZIMUTH_DEG[view] for view in views], dtype=torch.float64).deg2rad()
-    elevation = torch.tensor([REALISTIC_ELEVATION_DEG[view] for view in views], dtype=torch.float64).deg2rad()
+def _realistic_axes() -> Tensor:
+    """(10, 3, 3) rows: image right, image down, towards the viewer, as directions of the object."""
+    azimuth = torch.tensor(REALISTIC_AZIMUTH_DEG, dtype=torch.float64).deg2rad()
+    elevation = torch.tensor(REALISTIC_ELEVATION_DEG, dtype=torch.float64).deg2rad()
     zero = torch.zeros_like(azimuth)
     right = torch.stack([azimuth.cos(), zero, -azimuth.sin()], dim=1)
     viewer = torch.stack([azimuth.sin() * elevation.cos(), elevation.sin(), azimuth.cos() * elevation.cos()], dim=1)
@@ -157,7 +157,7 @@ def pooling_window(cells: int) -> int:
 
 def _fill_grid(points: Tensor, cells: int, views: tuple[int, ...] = REALISTIC_VIEWS) -> Tensor:
     """Quantise (B, N, 3) clouds to (B, V, D, R, R) grids that hold the greatest depth value of each cell."""
-    right, down, near = _rotate(points, _realistic_axes(views).to(points.device))
+    right, down, near = _rotate(points, _realistic_axes()[list(views)].to(points.device))
     sides = [(axis.amin(dim=2, keepdim=True), axis.amax(dim=2, keepdim=True)) for axis in (right, down, near)]
     extent = torch.stack([high - low for low, high in sides]).amax(dim=0).clamp_min(1e-12)
     right, down, near = (
