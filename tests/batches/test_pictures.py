@@ -89,7 +89,9 @@ def test_stores_and_view_sets_of_several_data_sets_are_opened_in_turn(tmp_path: 
 def test_a_data_set_without_texts_is_described_by_its_classes(tmp_path: Path) -> None:
     points = np.random.default_rng(0).normal(size=(3, 64, 3)).astype(np.float32)
     labels, names = np.array([1, -1, 0]), ("a", "b", "c")
-    CloudSplit("plain", "train", "synthetic", points, labels, ("night_stand", "cup"), names).save(tmp_path / "plain.npz")
+    CloudSplit("plain", "train", "synthetic", points, labels, ("night_stand", "cup"), names).save(
+        tmp_path / "plain.npz"
+    )
     render_cloud_views(points, cloud_view_spec(image_size=16), tmp_path / "views", tmp_path / "index.json")
     run = {
         "data": {"view_sets": ["pointclip_v2_10"]},

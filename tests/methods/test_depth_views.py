@@ -106,7 +106,9 @@ def test_zero_shot_measures_it_as_any_encoder(tmp_path: Path) -> None:
     ).T).argmax(axis=1)  # fmt: skip
     np.testing.assert_array_equal(arrays["top1__last"], nearest == test.labels)
     assert records["top1"]["n_items"] == 22 and details["num_points"] == NUM_POINTS and details["num_channels"] == 3
-    other = EvaluationJob(run, weights, [], None, test, "zero_shot", {"num_points": 20, "ks": [1]}, out, "cpu", tower=features)
+    other = EvaluationJob(
+        run, weights, [], None, test, "zero_shot", {"num_points": 20, "ks": [1]}, out, "cpu", tower=features
+    )
     with pytest.raises(BadCloud, match="another number of points"):
         measured(other)
 
@@ -122,7 +124,7 @@ def test_zero_shot_measures_it_as_any_encoder(tmp_path: Path) -> None:
 def test_a_tower_that_was_fitted_on_other_pictures_is_refused(
     tmp_path: Path, data: dict[str, Any], tower: dict[str, Any], key: str
 ) -> None:
-    with pytest.raises(ConfigError, match="other|another") as refused:
+    with pytest.raises(ConfigError, match=r"other|another") as refused:
         trained(tmp_path, run_of(**data), tower_of(tmp_path, tower))
     assert refused.value.where == f"data.{key}" and not (tmp_path / "out").exists()
     settings = method_settings("depth_views", {})

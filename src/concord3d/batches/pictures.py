@@ -83,9 +83,8 @@ def opened(run: Mapping[str, Any], settings: MethodSettings, files: Mapping[str,
         run: Resolved configuration; ``data`` names the data sets and the view sets, ``encoder`` the tower whose input
             size the pictures get.
         settings: Settings of the method.
-        files: ``clouds``: one store per data set, for texts and classes (where a data set has no texts, the names of the
-            classes stand for them); ``views``: for each data set in turn, one
-            index per view set.
+        files: ``clouds``: one store per data set, for texts and classes; in a data set without texts, the names of its
+            classes stand for them. ``views``: for each data set in turn, one index per view set.
 
     Raises:
         UnreadableFile: A store or index is absent or damaged.
