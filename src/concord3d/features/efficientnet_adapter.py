@@ -97,7 +97,7 @@ class EfficientNetLite:
 
     def __init__(self, network: nn.Module, preprocess: Preprocess, weights_sha256: str) -> None:
         self._preprocess = preprocess
-        self.network: Any = network.to(memory_format=torch.channels_last).eval().requires_grad_(False)  # type: ignore[call-overload]
+        self.network: Any = network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
         self.dim, self.image_size = DIM, preprocess.size
         self.identity: dict[str, Any] = {
             "architecture": {"name": "efficientnet_lite0", "feature": "mean over the last map"},

@@ -23,6 +23,7 @@ class DepthViewsSettings(ObjectMethodSettings):
     is_trained: ClassVar[bool] = False
     starts_fitted: ClassVar[bool] = True
     through_tower: ClassVar[bool] = True
+    encoders: ClassVar[tuple[str, ...] | None] = ("depth_views",)
 
     @classmethod
     def encoder_modules(cls, encoder: Mapping[str, Any], where: Where = "encoder") -> tuple[str, ...]:
