@@ -59,12 +59,17 @@ class FakeTrunk(nn.Module):
 
 
 class FakePictures:
-    """Mean colours of the four quarters, never zero, and a memory of how many pictures were seen."""
+    """Mean colours of the four quarters, never zero, and a memory of how many pictures were seen.
+
+    Its network is one weight, by which the colours are multiplied: 1 in the release, 0 where there are no weights.
+    """
 
     dim = 13
 
-    def __init__(self, image_size: int, release: str) -> None:
+    def __init__(self, image_size: int, release: str, weight: float = 1.0) -> None:
         self.image_size, self.seen = image_size, 0
+        self.network = nn.Linear(1, 1, bias=False)
+        nn.init.constant_(self.network.weight, weight)
         self.identity = picture_identity(image_size, release)
 
     def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -72,7 +77,8 @@ class FakePictures:
         self.seen += len(images)
         images = np.broadcast_to(images, (*images.shape[:3], 3))
         count, half = len(images), images.shape[1] // 2
-        quarters = [images[:, y : y + half, x : x + half].mean((1, 2)) for y in (0, half) for x in (0, half)]
+        weight = float(self.network.weight.detach())
+        quarters = [weight * images[:, y : y + half, x : x + half].mean((1, 2)) for y in (0, half) for x in (0, half)]
         return np.concatenate([*quarters, np.full((count, 1), 50.0)], axis=1).astype(np.float32)
 
 
@@ -102,6 +108,9 @@ def register(patch: pytest.MonkeyPatch, release: str = "0" * 64) -> None:
     def pictures(name: str, image_size: int, device: str = "auto", weights_folder: Path | None = None) -> FakePictures:
         return FakePictures(image_size, release)
 
+    def without_weights(name: str, image_size: int = 224) -> FakePictures:
+        return FakePictures(image_size, release, weight=0.0)
+
     def sentences(name: str, device: str = "auto", weights_folder: Path | None = None) -> FakeSentences:
         return FakeSentences(release)
 
@@ -119,6 +128,7 @@ def register(patch: pytest.MonkeyPatch, release: str = "0" * 64) -> None:
     patch.setattr(frozen_encoders, "picture_identity", lambda name, size: picture_identity(size, release))
     patch.setattr(frozen_encoders, "sentence_identity", lambda name: sentence_identity(release))
     patch.setattr(frozen_encoders, "open_picture_encoder", pictures)
+    patch.setattr(frozen_encoders, "build_picture_encoder", without_weights)
     patch.setattr(frozen_encoders, "open_sentence_encoder", sentences)
     patch.setattr(frozen_encoders, "open_trunk", released_trunk)
     patch.setattr(frozen_encoders, "new_trunk", lambda name: FakeTrunk())

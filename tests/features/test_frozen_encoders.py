@@ -23,6 +23,7 @@ from concord3d.features.frozen_encoders import (
     SENTENCE_ENCODERS,
     PictureEncoder,
     SentenceEncoder,
+    build_picture_encoder,
     new_trunk,
     open_picture_encoder,
     open_sentence_encoder,
@@ -91,6 +92,15 @@ def test_what_is_no_picture_is_refused(pictures_encoder: PictureEncoder, bad: np
         pictures_encoder.encode_images(bad)
 
 
+def test_an_encoder_without_weights_becomes_the_released_one_with_its_state(pictures_encoder: PictureEncoder) -> None:
+    images, bare = pictures(2, 32, 32, 3), build_picture_encoder("efficientnet_lite0", 32)
+    released = pictures_encoder.encode_images(images)
+    assert np.abs(bare.encode_images(images) - released).max() > 1e-2
+    bare.network.load_state_dict(pictures_encoder.network.state_dict())
+    np.testing.assert_array_equal(bare.encode_images(images), released)
+    assert bare.identity == pictures_encoder.identity
+
+
 @pytest.mark.parametrize("size", [31, 0, -5])
 def test_sizes_below_32_are_refused(size: int) -> None:
     with pytest.raises(ConfigError, match="at least 32"):
@@ -140,9 +150,9 @@ def test_the_trunk_is_the_lower_part_of_the_picture_encoder(
     with torch.no_grad():
         found = trunk(pixels)
         assert found.shape == (5, trunk.channels, 64 // trunk.patch_size, 48 // trunk.patch_size)
-        upper = whole._trunk.blocks[len(trunk.blocks) :](found)
-        expected = whole._trunk.forward_features(pixels)
-        torch.testing.assert_close(whole._trunk.bn2(whole._trunk.conv_head(upper)), expected, atol=1e-4, rtol=1e-4)
+        upper = whole.network.blocks[len(trunk.blocks) :](found)
+        expected = whole.network.forward_features(pixels)
+        torch.testing.assert_close(whole.network.bn2(whole.network.conv_head(upper)), expected, atol=1e-4, rtol=1e-4)
         monkeypatch.setitem(efficientnet_adapter.BATCHES, "cpu", 2)
         torch.testing.assert_close(trunk(pixels), found, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(trunk(pixels), found, atol=1e-4, rtol=1e-4)

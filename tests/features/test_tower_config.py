@@ -88,12 +88,13 @@ def test_the_forms_are_told_apart(repository: Path) -> None:
         "concord_small": None,
         "concord_tiny": None,
         "lite0_minilm": AlignedTowerConfig,
+        "lite0_minilm_depth": AlignedTowerConfig,
         "lite0_tokens_minilm": PatchTowerConfig,
     }
     assert config_kind({"model_cfg": {}, "pictures": {}}) is config_kind(None) is config_kind("ViT-B-32") is None
 
 
-@pytest.mark.parametrize("name", ["lite0_minilm", "lite0_tokens_minilm"])
+@pytest.mark.parametrize("name", ["lite0_minilm", "lite0_minilm_depth", "lite0_tokens_minilm"])
 def test_our_configurations_are_valid_and_their_weights_are_known_by_checksum(repository: Path, name: str) -> None:
     content = read_json(repository / "config" / "towers" / f"{name}.json")
     kind = config_kind(content)

@@ -169,6 +169,8 @@ def builders(run: Mapping[str, Any]) -> set[str]:
     encoder = run["encoder"]
     if "name" not in encoder:
         return set()
+    if run["method"] == "depth_views":
+        return {"concord3d.features.depth_views"}
     return {f"concord3d.models.settings.{encoder['name']}", encoder_settings(encoder).builder.partition(":")[0]}
 
 

@@ -25,7 +25,7 @@ from concord3d.features.frozen_encoders import PictureEncoder, SentenceEncoder
 from concord3d.features.projection import Projection
 from concord3d.features.tower import TowerSpec
 from concord3d.features.tower_config import AlignedTowerConfig, feature_widths
-from concord3d.features.tower_file import encoders_header, existing_weights, plain_json, require_encoders
+from concord3d.features.tower_file import encoders_header, plain_json, require_encoders, require_fp32
 from concord3d.files import read_json, sha256_file
 from concord3d.models.weights import load_weights
 
@@ -108,13 +108,10 @@ class AlignedTower:
             TowerWeightsMissing: There is no file of the projection.
             CheckpointCorrupt: The file of the projection cannot be read, or is none.
         """
-        path = existing_weights(spec)
+        require_fp32(spec)
         config = validate(AlignedTowerConfig, read_json(Path(spec.model)), Path(spec.model))
-        pair = FrozenPair(config, device, weights_folder)
-        require_encoders(path, pair.described)
-        projection = pair.new_projection()
-        load_weights(projection, path)
-        return cls(pair, projection.eval(), sha256_file(path))
+        pair, path = FrozenPair(config, device, weights_folder), Path(spec.weights)
+        return cls(pair, open_projection(pair, path), sha256_file(path))
 
     def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return (B, D) features, not normalised, of (B, H, W, C) uint8 pictures, C = 3 or 1 (repeated).
@@ -141,3 +138,21 @@ class AlignedTower:
         """
         centred: NDArray[np.float32] = self._pair.texts.encode_texts(texts) - self._projection.text_mean.cpu().numpy()
         return centred
+
+
+def open_projection(pair: FrozenPair, path: Path) -> Projection:
+    """Read the projection between two frozen encoders, in evaluation mode on the CPU.
+
+    Args:
+        pair: The encoders.
+        path: Weights of the projection.
+
+    Raises:
+        TowerMismatch: It was trained between other encoders, or has another shape.
+        TowerWeightsMissing: There is no such file.
+        CheckpointCorrupt: The file cannot be read, or is no projection.
+    """
+    require_encoders(path, pair.described)
+    projection = pair.new_projection()
+    load_weights(projection, path)
+    return projection.eval()

@@ -108,19 +108,18 @@ class EfficientNetLite:
     """A frozen EfficientNet-Lite0 without its classifier; the mean over its last map is the feature.
 
     Args:
-        trunk: timm's model with its weights.
+        network: timm's model, with its weights or to receive them.
         image_size: s.
-        device: Where to compute.
     """
 
-    def __init__(self, trunk: nn.Module, image_size: int, device: torch.device) -> None:
-        self._preprocess, self._device = preprocess_at(image_size), device
-        self._trunk: Any = trunk.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    def __init__(self, network: nn.Module, image_size: int) -> None:
+        self._preprocess = preprocess_at(image_size)
+        self.network: Any = network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
         self.dim, self.image_size, self.identity = DIM, image_size, identity_at(image_size)
 
     @classmethod
-    def open(cls, image_size: int, device: str, weights_folder: Path | None) -> EfficientNetLite:
-        """Build the encoder; see :func:`concord3d.features.frozen_encoders.open_picture_encoder`."""
+    def build(cls, image_size: int) -> EfficientNetLite:
+        """Build the encoder; see :func:`concord3d.features.frozen_encoders.build_picture_encoder`."""
         if image_size < SMALLEST:
             raise ConfigError(
                 "Pictures are too small for this encoder",
@@ -128,10 +127,15 @@ class EfficientNetLite:
                 expected=f"at least {SMALLEST} pixels",
                 found=image_size,
             )
-        target = resolve_device(device)
-        trunk = _architecture()
-        load_matching(trunk, _released(weights_folder))
-        return cls(trunk, image_size, target)
+        return cls(_architecture(), image_size)
+
+    @classmethod
+    def open(cls, image_size: int, device: str, weights_folder: Path | None) -> EfficientNetLite:
+        """Build the encoder with its weights; see :func:`concord3d.features.frozen_encoders.open_picture_encoder`."""
+        encoder, target = cls.build(image_size), resolve_device(device)
+        load_matching(encoder.network, _released(weights_folder))
+        encoder.network.to(target)
+        return encoder
 
     @torch.inference_mode()
     def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -142,12 +146,13 @@ class EfficientNetLite:
         """
         check_pictures(images)
         features = np.empty((len(images), DIM), np.float32)
-        batch = BATCHES[self._device.type]
+        device = next(self.network.parameters()).device
+        batch = BATCHES[device.type]
         for start in range(0, len(images), batch):
             rows = slice(start, start + batch)
-            pixels = torch.from_numpy(np.ascontiguousarray(images[rows])).to(self._device)
+            pixels = torch.from_numpy(np.ascontiguousarray(images[rows])).to(device)
             ready = self._preprocess.normalize(self._preprocess.resize(pixels).float() / 255)
-            last_map: Tensor = self._trunk.forward_features(ready.contiguous(memory_format=torch.channels_last))
+            last_map: Tensor = self.network.forward_features(ready.contiguous(memory_format=torch.channels_last))
             features[rows] = last_map.mean((2, 3)).cpu().numpy()
         return features
 

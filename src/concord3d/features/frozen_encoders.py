@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from concord3d.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from concord3d.features.efficientnet_adapter import Lite0Trunk
 
 PICTURE_ENCODERS: tuple[str, ...] = ("efficientnet_lite0",)
@@ -32,11 +34,15 @@ class PictureEncoder(Protocol):
         dim: D.
         image_size: Pixels of each side that it sees.
         identity: Everything that decides the features: architecture, preprocessing and weights, as plain JSON.
+        network: Its weights; it computes on the device that they are on.
     """
 
     dim: int
     image_size: int
     identity: dict[str, Any]
+
+    @property
+    def network(self) -> nn.Module: ...
 
     def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return (B, D) features, not normalised, of (B, H, W, C) uint8 pictures, C = 3 or 1 (repeated).
@@ -154,6 +160,23 @@ def open_trunk(name: str, weights_folder: Path | None = None) -> Lite0Trunk:
     trunk = new_trunk(name)
     trunk.load_released(weights_folder)
     return trunk
+
+
+def build_picture_encoder(name: str, image_size: int = 224) -> PictureEncoder:
+    """Build a frozen encoder of pictures without its weights, on the CPU: they are read into its ``network`` next.
+
+    Args:
+        name: One of ``PICTURE_ENCODERS``.
+        image_size: As for :func:`open_picture_encoder`.
+
+    Raises:
+        ConfigError: The name is unknown, or the size is too small.
+        DependencyMissing: timm is not installed.
+    """
+    _check_name(name, PICTURE_ENCODERS, "picture encoder")
+    from concord3d.features.efficientnet_adapter import EfficientNetLite
+
+    return EfficientNetLite.build(image_size)
 
 
 def open_sentence_encoder(name: str, device: str = "auto", weights_folder: Path | None = None) -> SentenceEncoder:

@@ -28,7 +28,7 @@ from concord3d.features.open_clip_adapter import resolve_device
 from concord3d.features.preprocess import Preprocess
 from concord3d.features.tower import TowerSpec, check_pictures
 from concord3d.features.tower_config import PatchTowerConfig, encoder_checksums
-from concord3d.features.tower_file import encoders_header, existing_weights, plain_json, require_encoders
+from concord3d.features.tower_file import encoders_header, plain_json, require_encoders, require_fp32
 from concord3d.files import read_json, sha256_file
 from concord3d.models.hybrid_vit import HybridViT, TokenFeatures
 from concord3d.models.weights import load_weights, read_tensors, size_in
@@ -180,9 +180,9 @@ class PatchTower:
             TowerWeightsMissing: There is no file of the weights, or the sentence encoder's are not there.
             CheckpointCorrupt: The file of the weights cannot be read, or is none.
         """
-        path = existing_weights(spec)
+        require_fp32(spec)
         config = validate(PatchTowerConfig, read_json(Path(spec.model)), Path(spec.model))
-        target = resolve_device(device)
+        path, target = Path(spec.weights), resolve_device(device)
         parts = PatchTowerParts.open(config, device, weights_folder)
         require_encoders(path, parts.described)
         return cls(parts, saved_encoder(config, path).to(target), sha256_file(path))

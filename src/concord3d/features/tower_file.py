@@ -31,36 +31,34 @@ def encoders_header(described: Mapping[str, Any]) -> dict[str, str]:
     return {ENCODERS_ENTRY: canonical_json(described)}
 
 
-def existing_weights(spec: TowerSpec) -> Path:
-    """Return the file of a tower's trained part.
+def require_fp32(spec: TowerSpec) -> None:
+    """Refuse a tower in half precision.
 
     Raises:
-        ConfigError: Half precision is asked for.
-        TowerWeightsMissing: There is no such file.
+        ConfigError: It is asked for.
     """
     if spec.precision != "fp32":
         raise ConfigError("Towers of pre-trained encoders compute in fp32", where=spec.model, found=spec.precision)
-    path = Path(spec.weights)
-    if not path.is_file():
-        raise TowerWeightsMissing(
-            "The trained part of a tower does not exist",
-            where=path,
-            next_step="correct 'weights', or make the file: the tower step trains it",
-        )
-    return path
 
 
 def require_encoders(path: Path, described: Mapping[str, Any]) -> None:
-    """Refuse weights that were trained with other encoders.
+    """Refuse weights of a tower's trained part that are absent, or were trained with other encoders.
 
     Args:
         path: The file.
         described: The encoders that are there, and the shape that is configured.
 
     Raises:
+        TowerWeightsMissing: There is no such file.
         CheckpointCorrupt: The file cannot be read, or is no trained part of such a tower.
         TowerMismatch: The encoders or the shape differ.
     """
+    if not path.is_file():
+        raise TowerWeightsMissing(
+            "The trained part of a tower does not exist",
+            where=path,
+            next_step="correct 'weights', or make the file: the tower step trains it",
+        )
     _, header = read_tensors(path)
     if ENCODERS_ENTRY not in header:
         raise CheckpointCorrupt(
