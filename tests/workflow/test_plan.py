@@ -200,7 +200,7 @@ def test_jobs_form_no_circle_and_their_nodes_follow_what_they_are_made_from(plan
 
 @pytest.mark.parametrize(
     ("batch", "trained", "encoded", "evaluated"),
-    [("seed", ["train_mm_point_s1", "train_mm_point_s2"], 1, 4), ("experiment", None, 7, 22), ("node", None, 7, 22)],
+    [("seed", ["train_mm_point_s1", "train_mm_point_s2"], 4, 4), ("experiment", None, 19, 17), ("node", None, 19, 40)],
 )
 def test_the_scale_says_what_shares_a_job(
     tree: Path, batch: str, trained: list[str] | None, encoded: int, evaluated: int
@@ -213,7 +213,6 @@ def test_the_scale_says_what_shares_a_job(
         assert jobs == trained
     elif batch == "experiment":
         assert jobs == [f"train_mm_point_{name}" for name in plan.studies["mm_point"].experiments]
-        evaluated //= 2
     else:
         assert len(plan.jobs_of("train")) == len(keys)
     assert len(plan.jobs_of("encode")) == encoded and len(plan.jobs_of("evaluate")) == evaluated
