@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from concord3d.batches.pictures import PictureData, opened
+from concord3d.batches.pictures import PictureData, opened, pictured_objects
 from concord3d.data.stores.objects import CloudSplit, ShapeTexts
 from concord3d.features.pairs import Pairs, PicturedObjects
 from concord3d.features.preprocess import Preprocess
@@ -83,3 +83,16 @@ def test_stores_and_view_sets_of_several_data_sets_are_opened_in_turn(tmp_path: 
     expected = data.pairs._preprocess.resize(torch.from_numpy(np.ascontiguousarray(whole[:, 0])))
     found = data.pairs.read(np.array([2]), np.array([[12]]))
     np.testing.assert_array_equal(found[0, 0], expected[0].permute(1, 2, 0).expand(-1, -1, 3))
+
+
+def test_a_data_set_without_texts_is_described_by_its_classes(tmp_path: Path) -> None:
+    points = np.random.default_rng(0).normal(size=(3, 64, 3)).astype(np.float32)
+    labels, names = np.array([1, -1, 0]), ("a", "b", "c")
+    CloudSplit("plain", "train", "synthetic", points, labels, ("night_stand", "cup"), names).save(
+        tmp_path / "plain.npz"
+    )
+    render_cloud_views(points, cloud_view_spec(image_size=16), tmp_path / "views", tmp_path / "index.json")
+    views = open_view_set(tmp_path / "index.json")
+    pairs = Pairs(pictured_objects(["pointclip_v2_10"], [tmp_path / "plain.npz"], [views]), PLAIN)
+    assert [choice.description for choice in pairs.texts] == ["cup", "night stand"]
+    assert pairs.num_without_text == 1 and pairs.labels.tolist() == [1, 0]

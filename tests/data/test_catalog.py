@@ -37,8 +37,9 @@ def changed(**changes: object) -> dict:
 def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: Path) -> None:
     catalog = load_catalog(repository / "datasets" / "datasets.yaml")
     assert list(catalog) == [
-        "modelnet40", "modelnet40_off", "modelnet10", "scanobjectnn_obj_bg", "scanobjectnn_obj_only",
-        "scanobjectnn_pb_t50_rs", "shapenet", "shapenetpart", "s3dis", "named_meshes", "ensembled", "objaverse_lvis",
+        "modelnet40", "modelnet40_world", "modelnet40_off", "modelnet10", "scanobjectnn_obj_bg",
+        "scanobjectnn_obj_only", "scanobjectnn_pb_t50_rs", "shapenet", "shapenetpart", "s3dis", "named_meshes",
+        "ensembled", "objaverse_lvis",
         "openshape_shapenet", "openshape_ensembled", "openshape_no_lvis", "openshape_lvis", "openshape_modelnet40",
         "openshape_scanobjectnn",
     ]  # fmt: skip

@@ -24,8 +24,8 @@ def catalog(repository: Path) -> dict[str, DatasetSpec]:
 @pytest.mark.parametrize(
     "dataset",
     [
-        "modelnet40", "modelnet10", "modelnet40_off", "scanobjectnn_obj_bg", "scanobjectnn_obj_only",
-        "scanobjectnn_pb_t50_rs", "shapenetpart", "shapenet", "ensembled", "objaverse_lvis",
+        "modelnet40", "modelnet40_world", "modelnet10", "modelnet40_off", "scanobjectnn_obj_bg",
+        "scanobjectnn_obj_only", "scanobjectnn_pb_t50_rs", "shapenetpart", "shapenet", "ensembled", "objaverse_lvis",
     ],
 )  # fmt: skip
 def test_every_layout_of_the_world_is_read(tmp_path: Path, catalog, dataset: str) -> None:

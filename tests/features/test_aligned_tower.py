@@ -147,7 +147,7 @@ def test_what_is_no_projection_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CheckpointCorrupt, match="Cannot read"):
         open_tower(spec, "cpu")
     save_weights(Projection(13, 16), weights)
-    with pytest.raises(CheckpointCorrupt, match="Not the projection"):
+    with pytest.raises(CheckpointCorrupt, match="Not the trained part"):
         open_tower(spec, "cpu")
     pair = FrozenPair(AlignedTowerConfig.model_validate(ALIGNED))
     save_weights(Projection(13, 15), weights, pair.header())

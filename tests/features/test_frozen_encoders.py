@@ -7,9 +7,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -21,8 +23,11 @@ from concord3d.features.frozen_encoders import (
     SENTENCE_ENCODERS,
     PictureEncoder,
     SentenceEncoder,
+    build_picture_encoder,
+    new_trunk,
     open_picture_encoder,
     open_sentence_encoder,
+    open_trunk,
     picture_identity,
     sentence_identity,
 )
@@ -87,6 +92,15 @@ def test_what_is_no_picture_is_refused(pictures_encoder: PictureEncoder, bad: np
         pictures_encoder.encode_images(bad)
 
 
+def test_an_encoder_without_weights_becomes_the_released_one_with_its_state(pictures_encoder: PictureEncoder) -> None:
+    images, bare = pictures(2, 32, 32, 3), build_picture_encoder("efficientnet_lite0", 32)
+    released = pictures_encoder.encode_images(images)
+    assert np.abs(bare.encode_images(images) - released).max() > 1e-2
+    bare.network.load_state_dict(pictures_encoder.network.state_dict())
+    np.testing.assert_array_equal(bare.encode_images(images), released)
+    assert bare.identity == pictures_encoder.identity
+
+
 @pytest.mark.parametrize("size", [31, 0, -5])
 def test_sizes_below_32_are_refused(size: int) -> None:
     with pytest.raises(ConfigError, match="at least 32"):
@@ -126,6 +140,27 @@ def test_every_tensor_of_the_release_has_its_place() -> None:
     assert len(renamed) == len(released) - 2
     assert not [name for name in renamed if name.startswith("_")]
     assert renamed["blocks.6.0.bn3.bias"] is released["_blocks.15._bn2.bias"]
+
+
+def test_the_trunk_is_the_lower_part_of_the_picture_encoder(
+    pictures_encoder: PictureEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole: Any = pictures_encoder
+    trunk, pixels = open_trunk("efficientnet_lite0").eval(), torch.randn(5, 3, 64, 48)
+    with torch.no_grad():
+        found = trunk(pixels)
+        assert found.shape == (5, trunk.channels, 64 // trunk.patch_size, 48 // trunk.patch_size)
+        upper = whole.network.blocks[len(trunk.blocks) :](found)
+        expected = whole.network.forward_features(pixels)
+        torch.testing.assert_close(whole.network.bn2(whole.network.conv_head(upper)), expected, atol=1e-4, rtol=1e-4)
+        monkeypatch.setitem(efficientnet_adapter.BATCHES, "cpu", 2)
+        torch.testing.assert_close(trunk(pixels), found, atol=1e-4, rtol=1e-4)
+    torch.testing.assert_close(trunk(pixels), found, atol=1e-4, rtol=1e-4)
+    random = new_trunk("efficientnet_lite0")
+    assert random.state_dict().keys() == trunk.state_dict().keys()
+    assert not torch.equal(random.conv_stem.weight, trunk.conv_stem.weight)
+    with pytest.raises(ConfigError, match="did you mean 'efficientnet_lite0'"):
+        new_trunk("efficientnet_lite")
 
 
 def test_identities_are_made_of_content_and_size(

@@ -17,6 +17,7 @@ from concord3d.features.gate import (
     CATEGORY,
     COLOUR,
     COLOURS,
+    MASKED,
     MEAN_OF_VIEWS,
     RETRIEVAL,
     UNSEEN,
@@ -153,6 +154,14 @@ def test_the_mean_of_views_outvotes_single_wrong_views_in_each_view_set() -> Non
     assert gate["passed"] is False
     first = next(m for m in gate["measures"] if m["metric"] == MEAN_OF_VIEWS)
     assert (first["n_items"], first["n_objects"], first["chance"]) == (2, 2, 33.3333)
+
+
+def test_a_tower_that_hides_patches_is_asked_for_the_class_beside_the_tower() -> None:
+    tower, masked = (seen_as(o0=["box"] * n + ["star"] * (5 - n), o1=["cone"] * 5) for n in (5, 2))
+    gate = measure_gate(tower, coloured_pairs(), np.array([0, 1]), {}, masked_tower=masked)
+    assert by_view_set(gate, ZERO_SHOT)["all"] == 100
+    assert by_view_set(gate, MASKED) == {"all": 70, "clean": pytest.approx(83.3333), "photo": 50}
+    assert not by_view_set(measure_gate(tower, coloured_pairs(), np.array([0, 1]), {}), MASKED)
 
 
 def test_captions_ask_for_their_class() -> None:

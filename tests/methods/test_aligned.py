@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from sklearn.linear_model import Ridge as SklearnRidge
 from tests.features.fake_encoders import ALIGNED, FakePictures, FakeSentences, register
+from tests.features.pattern_objects import LABELS, NAMES, NUM_OBJECTS, PatternFeatures, objects_of
 from tests.training.interruption import files_of, train_until
 from torch.nn.functional import cross_entropy, normalize
 
@@ -25,10 +26,10 @@ from concord3d.features.aligned_tower import AlignedTower, FrozenPair
 from concord3d.features.feature_pairs import FeaturePairs
 from concord3d.features.open_tower import open_tower
 from concord3d.features.pairs import PicturedObjects
-from concord3d.features.prompts import class_prompts
+from concord3d.features.text_targets import text_targets
 from concord3d.features.tower import TowerSpec
+from concord3d.features.unseen_classes import UnseenClasses
 from concord3d.methods.aligned import method as aligned_module
-from concord3d.methods.aligned.fitting_data import text_targets, unseen_labels
 from concord3d.methods.aligned.method import Aligned
 from concord3d.methods.aligned.ridge import fit_ridge
 from concord3d.methods.aligned.settings import AlignedSettings
@@ -37,49 +38,13 @@ from concord3d.training.files import TrainingFolder
 from concord3d.training.task import TrainingTask
 from concord3d.training.train import new_method, train
 
-NUM_OBJECTS = 60
-NAMES = ("ball", "box", "cone", "ring", "star", "tube")
-LABELS = np.arange(NUM_OBJECTS) % len(NAMES)
-
-
-class Patterns:
-    """Frozen features of pictures, and a memory of which objects were read.
-
-    Each class has bright quarters of its own, each object a colour.
-    """
-
-    num_objects, num_views = NUM_OBJECTS, 3
-
-    def __init__(self) -> None:
-        rng = np.random.default_rng(1)
-        pixels = rng.integers(0, 60, (NUM_OBJECTS, self.num_views, 2, 2, 3))
-        for row, label in enumerate(LABELS):
-            places = [(0, 0), (0, 1), (1, 0), (1, 1), (0, 0), (1, 1)]
-            pixels[row, :, places[label][0], places[label][1]] += 120
-            if label > 3:
-                pixels[row, :, 0, 1] += 120
-        self.pixels = pixels.astype(np.uint8).repeat(16, axis=2).repeat(16, axis=3)
-        features = FakePictures(32, "").encode_images(self.pixels.reshape(-1, 32, 32, 3))
-        self.features = features.astype(np.float16).reshape(NUM_OBJECTS, self.num_views, -1)
-        self.read_objects: set[int] = set()
-
-    def read(self, object_index: NDArray[np.int64], view_index: NDArray[np.int64]) -> NDArray[np.float16]:
-        self.read_objects |= set(object_index.tolist())
-        return self.features[object_index[:, None], view_index]
-
 
 def pairs_of(*sets: PicturedObjects) -> FeaturePairs:
     return FeaturePairs(sets, FakePictures.dim)
 
 
-def objects_of(views: Patterns | None = None, **options: Any) -> PicturedObjects:
-    colours = ("red", "blue", "green")
-    texts = tuple(
-        ShapeTexts(NAMES[label] if n % 2 else "", (f"a {colours[n % 3]} {NAMES[label]} number {n}",), ("best price",))
-        for n, label in enumerate(LABELS)
-    )
-    fields = {"name": "p", "views": {"v": views or Patterns()}, "texts": texts, "labels": LABELS, "class_names": NAMES}
-    return PicturedObjects(**{**fields, **options})
+def features_of(views: PatternFeatures | None = None, **options: Any) -> PicturedObjects:
+    return objects_of(views or PatternFeatures(), **options)
 
 
 def task_of(
@@ -99,7 +64,7 @@ def task_of(
         "training": {"epochs": epochs, "batch_size": 18, "checkpoint_every_s": 0, "num_snapshots": 1, "threads": 1},
         "seed": seed,
     }
-    data = PictureFeatureData(pairs_of(objects or objects_of()))
+    data = PictureFeatureData(pairs_of(objects or features_of()))
     return TrainingTask(run, data, folder / "work", folder / "out", device="cpu", progress=False)
 
 
@@ -149,7 +114,7 @@ def test_a_training_without_epochs_leaves_the_ridge_and_a_tower_that_opens(tmp_p
     tower = open_tower(TowerSpec(str(tmp_path / "tower.json"), str(weights)), "cpu")
     assert tower.identity == read(tmp_path, "tower")["identity"]
     targets = text_targets(FakeSentences(""), pairs, task.training_index(), 0.5)
-    expected = fit_ridge(Patterns().features[task.training_index()], targets, 0.5)
+    expected = fit_ridge(PatternFeatures().features[task.training_index()], targets, 0.5)
     np.testing.assert_array_equal(tensors["linear.weight"].numpy(), expected.weight.astype(np.float32))
     np.testing.assert_array_equal(tensors["text_mean"].numpy(), expected.target.astype(np.float32))
     history = read(tmp_path, "train")
@@ -178,43 +143,16 @@ def test_a_training_never_opens_the_picture_encoder(tmp_path: Path, monkeypatch:
 def test_the_gate_and_the_held_out_figures_are_those_of_the_pictures_themselves(tmp_path: Path) -> None:
     task = task_of(tmp_path)
     method = new_method(task)
-    patterns, held_out = Patterns(), task.held_out_index()
+    patterns, held_out = PatternFeatures(), task.held_out_index()
     tower = AlignedTower(method._pair, method.projection, "")
     pixels = patterns.pixels[held_out]
     expected = tower.encode_images(pixels.reshape(-1, *pixels.shape[2:])).reshape(len(held_out), 3, -1)
     np.testing.assert_allclose(task.data.pairs.features(tower, held_out), expected, rtol=1e-2, atol=1e-3)
 
 
-def test_what_an_object_is_comes_from_its_class_and_its_captions() -> None:
-    texts = [
-        ShapeTexts("noise", ("a red ball", "round")),
-        ShapeTexts("noise"),
-        ShapeTexts("odd", ("x",)),
-        ShapeTexts("y"),
-    ]
-    labels = np.array([0, 1, -1, -1])
-    views = {"v": Patterns()}
-    views["v"].num_objects = 4
-    pairs = pairs_of(PicturedObjects("o", views, tuple(texts), labels, NAMES))
-    encoder = FakeSentences("")
-
-    def unit(vector: Any) -> NDArray[np.float64]:
-        return np.asarray(vector / np.linalg.norm(vector))
-
-    ball, box = (unit(encoder.encode_texts(class_prompts(name)).mean(axis=0)) for name in NAMES[:2])
-    captions = unit(encoder.encode_texts(["a red ball", "round"]).sum(axis=0))
-    expected = [unit(0.25 * ball + 0.75 * captions), box, *encoder.encode_texts(["x", "y"])]
-    np.testing.assert_allclose(text_targets(encoder, pairs, np.arange(4), 0.25), expected, atol=1e-6)
-    without_classes = [captions, *encoder.encode_texts(["noise", "x", "y"])]
-    np.testing.assert_allclose(text_targets(encoder, pairs, np.arange(4), 0), without_classes, atol=1e-6)
-    fresh = FakeSentences("")
-    text_targets(fresh, pairs, np.array([0, 2]), 0.25)
-    assert not any("box" in text or text in ("noise", "odd", "y") for text in fresh.read)
-
-
 def test_held_out_objects_and_unseen_classes_reach_no_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    patterns = Patterns()
-    task = task_of(tmp_path, {"unseen_classes": 2}, epochs=0, objects=objects_of(patterns))
+    patterns = PatternFeatures()
+    task = task_of(tmp_path, {"unseen_classes": 2}, epochs=0, objects=features_of(patterns))
     fitted: list[tuple[NDArray[np.float32], NDArray[np.float32]]] = []
     monkeypatch.setattr(aligned_module, "fit_ridge", lambda *told: fitted.append(told) or fit_ridge(*told))
     method = new_method(task)
@@ -226,6 +164,25 @@ def test_held_out_objects_and_unseen_classes_reach_no_fit(tmp_path: Path, monkey
     assert read_texts and not any(NAMES[label] in text.split() for label in unseen for text in read_texts)
 
 
+def test_classes_that_are_named_are_never_seen_unless_the_kept_tower_may(tmp_path: Path) -> None:
+    texts = list(objects_of().texts)
+    seen, without_class = [unit for unit in task_of(tmp_path).training_index().tolist() if LABELS[unit] == 0][:2]
+    texts[seen] = ShapeTexts("ball", ("two boxes", "a ball"))
+    texts[without_class] = ShapeTexts("", ("a tube of glue",))
+    labels = np.where(np.arange(NUM_OBJECTS) == without_class, -1, LABELS)
+    objective = {"unseen_classes": ["box", "tube"]}
+    task = task_of(tmp_path, objective, objects=features_of(texts=tuple(texts), labels=labels))
+    method = new_method(task)
+    assert isinstance(method, Aligned)
+    allowed = {unit for unit in task.training_index().tolist() if NAMES[LABELS[unit]] not in ("box", "tube")}
+    assert set(np.flatnonzero(method._row_of >= 0).tolist()) == allowed - {without_class}
+    read_texts = method._pair.texts.read  # type: ignore[attr-defined]
+    assert read_texts and not UnseenClasses(["box", "tube"]).names(" | ".join(read_texts))
+    assert method_settings("aligned", {**objective, "min_mean_of_views_top1": 0}).never_seen == ("box", "tube")
+    kept = {**objective, "unseen_apart": False, "min_mean_of_views_top1": 0}
+    assert method_settings("aligned", kept).never_seen == ()
+
+
 def test_steps_leave_out_unseen_classes_too(tmp_path: Path) -> None:
     method = new_method(task_of(tmp_path, {"unseen_classes": 2}, epochs=1))
     data = PictureFeatureData(method._pairs)
@@ -233,7 +190,7 @@ def test_steps_leave_out_unseen_classes_too(tmp_path: Path) -> None:
     units = task_of(tmp_path).training_index()
     unseen = np.isin(LABELS[units], method._unseen)
     mixed, seen = data.read(units, draw), data.read(units[~unseen], draw)
-    first = torch.from_numpy(Patterns().features[:, 0]).float()
+    first = torch.from_numpy(PatternFeatures().features[:, 0]).float()
     batches = [replace(batch, features=first[batch.units]) for batch in (mixed, seen)]
     losses = [method.loss(batch, draw).total.item() for batch in batches]
     assert losses[0] == pytest.approx(losses[1], rel=1e-6) and losses[0] > 0
@@ -279,19 +236,6 @@ def test_the_kept_tower_may_know_all_classes_and_the_gate_an_alignment_without_s
     assert {key: value for key, value in every.items() if key[0] != "unseen_class_top1"} == plain
 
 
-def test_unseen_classes_are_a_choice_of_the_seed_and_not_of_the_order() -> None:
-    pairs = pairs_of(objects_of())
-    order = np.random.default_rng(3).permutation(len(NAMES))
-    shuffled = objects_of(labels=np.argsort(order)[LABELS], class_names=tuple(NAMES[label] for label in order))
-    other = pairs_of(shuffled)
-    draws = {seed: {NAMES[label] for label in unseen_labels(pairs, 3, seed)} for seed in range(5)}
-    assert {seed: {other.class_names[label] for label in unseen_labels(other, 3, seed)} for seed in draws} == draws
-    assert len({frozenset(draw) for draw in draws.values()}) > 1 and len(unseen_labels(pairs, 0, 1)) == 0
-    for count in (1, 5, 7):
-        with pytest.raises(ConfigError, match=r"unseen_classes(?s:.*)0, or 2 to 4"):
-            unseen_labels(pairs, count, 0)
-
-
 @pytest.mark.parametrize("hidden_width", [None, 8])
 def test_a_stopped_and_resumed_training_equals_an_uninterrupted_one(tmp_path: Path, hidden_width: int | None) -> None:
     train(task_of(tmp_path / "whole", hidden_width=hidden_width, epochs=3))
@@ -334,8 +278,8 @@ def test_a_gate_that_is_not_passed_is_said_loudly(tmp_path: Path, caplog: pytest
 
 
 def test_what_cannot_be_fitted_or_measured_is_refused_at_the_start(tmp_path: Path) -> None:
-    unlabelled = {"objects": objects_of(labels=np.full(NUM_OBJECTS, -1))}
-    few = {"objects": objects_of(texts=(*objects_of().texts[:19], *[ShapeTexts()] * 41))}
+    unlabelled = {"objects": features_of(labels=np.full(NUM_OBJECTS, -1))}
+    few = {"objects": features_of(texts=(*features_of().texts[:19], *[ShapeTexts()] * 41))}
     cases: list[tuple[dict[str, Any], dict[str, Any], str]] = [
         ({"min_mean_of_views_top1": 3}, unlabelled, "cannot be measured"),
         ({"min_unseen_class_top1": 3}, {}, "unseen_classes of at least 2"),

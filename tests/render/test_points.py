@@ -110,6 +110,23 @@ def test_chunks_do_not_show() -> None:
     assert all(torch.equal(realistic_projection(clouds[i : i + 1], 96)[0], whole[i]) for i in range(20))
 
 
+def test_some_views_are_those_of_the_ten() -> None:
+    clouds = torch.from_numpy(np.stack([some_cloud(seed, 50) for seed in range(3)]))
+    whole = realistic_projection(clouds, 48)
+    for views in ((9,), (0, 1, 2, 4, 5, 6), (7, 0)):
+        some = realistic_projection(clouds, 48, views)
+        difference = (some.int() - whole[:, list(views)].int()).abs()
+        assert difference.max() <= 1 and difference.float().mean() < 1e-3
+        assert torch.equal(realistic_projection(clouds[1:2], 48, views)[0], some[1])
+
+
+@pytest.mark.parametrize("views", [(), (10,), (0, -1)])
+def test_views_that_do_not_exist_are_refused(views: tuple[int, ...]) -> None:
+    with pytest.raises(RenderError, match="no such view") as refused:
+        realistic_projection(torch.zeros(1, 7, 3), 32, views)
+    assert "0, 1, 2, 3, 4, 5, 6, 7, 8, 9" in str(refused.value) and str(list(views)) in str(refused.value)
+
+
 def centre_of_ink(picture: NDArray[np.uint8]) -> tuple[float, float]:
     ink = 255.0 - picture
     rows, columns = np.indices(ink.shape)

@@ -21,9 +21,11 @@ from concord3d.geometry.cameras import Cameras
 from concord3d.geometry.mesh import Mesh
 from concord3d.render import shards
 from concord3d.render.interface import Views
+from concord3d.render.pictures import depth_to_grey
 from concord3d.render.points import realistic_projection
-from concord3d.render.shards import ViewSpec, depth_to_grey, render_cloud_views, render_mesh_views
+from concord3d.render.shards import render_cloud_views, render_mesh_views
 from concord3d.render.stored import open_view_set
+from concord3d.render.view_spec import ViewSpec
 
 SPEC = ViewSpec("ring12", 16, "color", "open3d")
 

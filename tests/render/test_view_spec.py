@@ -40,6 +40,7 @@ def test_identity_covers_every_choice(monkeypatch: pytest.MonkeyPatch) -> None:
         ViewSpec("ring24", renderer="pytorch3d"),
         ViewSpec("ring24", seed=1),
         cloud_view_spec(),
+        cloud_view_spec("pointclip_v2_6"),
     ]
     keys = {content_hash(spec.identity()) for spec in specs}
     assert len(keys) == len(specs)
@@ -52,6 +53,15 @@ def test_identity_covers_every_choice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_views_and_channels() -> None:
     assert (cloud_view_spec().num_views, cloud_view_spec().channels) == (10, 1)
+    assert view_spec.view_spec("pointclip_v2_6", 48) == cloud_view_spec("pointclip_v2_6", 48)
+    assert cloud_view_spec("pointclip_v2_6").num_views == 6 and view_spec.POINT_SETS["pointclip_v2_6"] == (
+        0,
+        1,
+        2,
+        4,
+        5,
+        6,
+    )
     assert (mesh_view_spec().num_views, mesh_view_spec().channels) == (24, 3)
     with pytest.raises(ConfigError, match="without cameras"):
         cloud_view_spec().cameras()
@@ -66,6 +76,8 @@ def test_views_and_channels() -> None:
         ({"image_size": 8}, "too small"),
         ({"renderer": "points"}, "no colour"),
         ({"view_set": "pointclip_v2_10"}, "bare points"),
+        ({"view_set": "pointclip_v2_6"}, "bare points"),
+        ({"view_set": "pointclip_v2_7", "content": "depth", "renderer": "points"}, "did you mean 'pointclip_v2_6'"),
         ({"view_set": "pointclip_v2_10", "content": "photo", "renderer": "points"}, "no colour"),
         ({"view_set": "r2n2_24", "content": "photo", "renderer": "images"}, "drawn meshes"),
     ],
@@ -95,7 +107,9 @@ def test_views_of_meshes_take_the_renderer(view_set: str) -> None:
         view_spec.view_spec(view_set, 48, "pytorch")
 
 
-@pytest.mark.parametrize(("view_set", "renderer"), [("pointclip_v2_10", "points"), ("r2n2_24", "images")])
+@pytest.mark.parametrize(
+    ("view_set", "renderer"), [("pointclip_v2_10", "points"), ("pointclip_v2_6", "points"), ("r2n2_24", "images")]
+)
 def test_views_without_meshes_are_the_same_under_any_renderer(view_set: str, renderer: str) -> None:
     first, second = (view_spec.view_spec(view_set, 48, name) for name in ("open3d", "pytorch3d"))
     assert first == second and first.renderer == renderer

@@ -292,6 +292,9 @@ def test_every_experiment_of_mm_mixing_is_one_that_can_be_trained() -> None:
         sections = settings_of(files, name)
         TrainingSettings.model_validate(sections["training"])
         encoder = dict(sections["encoder"])
+        if experiment.method == "depth_views":
+            assert encoder == {"name": "depth_views"} and sections["training"]["epochs"] == 0, "the tower alone"
+            continue
         assert set(encoder) - {"name"} <= set(signature(builders[encoder["name"]]).parameters), name
         objective = MMMixingSettings.model_validate(sections["objective"])
         if experiment.method is None:

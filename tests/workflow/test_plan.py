@@ -169,6 +169,8 @@ def builders(run: Mapping[str, Any]) -> set[str]:
     encoder = run["encoder"]
     if "name" not in encoder:
         return set()
+    if run["method"] == "depth_views":
+        return {"concord3d.features.depth_views"}
     return {f"concord3d.models.settings.{encoder['name']}", encoder_settings(encoder).builder.partition(":")[0]}
 
 
@@ -198,7 +200,7 @@ def test_jobs_form_no_circle_and_their_nodes_follow_what_they_are_made_from(plan
 
 @pytest.mark.parametrize(
     ("batch", "trained", "encoded", "evaluated"),
-    [("seed", ["train_mm_point_s1", "train_mm_point_s2"], 1, 4), ("experiment", None, 7, 11), ("node", None, 7, 28)],
+    [("seed", ["train_mm_point_s1", "train_mm_point_s2"], 4, 4), ("experiment", None, 19, 17), ("node", None, 19, 40)],
 )
 def test_the_scale_says_what_shares_a_job(
     tree: Path, batch: str, trained: list[str] | None, encoded: int, evaluated: int

@@ -56,7 +56,7 @@ def test_a_failing_build_leaves_the_earlier_one(tmp_path, monkeypatch):
         (KeyboardInterrupt(), KeyboardInterrupt),
     ):
 
-        def fail(*_: object, failure: BaseException = failure) -> None:
+        def fail(*_: object, failure: BaseException = failure, **__: object) -> None:
             raise failure
 
         monkeypatch.setattr(modelnet, "write_modelnet_h5", fail)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from concord3d.data.readers import reader_names
-from concord3d.methods.settings import method_names
+from concord3d.methods.settings import method_kind, method_names
 from concord3d.models.encoder_settings import encoder_names
 from concord3d.protocols.loading import protocol_names
 from concord3d.reporting.figures.kinds import kind_names
@@ -54,9 +54,15 @@ def _restrict(entry: dict[str, Any], names: list[str]) -> None:
             form["propertyNames"] = {"enum": names}
 
 
+def _encoders() -> list[str]:
+    """Return the encoders that are found by their names, and those that only one method knows."""
+    of_methods = {name for method in method_names() for name in method_kind(method).encoders or ()}
+    return [*encoder_names(), *sorted(of_methods - {*encoder_names()})]
+
+
 def _name_encoders(form: dict[str, Any]) -> None:
     """Restrict ``encoder.name``: in the defaults of a paper, and in everything that changes them."""
-    encoders = {"enum": list(encoder_names())}
+    encoders = {"enum": _encoders()}
     properties = form.get("properties", {})
     if form.get("title") == "Paper":
         sourced = {"$ref": "#/$defs/Sourced"}

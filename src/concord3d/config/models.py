@@ -121,8 +121,8 @@ class TowerUse(StrictModel):
 
     Attributes:
         model: Name of an open_clip model, or the path of a configuration of ours below ``config/towers/``: in
-            open_clip's form, or of two frozen encoders that are aligned
-            (:class:`concord3d.features.tower_config.AlignedTowerConfig`).
+            open_clip's form, or of pre-trained encoders that are aligned or have patch tokens
+            (:mod:`concord3d.features.tower_config`).
         weights: Tag of released weights or a file of weights; null where ``training`` makes them.
         training: How the pipeline trains it; null where weights exist.
     """

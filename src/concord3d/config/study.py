@@ -173,9 +173,10 @@ class Study:
         settings = self.settings(experiment).values
         dataset = settings["data"].pop("dataset")
         method = self.method_of(experiment)
+        learned_from = self._learned_from(experiment, dataset, settings["data"].get("tower"))
         pretrain = None
-        if self.is_trained(experiment) or self.needs_of(experiment):
-            pretrain = {"dataset": dataset, "data_kind": self.data_kind(dataset)}
+        if learned_from is not None:
+            pretrain = {"dataset": learned_from, "data_kind": self.data_kind(learned_from)}
         resolved = {
             "paper": self.paper.paper,
             "experiment": experiment,
@@ -192,6 +193,15 @@ class Study:
         if needs:
             resolved["needs"] = {role: self._needed(need, seed) for role, need in needs.items()}
         return resolved
+
+    def _learned_from(self, experiment: str, dataset: str, tower: str | None) -> str | None:
+        """Return the data sets behind the weights of an experiment, joined by ``+``; None where nothing was trained."""
+        if self.is_trained(experiment) or self.needs_of(experiment):
+            return dataset
+        if tower is None or not self._method_kind(experiment).through_tower:
+            return None
+        training = self.scale.towers[tower].training
+        return None if training is None else str(training.data["dataset"])
 
     def _needed(self, need: Need, seed: int) -> dict[str, Any]:
         encoder = self.loaded[need.paper].run_config(need.experiment, seed)["encoder"]

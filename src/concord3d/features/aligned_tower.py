@@ -9,8 +9,7 @@ Shape legend: B batch, E width of picture features, D width of sentence features
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,17 +20,14 @@ import torch
 from numpy.typing import NDArray
 
 from concord3d.config.validation import validate
-from concord3d.errors import CheckpointCorrupt, ConfigError
 from concord3d.features import frozen_encoders
 from concord3d.features.frozen_encoders import PictureEncoder, SentenceEncoder
 from concord3d.features.projection import Projection
-from concord3d.features.tower import TowerMismatch, TowerSpec, TowerWeightsMissing
+from concord3d.features.tower import TowerSpec
 from concord3d.features.tower_config import AlignedTowerConfig, feature_widths
-from concord3d.files import canonical_json, differing_keys, read_json, sha256_file
-from concord3d.models.weights import load_weights, read_tensors
-
-# Header entry of a projection: the encoders that it was trained between, and its shape.
-ENCODERS_ENTRY = "aligned_encoders"
+from concord3d.features.tower_file import encoders_header, plain_json, require_encoders, require_fp32
+from concord3d.files import read_json, sha256_file
+from concord3d.models.weights import load_weights
 
 
 @dataclass(frozen=True)
@@ -74,8 +70,7 @@ class FrozenPair:
             "texts": frozen_encoders.sentence_identity(self.config.texts.encoder),
             "projection": self.config.projection.model_dump(),
         }
-        plain: dict[str, Any] = json.loads(canonical_json(described))
-        return plain
+        return plain_json(described)
 
     def new_projection(self) -> Projection:
         """Return a projection of the configured shape with random weights, drawn from torch's global generator."""
@@ -83,7 +78,7 @@ class FrozenPair:
 
     def header(self) -> dict[str, str]:
         """Return the header entry of a projection between these encoders."""
-        return {ENCODERS_ENTRY: canonical_json(self.described)}
+        return encoders_header(self.described)
 
 
 class AlignedTower:
@@ -113,22 +108,10 @@ class AlignedTower:
             TowerWeightsMissing: There is no file of the projection.
             CheckpointCorrupt: The file of the projection cannot be read, or is none.
         """
-        if spec.precision != "fp32":
-            raise ConfigError("Aligned towers compute in fp32", where=spec.model, found=spec.precision)
-        path = Path(spec.weights)
-        if not path.is_file():
-            raise TowerWeightsMissing(
-                "The projection of an aligned tower does not exist",
-                where=path,
-                next_step="correct 'weights', or make the file: the tower step trains it",
-            )
+        require_fp32(spec)
         config = validate(AlignedTowerConfig, read_json(Path(spec.model)), Path(spec.model))
-        pair = FrozenPair(config, device, weights_folder)
-        _, header = read_tensors(path)
-        _check_encoders(path, header, pair.described)
-        projection = pair.new_projection()
-        load_weights(projection, path)
-        return cls(pair, projection.eval(), sha256_file(path))
+        pair, path = FrozenPair(config, device, weights_folder), Path(spec.weights)
+        return cls(pair, open_projection(pair, path), sha256_file(path))
 
     def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return (B, D) features, not normalised, of (B, H, W, C) uint8 pictures, C = 3 or 1 (repeated).
@@ -157,21 +140,19 @@ class AlignedTower:
         return centred
 
 
-def _check_encoders(path: Path, header: Mapping[str, str], described: Mapping[str, Any]) -> None:
-    if ENCODERS_ENTRY not in header:
-        raise CheckpointCorrupt(
-            "Not the projection of an aligned tower",
-            where=path,
-            expected=f"a header entry '{ENCODERS_ENTRY}'",
-            found=sorted(header),
-            next_step="use the file 'projection' of the tower's training",
-        )
-    differing = differing_keys(json.loads(header[ENCODERS_ENTRY]), described)
-    if differing:
-        raise TowerMismatch(
-            "The projection was trained between other encoders",
-            where=path,
-            expected={key: pair[0] for key, pair in differing.items()},
-            found={key: pair[1] for key, pair in differing.items()},
-            next_step="use the configuration that it was trained with, or train the tower again",
-        )
+def open_projection(pair: FrozenPair, path: Path) -> Projection:
+    """Read the projection between two frozen encoders, in evaluation mode on the CPU.
+
+    Args:
+        pair: The encoders.
+        path: Weights of the projection.
+
+    Raises:
+        TowerMismatch: It was trained between other encoders, or has another shape.
+        TowerWeightsMissing: There is no such file.
+        CheckpointCorrupt: The file cannot be read, or is no projection.
+    """
+    require_encoders(path, pair.described)
+    projection = pair.new_projection()
+    load_weights(projection, path)
+    return projection.eval()

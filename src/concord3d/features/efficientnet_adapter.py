@@ -21,6 +21,7 @@ from concord3d.features.open_clip_adapter import resolve_device
 from concord3d.features.packaged_weights import PACKAGED, find_packaged_file
 from concord3d.features.preprocess import Preprocess
 from concord3d.features.tower import check_pictures
+from concord3d.features.tower_config import PATCH_SIZE
 from concord3d.models.weights import load_matching
 
 NAME = "efficientnet_lite0"
@@ -31,6 +32,8 @@ BATCHES = {"cpu": 4, "cuda": 256}
 SMALLEST = 32
 _MEAN, _STD = (0.498,) * 3, (0.502,) * 3
 _STAGES = (1, 2, 2, 3, 3, 4, 1)
+# Of these the first five have halved the picture four times.
+_TRUNK_STAGES = 5
 _OUTSIDE = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
 # The first block does not widen its input; timm then counts from another layer.
 _FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
@@ -105,19 +108,18 @@ class EfficientNetLite:
     """A frozen EfficientNet-Lite0 without its classifier; the mean over its last map is the feature.
 
     Args:
-        trunk: timm's model with its weights.
+        network: timm's model, with its weights or to receive them.
         image_size: s.
-        device: Where to compute.
     """
 
-    def __init__(self, trunk: nn.Module, image_size: int, device: torch.device) -> None:
-        self._preprocess, self._device = preprocess_at(image_size), device
-        self._trunk: Any = trunk.to(device).to(memory_format=torch.channels_last).eval().requires_grad_(False)
+    def __init__(self, network: nn.Module, image_size: int) -> None:
+        self._preprocess = preprocess_at(image_size)
+        self.network: Any = network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
         self.dim, self.image_size, self.identity = DIM, image_size, identity_at(image_size)
 
     @classmethod
-    def open(cls, image_size: int, device: str, weights_folder: Path | None) -> EfficientNetLite:
-        """Build the encoder; see :func:`concord3d.features.frozen_encoders.open_picture_encoder`."""
+    def build(cls, image_size: int) -> EfficientNetLite:
+        """Build the encoder; see :func:`concord3d.features.frozen_encoders.build_picture_encoder`."""
         if image_size < SMALLEST:
             raise ConfigError(
                 "Pictures are too small for this encoder",
@@ -125,14 +127,15 @@ class EfficientNetLite:
                 expected=f"at least {SMALLEST} pixels",
                 found=image_size,
             )
-        target = resolve_device(device)
-        timm = import_timm()
-        path = find_packaged_file(PACKAGED[NAME], "weights", weights_folder)
-        digest = PACKAGED[NAME].files["weights"].sha256
-        store = None if weights_folder is None else weights_folder / "converted"
-        trunk = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
-        load_matching(trunk, in_names_of_timm(read_released_tensors(path, digest, store)))
-        return cls(trunk, image_size, target)
+        return cls(_architecture(), image_size)
+
+    @classmethod
+    def open(cls, image_size: int, device: str, weights_folder: Path | None) -> EfficientNetLite:
+        """Build the encoder with its weights; see :func:`concord3d.features.frozen_encoders.open_picture_encoder`."""
+        encoder, target = cls.build(image_size), resolve_device(device)
+        load_matching(encoder.network, _released(weights_folder))
+        encoder.network.to(target)
+        return encoder
 
     @torch.inference_mode()
     def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -143,11 +146,52 @@ class EfficientNetLite:
         """
         check_pictures(images)
         features = np.empty((len(images), DIM), np.float32)
-        batch = BATCHES[self._device.type]
+        device = next(self.network.parameters()).device
+        batch = BATCHES[device.type]
         for start in range(0, len(images), batch):
             rows = slice(start, start + batch)
-            pixels = torch.from_numpy(np.ascontiguousarray(images[rows])).to(self._device)
+            pixels = torch.from_numpy(np.ascontiguousarray(images[rows])).to(device)
             ready = self._preprocess.normalize(self._preprocess.resize(pixels).float() / 255)
-            last_map: Tensor = self._trunk.forward_features(ready.contiguous(memory_format=torch.channels_last))
+            last_map: Tensor = self.network.forward_features(ready.contiguous(memory_format=torch.channels_last))
             features[rows] = last_map.mean((2, 3)).cpu().numpy()
         return features
+
+
+def _architecture() -> Any:
+    return import_timm().create_model("tf_efficientnet_lite0", pretrained=False, num_classes=0)
+
+
+def _released(weights_folder: Path | None) -> dict[str, Tensor]:
+    path = find_packaged_file(PACKAGED[NAME], "weights", weights_folder)
+    store = None if weights_folder is None else weights_folder / "converted"
+    return in_names_of_timm(read_released_tensors(path, PACKAGED[NAME].files["weights"].sha256, store))
+
+
+class Lite0Trunk(nn.Module):
+    """The first five stages of EfficientNet-Lite0 with random weights: a map of 112 channels, 16 times smaller.
+
+    Without gradients a few pictures at a time pass through it.
+    """
+
+    channels, patch_size = 112, PATCH_SIZE
+
+    def __init__(self) -> None:
+        super().__init__()
+        whole = _architecture()
+        self.conv_stem, self.bn1, self.blocks = whole.conv_stem, whole.bn1, whole.blocks[:_TRUNK_STAGES]
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, pixels: Tensor) -> Tensor:
+        """Return the (B, 112, s / 16, s / 16) map of (B, 3, s, s) normalised pixels, s a multiple of 16."""
+        ready = pixels.contiguous(memory_format=torch.channels_last)
+        if torch.is_grad_enabled() or not len(ready):
+            return self._map(ready)
+        return torch.cat([self._map(part) for part in ready.split(BATCHES[ready.device.type])])
+
+    def _map(self, pixels: Tensor) -> Tensor:
+        found: Tensor = self.blocks(self.bn1(self.conv_stem(pixels)))
+        return found
+
+    def load_released(self, weights_folder: Path | None) -> None:
+        """Take the weights of the release; see :func:`concord3d.features.frozen_encoders.open_trunk`."""
+        load_matching(self, _released(weights_folder))

@@ -1,7 +1,8 @@
 """Pre-trained encoders of pictures and of sentences, each with a space of features of its own, by name.
 
 Unlike a tower (:mod:`concord3d.features.tower`), such an encoder knows pictures alone or texts alone. Its weights come
-from an ordinary Python package (:mod:`concord3d.features.packaged_weights`).
+from an ordinary Python package (:mod:`concord3d.features.packaged_weights`). The lower part of a picture encoder, its
+trunk, may be trained further.
 
 Shape legend: B batch, H and W image height and width, C channels, D feature width.
 """
@@ -10,12 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from concord3d.features.efficientnet_adapter import Lite0Trunk
 
 PICTURE_ENCODERS: tuple[str, ...] = ("efficientnet_lite0",)
 SENTENCE_ENCODERS: tuple[str, ...] = ("all_minilm_l6_v2", "wordllama_256")
@@ -28,11 +34,15 @@ class PictureEncoder(Protocol):
         dim: D.
         image_size: Pixels of each side that it sees.
         identity: Everything that decides the features: architecture, preprocessing and weights, as plain JSON.
+        network: Its weights; it computes on the device that they are on.
     """
 
     dim: int
     image_size: int
     identity: dict[str, Any]
+
+    @property
+    def network(self) -> nn.Module: ...
 
     def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return (B, D) features, not normalised, of (B, H, W, C) uint8 pictures, C = 3 or 1 (repeated).
@@ -116,6 +126,57 @@ def open_picture_encoder(
     from concord3d.features.efficientnet_adapter import EfficientNetLite
 
     return EfficientNetLite.open(image_size, device, weights_folder)
+
+
+def new_trunk(name: str) -> Lite0Trunk:
+    """Build the lower part of a picture encoder with random weights, which are then loaded from a trained tower.
+
+    Args:
+        name: One of ``PICTURE_ENCODERS``.
+
+    Raises:
+        ConfigError: The name is unknown.
+        DependencyMissing: timm is not installed.
+    """
+    _check_name(name, PICTURE_ENCODERS, "picture encoder")
+    from concord3d.features.efficientnet_adapter import Lite0Trunk
+
+    return Lite0Trunk()
+
+
+def open_trunk(name: str, weights_folder: Path | None = None) -> Lite0Trunk:
+    """Build the lower part of a picture encoder with the weights of its release.
+
+    Args:
+        name: One of ``PICTURE_ENCODERS``.
+        weights_folder: See :func:`open_picture_encoder`.
+
+    Raises:
+        ConfigError: The name is unknown.
+        DependencyMissing: timm is not installed.
+        TowerWeightsMissing: There are no weights; the message says which package has them.
+        CheckpointCorrupt, TowerMismatch: The weights are not those that are known.
+    """
+    trunk = new_trunk(name)
+    trunk.load_released(weights_folder)
+    return trunk
+
+
+def build_picture_encoder(name: str, image_size: int = 224) -> PictureEncoder:
+    """Build a frozen encoder of pictures without its weights, on the CPU: they are read into its ``network`` next.
+
+    Args:
+        name: One of ``PICTURE_ENCODERS``.
+        image_size: As for :func:`open_picture_encoder`.
+
+    Raises:
+        ConfigError: The name is unknown, or the size is too small.
+        DependencyMissing: timm is not installed.
+    """
+    _check_name(name, PICTURE_ENCODERS, "picture encoder")
+    from concord3d.features.efficientnet_adapter import EfficientNetLite
+
+    return EfficientNetLite.build(image_size)
 
 
 def open_sentence_encoder(name: str, device: str = "auto", weights_folder: Path | None = None) -> SentenceEncoder:

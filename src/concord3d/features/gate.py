@@ -21,8 +21,9 @@ from concord3d.features.tower import TextEncoder
 
 RETRIEVAL, ZERO_SHOT = "image_to_text_r1", "zero_shot_top1"
 MEAN_OF_VIEWS, CAPTION_CLASS, UNSEEN = "zero_shot_top1_mean_of_views", "caption_to_class_top1", "unseen_class_top1"
+MASKED = "zero_shot_top1_masked"
 CATEGORY, COLOUR = "category_of_coloured_class", "colour_of_coloured_class"
-METRICS = (RETRIEVAL, ZERO_SHOT, MEAN_OF_VIEWS, CAPTION_CLASS, CATEGORY, COLOUR, UNSEEN)
+METRICS = (RETRIEVAL, ZERO_SHOT, MASKED, MEAN_OF_VIEWS, CAPTION_CLASS, CATEGORY, COLOUR, UNSEEN)
 ALL, TEXTS = "all", "texts"
 # The basic colour terms of English.
 COLOURS = ("black", "blue", "brown", "green", "grey", "orange", "pink", "purple", "red", "white", "yellow")
@@ -88,6 +89,7 @@ def measure_gate(
     thresholds: Mapping[str, float | None],
     unseen: NDArray[np.int64] = _NONE,
     unseen_tower: Judged | None = None,
+    masked_tower: Judged | None = None,
 ) -> dict[str, Any]:
     """Measure a tower on objects and classes that it was not trained on.
 
@@ -96,6 +98,7 @@ def measure_gate(
     * retrieval: each picture asks for its object's description among the distinct descriptions of these objects;
     * zero-shot: each picture of an object with a class asks for it among the class features of 64 sentences each; the
       mean over an object's pictures, each of unit length, asks the same;
+    * masked: the same question of single pictures to a tower that hides patches of them;
     * captions: each caption of an object with a class asks for it;
     * category against colour: each picture of an object whose caption names a colour first asks among sentences on
       every colour and category, such as "a red chair". Category and colour of the answer are judged apart.
@@ -110,6 +113,7 @@ def measure_gate(
         thresholds: Lowest accepted value in percent per metric; None accepts any.
         unseen: Labels of the classes of which no object was trained on.
         unseen_tower: The tower of which that is true, where ``tower`` was trained on these classes too.
+        masked_tower: The same tower with patches of every picture hidden; None leaves this out.
 
     Returns:
         ``passed`` (None where no threshold is set) and ``measures``: one per metric and view set, and for all view sets
@@ -119,7 +123,10 @@ def measure_gate(
         ConfigError: A threshold is set for what cannot be measured on these objects.
     """
     require_measurable(pairs, held_out, thresholds, unseen)
-    answers = _seen_answers(tower, pairs, held_out if unseen_tower else _seen(pairs, held_out, unseen))
+    objects = held_out if unseen_tower else _seen(pairs, held_out, unseen)
+    answers = _seen_answers(tower, pairs, objects)
+    if masked_tower is not None and _has_classes(pairs, objects):
+        answers[MASKED] = _class_answers(masked_tower, pairs, objects)
     if len(unseen):
         answers[UNSEEN] = _unseen_answers(unseen_tower or tower, pairs, unseen)
     measures = [
@@ -156,6 +163,13 @@ def _seen_answers(tower: Judged, pairs: DescribedObjects[Judged], objects: NDArr
         credit = top1_credit(captions, classes, labels[captioned])[:, None]
         answers[CAPTION_CLASS] = _Answers(credit, len(classes), {TEXTS: (0, 1)})
     return {**answers, **_colour_answers(tower, pairs, objects, features)}
+
+
+def _class_answers(tower: Judged, pairs: DescribedObjects[Judged], objects: NDArray[np.int64]) -> _Answers:
+    known = objects[pairs.labels[objects] >= 0]
+    classes = class_features(tower, pairs.class_names)
+    found = _credits(pairs.features(tower, known), classes, pairs.labels[known])
+    return _Answers(found, len(classes), {ALL: (0, pairs.num_views), **pairs.ranges})
 
 
 def _mean_of_views(

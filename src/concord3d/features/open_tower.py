@@ -1,4 +1,4 @@
-"""Opens a frozen tower of either form: a model of open_clip, or two aligned encoders."""
+"""Opens a frozen tower of any form: a model of open_clip, two aligned encoders, or patch tokens above a trunk."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from concord3d.errors import UnreadableFile
 from concord3d.features.aligned_tower import AlignedTower
 from concord3d.features.efficientnet_adapter import preprocess_at
 from concord3d.features.open_clip_adapter import OpenClipTower, preprocess_of
+from concord3d.features.patch_tower import PatchTower
 from concord3d.features.preprocess import Preprocess
 from concord3d.features.tower import Tower, TowerSpec
-from concord3d.features.tower_config import AlignedTowerConfig, is_aligned
+from concord3d.features.tower_config import AlignedTowerConfig, PatchTowerConfig, config_kind
 from concord3d.files import read_json
 
 
@@ -35,15 +36,17 @@ def open_tower(spec: TowerSpec, device: str = "auto", weights_folder: Path | Non
         CheckpointCorrupt: The weights file cannot be read safely, or names or shapes differ; both sides are listed.
         DependencyMissing: A library is not installed.
     """
-    if _is_aligned_file(spec.model):
-        return AlignedTower.open(spec, device, weights_folder)
-    return OpenClipTower.open(spec, device, weights_folder)
+    kind = _kind_of_file(spec.model)
+    if kind is None:
+        return OpenClipTower.open(spec, device, weights_folder)
+    opened = PatchTower if kind is PatchTowerConfig else AlignedTower
+    return opened.open(spec, device, weights_folder)
 
 
-def _is_aligned_file(model: str) -> bool:
+def _kind_of_file(model: str) -> type[AlignedTowerConfig] | type[PatchTowerConfig] | None:
     path = Path(model)
     # A file that cannot be read is left to open_clip's adapter, which says so.
-    return path.suffix == ".json" and path.is_file() and is_aligned(_content(path))
+    return config_kind(_content(path)) if path.suffix == ".json" and path.is_file() else None
 
 
 def _content(path: Path) -> Any:
@@ -57,7 +60,8 @@ def encoder_preprocess(encoder: Mapping[str, Any]) -> Preprocess:
     """Return what happens to pictures before the picture encoder of a training sees them, without opening it.
 
     Args:
-        encoder: The ``encoder`` section of a tower's run: the name of an open_clip model, or an aligned tower.
+        encoder: The ``encoder`` section of a tower's run: the name of an open_clip model, or a tower of
+            pre-trained encoders.
 
     Raises:
         ConfigError: See :func:`concord3d.features.open_clip_adapter.preprocess_of`.
@@ -65,4 +69,6 @@ def encoder_preprocess(encoder: Mapping[str, Any]) -> Preprocess:
     """
     if "model" in encoder:
         return preprocess_of(encoder["model"])
-    return preprocess_at(AlignedTowerConfig.model_validate(dict(encoder)).pictures.image_size)
+    config = (config_kind(encoder) or AlignedTowerConfig).model_validate(dict(encoder))
+    side = config.trunk if isinstance(config, PatchTowerConfig) else config.pictures
+    return preprocess_at(side.image_size)

@@ -1,11 +1,16 @@
-"""The configuration of an aligned tower: which frozen encoders, and the projection between them. Read without torch."""
+"""Configurations of towers that are made from pre-trained encoders, of two forms. Read without torch.
+
+An aligned tower (method ``aligned``) has two frozen encoders and a projection between them; a patch tower (method
+``patch_tower``) has patch tokens above the trunk of a picture encoder, trained in the space of a frozen sentence
+encoder.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeAlias
 
-from pydantic import AfterValidator, ConfigDict, Field, PositiveInt
+from pydantic import AfterValidator, ConfigDict, Field, PositiveInt, model_validator
 
 from concord3d.config.validation import StrictModel
 from concord3d.errors import nearest
@@ -14,8 +19,12 @@ from concord3d.features.packaged_weights import PACKAGED
 
 # Keys of a configuration in open_clip's form.
 OPEN_CLIP_KEYS = frozenset({"model_cfg", "preprocess_cfg"})
+# Keys that only a patch tower has; a misspelt one beside the other is then named.
+PATCH_TOWER_KEYS = frozenset({"trunk", "tokens"})
 # What the encoders' last maps need.
 MIN_IMAGE_SIZE = 32
+# Side in pixels of the patches of a trunk's tokens.
+PATCH_SIZE = 16
 
 
 def _known_picture_encoder(name: str) -> str:
@@ -82,30 +91,94 @@ class AlignedTowerConfig(_Strict):
     texts: TextSide
     projection: ProjectionShape = ProjectionShape()
 
+    @property
+    def encoders(self) -> tuple[str, str]:
+        """Names of the pre-trained encoders, of pictures and of sentences."""
+        return (self.pictures.encoder, self.texts.encoder)
 
-def is_aligned(content: Any) -> bool:
-    """Whether the content of a tower's configuration is to be read as :class:`AlignedTowerConfig`.
+
+class TrunkSide(_Strict):
+    """The convolutional trunk below the tokens, up to its map of one value per patch of 16 x 16 pixels.
+
+    Attributes:
+        encoder: The picture encoder that it is the lower part of, one of
+            :data:`concord3d.features.frozen_encoders.PICTURE_ENCODERS`.
+        image_size: Pixels of each side that it sees, a multiple of 16.
+    """
+
+    encoder: Annotated[str, AfterValidator(_known_picture_encoder)]
+    image_size: int = Field(ge=MIN_IMAGE_SIZE, multiple_of=PATCH_SIZE)
+
+
+class TokenShape(_Strict):
+    """The transformer over the patches; see :class:`concord3d.models.hybrid_vit.HybridViT`.
+
+    Attributes:
+        width: Width of the tokens, a multiple of 4 and of ``num_heads``.
+        depth: Blocks.
+        num_heads: Attention heads.
+        mlp_width: Hidden width of the blocks' MLPs.
+    """
+
+    width: PositiveInt
+    depth: PositiveInt
+    num_heads: PositiveInt
+    mlp_width: PositiveInt
+
+    @model_validator(mode="after")
+    def _shared_evenly(self) -> TokenShape:
+        if self.width % self.num_heads or self.width % 4:
+            raise ValueError(f"a width of {self.width} is no multiple of 4 and of {self.num_heads} heads")
+        return self
+
+
+class PatchTowerConfig(_Strict):
+    """A picture encoder with patch tokens, trained in the space of a frozen sentence encoder.
+
+    Attributes:
+        trunk: What the tokens are made of.
+        tokens: The transformer above.
+        texts: The sentence encoder, in whose space the features lie.
+    """
+
+    trunk: TrunkSide
+    tokens: TokenShape
+    texts: TextSide
+
+    @property
+    def encoders(self) -> tuple[str, str]:
+        """Names of the pre-trained encoders, of pictures and of sentences."""
+        return (self.trunk.encoder, self.texts.encoder)
+
+
+PretrainedTowerConfig: TypeAlias = AlignedTowerConfig | PatchTowerConfig
+
+
+def config_kind(content: Any) -> type[AlignedTowerConfig] | type[PatchTowerConfig] | None:
+    """Return as what the content of a tower's configuration is to be read; None for open_clip's form.
 
     Args:
         content: What a file below ``config/towers/`` holds.
     """
-    return isinstance(content, Mapping) and not OPEN_CLIP_KEYS & set(content)
+    if not isinstance(content, Mapping) or OPEN_CLIP_KEYS & set(content):
+        return None
+    return PatchTowerConfig if PATCH_TOWER_KEYS & set(content) else AlignedTowerConfig
 
 
-def encoder_checksums(config: AlignedTowerConfig) -> dict[str, dict[str, str]]:
-    """Return the SHA-256 of the files of both frozen encoders, by name and role, without looking for the files.
-
-    Args:
-        config: The tower.
-    """
-    names = (config.pictures.encoder, config.texts.encoder)
-    return {name: {role: file.sha256 for role, file in PACKAGED[name].files.items()} for name in names}
-
-
-def feature_widths(config: AlignedTowerConfig) -> tuple[int, int]:
-    """Return the widths of the frozen features of pictures and of sentences; the latter is the tower's.
+def encoder_checksums(config: PretrainedTowerConfig) -> dict[str, dict[str, str]]:
+    """Return the SHA-256 of the files of both pre-trained encoders, by name and role, without looking for the files.
 
     Args:
         config: The tower.
     """
-    return PACKAGED[config.pictures.encoder].dim, PACKAGED[config.texts.encoder].dim
+    return {name: {role: file.sha256 for role, file in PACKAGED[name].files.items()} for name in config.encoders}
+
+
+def feature_widths(config: PretrainedTowerConfig) -> tuple[int, int]:
+    """Return the widths of the features of both pre-trained encoders; that of sentences is the tower's.
+
+    Args:
+        config: The tower.
+    """
+    pictures, texts = config.encoders
+    return PACKAGED[pictures].dim, PACKAGED[texts].dim

@@ -94,5 +94,8 @@ class UnseenClasses:
         )
 
 
+NO_CLASSES = UnseenClasses(())
+
+
 def _plain(name: str) -> str:
     return class_words(name).lower()

@@ -20,9 +20,11 @@ from concord3d.models.forward_pass import ForwardPass, point_pass
 from concord3d.named_modules import load_named, module_names
 
 PACKAGE = "concord3d.methods"
-NOT_METHODS = ("image_augment", "interface", "settings")
+NOT_METHODS = ("alignment_gate", "alignment_settings", "image_augment", "interface", "settings")
 # Role of the earlier training that a method takes its first weights from.
 INIT = "init"
+# Role of the training of the frozen tower that ``data.tower`` names.
+TOWER = "tower"
 
 
 class MethodSettings(StrictModel):
@@ -38,6 +40,8 @@ class MethodSettings(StrictModel):
         is_trained: Whether there is anything to train; a method that is not trained saves what it builds, and reads
             no data.
         starts_fitted: Whether what it builds is of use before the first step, so that a training may have no epoch.
+        through_tower: Whether it is made of the tower that ``data.tower`` names; the tower's training is then among
+            its earlier trainings, in the role ``tower``.
         encoders: Names of the point encoders that it trains; None for any.
     """
 
@@ -48,6 +52,7 @@ class MethodSettings(StrictModel):
     exports: ClassVar[bool] = False
     is_trained: ClassVar[bool] = True
     starts_fitted: ClassVar[bool] = False
+    through_tower: ClassVar[bool] = False
     encoders: ClassVar[tuple[str, ...] | None] = None
 
     @property
@@ -82,6 +87,18 @@ class MethodSettings(StrictModel):
     def roles(self) -> tuple[str, ...]:
         """Roles of the earlier trainings that it learns from, such as ``teacher``."""
         return ()
+
+    def check_tower(self, data: Mapping[str, Any], tower: Mapping[str, Any], where: Where = "data") -> None:
+        """Refuse a tower that it cannot be made of; called where it is :attr:`through_tower`.
+
+        Args:
+            data: The run's ``data`` section.
+            tower: Resolved configuration of the tower's training.
+            where: Place of the section, for messages.
+
+        Raises:
+            ConfigError: The tower was trained otherwise than the section says.
+        """
 
     def forward_passes(self, run: Mapping[str, Any]) -> tuple[ForwardPass, ...]:
         """Return which networks meet each unit in one epoch, that of the saved modules first; for estimates of work.

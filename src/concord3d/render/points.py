@@ -7,6 +7,7 @@ D depth slices.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
 
 import torch
@@ -20,7 +21,7 @@ REALISTIC_AZIMUTH_DEG = (45.0, 135.0, 225.0, 315.0, 0.0, 90.0, 180.0, 270.0, 0.0
 # Each view is tilted after it is aimed: side views by 20 degrees from 0, the polar ones by 12 from -90 and from 90,
 # so the upper one passes the pole and looks from behind.
 REALISTIC_ELEVATION_DEG = (20.0,) * 8 + (-78.0, 102.0)
-NUM_REALISTIC_VIEWS = len(REALISTIC_AZIMUTH_DEG)
+REALISTIC_VIEWS = tuple(range(len(REALISTIC_AZIMUTH_DEG)))
 
 _OBJECT_RATIO = 0.8
 _DEPTH_BIAS = 0.2
@@ -32,8 +33,8 @@ _REFERENCE_POOL = 7
 _CHUNK_CELLS = 400_000  # keeps the grid of one chunk within the processor's caches
 
 
-def realistic_projection(points: Tensor, image_size: int) -> Tensor:
-    """Draw PointCLIP-V2's ten "realistic" depth views of each cloud.
+def realistic_projection(points: Tensor, image_size: int, views: Sequence[int] = REALISTIC_VIEWS) -> Tensor:
+    """Draw PointCLIP-V2's ten "realistic" depth views of each cloud, or some of them.
 
     Eight views stand around the object, 20 degrees above the horizon (azimuths 45, 135, 225, 315, then 0, 90, 180,
     270), one looks from below and one from above, both 12 degrees off the pole. Near is dark, the background white.
@@ -43,23 +44,27 @@ def realistic_projection(points: Tensor, image_size: int) -> Tensor:
     Args:
         points: (B, N, 3) float, any position and scale, y up.
         image_size: H = W in pixels, at least 16.
+        views: V of the ten, in the order in which they are returned.
 
     Returns:
-        (B, 10, H, W) uint8, a function of each cloud alone: neither the batch nor the order of points matters.
+        (B, V, H, W) uint8, a function of each cloud alone: neither the batch nor the order of points matters. Which
+        other views are drawn may move a pixel by one grey level, because the library that resizes rounds otherwise.
 
     Raises:
         BadCloud: Not (B, N, 3), no points, or coordinates that are not finite.
-        RenderError: The image is too small.
+        RenderError: The image is too small, or there is no such view.
 
     Source: PointCLIP V2, section 3.2, and its authors' code.
     """
     _require_clouds(points)
     if image_size < 16:
         raise RenderError("The image is too small for a projection", expected="image_size >= 16", found=image_size)
+    if not views or not set(views) <= set(REALISTIC_VIEWS):
+        raise RenderError("There is no such view", where="views", expected=f"some of {REALISTIC_VIEWS}", found=[*views])
     cells = image_size // 2
-    chunk = max(1, _CHUNK_CELLS // (NUM_REALISTIC_VIEWS * _SLICES * cells * cells))
-    parts = [_project_chunk(part, cells, image_size) for part in points.float().split(chunk)]
-    return torch.cat(parts) if parts else points.new_zeros((0, NUM_REALISTIC_VIEWS, image_size, image_size)).byte()
+    chunk = max(1, _CHUNK_CELLS // (len(views) * _SLICES * cells * cells))
+    parts = [_project_chunk(part, cells, image_size, tuple(views)) for part in points.float().split(chunk)]
+    return torch.cat(parts) if parts else points.new_zeros((0, len(views), image_size, image_size)).byte()
 
 
 def depth_views(points: Tensor, cameras: Cameras, *, radius_px: int = 1) -> Tensor:
@@ -132,8 +137,8 @@ def _rotate(points: Tensor, rotation: Tensor) -> list[Tensor]:
     return [x * rotation[:, i, 0, None] + y * rotation[:, i, 1, None] + z * rotation[:, i, 2, None] for i in range(3)]
 
 
-def _project_chunk(points: Tensor, cells: int, image_size: int) -> Tensor:
-    grid = _fill_grid(points, cells)
+def _project_chunk(points: Tensor, cells: int, image_size: int, views: tuple[int, ...]) -> Tensor:
+    grid = _fill_grid(points, cells, views)
     # Densify, smooth, look along depth.
     pool = pooling_window(cells)
     # The window of 7 came with a margin of 2, not 3: pictures lose one cell on each side.
@@ -150,9 +155,9 @@ def pooling_window(cells: int) -> int:
     return max(3, 2 * (_REFERENCE_POOL * cells // (2 * _REFERENCE_GRID)) + 1)
 
 
-def _fill_grid(points: Tensor, cells: int) -> Tensor:
-    """Quantise (B, N, 3) clouds to (B, 10, D, R, R) grids that hold the greatest depth value of each cell."""
-    right, down, near = _rotate(points, _realistic_axes().to(points.device))
+def _fill_grid(points: Tensor, cells: int, views: tuple[int, ...] = REALISTIC_VIEWS) -> Tensor:
+    """Quantise (B, N, 3) clouds to (B, V, D, R, R) grids that hold the greatest depth value of each cell."""
+    right, down, near = _rotate(points, _realistic_axes()[list(views)].to(points.device))
     sides = [(axis.amin(dim=2, keepdim=True), axis.amax(dim=2, keepdim=True)) for axis in (right, down, near)]
     extent = torch.stack([high - low for low, high in sides]).amax(dim=0).clamp_min(1e-12)
     right, down, near = (
@@ -163,9 +168,9 @@ def _fill_grid(points: Tensor, cells: int) -> Tensor:
     value = (((near + 1) / 2 + _DEPTH_BIAS) / (1 + _DEPTH_BIAS) * _SLICES).clamp_(1, _SLICES)
     cell = (((value.ceil() - 1) * cells + row) * cells + column).long()
     batch = len(points)
-    grid = torch.zeros((batch * NUM_REALISTIC_VIEWS, _SLICES * cells * cells), device=points.device)
+    grid = torch.zeros((batch * len(views), _SLICES * cells * cells), device=points.device)
     grid.scatter_reduce_(1, cell.flatten(0, 1), value.flatten(0, 1), reduce="amax")
-    return grid.view(batch, NUM_REALISTIC_VIEWS, _SLICES, cells, cells)
+    return grid.view(batch, len(views), _SLICES, cells, cells)
 
 
 def _slide_max(values: Tensor, window: int, dim: int) -> Tensor:

@@ -27,9 +27,9 @@ from concord3d.errors import BadCloud, ConfigError, RenderError, UnreadableFile
 from concord3d.files import atomic_path, canonical_json, content_hash, read_json, sha256_file, write_json
 from concord3d.geometry.mesh import Mesh
 from concord3d.render.interface import Renderer
-from concord3d.render.pictures import depth_to_grey, finished_pictures
+from concord3d.render.pictures import finished_pictures
 from concord3d.render.stored import FORMAT
-from concord3d.render.view_spec import POINTCLIP_V2, RING_SIZES, ViewSpec
+from concord3d.render.view_spec import RING_SIZES, ViewSpec
 
 SHARD_OBJECTS = 512
 _BLOCK = 32
@@ -111,7 +111,7 @@ def render_cloud_views(points: NDArray[np.floating], spec: ViewSpec, store: Path
 
     Args:
         points: (S, P, 3), any position and scale, y up. The array may be memory-mapped.
-        spec: ``pointclip_v2_10``, or a ring drawn by ``points`` (splats of the cloud scaled to the unit sphere).
+        spec: A set of bare points, or a ring drawn by ``points``; see :func:`concord3d.render.clouds.cloud_pictures`.
         store: Folder of shards, shared between view sets.
         index_path: The index to write.
 
@@ -302,13 +302,7 @@ def _torch_library() -> str:
 def _draw_clouds(clouds: NDArray[np.float32], spec: ViewSpec, rows: slice) -> NDArray[np.uint8]:
     import torch
 
-    from concord3d.render.points import depth_views, realistic_projection
+    from concord3d.render.clouds import cloud_pictures
 
-    points = clouds[rows]
-    if spec.view_set == POINTCLIP_V2:
-        return realistic_projection(torch.from_numpy(points), spec.image_size).numpy()[..., None]
-    centred = points - (points.min(axis=1, keepdims=True) + points.max(axis=1, keepdims=True)) / 2
-    radius = np.linalg.norm(centred, axis=2).max(axis=1)[:, None, None]
-    unit = torch.from_numpy(centred / np.maximum(radius, 1e-12))
-    splat = max(1, round(spec.image_size / 64))
-    return depth_to_grey(depth_views(unit, spec.cameras(), radius_px=splat).numpy())
+    pictures: NDArray[np.uint8] = cloud_pictures(torch.from_numpy(clouds[rows]), spec).numpy()
+    return pictures

@@ -16,8 +16,10 @@ RING_SIZES = {"ring24": 24, "ring12": 12}
 # Names for the rings with the content "photo".
 PHOTO_SETS = {"photo24": "ring24", "photo12": "ring12"}
 POINTCLIP_V2 = "pointclip_v2_10"
+# Sets of bare points: which of PointCLIP V2's ten views each holds (:mod:`concord3d.render.points`).
+POINT_SETS: dict[str, tuple[int, ...]] = {POINTCLIP_V2: tuple(range(10)), "pointclip_v2_6": (0, 1, 2, 4, 5, 6)}
 R2N2 = "r2n2_24"
-VIEW_SETS = (*RING_SIZES, POINTCLIP_V2, R2N2)
+VIEW_SETS = (*RING_SIZES, *POINT_SETS, R2N2)
 VIEW_SET_NAMES = (*VIEW_SETS, *PHOTO_SETS)
 MIN_PIXELS = 16
 IMAGES_PER_R2N2_MODEL = 24
@@ -29,7 +31,8 @@ class ViewSpec:
     """A description of a set of views; it is part of the identity of every stored picture.
 
     Attributes:
-        view_set: ``ring24``, ``ring12``, ``pointclip_v2_10`` or ``r2n2_24``, the images that came with ShapeNet.
+        view_set: ``ring24``, ``ring12``, ``pointclip_v2_10``, ``pointclip_v2_6`` or ``r2n2_24``, the images that came
+            with ShapeNet.
         image_size: H = W in pixels.
         content: ``color`` (3 channels), ``photo`` (the same with light and background of a photograph, see
             :mod:`concord3d.render.photo`) or ``depth`` (1 channel, near dark, background white).
@@ -59,11 +62,10 @@ class ViewSpec:
             )
         if self.renderer == "points" and self.content != "depth":
             raise ConfigError("Bare points have no colour", where="content", expected="depth", found=self.content)
-        if self.view_set == POINTCLIP_V2 and self.renderer != "points":
+        if self.view_set in POINT_SETS and self.renderer != "points":
             raise ConfigError(
-                f"{POINTCLIP_V2} draws bare points", where="renderer", expected="points", found=self.renderer
+                f"{self.view_set} draws bare points", where="renderer", expected="points", found=self.renderer
             )
-
         if self.content == "photo" and self.renderer not in ("open3d", "pytorch3d"):
             raise ConfigError(
                 "Photographs are made of drawn meshes", where="content", expected="color", found=self.content
@@ -74,7 +76,8 @@ class ViewSpec:
     @property
     def num_views(self) -> int:
         """Pictures per object."""
-        return {POINTCLIP_V2: 10, R2N2: IMAGES_PER_R2N2_MODEL, **RING_SIZES}[self.view_set]
+        of_points = {name: len(views) for name, views in POINT_SETS.items()}
+        return {R2N2: IMAGES_PER_R2N2_MODEL, **of_points, **RING_SIZES}[self.view_set]
 
     @property
     def channels(self) -> int:
@@ -124,7 +127,7 @@ def view_spec(view_set: str, image_size: int, renderer: str = "open3d") -> ViewS
     """Return the usual specification of a named set of views; ``photo12`` is ``ring12`` as photographs.
 
     Args:
-        view_set: A ring, a ring of photographs, ``pointclip_v2_10`` or ``r2n2_24``.
+        view_set: A ring, a ring of photographs, a set of bare points or ``r2n2_24``.
         image_size: H = W in pixels.
         renderer: What draws meshes; sets of bare points and of stored images do without it.
 
@@ -140,6 +143,6 @@ def view_spec(view_set: str, image_size: int, renderer: str = "open3d") -> ViewS
             expected=", ".join(VIEW_SET_NAMES),
             found=view_set,
         )
-    if view_set == POINTCLIP_V2:
+    if view_set in POINT_SETS:
         return cloud_view_spec(view_set, image_size)
     return image_view_spec(image_size) if view_set == R2N2 else mesh_view_spec(view_set, image_size, renderer=renderer)

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from concord3d.config.places import Place
-from concord3d.config.study import POINT_MODULE, EvaluationKey, Study
+from concord3d.config.study import POINT_MODULE, EvaluationKey, Study, joined_datasets
 from concord3d.config.validation import Places, require_known
 from concord3d.errors import ConfigError
 from concord3d.layout import evaluation_files
-from concord3d.methods.settings import method_settings
+from concord3d.methods.settings import TOWER, MethodSettings, method_settings
 from concord3d.protocols.interface import Protocol
 from concord3d.protocols.loading import load_protocol, parse, protocol_module
 from concord3d.training.settings import training_settings
@@ -92,6 +92,8 @@ class StudyNodes:
             role: self.others[need.paper].training(need.experiment, seed)
             for role, need in study.needs_of(experiment).items()
         }
+        if settings.through_tower:
+            needs[TOWER] = self._tower(run, settings, places("data"))
         request = TrainingRequest(
             f"{self.paper}/train/{experiment}__s{seed}",
             self.paper,
@@ -104,6 +106,34 @@ class StudyNodes:
             {},
         )
         return add_training(request, self.towers)
+
+    def _tower(self, run: Mapping[str, Any], settings: MethodSettings, data: Places) -> MadeTraining:
+        """Return the training of the tower that a method is made of.
+
+        Raises:
+            ConfigError: There is none, or it was trained on other pictures, or on clouds of another size.
+        """
+        name = run["data"].get("tower")
+        training = None if name is None else self.towers.training(name)
+        if training is None:
+            raise ConfigError(
+                f"The method '{run['method']}' is made of a tower that is trained here",
+                where=data.of(("tower",)),
+                expected="a tower with 'training'",
+                found=name,
+            )
+        settings.check_tower(run["data"], training.run, data)
+        for dataset in joined_datasets(training.run["pretrain"]["dataset"]):
+            use = self.data.scale.datasets[dataset]
+            known = use.source == "world" or "num_points" in use.model_fields_set
+            if known and use.num_points != run["data"]["num_points"]:
+                raise ConfigError(
+                    f"The tower '{name}' was trained on clouds of another number of points",
+                    where=data.of(("num_points",)),
+                    expected=f"{use.num_points}, as in '{dataset}'",
+                    found=run["data"]["num_points"],
+                )
+        return training
 
     def _check_roles(self, experiment: str, roles: Sequence[str]) -> None:
         """Refuse earlier trainings that the method does not use, and the lack of one that it does."""

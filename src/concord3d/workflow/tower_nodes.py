@@ -12,7 +12,13 @@ from concord3d.config.places import Place
 from concord3d.config.validation import validate
 from concord3d.data.manifest import sampled_digest
 from concord3d.errors import ConfigError
-from concord3d.features.tower_config import AlignedTowerConfig, encoder_checksums, feature_widths, is_aligned
+from concord3d.features.tower_config import (
+    AlignedTowerConfig,
+    PretrainedTowerConfig,
+    config_kind,
+    encoder_checksums,
+    feature_widths,
+)
 from concord3d.files import read_json
 from concord3d.layout import CATALOG
 from concord3d.methods.settings import method_kind, method_settings
@@ -37,11 +43,12 @@ class TowerNodes:
     data: DataNodes
     places: Mapping[str, Place]
 
-    def _aligned(self, use: TowerUse) -> AlignedTowerConfig | None:
-        """The configuration of an aligned tower, checked; None for a model of open_clip."""
+    def _pretrained(self, use: TowerUse) -> PretrainedTowerConfig | None:
+        """The configuration of a tower of pre-trained encoders, checked; None for a model of open_clip."""
         path = self.data.root / use.model
         content = read_json(path) if path.suffix == ".json" else None
-        return validate(AlignedTowerConfig, content, self._file(use)) if is_aligned(content) else None
+        kind = config_kind(content)
+        return None if kind is None else validate(kind, content, self._file(use))
 
     def _file(self, use: TowerUse) -> Place:
         return Place(self.data.root, Path(use.model))
@@ -49,12 +56,12 @@ class TowerNodes:
     def _model(self, use: TowerUse) -> Any:
         """What a tower's model is: the content of a configuration of ours, or a name that open_clip knows.
 
-        The weights of frozen encoders are no files of the workflow; their checksums stand here.
+        The weights of pre-trained encoders are no files of the workflow; their checksums stand here.
         """
         path = self.data.root / use.model
-        aligned = self._aligned(use)
-        if aligned is not None:
-            return {**aligned.model_dump(), "weights_sha256": encoder_checksums(aligned)}
+        pretrained = self._pretrained(use)
+        if pretrained is not None:
+            return {**pretrained.model_dump(), "weights_sha256": encoder_checksums(pretrained)}
         return read_json(path) if path.suffix == ".json" else use.model
 
     def _weights(self, use: TowerUse) -> Any:
@@ -68,14 +75,14 @@ class TowerNodes:
         training = use.training
         if training is None:
             return None
-        aligned = self._aligned(use)
+        pretrained = self._pretrained(use)
         run: dict[str, Any] = {
             "experiment": f"tower_{name}",
             "seed": training.seed,
             "scale": self.data.params.scale,
             "method": training.method,
             "pretrain": {"dataset": training.data["dataset"]},
-            "encoder": {"model": use.model} if aligned is None else aligned.model_dump(),
+            "encoder": {"model": use.model} if pretrained is None else pretrained.model_dump(),
             "objective": training.objective,
             "data": {key: value for key, value in training.data.items() if key != "dataset"},
             "training": training.training,
@@ -90,7 +97,7 @@ class TowerNodes:
             f"train_tower_{name}",
             run,
             settings,
-            settings.encoder_modules(run["encoder"], self.places[name] if aligned is None else self._file(use)),
+            settings.encoder_modules(run["encoder"], self.places[name] if pretrained is None else self._file(use)),
             self.data.layout.tower(name),
             {},
             {"encoder": self._model(use)},
@@ -170,9 +177,9 @@ class TowerNodes:
 
     def _width(self, use: TowerUse) -> int | None:
         """Width of a tower's features; None where no file of ours says it."""
-        aligned = self._aligned(use)
-        if aligned is not None:
-            return feature_widths(aligned)[1]
+        pretrained = self._pretrained(use)
+        if pretrained is not None:
+            return feature_widths(pretrained)[1]
         path = self.data.root / use.model
         content = read_json(path) if path.suffix == ".json" else {}
         width: int | None = content.get("model_cfg", {}).get("embed_dim")
@@ -190,13 +197,13 @@ class TowerNodes:
         """Return the index of a tower's features of pictures."""
         if self.data.brings_features(dataset):
             return self._shipped(tower, dataset, split, "images")
-        aligned = self._aligned(self.data.scale.towers[tower])
+        config = self._pretrained(self.data.scale.towers[tower])
         of = f"{dataset}__{split}__{view_set}__{pixels}__images"
-        if aligned is None:
-            kind, inputs = "images", {"views": [self.data.views(dataset, split, view_set, pixels)]}
-        else:
+        if isinstance(config, AlignedTowerConfig):
             kind = "projected"
-            inputs = {"pictures": [self.frozen_features(aligned, dataset, split, view_set, pixels)]}
+            inputs = {"pictures": [self.frozen_features(config, dataset, split, view_set, pixels)]}
+        else:
+            kind, inputs = "images", {"views": [self.data.views(dataset, split, view_set, pixels)]}
         made = self._encoded(tower, of, kind, inputs, [f"{of}.json", f"{of}.run.json"])
         return Made(made.node, made.files[:1])
 

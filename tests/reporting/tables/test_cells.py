@@ -265,6 +265,16 @@ def test_a_run_names_its_teachers(tmp_path: Path) -> None:
     assert "taught" not in describe_run("master", made.inputs)
 
 
+def test_a_run_without_epochs_was_fitted_and_has_no_spread_over_seeds(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    for name in ("fitted", "trained", "random_init"):
+        made.run(name)
+    made.runs["fitted"]["training"]["epochs"] = 0
+    assert describe_run("fitted", made.inputs) == "pointnet, fitted on modelnet40 (real)"
+    assert describe_run("trained", made.inputs) == "pointnet, trained on modelnet40 (real), 6 epochs"
+    assert made.inputs.trained == {"trained"}
+
+
 def test_the_front_page_tells_rows_apart_by_the_columns_asked_for(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     made.accuracy("mm_point", outcomes(200, 152))

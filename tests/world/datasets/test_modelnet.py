@@ -104,6 +104,16 @@ def test_modelnet40(tmp_path):
     assert record["shapes"] == {"train": 9, "test": 6} and record["recipe"]["seed"] == 5
 
 
+def test_the_set_beside_the_real_one_has_the_same_clouds_in_a_folder_of_its_own(tmp_path):
+    for dataset in ("modelnet40", "modelnet40_world"):
+        build_dataset(replace(MODELNET, dataset=dataset), tmp_path / dataset)
+    files = sorted((tmp_path / "modelnet40_world" / "modelnet40_world_hdf5").glob("*.h5"))
+    assert len(files) == 2
+    for path in files:
+        twin = read(tmp_path / "modelnet40" / "modelnet40_ply_hdf5_2048" / path.name)
+        assert all(np.array_equal(values, twin[key]) for key, values in read(path).items())
+
+
 def test_off_meshes_are_the_shapes_of_the_clouds(tmp_path):
     recipe = replace(MODELNET, dataset="modelnet40_off", splits={"train": 3, "test": 3})
     build_dataset(recipe, tmp_path)

@@ -22,16 +22,17 @@ from concord3d.batches.picture_features import PictureFeatureBatch
 from concord3d.features import gate as gates
 from concord3d.features.aligned_tower import AlignedTower, FrozenPair
 from concord3d.features.feature_pairs import FeaturePairs
-from concord3d.features.gate import log_gate, measure_gate, require_measurable, top1_credit
-from concord3d.features.packaged_weights import PACKAGED
+from concord3d.features.gate import measure_gate, require_measurable, top1_credit
 from concord3d.features.projection import Projection
+from concord3d.features.text_targets import fitted_objects, unseen_labels
 from concord3d.features.tower_config import AlignedTowerConfig
-from concord3d.features.unseen_classes import UnseenClasses
+from concord3d.features.unseen_classes import NO_CLASSES, UnseenClasses
 from concord3d.files import sha256_file
 from concord3d.losses.info_nce import info_nce
-from concord3d.methods.aligned.fitting_data import FittingData, fitting_data, unseen_labels
+from concord3d.methods.aligned.fitting_data import FittingData, fitting_data
 from concord3d.methods.aligned.ridge import Ridge, fit_ridge
 from concord3d.methods.aligned.settings import AlignedSettings
+from concord3d.methods.alignment_gate import gate_report, gate_thresholds
 from concord3d.methods.interface import Context, LossTerms, Method, ParameterGroup
 
 
@@ -102,14 +103,10 @@ class Aligned(Method[PictureFeatureBatch]):
         return {gates.RETRIEVAL: 100 * float(credit.mean()), "num_texts": len(distinct)}
 
     def reports(self, weights: Mapping[str, Path]) -> dict[str, Any]:
-        """Return the identity of the tower, and its gate.
-
-        A gate that is not passed is logged as a warning; the tower is kept so that it can be looked at.
-        """
+        """Return the identity of the tower, and its gate."""
         tower = AlignedTower(self._pair, self.projection, sha256_file(weights["projection"]))
-        thresholds = _thresholds(self._settings)
+        thresholds = gate_thresholds(self._settings)
         gate = measure_gate(tower, self._pairs, self._held_out, thresholds, self._unseen, self._unseen_tower)
-        log_gate(gate)
         facts = {
             "identity": tower.identity,
             "num_without_text": self._pairs.num_without_text,
@@ -117,25 +114,7 @@ class Aligned(Method[PictureFeatureBatch]):
             "num_fitted": len(self._targets),
             "unseen_classes": [self._pairs.class_names[label] for label in self._unseen],
         }
-        encoders = [self._pair.config.pictures.encoder, self._pair.config.texts.encoder]
-        return {"tower": facts, "gate": {**gate, "pretrained": [_release(name) for name in encoders]}}
-
-
-def _release(encoder: str) -> dict[str, str]:
-    """Return the name of a frozen encoder with the origin and the licence of its weights."""
-    release = PACKAGED[encoder]
-    return {"encoder": encoder, "origin": release.origin, "licence": release.licence}
-
-
-def _thresholds(settings: AlignedSettings) -> dict[str, float | None]:
-    return {
-        gates.MEAN_OF_VIEWS: settings.min_mean_of_views_top1,
-        gates.ZERO_SHOT: settings.min_zero_shot_top1,
-        gates.RETRIEVAL: settings.min_image_to_text_r1,
-        gates.CAPTION_CLASS: settings.min_caption_to_class_top1,
-        gates.CATEGORY: settings.min_category_of_coloured_class,
-        gates.UNSEEN: settings.min_unseen_class_top1,
-    }
+        return {"tower": facts, "gate": gate_report(gate, self._pair.config.encoders)}
 
 
 def start_from(projection: Projection, ridge: Ridge) -> None:
@@ -165,18 +144,16 @@ def build(settings: AlignedSettings, context: Context) -> Aligned:
     """
     pairs: FeaturePairs = context.data.pairs
     unseen = unseen_labels(pairs, settings.unseen_classes, settings.unseen_seed)
-    require_measurable(pairs, context.held_out, _thresholds(settings), unseen)
+    require_measurable(pairs, context.held_out, gate_thresholds(settings), unseen)
     config = AlignedTowerConfig.model_validate(dict(context.encoder))
     pair = FrozenPair(config, context.device, context.weights_folder)
     projection = pair.new_projection()
     objects = np.setdiff1d(np.arange(pairs.num_objects), context.held_out)
     seen = objects[~np.isin(pairs.labels[objects], unseen)]
-    apart = UnseenClasses(pairs.class_names[label] for label in unseen) if settings.unseen_apart else UnseenClasses(())
+    apart = NO_CLASSES
     if settings.unseen_apart:
-        # An object without a class might be of an unseen one; what is written about it tells.
-        described = seen[pairs.labels[seen] < 0]
-        named = [row for row in described if apart.names(pairs.texts[row].description)]
-        objects = np.setdiff1d(seen, named)
+        apart = UnseenClasses(pairs.class_names[label] for label in unseen)
+        objects = fitted_objects(pairs, seen, settings.class_share, apart)
     data = fitting_data(pair.texts, pairs, objects, settings.class_share, apart)
     start_from(projection, fit_ridge(data.pictures, data.targets, settings.alpha))
     unseen_tower = None

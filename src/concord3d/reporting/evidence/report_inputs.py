@@ -61,8 +61,9 @@ class ReportInputs:
 
     @property
     def trained(self) -> frozenset[str]:
-        """The experiments that train an encoder."""
-        return frozenset(name for name, run in self.runs.items() if run.get("pretrain"))
+        """The experiments that train an encoder; what has no epochs is the same with every seed."""
+        trains = {name: run.get("training", {}).get("epochs") != 0 for name, run in self.runs.items()}
+        return frozenset(name for name, run in self.runs.items() if run.get("pretrain") and trains[name])
 
     def needs(self, experiment: str) -> dict[str, str]:
         """Return the earlier trainings that an experiment was given, by role; another paper's as ``<paper>/<name>``."""

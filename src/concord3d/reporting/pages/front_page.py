@@ -100,7 +100,7 @@ def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
     runs = [run for run in done if run.get("pretrain")]
     sources = sorted({f"{run['pretrain']['dataset']} ({run['pretrain']['data_kind']})" for run in runs})
     encoders = sorted({str(run.get("encoder", {}).get("name")) for run in done})
-    epochs = sorted({int(run["training"]["epochs"]) for run in runs if "epochs" in run.get("training", {})})
+    epochs = sorted({int(run["training"]["epochs"]) for run in runs if run.get("training", {}).get("epochs")})
     seeds_of = {name: {e.job.seed for e in results.evaluations if e.job.experiment == name} for name in inputs.runs}
     trained_seeds = sorted({seed for name in inputs.trained for seed in seeds_of[name]})
     seeds = sorted({evaluation.job.seed for evaluation in results.evaluations})

@@ -15,6 +15,7 @@ KEYS = ("metric", "view_set", "value", "chance", "n_items", "n_objects", "thresh
 METRIC_WORDS = {
     "image_to_text_r1": "description found for a picture (R@1)",
     "zero_shot_top1": "class found for a picture (zero-shot)",
+    "zero_shot_top1_masked": "class found for a picture, patches of which are hidden",
     "zero_shot_top1_mean_of_views": "class found for the mean of an object's pictures",
     "caption_to_class_top1": "class found for a caption",
     "category_of_coloured_class": "category right, asked for with the colour",

@@ -109,7 +109,10 @@ class Table:
 
 
 def describe_run(experiment: str, inputs: ReportInputs) -> str:
-    """Return encoder and pre-training of an experiment, e.g. ``pointnet, pre-trained on modelnet40 (real)``."""
+    """Return encoder and training of an experiment, e.g. ``pointnet, trained on modelnet40 (real), 3 epochs``.
+
+    What has no epochs was fitted in closed form.
+    """
     run = inputs.runs.get(experiment)
     if run is None:
         return ""
@@ -117,8 +120,10 @@ def describe_run(experiment: str, inputs: ReportInputs) -> str:
     words = str(encoder.get("name", "unknown encoder"))
     if not pretrain:
         return f"{words}, untrained"
-    epochs = f", {objective['epochs']} epochs" if "epochs" in objective else ""
-    return f"{words}, trained on {pretrain['dataset']} ({pretrain['data_kind']}){epochs}{_given(experiment, inputs)}"
+    epochs = objective.get("epochs")
+    learned = "fitted" if epochs == 0 else "trained"
+    length = f", {epochs} epochs" if epochs else ""
+    return f"{words}, {learned} on {pretrain['dataset']} ({pretrain['data_kind']}){length}{_given(experiment, inputs)}"
 
 
 def _given(experiment: str, inputs: ReportInputs) -> str:

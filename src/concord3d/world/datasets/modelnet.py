@@ -5,6 +5,7 @@ Layouts below a root folder:
 * Clouds: ``modelnet40_ply_hdf5_2048/ply_data_{train,test}<k>.h5`` (``data`` (n, P, 3) float32, ``label`` (n, 1) uint8,
   ``name`` (n,) bytes), ``{train,test}_files.txt``, ``shape_names.txt``; ModelNet10 likewise with
   ``modelnet10_hdf5_2048/{train,test}<k>.h5``.
+* Clouds that stand beside the real ones at a scale: ``modelnet40_world_hdf5``, as the first.
 * Meshes: ``ModelNet40/<class>/{train,test}/<name>.off``, z up as the real ones.
 """
 
@@ -39,12 +40,15 @@ MODELNET40_CLASSES = (
     "tent", "toilet", "tv_stand", "vase", "wardrobe", "xbox",
 )  # fmt: skip
 
+_FOLDERS = {"modelnet40": "modelnet40_ply_hdf5_2048", "modelnet40_world": "modelnet40_world_hdf5"}
+
 
 class ModelNet(DatasetFamily[ObjectItem, ObjectClouds | None]):
     """Clouds of zero mean in the unit sphere, or the meshes themselves, of which nothing is kept in memory."""
 
     layouts = {
         "modelnet40": Layout(0, ("train", "test"), MODELNET40_CLASSES),
+        "modelnet40_world": Layout(0, ("train", "test"), MODELNET40_CLASSES),
         "modelnet10": Layout(0, ("train", "test"), MODELNET10_CLASSES),
         "modelnet40_off": Layout(0, ("train", "test"), MODELNET40_CLASSES),
     }
@@ -68,8 +72,10 @@ class ModelNet(DatasetFamily[ObjectItem, ObjectClouds | None]):
         categories = self.layouts[recipe.dataset].categories
         label_of = {name: number for number, name in enumerate(categories)}
         splits = labelled_splits(recipe, label_of, items, [clouds for clouds in made if clouds is not None])
-        write = write_modelnet_h5 if recipe.dataset == "modelnet40" else write_modelnet10_h5
-        write(out, splits, categories)
+        if recipe.dataset == "modelnet10":
+            write_modelnet10_h5(out, splits, categories)
+        else:
+            write_modelnet_h5(out, splits, categories, folder=_FOLDERS[recipe.dataset])
 
 
 def write_modelnet_h5(
@@ -78,16 +84,18 @@ def write_modelnet_h5(
     class_names: Sequence[str],
     *,
     shapes_per_file: int = SHAPES_PER_FILE,
+    folder: str = _FOLDERS["modelnet40"],
 ) -> None:
     """Write ModelNet40 in the layout of the official HDF5 release.
 
     Args:
-        root: Folder that gets ``modelnet40_ply_hdf5_2048``.
+        root: Folder that gets ``folder``.
         splits: ``train`` and ``test``.
         class_names: In label order.
         shapes_per_file: Shapes in each file.
+        folder: Name of the layout's folder.
     """
-    _write_modelnet(root / "modelnet40_ply_hdf5_2048", "ply_data_", splits, class_names, shapes_per_file)
+    _write_modelnet(root / folder, "ply_data_", splits, class_names, shapes_per_file)
 
 
 def write_modelnet10_h5(

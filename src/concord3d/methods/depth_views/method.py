@@ -1,0 +1,59 @@
+"""Clouds seen through an aligned tower: its weights in one file, so that a protocol opens it as any point encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from concord3d.batches.objects import ObjectBatch
+from concord3d.features.depth_form import depth_form
+from concord3d.features.depth_views import DepthViews, load_depth_views, through_tower
+from concord3d.methods.depth_views.settings import DepthViewsSettings
+from concord3d.methods.interface import Context, Method
+from concord3d.methods.settings import TOWER
+
+
+class TowerOnDepthViews(Method[ObjectBatch]):
+    """Nothing but a tower that sees clouds.
+
+    Args:
+        encoder: The tower, (B, N, 3) -> (B, D).
+    """
+
+    def __init__(self, encoder: DepthViews) -> None:
+        super().__init__()
+        self.point_encoder = encoder
+
+    def saved(self) -> dict[str, nn.Module]:
+        """Return the tower in the place of a point encoder."""
+        return {"point": self.point_encoder}
+
+    def header(self, name: str) -> dict[str, str]:
+        """Return how clouds are drawn, and which encoders the weights belong to."""
+        return self.point_encoder.header()
+
+
+def build(settings: DepthViewsSettings, context: Context) -> TowerOnDepthViews:
+    """Take the projection of the tower's training, and open its picture encoder.
+
+    Raises:
+        ConfigError: The tower was fitted on other pictures than the ``data`` section names.
+        TowerMismatch: The projection was trained between other encoders.
+        TowerWeightsMissing: The weights of an encoder are not there.
+        CheckpointCorrupt: The projection cannot be read.
+    """
+    tower = context.needs[TOWER]
+    form = depth_form(context.data_settings, tower.run)
+    return TowerOnDepthViews(through_tower(form, tower.file("projection"), context.weights_folder))
+
+
+def rebuilt(run: Mapping[str, Any], name: str, weights: Path) -> nn.Module:
+    """Build the tower that a training saved.
+
+    Raises:
+        CheckpointCorrupt: The weights cannot be read or do not fit.
+    """
+    return load_depth_views(weights)

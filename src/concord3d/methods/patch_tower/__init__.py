@@ -1,0 +1,1 @@
+"""Patch towers: a picture encoder with patch tokens, trained towards the sentences about its pictures."""
