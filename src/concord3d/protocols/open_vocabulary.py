@@ -20,7 +20,7 @@ from concord3d.protocols.evaluation.results import (
     record_from_interval,
 )
 from concord3d.protocols.interface import PUBLISHED_ALIGNED_POINTS, AlignedSettings, Protocol
-from concord3d.statistics.intervals import class_mean_interval
+from concord3d.statistics.intervals import class_mean_interval, class_mean_outcomes
 
 if TYPE_CHECKING:
     from concord3d.protocols.evaluation.job import EvaluationJob
@@ -56,10 +56,10 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
         classes = job.tower.classes(len(every.class_names), embeddings.shape[1])[chosen]
         draws.append(zero_shot_correct(embeddings, classes, labels, (1,))[1])
     correct = np.mean(draws, axis=0)
-    above_chance = correct - 1 / len(names)
+    above_chance = 100 * (correct - 1 / len(names))
     records = (
         mean_record("top1", correct),
-        mean_record("top1_above_chance", above_chance),
+        mean_record("top1_above_chance", above_chance, unit="points"),
         record_from_interval("class_mean_top1", class_mean_interval(correct, labels)),
     )
     left_out = UnseenClasses(job.run_config["data"].get("without_classes") or ())
@@ -71,7 +71,11 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
         "unseen_in_training": [name for name in names if left_out.is_one(name)],
         "class_accuracy": class_accuracies(correct, labels, names),
     }
-    items = {"top1__last": correct, "top1_above_chance__last": above_chance}
+    items = {
+        "top1__last": correct,
+        "top1_above_chance__last": above_chance,
+        "class_mean_top1__last": class_mean_outcomes(correct, labels),
+    }
     return ProtocolResult(records, items, test.names, details, {"labels": labels})
 
 

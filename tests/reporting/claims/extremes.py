@@ -158,10 +158,10 @@ def _evaluation(job: ExpectedJob, inputs: ReportInputs, levels: Mapping[tuple[st
         rows.append(
             Measurement(
                 job.experiment, job.experiment, job.seed, inputs.scale, kind, job.dataset, job.protocol, metric, value,
-                NUM_ITEMS, value - 1, value + 1, selection, "%",
+                NUM_ITEMS, value - 1, value + 1, selection, "points" if metric in LOWEST else "%",
             )
         )  # fmt: skip
-        items[f"{metric}__{selection}"] = outcomes
+        items[f"{metric}__{selection}"] = 100 * outcomes if metric in LOWEST else outcomes
     names = tuple(f"item_{number:03d}" for number in range(NUM_ITEMS))
     return Evaluation(Path(f"{'__'.join(map(str, job))}.json"), tuple(rows), {}, items, names, {})
 

@@ -29,8 +29,8 @@ class Record:
         ci_high: Upper end of the 95 % interval.
         selection: How the checkpoint, and what else is free, was chosen: ``last``, ``best_val``, ``published`` (the
             rule of the published protocol) or ``best_test`` (on the test split).
-        unit: ``%`` for percentages (0-100), else what the number counts, such as ``rank`` or ``cosine``; ``1`` for a
-            number without a unit.
+        unit: ``%`` for percentages (0-100), else what the number counts: ``points`` (differences of percentages),
+            ``rank``, ``cosine``; ``1`` for a number without a unit.
     """
 
     metric: str
