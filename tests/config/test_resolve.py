@@ -85,6 +85,11 @@ def test_experiments_that_rest_on_no_training_have_more_seeds(copy: Path) -> Non
     assert load_study(copy, "mm_point", "smoke").seeds_of("random_init") == (4, 5), "never fewer than the others"
 
 
+def test_what_draws_nothing_at_random_has_one_seed(copy: Path) -> None:
+    study = load_study(copy, "mm_mixing", "small")
+    assert study.seeds_of("depth_views") == (1,) and study.seeds == (1, 2)
+
+
 def test_a_protocol_may_evaluate_fewer_seeds(copy: Path) -> None:
     found = {(key.protocol, key.seed) for key in load_study(copy, "mm_mixing", "demo").evaluations()}
     assert ("tsne", 1) in found and ("tsne", 2) not in found and ("knn", 2) in found

@@ -105,7 +105,9 @@ class Study:
         return self.paper_place.below("experiments", self.paper.experiments[experiment].entry)
 
     def seeds_of(self, experiment: str) -> tuple[int, ...]:
-        """The seeds that an experiment runs with."""
+        """The seeds that an experiment runs with; where nothing is drawn at random, one says all."""
+        if self._method_kind(experiment).through_tower:
+            return self.seeds[:1]
         rests_on_training = self.is_trained(experiment) or self.paper.experiments[experiment].needs
         seeds = self.seeds if rests_on_training else self.untrained_seeds
         return seeds[: self.overlay.max_seeds.get(experiment)]
