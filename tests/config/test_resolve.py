@@ -196,7 +196,7 @@ def test_times_multiplies_what_lower_layers_say(copy: Path) -> None:
         training = load_study(copy, "mm_mixing", scale).run_config(experiment, 1)["training"]
         return training["epochs"], training["warmup_epochs"]
 
-    assert epochs("k1", "paper") == (400, 20) and epochs("k1", "demo") == (36, 4)
+    assert epochs("k1", "paper") == (400, 20) and epochs("k1", "demo") == (72, 6)
     assert epochs("k1", "small") == (18, 2) and epochs("k1_world", "small") == (24, 2)
     assert epochs("baseline", "small") == (9, 1)
     assert all(type(value) is int for value in epochs("k1", "small"))
