@@ -81,10 +81,10 @@ class ReportedResults:
             return "this scale does not run it"
         config = self._stored_records.get(training, {}).get("config")
         if config is None:
-            return "no record says how it was trained"
+            return "no record says how it was made"
         keys = differing_settings(config, asked)
         more = f" and {len(keys) - NUM_NAMED} more settings" if len(keys) > NUM_NAMED else ""
-        return f"trained with other {', '.join(keys[:NUM_NAMED])}{more}" if keys else ""
+        return f"made with other {', '.join(keys[:NUM_NAMED])}{more}" if keys else ""
 
     def _reason(self, evaluation: Evaluation) -> str:
         """Return why an evaluation does not count, or nothing where it does."""

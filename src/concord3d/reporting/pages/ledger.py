@@ -10,7 +10,7 @@ from typing import Any
 from concord3d.config.models import Paper
 from concord3d.files import write_text
 from concord3d.reporting.evidence.estimates import Results
-from concord3d.reporting.evidence.page_facts import PageFacts
+from concord3d.reporting.evidence.page_facts import EarlierRows, PageFacts
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.specs.report_spec import ReportSpec
 from concord3d.reporting.tables.cells import Table, coverage
@@ -116,17 +116,26 @@ def _hyper_parameters(paper: Paper, inputs: ReportInputs) -> list[str]:
 
 def _measured_earlier(facts: PageFacts) -> list[str]:
     """Return the rows that a report made from results left out, and those that it kept with a remark."""
-    groups = (("left out", facts.left_out), ("kept", facts.kept))
-    rows = [
-        [rows.experiment, str(rows.seed), str(rows.num_rows), word, rows.why]
-        for word, group in groups
-        for rows in group
-    ]
-    if not rows:
+    groups: dict[tuple[str, str], list[EarlierRows]] = {}
+    for word, all_rows in (("left out", facts.left_out), ("kept", facts.kept)):
+        for rows in all_rows:
+            groups.setdefault((word, rows.why), []).append(rows)
+    if not groups:
         return []
+    lines = [
+        [_trainings(group), str(sum(rows.num_rows for rows in group)), word, why]
+        for (word, why), group in groups.items()
+    ]
     intro = "Rows that stood in an earlier report of this scale, made with other settings or other sources."
-    grid = markdown_grid(["experiment", "seed", "rows", "", "why"], rows)
+    grid = markdown_grid(["experiments (seeds)", "rows", "", "why"], lines)
     return ["## Measured earlier", "", intro, "", *grid, ""]
+
+
+def _trainings(group: Sequence[EarlierRows]) -> str:
+    seeds: dict[str, list[str]] = {}
+    for rows in group:
+        seeds.setdefault(rows.experiment, []).append(str(rows.seed))
+    return ", ".join(f"{experiment} ({', '.join(of)})" for experiment, of in seeds.items())
 
 
 def _accepted(facts: PageFacts) -> list[str]:
