@@ -182,7 +182,7 @@ def test_nothing_run_still_gives_every_file(tmp_path: Path) -> None:
         if name == "f8_published_against_rerun":
             assert "none of ours" in text
         else:
-            assert "not run at scale" in text and "data_kind: none" in text
+            assert "nothing to draw at scale" in text and "data_kind: none" in text
 
 
 def test_files_of_another_configuration_are_no_results(tmp_path: Path) -> None:

@@ -93,8 +93,9 @@ def _build(papers: Sequence[ReportInputs], kept: Mapping[Path, str]) -> None:
         else:
             build_report(inputs)
             print(f"Read {inputs.out / 'README.md'}")
-    if len(papers) > 1:
-        build_cross(papers, papers[0].out.parent / "cross")
+    reported = [inputs for inputs in papers if (inputs.out / METRICS).exists()]
+    if len(reported) > 1:
+        build_cross(reported, reported[0].out.parent / "cross")
 
 
 def _require_current(state: State) -> None:

@@ -88,12 +88,13 @@ class ReportedResults:
 
     def _reason(self, evaluation: Evaluation) -> str:
         """Return why an evaluation does not count, or nothing where it does."""
-        job = evaluation.job
-        expected = self._inputs.expected_jobs
-        asked = not expected or job in expected
-        return self._refused.get((job.experiment, job.seed), "") or (
-            "" if asked else f"this scale does not ask for {job.protocol} on {job.dataset}"
-        )
+        job, expected = evaluation.job, self._inputs.expected_jobs
+        if (job.experiment, job.seed) in self._refused:
+            return self._refused[job.experiment, job.seed]
+        if not expected or job in expected:
+            return ""
+        more = " of this seed" if any(job[:3] == other[:3] for other in expected) else ""
+        return f"this scale does not ask for {job.protocol} on {job.dataset}{more}"
 
     @cached_property
     def histories(self) -> dict[Training, list[dict[str, Any]]]:

@@ -78,7 +78,7 @@ def readme_text(
         f"**scale: {inputs.scale}; data_kind: {', '.join(results.data_kinds) or 'none (nothing was run)'}**  ",
         WARNINGS.get(inputs.scale, ""),
         "",
-        *bottom_line(report, claims, headline, inputs.scale),
+        *bottom_line(report, claims, headline, inputs.scale, len(results.missing)),
         *_what_was_run(results, inputs, facts),
         *tower_lines(inputs, facts.gates),
         *_headline(headline, report.headline_columns),
@@ -141,8 +141,8 @@ def _measured_earlier(inputs: ReportInputs, facts: PageFacts) -> list[str]:
     left_out, kept = (sum(rows.num_rows for rows in group) for group in (facts.left_out, facts.kept))
     if left_out:
         lines.append(
-            f"- **{left_out} rows of that report are left out**: the configuration of their trainings or what they "
-            "measure has changed. The ledger says of which trainings, and why."
+            f"- **{left_out} rows of that report are left out**: the settings of their trainings or what is measured "
+            "has changed. The ledger says of which trainings, and why."
         )
     if kept:
         lines.append(f"- {kept} rows were measured by earlier sources; the ledger says how these differ.")
