@@ -65,11 +65,20 @@ def estimate(root: Root = Path(), scale: ScaleOption = None) -> None:
 
 
 @app.command()
-def report(root: Root = Path(), scale: ScaleOption = None) -> None:
+def report(
+    root: Root = Path(),
+    scale: ScaleOption = None,
+    from_results: Annotated[
+        bool, typer.Option("--from-results", help="From the numbers in results/ alone, as a clone has them.")
+    ] = False,
+) -> None:
     """Write the report of what has been run so far; what is missing is shown as not run."""
-    from concord3d.commands.report import report_now
+    from concord3d.commands.report import report_from_results, report_now
 
-    report_now(root, scale)
+    if from_results:
+        report_from_results(root, scale)
+    else:
+        report_now(root, scale)
 
 
 @app.command()

@@ -126,13 +126,13 @@ def test_every_figure_shows_what_was_run(reported: Fabricated) -> None:
         "f7_few_shot": "labelled shapes per class",
         "f9_budget": "clouds seen",
         "seeds": "K1",
-        "f2_zero_shot_sparse": "not run at scale",
-        "f8_tsne": "not run at scale",
+        "f2_zero_shot_sparse": "nothing to draw at scale",
+        "f8_tsne": "nothing to draw at scale",
     }
     for name, words in shown.items():
         text = (reported.inputs.out / "figures" / f"{name}.svg").read_text()
         assert words in text and "scale: demo" in text and "paper: mm_mixing" in text, name
-        kind = "none" if words == "not run at scale" else "synthetic"
+        kind = "none" if words == "nothing to draw at scale" else "synthetic"
         assert f"data_kind: {kind}" in text, name
 
 

@@ -21,7 +21,6 @@ from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.material import Material
 from concord3d.reporting.evidence.study_results import load_results
 from concord3d.reporting.parts import figures, tables
-from concord3d.reporting.parts.pages import copy_provenance
 from concord3d.reporting.report import build_report
 from concord3d.reporting.report_part import build_part
 from concord3d.reporting.specs.output_files import report_outputs
@@ -32,6 +31,7 @@ DESIGN_COLUMNS = (
     "n_items, ci_low, ci_high, selection, unit"
 )
 PAGES = {"metrics.csv", "details.json", "histories.csv", "claims.json", "audit.csv", "ledger.md", "README.md"}
+PAGES |= {"page_facts.json"}
 FIGURES = (
     "f3_mutual_information",
     "f4_views",
@@ -182,7 +182,7 @@ def test_nothing_run_still_gives_every_file(tmp_path: Path) -> None:
         if name == "f8_published_against_rerun":
             assert "none of ours" in text
         else:
-            assert "not run at scale" in text and "data_kind: none" in text
+            assert "nothing to draw at scale" in text and "data_kind: none" in text
 
 
 def test_files_of_another_configuration_are_no_results(tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_stale_per_item_files_go(tmp_path: Path) -> None:
 def test_a_training_without_a_record_says_so(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     made.history("mm_point", [1.0, 2.0], provenance=False)
-    copy_provenance(made.inputs)
+    build_part(made.inputs, "pages")
     assert "no record" in read_json(made.inputs.out / "provenance" / "mm_point__s1.json")["missing"]
 
 

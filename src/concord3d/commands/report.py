@@ -1,14 +1,21 @@
-"""``concord3d report``: the report of what exists now, with everything else shown as not run."""
+"""``concord3d report``: the report of what exists now, with everything else shown as not run.
+
+What exists are the artifacts of a run, or the results of an earlier report alone.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from concord3d.commands.nodes import plan_of
 from concord3d.errors import ArtifactStale, ReportingError
-from concord3d.reporting.evidence.report_inputs import report_inputs
+from concord3d.reporting.evidence.report_inputs import ReportInputs, report_inputs
 from concord3d.reporting.pages.cross_page import build_cross
 from concord3d.reporting.report import build_report
+from concord3d.reporting.specs.output_files import METRICS
+from concord3d.workflow.plan import Plan
 from concord3d.workflow.records import damaged_files, read_record
 from concord3d.workflow.reference import keep_reference
 from concord3d.workflow.state import State, listed
@@ -45,15 +52,50 @@ def report_now(root: Path, scale: str | None) -> None:
             next_step=f"{plan.command}; the results are as they were",
         )
     keep_reference(root, plan.params.scale)
+    _build(papers, {inputs.out: "nothing was evaluated here" for inputs in kept})
+    _forget_replaced(plan)
+
+
+def report_from_results(root: Path, scale: str | None) -> None:
+    """Write the report of every paper of ``params.yaml`` anew from the numbers in its results, without any artifact.
+
+    Rows whose training was made with other settings than are asked now are left out; the page and the ledger say so.
+
+    Args:
+        root: The repository.
+        scale: Replaces the scale of ``params.yaml``.
+
+    Raises:
+        ReportingError: There are no results at this scale, or they contradict themselves.
+        UnreadableFile: A file of the results is damaged.
+    """
+    plan = plan_of(root, scale)
+    papers = [replace(report_inputs(root, study), from_results=True) for study in plan.studies.values()]
+    absent = [inputs for inputs in papers if not (inputs.out / METRICS).exists()]
+    if len(absent) == len(papers):
+        raise ReportingError(
+            "There are no results that a report could be made from",
+            where=", ".join(str(inputs.out) for inputs in papers),
+            expected=METRICS,
+            found="none",
+            next_step=plan.command,
+        )
+    keep_reference(root, plan.params.scale)
+    _build(papers, {inputs.out: "there are no results" for inputs in absent})
+    _forget_replaced(plan)
+
+
+def _build(papers: Sequence[ReportInputs], kept: Mapping[Path, str]) -> None:
+    """Write the reports of several papers, but for those that are kept for a reason, and the table over all."""
     for inputs in papers:
-        if inputs in kept:
-            print(f"Kept {inputs.out / 'README.md'}: nothing was evaluated here")
+        if inputs.out in kept:
+            print(f"Kept {inputs.out / 'README.md'}: {kept[inputs.out]}")
         else:
             build_report(inputs)
             print(f"Read {inputs.out / 'README.md'}")
-    if len(papers) > 1:
-        build_cross(papers, papers[0].out.parent / "cross")
-    _forget_replaced(state)
+    reported = [inputs for inputs in papers if (inputs.out / METRICS).exists()]
+    if len(reported) > 1:
+        build_cross(reported, reported[0].out.parent / "cross")
 
 
 def _require_current(state: State) -> None:
@@ -68,9 +110,8 @@ def _require_current(state: State) -> None:
         )
 
 
-def _forget_replaced(state: State) -> None:
+def _forget_replaced(plan: Plan) -> None:
     """Remove the records of results that this report has replaced by others, so that the workflow makes them again."""
-    plan = state.plan
     for key in (key for key in plan.nodes if "/report/" in key or key.startswith("cross/")):
         path = plan.root / plan.layout.record(key)
         record = read_record(path)

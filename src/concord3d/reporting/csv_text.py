@@ -12,6 +12,11 @@ def format_number(value: float) -> str:
     return "0.000000" if text == "-0.000000" else text
 
 
+def as_written(value: float) -> float:
+    """Return a number as :func:`format_number` writes it, so that what is computed from it can be computed from CSV."""
+    return float(format_number(value))
+
+
 def csv_text(columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
     """Return CSV with line feeds; floats through :func:`format_number`, None as an empty cell."""
     stream = io.StringIO()

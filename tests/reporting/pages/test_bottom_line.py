@@ -39,7 +39,7 @@ def test_counts_the_main_claim_and_what_was_missed_are_told() -> None:
     claims = [claim("C1", "holds"), claim("C2", "undecided"), claim("C3", "not_run"), claim("C4", "fails"),
               claim("C5", "holds", "printed values")]  # fmt: skip
     text = " ".join(
-        bottom_line(report("C2"), claims, table(Cell(3.2), Cell(None), Cell(7.8), Cell(0.1, "cosine")), "demo")
+        bottom_line(report("C2"), claims, table(Cell(3.2), Cell(None), Cell(7.8), Cell(0.1, "cosine")), "demo", 0)
     )
     assert "3 of 5 claims could be judged on measurements of this scale: 1 hold, 1 fail, 1 stay undecided." in text
     assert 'The main one, "Claim C2", stays undecided: -2.1 points, between -4.6 and +0.4 (ModelNet40).' in text
@@ -48,10 +48,19 @@ def test_counts_the_main_claim_and_what_was_missed_are_told() -> None:
 
 
 def test_a_main_claim_that_is_not_judged_is_not_told() -> None:
-    text = " ".join(bottom_line(report("C3"), [claim("C1", "holds"), claim("C3", "not_run")], table(), "small"))
+    text = " ".join(bottom_line(report("C3"), [claim("C1", "holds"), claim("C3", "not_run")], table(), "small", 0))
     assert "The main one" not in text and "1 of 2 claims" in text and "missed" not in text and "`paper`" in text
 
 
 def test_where_nothing_is_judged_it_says_what_it_takes() -> None:
-    text = " ".join(bottom_line(report("C1"), [claim("C1", "not_testable")], table(), "smoke"))
+    text = " ".join(bottom_line(report("C1"), [claim("C1", "not_testable")], table(), "smoke", 0))
     assert "No claim could be judged" in text and "`demo`" in text
+
+
+def test_evaluations_without_a_result_come_before_a_larger_scale() -> None:
+    for number, words in (
+        (1, "the evaluation of this scale that has no result"),
+        (7, "the 7 evaluations of this scale"),
+    ):
+        text = " ".join(bottom_line(report("C1"), [claim("C1", "not_run")], table(), "small", number))
+        assert f"To know more takes {words}" in text and ", then the scale `paper`" in text

@@ -13,7 +13,7 @@ from concord3d.errors import ReportingError, UnreadableFile
 from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.evidence.study_results import load_results
-from concord3d.reporting.pages.cross_page import COLUMNS, build_cross, read_reported
+from concord3d.reporting.pages.cross_page import COLUMNS, build_cross
 from concord3d.reporting.report_part import build_part
 
 
@@ -73,15 +73,6 @@ def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("encoders.csv", "encoders.md"):
         assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
     assert str(tmp_path) not in (tmp_path / "first" / "encoders.csv").read_text()
-
-
-def test_what_was_reported_is_what_was_measured(tmp_path: Path) -> None:
-    inputs = paper(tmp_path, "one", "a", 150, "dgcnn")
-    measured, reported = load_results(inputs), read_reported(inputs)
-    assert reported.measurements == tuple(
-        replace(row, value=round(row.value, 6), ci_low=round(row.ci_low, 6), ci_high=round(row.ci_high, 6))
-        for row in measured.measurements
-    )
 
 
 def test_papers_of_several_scales_or_none_are_refused(tmp_path: Path) -> None:

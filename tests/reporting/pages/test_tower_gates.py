@@ -6,13 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 from tests.reporting.fabricate import Fabricated, outcomes
 
-from concord3d.errors import ReportingError, UnreadableFile
 from concord3d.files import read_json, write_json
+from concord3d.reporting.evidence.artifacts import Artifacts
 from concord3d.reporting.evidence.report_inputs import ReportInputs
-from concord3d.reporting.pages.tower_gates import read_gate, tower_lines
+from concord3d.reporting.pages.tower_gates import tower_lines
 from concord3d.reporting.report_part import build_part
 
 
@@ -47,7 +46,7 @@ def test_a_tower_of_pretrained_encoders_is_told_apart(tmp_path: Path) -> None:
     unseen = {**measure(35.0, view_set="all"), "metric": "unseen_class_top1"}
     content = {**gate, "measures": [*gate["measures"], unseen], "pretrained": RELEASES}
     write_json(inputs.towers["aligned"], content)
-    lines = tower_lines(inputs)
+    lines = tower_lines(inputs, Artifacts(inputs).facts.gates)
     [told] = [line for line in lines if "pre-trained" in line]
     assert (
         told.startswith("- `aligned` joins")
@@ -58,12 +57,16 @@ def test_a_tower_of_pretrained_encoders_is_told_apart(tmp_path: Path) -> None:
 
 
 def test_every_tower_is_shown_with_its_gate(tmp_path: Path) -> None:
-    text = "\n".join(tower_lines(with_towers(tmp_path, {"good": 41.24, "bad": 12.0, "late": None})))
+    inputs = with_towers(tmp_path, {"good": 41.24, "bad": 12.0, "late": None})
+    gates = Artifacts(inputs).facts.gates
+    text = "\n".join(tower_lines(inputs, gates))
     assert "`released`: released weights" in text and "`late`: **not trained yet**" in text
     assert "`bad` **misses its quality gate**" in text and "`good` **misses" not in text
     assert "| good | description found for a picture (R@1) | all | 41.2 | 1.2 | 30 | passed | 96 of 24 |" in text
     assert "| good | description found for a picture (R@1) | photo | 42.2 | 1.2 | - | - | 96 of 24 |" in text
     assert "**NOT PASSED**" in text
+    of_results = "\n".join(tower_lines(replace(inputs, from_results=True), gates))
+    assert of_results == text.replace("**not trained yet**", "nothing in these results was measured with it")
 
 
 def test_the_front_page_has_the_section_where_towers_are_used(tmp_path: Path) -> None:
@@ -73,16 +76,3 @@ def test_the_front_page_has_the_section_where_towers_are_used(tmp_path: Path) ->
     assert page.index("## What was run") < page.index("## Frozen towers") < page.index("## Claims")
     build_part(replace(inputs, towers={}), "pages")
     assert "Frozen towers" not in (inputs.out / "README.md").read_text()
-
-
-def test_a_gate_that_says_nothing_is_refused(tmp_path: Path) -> None:
-    path = tmp_path / "gate.json"
-    with pytest.raises(UnreadableFile):
-        read_gate(path)
-    for content in ({"passed": True, "measures": []}, {"measures": [measure(1.0)]}, []):
-        write_json(path, content)
-        with pytest.raises(ReportingError, match="says nothing"):
-            read_gate(path)
-    write_json(path, {"passed": True, "measures": [{"metric": "image_to_text_r1"}]})
-    with pytest.raises(ReportingError, match="lacks figures"):
-        read_gate(path)

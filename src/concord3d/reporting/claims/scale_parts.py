@@ -110,7 +110,8 @@ class ScaleParts:
         if leaf.experiment not in self._inputs.runs:
             return f"{name}: left out"
         if isinstance(leaf, Address):
-            return f"{name}: no {leaf.metric} under {leaf.protocol} on {leaf.dataset}"
+            chosen = "" if leaf.selection == "last" else f" ({leaf.selection})"
+            return f"{name}: no {leaf.metric}{chosen} under {leaf.protocol} on {leaf.dataset}"
         return f"{name}: one epoch"
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from concord3d.arrays import read_arrays
 from concord3d.errors import ReportingError
 from concord3d.files import read_json
+from concord3d.reporting.csv_text import as_written
 from concord3d.reporting.evidence.measurements import Evaluation, Measurement
 from concord3d.reporting.evidence.report_inputs import ExpectedJob, ReportInputs
 
@@ -51,7 +52,7 @@ def read_evaluation(path: Path, scale: str, labels: Mapping[str, str]) -> Evalua
     evaluation = Evaluation(
         path, measurements, content.get("details", {}), items, names, {k: v for k, v in arrays.items() if "__" not in k}
     )
-    _check_items(evaluation)
+    check_items(evaluation)
     if _job_of(path) != evaluation.job:
         raise ReportingError("A result lies under another name", where=path, expected=evaluation.job, found=path.stem)
     return evaluation
@@ -61,9 +62,23 @@ def _measurement(job: Mapping[str, Any], record: Mapping[str, Any], path: Path) 
     lacking = [key for key in RECORD_KEYS if key not in record]
     if lacking:
         raise ReportingError("A record lacks columns", where=path, expected=RECORD_KEYS, found=f"no {lacking}")
-    # A percentage that happens to be whole may come out of JSON as an integer; its cell must not depend on that.
-    floats = {key: float(record[key]) for key in ("value", "ci_low", "ci_high")}
+    # As metrics.csv holds them, so that verdicts can be computed from it. Whole percentages may be integers in JSON.
+    floats = {key: as_written(float(record[key])) for key in ("value", "ci_low", "ci_high")}
     row = Measurement(**job, **{**{key: record[key] for key in RECORD_KEYS}, **floats})
+    check_measurement(row, path)
+    return row
+
+
+def check_measurement(row: Measurement, path: Path) -> None:
+    """Check one row against itself.
+
+    Args:
+        row: The row.
+        path: Its file, for messages.
+
+    Raises:
+        ReportingError: Its selection is unknown, or its numbers are impossible.
+    """
     if row.selection not in SELECTIONS:
         raise ReportingError("Unknown selection rule", where=path, expected=SELECTIONS, found=row.selection)
     numbers = (row.value, row.ci_low, row.ci_high)
@@ -73,10 +88,14 @@ def _measurement(job: Mapping[str, Any], record: Mapping[str, Any], path: Path) 
         )
     if row.unit == "%" and not 0 <= row.value <= 100:
         raise ReportingError(f"'{row.metric}' is no percentage", where=path, expected="0 to 100", found=row.value)
-    return row
 
 
-def _check_items(evaluation: Evaluation) -> None:
+def check_items(evaluation: Evaluation) -> None:
+    """Check the outcomes of an evaluation against its rows.
+
+    Raises:
+        ReportingError: Outcomes are no numbers, of other items than a row counts, or their mean is another value.
+    """
     rows = {f"{row.metric}__{row.selection}": row for row in evaluation.measurements}
     for key, values in evaluation.items.items():
         if values.shape != (len(evaluation.item_names),) or np.isinf(values).any() or np.isnan(values).all():
@@ -132,6 +151,11 @@ def _job_of(path: Path) -> ExpectedJob | None:
     return ExpectedJob(parts[0], parts[1], parts[2], int(parts[3][1:]))
 
 
+def wanted_trainings(inputs: ReportInputs) -> set[tuple[str, int]]:
+    """Return (experiment, seed) of the trainings that the expected evaluations rest on; empty where all count."""
+    return {(name, job.seed) for job in inputs.expected_jobs for name in inputs.lineage(job.experiment)}
+
+
 def training_folders(inputs: ReportInputs) -> list[tuple[str, int, Path]]:
     """Return (experiment, seed, folder) of every finished training that an expected evaluation rests on.
 
@@ -140,7 +164,7 @@ def training_folders(inputs: ReportInputs) -> list[tuple[str, int, Path]]:
     Raises:
         ReportingError: A folder's name has no seed.
     """
-    wanted = {(name, job.seed) for job in inputs.expected_jobs for name in inputs.lineage(job.experiment)}
+    wanted = wanted_trainings(inputs)
     found = []
     for path in sorted((inputs.artifacts / "train").glob("*/train.json")):
         experiment, _, seed = path.parent.name.rpartition("__s")

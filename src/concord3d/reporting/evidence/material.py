@@ -10,10 +10,12 @@ from concord3d.config.models import Paper
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import validate
 from concord3d.errors import ReportingError
-from concord3d.reporting.evidence.evaluation_files import read_evaluations
+from concord3d.reporting.evidence.artifacts import Artifacts
 from concord3d.reporting.evidence.measurements import Evaluation
 from concord3d.reporting.evidence.published_values import PublishedCell, read_published
 from concord3d.reporting.evidence.report_inputs import ReportInputs
+from concord3d.reporting.evidence.reported_results import ReportedResults
+from concord3d.reporting.evidence.source import Source
 from concord3d.reporting.specs.report_spec import ReportSpec, load_report_spec
 
 Computed = TypeVar("Computed")
@@ -58,9 +60,14 @@ class Material:
         return read_published(self.inputs.published_csv)
 
     @cached_property
+    def source(self) -> Source:
+        """What was measured: artifacts, or the results of an earlier report."""
+        return ReportedResults(self.inputs) if self.inputs.from_results else Artifacts(self.inputs)
+
+    @property
     def evaluations(self) -> tuple[Evaluation, ...]:
         """The evaluations that count, sorted."""
-        return read_evaluations(self.inputs)
+        return self.source.evaluations
 
     @cached_property
     def labels(self) -> dict[str, str]:
@@ -75,7 +82,7 @@ class Material:
             UnreadableFile: A result is damaged.
             ReportingError: A file contradicts itself or another one.
         """
-        _ = self.report, self.published, self.evaluations
+        _ = self.report, self.published, self.evaluations, self.source.histories, self.source.records, self.source.facts
 
     def once(self, compute: Callable[[Material], Computed]) -> Computed:
         """Return what a function makes of this material; a second call returns the same object."""

@@ -44,6 +44,7 @@ class ReportInputs:
         accepted: Edits of sources that were declared to change no number, by node of the workflow.
         labels: What tables call each experiment.
         towers: Frozen towers that the experiments use: the file of the gate of each, None where weights are released.
+        from_results: Read what an earlier report wrote to ``out``, and no artifacts.
     """
 
     artifacts: Path
@@ -58,6 +59,7 @@ class ReportInputs:
     accepted: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     towers: Mapping[str, Path | None] = field(default_factory=dict)
+    from_results: bool = False
 
     @property
     def trained(self) -> frozenset[str]:

@@ -8,7 +8,7 @@ from typing import Protocol, cast
 
 from concord3d.config.validation import StrictModel
 from concord3d.reporting.figures import kinds
-from concord3d.reporting.figures.style import Drawing, FigureContext, house_style, save, stamp
+from concord3d.reporting.figures.style import Drawing, FigureContext, house_style, in_words, options_of, save, stamp
 
 
 class Kind(Protocol):
@@ -37,3 +37,31 @@ def write_figure(context: FigureContext, folder: Path) -> str:
         stamp(drawing, context)
         save(drawing, folder, context.spec.id)
     return drawing.in_words
+
+
+def write_sentence(context: FigureContext, folder: Path, text: str) -> str:
+    """Write a figure that holds a sentence, and return the sentence."""
+    with house_style():
+        drawing = in_words(context, text, ())
+        stamp(drawing, context)
+        save(drawing, folder, context.spec.id)
+    return text
+
+
+def examples_of(context: FigureContext) -> frozenset[tuple[str, str]] | None:
+    """Return whose examples a figure shows, such as maps and pictures: arrays that results do not hold.
+
+    Returns:
+        Experiments, each with a protocol; empty where the examples are of no experiment. None where a figure shows
+        numbers alone.
+
+    Raises:
+        ConfigError: An option of the figure is unknown, impossible or missing.
+    """
+    kind = kind_of_figure(context.spec.kind)
+    if not getattr(kind, "SHOWS_EXAMPLES", False):
+        return None
+    options = options_of(context, kind.Options)
+    return frozenset(
+        (experiment, getattr(options, "protocol", "")) for experiment in getattr(options, "experiments", ())
+    )

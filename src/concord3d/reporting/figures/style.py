@@ -152,7 +152,7 @@ def placard(context: FigureContext, needs: str) -> Drawing:
     """Return a figure that says that there is nothing to show, and what it would need."""
     figure, (axes,) = panels(1, width=6.4, height=2.6)
     axes.set_axis_off()
-    absent = f"not run at scale '{context.inputs.scale}'"
+    absent = f"nothing to draw at scale '{context.inputs.scale}'"
     axes.text(0.5, 0.62, absent, ha="center", va="center", fontsize=15, color=GREY)
     axes.text(0.5, 0.38, f"needs {needs}", ha="center", va="center", fontsize=9.5, color=GREY, wrap=True)
     return Drawing(figure, (), f"{absent.capitalize()}: needs {needs}.")

@@ -26,7 +26,9 @@ def is_about_print(claim: Mapping[str, Any]) -> bool:
     return bool(claim["parts"]) and all(part["basis"] == PRINTED for part in claim["parts"])
 
 
-def bottom_line(report: ReportSpec, claims: Sequence[Mapping[str, Any]], headline: Table, scale: str) -> list[str]:
+def bottom_line(
+    report: ReportSpec, claims: Sequence[Mapping[str, Any]], headline: Table, scale: str, num_missing: int
+) -> list[str]:
     """Return the paragraph as lines of Markdown.
 
     Args:
@@ -34,9 +36,12 @@ def bottom_line(report: ReportSpec, claims: Sequence[Mapping[str, Any]], headlin
         claims: All verdicts.
         headline: The table of the front page; its smallest effects are told.
         scale: The scale.
+        num_missing: Evaluations that the scale asks for and that have no result; they come before a larger scale.
     """
     judged = [claim for claim in claims if claim["verdict"] in _COUNTED and not is_about_print(claim)]
-    takes = f"To know more takes {TAKES[scale]}."
+    one = "the evaluation of this scale that has no result"
+    first = one if num_missing == 1 else f"the {num_missing} evaluations of this scale that have no result"
+    takes = f"To know more takes {first + ', then ' if num_missing else ''}{TAKES[scale]}."
     if not judged:
         return [f"**In short.** No claim could be judged on measurements of the scale `{scale}`. {takes}", ""]
     main = next((claim for claim in judged if claim["id"] == report.main_claim), None)

@@ -8,18 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
-from concord3d.arrays import read_arrays
-from concord3d.errors import ReportingError, UnreadableFile
+from concord3d.errors import ReportingError
 from concord3d.files import write_text
 from concord3d.reporting.csv_text import csv_text
 from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.estimates import Estimate, Results
-from concord3d.reporting.evidence.measurements import Evaluation, Measurement
-from concord3d.reporting.evidence.metric_files import read_metrics
 from concord3d.reporting.evidence.report_inputs import ReportInputs
+from concord3d.reporting.evidence.reported_evaluations import reported_evaluations
 from concord3d.reporting.specs.output_files import CROSS_FILES
 from concord3d.reporting.tables.table_files import estimate_text, markdown_grid
 
@@ -85,44 +80,8 @@ def build_cross(papers: Sequence[ReportInputs], folder: Path) -> None:
         write_text(folder / name, text)
 
 
-def read_reported(inputs: ReportInputs) -> Results:
-    """Read a paper's results as they were reported, from ``metrics.csv`` and ``per_item/``.
-
-    Raises:
-        UnreadableFile: A file is missing or damaged.
-        ReportingError: A column is missing, a value is no number, or a row belongs to another scale.
-    """
-    path = inputs.out / "metrics.csv"
-    by_job: dict[tuple[str, str, str, int], list[Measurement]] = defaultdict(list)
-    for row in read_metrics(_text(path), path, inputs.scale):
-        by_job[(row.experiment, row.dataset, row.protocol, row.seed)].append(row)
-    evaluations = []
-    for (experiment, dataset, protocol, seed), rows in sorted(by_job.items()):
-        stored = inputs.out / "per_item" / f"{experiment}__{protocol}__s{seed}.npz"
-        arrays = _outcomes(stored, dataset) if stored.exists() else {}
-        names = tuple(str(name) for name in arrays.pop("item_names", np.array([], dtype=np.str_)))
-        items = {key: values.astype(np.float64) for key, values in arrays.items()}
-        evaluations.append(Evaluation(path, tuple(rows), {}, items, names, {}))
-    return Results(inputs.scale, tuple(evaluations), {}, (), trained=inputs.trained)
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UnreadableFile(
-            "Cannot read a paper's results", where=path, found=error, next_step="make the report of this paper first"
-        ) from error
-
-
-def _outcomes(path: Path, dataset: str) -> dict[str, NDArray[np.generic]]:
-    prefix = f"{dataset}__"
-    arrays = read_arrays(path, "per-item outcomes")
-    return {key.removeprefix(prefix): values for key, values in arrays.items() if key.startswith(prefix)}
-
-
 def _rows(inputs: ReportInputs) -> Iterator[Row]:
-    results = read_reported(inputs)
+    results = Results(inputs.scale, reported_evaluations(inputs), {}, (), trained=inputs.trained)
     paper = inputs.out.name
     digests = {evaluation.job[:3]: _digest(evaluation.item_names) for evaluation in results.evaluations}
     variants = {(row.experiment, row.dataset, row.protocol): row.variant for row in results.measurements}

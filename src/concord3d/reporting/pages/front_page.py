@@ -14,6 +14,7 @@ from concord3d.reporting.claims.claim_words import rests_on
 from concord3d.reporting.claims.comparisons import PRINTED
 from concord3d.reporting.evidence.audit import SEVERITIES, Finding
 from concord3d.reporting.evidence.estimates import Results
+from concord3d.reporting.evidence.page_facts import PageFacts
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.pages.bottom_line import bottom_line, is_about_print
 from concord3d.reporting.pages.tower_gates import tower_lines
@@ -65,6 +66,7 @@ def readme_text(
     claims: Sequence[Mapping[str, Any]],
     findings: Sequence[Finding],
     inputs: ReportInputs,
+    facts: PageFacts,
 ) -> str:
     """Return the page: what was run, headline, claims, coverage, gaps, files, how to remake a cell."""
     headline = next(table for table in tables if table.spec.id == report.headline)
@@ -76,15 +78,15 @@ def readme_text(
         f"**scale: {inputs.scale}; data_kind: {', '.join(results.data_kinds) or 'none (nothing was run)'}**  ",
         WARNINGS.get(inputs.scale, ""),
         "",
-        *bottom_line(report, claims, headline, inputs.scale),
-        *_what_was_run(results, inputs),
-        *tower_lines(inputs),
+        *bottom_line(report, claims, headline, inputs.scale, len(results.missing)),
+        *_what_was_run(results, inputs, facts),
+        *tower_lines(inputs, facts.gates),
         *_headline(headline, report.headline_columns),
         *_claims(claims),
         *_coverage(tables),
         *_figures(report, _said(inputs.out / FIGURES_IN_WORDS)),
         *_audit(findings),
-        *_files(report, inputs),
+        *_files(report, results, inputs),
     ]
     return "\n".join(lines) + "\n"
 
@@ -94,7 +96,7 @@ def write_readme(text: str, path: Path) -> None:
     write_text(path, text)
 
 
-def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
+def _what_was_run(results: Results, inputs: ReportInputs, facts: PageFacts) -> list[str]:
     evaluated = {evaluation.job.experiment for evaluation in results.evaluations}
     done = [run for experiment, run in inputs.runs.items() if experiment in evaluated]
     runs = [run for run in done if run.get("pretrain")]
@@ -125,7 +127,26 @@ def _what_was_run(results: Results, inputs: ReportInputs) -> list[str]:
         )
     if results.missing:
         lines.append(f"- **{len(results.missing)} evaluations asked for have no result**; the ledger lists them.")
-    return [*lines, ""]
+    return [*lines, *_measured_earlier(inputs, facts), ""]
+
+
+def _measured_earlier(inputs: ReportInputs, facts: PageFacts) -> list[str]:
+    """Return how a report that is made from results differs from one that is made from artifacts."""
+    if not inputs.from_results:
+        return []
+    lines = [
+        "- This report was made from the numbers in this folder (`concord3d report --from-results`), not from the "
+        "trainings. Figures that show examples (t-SNE maps, pictures) are those of the report before it."
+    ]
+    left_out, kept = (sum(rows.num_rows for rows in group) for group in (facts.left_out, facts.kept))
+    if left_out:
+        lines.append(
+            f"- **{left_out} rows of that report are left out**: the settings of their trainings or what is measured "
+            "has changed. The ledger says of which trainings, and why."
+        )
+    if kept:
+        lines.append(f"- {kept} rows were measured by earlier sources; the ledger says how these differ.")
+    return lines
 
 
 def _seeds_in_words(trained: Sequence[int], every: Sequence[int]) -> str:
@@ -261,7 +282,7 @@ def _dependent(findings: Sequence[Finding]) -> list[str]:
     return lines
 
 
-def _files(report: ReportSpec, inputs: ReportInputs) -> list[str]:
+def _files(report: ReportSpec, results: Results, inputs: ReportInputs) -> list[str]:
     experiment = next(iter(inputs.runs), "<experiment>")
     job = next((j for j in inputs.expected_jobs if j.experiment == experiment), None)
     cell = (job.experiment, job.dataset, job.protocol, job.seed) if job else (experiment, "<data>", "<protocol>", 1)
@@ -271,9 +292,10 @@ def _files(report: ReportSpec, inputs: ReportInputs) -> list[str]:
         "## Files, and how to remake one cell",
         "",
         "- `metrics.csv`: every measured number; `per_item/`: the outcome of every test item below it.",
-        "- `details.json`: what each protocol chose, with accuracy by C and by class; `histories.csv`: losses.",
+        *_details(results),
         "- `tables/`: CSV, Markdown, LaTeX; `figures/`: PNG, SVG; `claims.json`: every part of every claim.",
-        "- `provenance/`: per training the commit, configuration, input hashes, versions, device, time and command.",
+        "- `provenance/`: per training the commit, configuration, input hashes, versions, device, time and command; "
+        "`page_facts.json`: what this page and the ledger tell beside the numbers.",
         "",
         "One cell is one evaluation. Delete its file: the first command makes it again (in a fresh clone with its "
         "data and training), the second the tables, figures and verdicts that use it (there with all others):",
@@ -284,3 +306,12 @@ def _files(report: ReportSpec, inputs: ReportInputs) -> list[str]:
         command,
         "```",
     ]
+
+
+def _details(results: Results) -> list[str]:
+    """Return what is told of the choices of protocols and of trainings; results of older versions lack both."""
+    has_details = any(evaluation.details for evaluation in results.evaluations)
+    has_histories = any(results.histories.values())
+    said = ["`details.json`: what each protocol chose, with accuracy by C and by class"] * has_details
+    said += ["`histories.csv`: losses"] * has_histories
+    return [f"- {'; '.join(said)}."] if said else []

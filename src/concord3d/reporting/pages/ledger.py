@@ -10,6 +10,7 @@ from typing import Any
 from concord3d.config.models import Paper
 from concord3d.files import write_text
 from concord3d.reporting.evidence.estimates import Results
+from concord3d.reporting.evidence.page_facts import EarlierRows, PageFacts
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.specs.report_spec import ReportSpec
 from concord3d.reporting.tables.cells import Table, coverage
@@ -31,6 +32,7 @@ def ledger_text(
     tables: Sequence[Table],
     claims: Sequence[Mapping[str, Any]],
     inputs: ReportInputs,
+    facts: PageFacts,
 ) -> str:
     """Return the ledger; what is missing comes first."""
     lines = [
@@ -40,7 +42,8 @@ def ledger_text(
         "",
         *_not_reproduced(report, paper, results, tables, claims, inputs),
         *_deviations(report, inputs),
-        *_accepted(inputs),
+        *_measured_earlier(facts),
+        *_accepted(facts),
         *_hyper_parameters(paper, inputs),
     ]
     return "\n".join(lines) + "\n"
@@ -111,13 +114,37 @@ def _hyper_parameters(paper: Paper, inputs: ReportInputs) -> list[str]:
     return ["## Hyper-parameters", "", intro, "", *markdown_grid(columns, rows)]
 
 
-def _accepted(inputs: ReportInputs) -> list[str]:
+def _measured_earlier(facts: PageFacts) -> list[str]:
+    """Return the rows that a report made from results left out, and those that it kept with a remark."""
+    groups: dict[tuple[str, str], list[EarlierRows]] = {}
+    for word, all_rows in (("left out", facts.left_out), ("kept", facts.kept)):
+        for rows in all_rows:
+            groups.setdefault((word, rows.why), []).append(rows)
+    if not groups:
+        return []
+    lines = [
+        [_trainings(group), str(sum(rows.num_rows for rows in group)), word, why]
+        for (word, why), group in groups.items()
+    ]
+    intro = "Rows that stood in an earlier report of this scale, made with other settings or other sources."
+    grid = markdown_grid(["experiments (seeds)", "rows", "", "why"], lines)
+    return ["## Measured earlier", "", intro, "", *grid, ""]
+
+
+def _trainings(group: Sequence[EarlierRows]) -> str:
+    seeds: dict[str, list[str]] = {}
+    for rows in group:
+        seeds.setdefault(rows.experiment, []).append(str(rows.seed))
+    return ", ".join(f"{experiment} ({', '.join(of)})" for experiment, of in seeds.items())
+
+
+def _accepted(facts: PageFacts) -> list[str]:
     """Return the edits of sources that were declared to change no number; most runs have none."""
-    if not inputs.accepted:
+    if not facts.accepted:
         return []
     rows = [
         [f"`{node}`", ", ".join(f"`{name}`" for name in edit["modules"]), edit["because"], str(edit["git_commit"])[:10]]
-        for node, edits in inputs.accepted.items()
+        for node, edits in facts.accepted.items()
         for edit in edits
     ]
     intro = "These nodes were made with earlier sources. Whoever edited them declared that no number changes."

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from concord3d.errors import ReportingError
-from concord3d.files import read_json
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.tables.table_files import markdown_grid
 
-KEYS = ("metric", "view_set", "value", "chance", "n_items", "n_objects", "threshold", "passed")
 METRIC_WORDS = {
     "image_to_text_r1": "description found for a picture (R@1)",
     "zero_shot_top1": "class found for a picture (zero-shot)",
@@ -25,34 +21,21 @@ METRIC_WORDS = {
 VERDICTS = {True: "passed", False: "**NOT PASSED**", None: "-"}
 
 
-def read_gate(path: Path) -> dict[str, Any]:
-    """Read a tower's gate: ``passed``, ``measures`` with the keys of ``KEYS``, and maybe ``pretrained`` encoders.
+def tower_lines(inputs: ReportInputs, gates: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return the section on the frozen towers; nothing where a paper uses none.
 
-    Raises:
-        UnreadableFile: The file is absent or not JSON.
-        ReportingError: A key is missing.
+    Args:
+        inputs: Which towers the scale uses, and where the gates of those lie that are trained here.
+        gates: What each gate says, of the towers that have one.
     """
-    gate = read_json(path)
-    measures = gate.get("measures") if isinstance(gate, dict) else None
-    if not measures or "passed" not in gate:
-        raise ReportingError("A tower's gate says nothing", where=path, expected="passed, measures", found=gate)
-    for measure in measures:
-        lacking = [key for key in KEYS if key not in measure]
-        if lacking:
-            raise ReportingError("A tower's gate lacks figures", where=path, expected=KEYS, found=f"no {lacking}")
-    return dict(gate)
-
-
-def tower_lines(inputs: ReportInputs) -> list[str]:
-    """Return the section on the frozen towers; nothing where a paper uses none."""
     if not inputs.towers:
         return []
     released = [name for name, path in inputs.towers.items() if path is None]
-    trained = {name: path for name, path in inputs.towers.items() if path is not None}
+    absent = [name for name, path in inputs.towers.items() if path is not None and name not in gates]
     lines = ["## Frozen towers", ""]
     lines += [f"- `{name}`: released weights, not trained here." for name in released]
-    lines += [f"- `{name}`: **not trained yet**." for name, path in trained.items() if not path.exists()]
-    gates = {name: read_gate(path) for name, path in trained.items() if path.exists()}
+    why = "nothing in these results was measured with it" if inputs.from_results else "**not trained yet**"
+    lines += [f"- `{name}`: {why}." for name in absent]
     failed = [name for name, gate in gates.items() if gate["passed"] is False]
     lines += [f"- `{name}` **misses its quality gate**: results that rest on it say little." for name in failed]
     lines += [_pretrained_line(name, gate["pretrained"]) for name, gate in gates.items() if "pretrained" in gate]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concord3d.reporting.evidence.histories import history_of, trainings_of
 from concord3d.reporting.evidence.material import Material
 from concord3d.reporting.evidence.metric_files import write_details, write_histories, write_metrics, write_per_item
 
@@ -13,5 +12,4 @@ def build(material: Material) -> None:
     write_metrics(material.evaluations, out / "metrics.csv")
     write_per_item(material.evaluations, out / "per_item")
     write_details(material.evaluations, out / "details.json")
-    histories = {key: history_of(training) for key, training in material.once(trainings_of).items()}
-    write_histories(histories, out / "histories.csv")
+    write_histories(material.source.histories, out / "histories.csv")

@@ -1,41 +1,38 @@
-"""``README.md``, ``ledger.md`` and ``provenance/``: what people read, and the records of the trainings."""
+"""``README.md``, ``ledger.md``, ``page_facts.json`` and ``provenance/``: what people read, and what it rests on."""
 
 from __future__ import annotations
 
-from concord3d.files import read_json, write_json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from concord3d.files import write_json
 from concord3d.reporting.claims.verdicts import all_claims
 from concord3d.reporting.evidence.audit import audit
-from concord3d.reporting.evidence.evaluation_files import training_folders
 from concord3d.reporting.evidence.material import Material
-from concord3d.reporting.evidence.report_inputs import ReportInputs
+from concord3d.reporting.evidence.page_facts import write_page_facts
 from concord3d.reporting.evidence.study_results import results_of
 from concord3d.reporting.pages.front_page import readme_text, write_readme
 from concord3d.reporting.pages.ledger import ledger_text, write_ledger
+from concord3d.reporting.specs.output_files import PAGE_FACTS
 from concord3d.reporting.tables.cells import all_tables
 
 
 def build(material: Material) -> None:
-    """Write ``ledger.md``, ``README.md`` and ``provenance/``."""
+    """Write ``ledger.md``, ``README.md``, ``page_facts.json`` and ``provenance/``."""
     inputs, report, paper, results = material.inputs, material.report, material.paper, material.once(results_of)
-    tables, claims = material.once(all_tables), material.once(all_claims)
+    tables, claims, facts = material.once(all_tables), material.once(all_claims), material.source.facts
     findings = audit(material.published, report.audit)
-    write_ledger(ledger_text(report, paper, results, tables, claims, inputs), inputs.out / "ledger.md")
-    write_readme(readme_text(report, paper, results, tables, claims, findings, inputs), inputs.out / "README.md")
-    copy_provenance(inputs)
+    write_ledger(ledger_text(report, paper, results, tables, claims, inputs, facts), inputs.out / "ledger.md")
+    page = readme_text(report, paper, results, tables, claims, findings, inputs, facts)
+    write_readme(page, inputs.out / "README.md")
+    write_page_facts(facts, inputs.out / PAGE_FACTS)
+    write_records(material.source.records, inputs.out / "provenance")
 
 
-def copy_provenance(inputs: ReportInputs) -> None:
-    """Copy the record of every training to ``provenance/<experiment>__s<seed>.json``.
-
-    A training without a record gets one that says so.
-    """
-    folder = inputs.out / "provenance"
-    trained = [path for _, _, path in training_folders(inputs)]
-    for stale in sorted({path.stem for path in folder.glob("*.json")} - {path.name for path in trained}):
+def write_records(records: Mapping[str, Mapping[str, Any]], folder: Path) -> None:
+    """Write the record of every training to ``provenance/<experiment>__s<seed>.json``, and remove all others."""
+    for stale in sorted({path.stem for path in folder.glob("*.json")} - set(records)):
         (folder / f"{stale}.json").unlink()
-    for path in trained:
-        record = path / "provenance.json"
-        missing = {"run": path.name, "missing": "no record was written when this run was made"}
-        content = read_json(record) if record.exists() else missing
-        edits = inputs.accepted.get(f"{inputs.out.name}/train/{path.name}")
-        write_json(folder / f"{path.name}.json", {**content, "accepted": edits} if edits else content)
+    for run, record in records.items():
+        write_json(folder / f"{run}.json", record)

@@ -17,6 +17,8 @@ COMPARED = (METRICS, CLAIMS)
 PARTS = ("metrics", "tables", "figures", "verdicts", "pages")
 TABLE_SUFFIXES = ("csv", "md", "tex")
 FIGURE_SUFFIXES = ("png", "svg")
+# What pages tell beside the numbers.
+PAGE_FACTS = "page_facts.json"
 # On figures that have nothing to draw.
 FIGURES_IN_WORDS = "figures/in_words.json"
 # Of the table over all papers, below results/<scale>/cross.

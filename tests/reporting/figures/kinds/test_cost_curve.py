@@ -96,4 +96,4 @@ def test_evaluations_without_a_curve_are_a_placard(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     made.report(REPORT)
     made.accuracy("mm_point", outcomes(200, 150))
-    assert "not run at scale" in svg(made, "f")
+    assert "nothing to draw at scale" in svg(made, "f")

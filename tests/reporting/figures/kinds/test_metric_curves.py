@@ -42,7 +42,7 @@ def test_curves_over_the_metrics_of_a_protocol(tmp_path: Path) -> None:
     text = svg(made, "f")
     assert "Left" in text and "Right (not run)" in text and "ways" in text and "data_kind: real" in text
     made.report(CURVES.replace("[modelnet40]", "[modelnet10]"))
-    assert "not run at scale" in svg(made, "f")
+    assert "nothing to draw at scale" in svg(made, "f")
 
 
 def test_metrics_without_items_have_curves_too(tmp_path: Path) -> None:

@@ -42,4 +42,4 @@ def test_histories_of_another_key_are_not_drawn(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     made.report(REPORT.replace("key: information_inter", "key: mi_inter"))
     made.history("mm_point", [1.2, 3.0])
-    assert "not run at scale" in svg(made, "f")
+    assert "nothing to draw at scale" in svg(made, "f")

@@ -97,7 +97,7 @@ def test_the_same_results_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_without_results_or_pictures_it_is_a_placard(tmp_path: Path) -> None:
     made = retrieved(tmp_path / "a")
-    assert "not run at scale" in svg(made, "f")
+    assert "nothing to draw at scale" in svg(made, "f")
     made = Fabricated(tmp_path / "b")
     made.report(REPORT)
     store_pictures(made, NAMES)

@@ -50,7 +50,7 @@ def test_a_sweep_of_nothing_is_a_placard(tmp_path: Path) -> None:
     made.report(SWEEPS)
     made.accuracy("plain", outcomes(100, 50))
     text = svg(made, "f")
-    assert "not run at scale" in text and "low, middle, high, none" in text
+    assert "nothing to draw at scale" in text and "low, middle, high, none" in text
 
 
 def test_the_same_numbers_give_the_same_bytes(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_budget_without_records_is_a_placard(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     made.report(BUDGET)
     made.accuracy("first", outcomes(100, 60))
-    assert "not run at scale" in svg(made, "f")
+    assert "nothing to draw at scale" in svg(made, "f")
 
 
 def test_the_same_numbers_give_the_same_bytes(tmp_path: Path) -> None:

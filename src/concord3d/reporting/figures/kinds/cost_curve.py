@@ -54,7 +54,7 @@ def draw(context: FigureContext) -> Drawing:
     options = options_of(context, Options)
     datasets = [d for d in options.datasets if any(_curves_of(context, options, e, d) for e in options.experiments)]
     if not datasets:
-        return placard(context, f"{words(options.protocol)} of {named(context, options.experiments)}")
+        return placard(context, f"accuracy by C, {words(options.protocol)} of {named(context, options.experiments)}")
     figure, axes = panels(len(datasets), width=6.4, height=4.6)
     kinds: list[str] = []
     for axis, dataset in zip(axes, datasets, strict=True):

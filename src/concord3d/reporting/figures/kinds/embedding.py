@@ -23,6 +23,8 @@ from concord3d.reporting.figures.style import (
 )
 
 MAX_NAMED_CLASSES = 15
+# A report that is made from results keeps the figure that is there.
+SHOWS_EXAMPLES = True
 
 
 class Options(StrictModel):

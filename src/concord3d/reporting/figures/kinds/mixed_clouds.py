@@ -17,6 +17,9 @@ from concord3d.reporting.evidence.mixed_clouds import read_mixed_clouds
 from concord3d.reporting.figures.projection import project
 from concord3d.reporting.figures.style import COLORS, Drawing, FigureContext, options_of, panels, placard, shared_legend
 
+# A report that is made from results keeps the figure that is there.
+SHOWS_EXAMPLES = True
+
 
 class Options(StrictModel):
     """Options of ``mixed_clouds``.

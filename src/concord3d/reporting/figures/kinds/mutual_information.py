@@ -54,7 +54,7 @@ def draw(context: FigureContext) -> Drawing:
         for epoch in epochs:
             axis.plot([epoch] * len(curves[epoch]), curves[epoch], ".", color=color, alpha=0.5, markersize=6)
     if not axis.lines:
-        return placard(context, f"trainings of {named(context, options.experiments)}")
+        return placard(context, f"the bound in the histories of the trainings of {named(context, options.experiments)}")
     for count in sorted(counts - {0}):
         _limit(axis, count)
     axis.set(xlabel="epoch", ylabel="lower bound (nat), held-out objects")

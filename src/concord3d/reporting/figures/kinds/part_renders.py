@@ -17,6 +17,9 @@ from concord3d.reporting.figures.style import (
     words,
 )
 
+# A report that is made from results keeps the figure that is there.
+SHOWS_EXAMPLES = True
+
 
 class Options(StrictModel):
     """Options of ``part_renders``: experiments in order of preference, the data set and how many shapes."""

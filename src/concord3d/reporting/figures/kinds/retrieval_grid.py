@@ -30,6 +30,8 @@ from concord3d.reporting.figures.style import (
 RIGHT, WRONG = COLORS[2], "#BBBBBB"
 DIRECTION_WORDS = {"text_to_shape": "text", "image_to_shape": "picture", "shape_to_shape": "shape"}
 NAME_WIDTH, TEXT_WIDTH = 16, 20
+# A report that is made from results keeps the figure that is there.
+SHOWS_EXAMPLES = True
 
 
 class Options(StrictModel):
