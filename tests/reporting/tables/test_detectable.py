@@ -66,7 +66,7 @@ def test_it_stands_under_the_table_in_words(tmp_path: Path) -> None:
     sizes = sorted(float(row["smallest_detectable"]) for row in rows_of(made).values() if row["baseline"])
     sentence = (
         'Smallest effect: a true difference from "CrossPoint (our rerun)" would have been seen, with a probability of '
-        f"80 %, from {sizes[0]:.1f} to {sizes[1]:.1f} points on modelnet40."
+        f"80 %, from {sizes[0]:.1f} to {sizes[1]:.1f} points on ModelNet40."
     )
     assert (made.inputs.out / "tables" / "one.md").read_text().rstrip().endswith(sentence)
     assert r"80 \%, from" in (made.inputs.out / "tables" / "one.tex").read_text()
@@ -86,7 +86,7 @@ def test_units_places_and_single_seeds_are_told_apart() -> None:
         DetectableEffect("a", "there", "cosine", 0.01234, False),
         DetectableEffect("b", "here", "rank", 4.0, True),
     ]
-    first, second = effects_in_words(effects, {"a": "Ours"}).split(". Smallest")
+    first, second = effects_in_words(effects, {"a": "Ours"}, str).split(". Smallest")
     assert "2.0 to 3.1 points on here; 0.012 of cosine on there, test items alone for rows with one seed" in first
     assert '"Ours"' in first and '"b"' in second and "4.0 ranks on here" in second
-    assert effects_in_words([], {}) == ""
+    assert effects_in_words([], {}, str) == ""

@@ -61,7 +61,8 @@ def _main(claim: Mapping[str, Any]) -> list[str]:
     digits = 1 if claim["unit"] == "points" else 3
     low, high = claim["ci_low"], claim["ci_high"]
     interval = "" if low is None else f", between {low:+.{digits}f} and {high:+.{digits}f}"
-    text = str(claim["text"]).rstrip(".")
+    # Further sentences of a claim say how it is measured.
+    text = str(claim["text"]).split(". ")[0].rstrip(".")
     return [
         f'The main one, "{text}", {_ONE[claim["verdict"]]}: {claim["difference"]:+.{digits}f}{unit}{interval} '
         f"({claim['decided_by']}).",

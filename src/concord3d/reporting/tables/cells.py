@@ -163,7 +163,9 @@ def build_cells(spec: ReportSpec, table: TableSpec, published: Sequence[Publishe
     cells += _chance_cells(spec, table, results)
     kinds = {cell.data_kind for cell in cells if cell.status == "measured"}
     effects = [cell.detectable for cell in cells if cell.detectable is not None]
-    return Table(table, results.scale, tuple(sorted(kinds)), tuple(cells), effects_in_words(effects, labels))
+    return Table(
+        table, results.scale, tuple(sorted(kinds)), tuple(cells), effects_in_words(effects, labels, spec.dataset_name)
+    )
 
 
 def _with_detectable(cell: Cell, table: TableSpec, results: Results) -> Cell:

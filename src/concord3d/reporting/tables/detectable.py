@@ -3,7 +3,7 @@ zero with a probability of 80 %."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from concord3d.reporting.evidence.addresses import Address
@@ -52,25 +52,32 @@ def detectable_effect(results: Results, address: Address, baselines: Sequence[st
     return DetectableEffect(measured[0], address.dataset, number.unit, size, not joint.without_spread)
 
 
-def effects_in_words(effects: Iterable[DetectableEffect], labels: Mapping[str, str]) -> str:
+def effects_in_words(
+    effects: Iterable[DetectableEffect], labels: Mapping[str, str], dataset_name: Callable[[str], str]
+) -> str:
     """Return the smallest effects of a table in one sentence per baseline; empty where there are none.
 
     Args:
         effects: Of the table's numbers.
         labels: What tables call each experiment.
+        dataset_name: What tables call a data set.
     """
     by_baseline: dict[str, dict[tuple[str, str], list[DetectableEffect]]] = {}
     for effect in effects:
         places = by_baseline.setdefault(effect.baseline, {})
         places.setdefault((effect.dataset, effect.unit), []).append(effect)
+
+    def sizes(places: Mapping[tuple[str, str], Sequence[DetectableEffect]]) -> str:
+        return "; ".join(_size(places[place], dataset_name) for place in sorted(places))
+
     return " ".join(
         f'Smallest effect: a true difference from "{labels.get(baseline, baseline)}" would have been seen, with a '
-        f"probability of {100 * POWER:.0f} %, from {'; '.join(_size(places[place]) for place in sorted(places))}."
+        f"probability of {100 * POWER:.0f} %, from {sizes(places)}."
         for baseline, places in by_baseline.items()
     )
 
 
-def _size(effects: Sequence[DetectableEffect]) -> str:
+def _size(effects: Sequence[DetectableEffect], dataset_name: Callable[[str], str]) -> str:
     sizes = sorted(effect.size for effect in effects)
     unit = effects[0].unit
     digits = 1 if unit in ("%", "rank") else 3
@@ -78,4 +85,4 @@ def _size(effects: Sequence[DetectableEffect]) -> str:
     low, high = (f"{size:.{digits}f}" for size in (sizes[0], sizes[-1]))
     size = f"{low}{words}" if low == high else f"{low} to {high}{words}"
     alone = "" if all(effect.with_seeds for effect in effects) else ", test items alone for rows with one seed"
-    return f"{size} on {effects[0].dataset}{alone}"
+    return f"{size} on {dataset_name(effects[0].dataset)}{alone}"
