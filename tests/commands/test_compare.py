@@ -13,7 +13,7 @@ from concord3d.cli import app
 from concord3d.commands.compare import DIFFERS, NothingToCompare
 from concord3d.errors import ConfigError, ReportingError
 from concord3d.layout import Layout
-from concord3d.reporting.evidence.metric_files import COLUMNS
+from concord3d.reporting.evidence.metric_rows import COLUMNS
 from concord3d.workflow.reference import keep_reference
 
 runner = CliRunner()

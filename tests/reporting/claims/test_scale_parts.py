@@ -107,3 +107,11 @@ def test_one_data_set_of_an_essential_part_is_enough(tmp_path: Path) -> None:
     assert claim["verdict"] == "holds" and "Not run at this scale: ModelNet10" in claim["details"]
     nowhere = claims_of(made, "{lhs: left, rhs: right, over: [{here: s3dis}, {there: shapenetpart}]}")
     assert nowhere["verdict"] == "not_run" and [part["name"] for part in nowhere["parts"]] == ["here", "there"]
+
+
+def test_a_choice_that_was_not_made_is_named(tmp_path: Path) -> None:
+    made = two_arms(tmp_path, 170, 140)
+    claim = claims_of(made, "{name: it, lhs: {experiment: left, selection: best_test}, rhs: right}")
+    assert claim["verdict"] == "not_run" and "no overall_accuracy (best_test) under" in claim["details"]
+    other = claims_of(made, "{name: it, lhs: {experiment: left, metric: gone}, rhs: {experiment: right, metric: gone}}")
+    assert "no gone under" in other["details"]

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from concord3d.errors import ReportingError, UnreadableFile
-from concord3d.reporting.evidence.metric_files import COLUMNS
+from concord3d.reporting.evidence.metric_rows import COLUMNS
 from concord3d.reporting.reruns.reported import Cell, read_reported
 
 HEADER = ",".join(COLUMNS)

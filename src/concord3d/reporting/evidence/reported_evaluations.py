@@ -16,7 +16,7 @@ from concord3d.errors import ReportingError, UnreadableFile
 from concord3d.files import read_json
 from concord3d.reporting.evidence.evaluation_files import check_items, check_measurement
 from concord3d.reporting.evidence.measurements import Evaluation, Measurement
-from concord3d.reporting.evidence.metric_files import read_metrics
+from concord3d.reporting.evidence.metric_rows import read_metrics
 from concord3d.reporting.evidence.report_inputs import ExpectedJob, ReportInputs
 
 

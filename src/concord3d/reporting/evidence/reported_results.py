@@ -18,7 +18,7 @@ from concord3d.errors import ReportingError
 from concord3d.files import read_json
 from concord3d.reporting.evidence.evaluation_files import wanted_trainings
 from concord3d.reporting.evidence.measurements import Evaluation
-from concord3d.reporting.evidence.metric_files import HISTORY_COLUMNS
+from concord3d.reporting.evidence.metric_rows import HISTORY_COLUMNS
 from concord3d.reporting.evidence.page_facts import EarlierRows, PageFacts, read_page_facts
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.evidence.reported_evaluations import reported_evaluations

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from concord3d.errors import ReportingError, UnreadableFile
 from concord3d.reporting.evidence.measurements import Measurement
-from concord3d.reporting.evidence.metric_files import read_metrics
+from concord3d.reporting.evidence.metric_rows import read_metrics
 from concord3d.reporting.specs.output_files import CLAIMS, METRICS
 
 
