@@ -371,6 +371,9 @@ def test_a_record_without_its_outputs_is_none(tree: Path) -> None:
     del record["files"][str(WEIGHTS)]
     write_record(path, record)
     assert not_current(State(plan))[TRAINING] == "damaged"
+    # An earlier version of the sources may have made fewer files.
+    write_record(path, {**record, "identity": "made of other sources"})
+    assert not_current(State(plan))[TRAINING] == "stale" and State(plan).must_be_made_again(TRAINING)
 
 
 def test_commands_say_what_params_yaml_does_not(tree: Path) -> None:

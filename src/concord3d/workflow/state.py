@@ -191,8 +191,14 @@ class State:
             return NodeState(node, asked, asked, ingredients, "damaged", (error.what,))
         if record is None:
             return NodeState(node, asked, asked, ingredients, "absent", ("it has no record",))
-        if record["node"] != node.key or not self._lists_outputs(node, record):
+        if record["node"] != node.key:
             return NodeState(node, asked, asked, ingredients, "damaged", ("it is the record of another node",))
+        unlisted = _unlisted(node, record)
+        if unlisted:
+            # What was made of something else may have made other files, as an earlier version does.
+            status: Status = "damaged" if record["identity"] == asked else "stale"
+            reasons = [f"its record does not list {output}" for output in unlisted]
+            return NodeState(node, asked, asked, ingredients, status, tuple(reasons), content_of(record))
         gone = [str(output) for output in node.outputs if not (root / output).exists()]
         if gone:
             reasons = [f"{name}: absent" for name in gone]
@@ -217,12 +223,6 @@ class State:
             tuple(reasons),
             content_of(record),
             tuple(record["accepted"]),
-        )
-
-    def _lists_outputs(self, node: Node, record: Mapping[str, Any]) -> bool:
-        files = record["files"]
-        return all(
-            str(output) in files or any(name.startswith(f"{output}/") for name in files) for output in node.outputs
         )
 
     def _damage(self, node: Node, record: Mapping[str, Any]) -> list[str]:
@@ -281,3 +281,10 @@ def changed_sources(made: Mapping[str, Any], asked: Mapping[str, Any]) -> list[s
 def _shown(value: Any) -> str:
     text = str(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _unlisted(node: Node, record: Mapping[str, Any]) -> list[str]:
+    """Return the outputs of a node that its record does not list."""
+    files = record["files"]
+    outputs = [str(output) for output in node.outputs]
+    return [output for output in outputs if output not in files and not any(f.startswith(f"{output}/") for f in files)]
