@@ -83,7 +83,8 @@ def draw(context: FigureContext) -> Drawing:
             label = options.experiments[experiment]
             _grid_row(axes[start : start + columns], evaluation, pictures, direction, query, label, row == 0)
     frames = [Patch(fill=False, edgecolor=color, linewidth=2.0) for color in (RIGHT, WRONG)]
-    names = [f"the right shape of {dataset} (for a query by shape: one of its class)", "another"]
+    place = context.report.dataset_name(dataset)
+    names = [f"the right shape of {place} (for a query by shape: one of its class)", "another"]
     shared_legend(figure, dict(zip(names, frames, strict=True)), columns=1)
     return Drawing(figure, (first.data_kind,))
 
