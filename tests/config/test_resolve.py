@@ -403,7 +403,7 @@ def test_a_paper_is_not_called_like_a_stage_or_a_folder(copy: Path, name: str) -
 
 def test_a_paper_without_a_file_does_not_run_at_a_scale(copy: Path) -> None:
     (copy / "papers/mm_point/scales/small.yaml").unlink()
-    with pytest.raises(ConfigError, match="'mm_point' does nothing to draw at scale 'small'") as caught:
+    with pytest.raises(ConfigError, match="'mm_point' does not run at scale 'small'") as caught:
         load_study(copy, "mm_point", "small")
     assert "papers/mm_point/scales/small.yaml" in str(caught.value) and "demo, paper, smoke" in str(caught.value)
     assert load_study(copy, "mm_mixing", "small").experiments

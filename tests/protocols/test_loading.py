@@ -22,6 +22,10 @@ PROTOCOL = Protocol(Settings, lambda job, settings: None)
 """
 
 
+# What protocols have no default for.
+NEEDED = {"open_vocabulary": {"classes": ["chair", "lamp"]}}
+
+
 @pytest.mark.parametrize("name", protocol_names())
 def test_every_protocol_says_what_it_measures_and_documents_its_settings(name: str) -> None:
     protocol, module = load_protocol(name), sys.modules[f"concord3d.protocols.{name}"]
@@ -33,7 +37,7 @@ def test_every_protocol_says_what_it_measures_and_documents_its_settings(name: s
 
 @pytest.mark.parametrize("name", protocol_names())
 def test_settings_survive_plain_json(name: str) -> None:
-    settings = parse(name, {})
+    settings = parse(name, NEEDED.get(name, {}))
     assert parse(name, settings.model_dump(mode="json")) == settings
 
 
@@ -42,6 +46,7 @@ def test_what_protocols_are_given_follows_from_their_modules() -> None:
     assert {name for name, p in said.items() if p.store == "rooms"} == {"semantic_segmentation"}
     assert {name: p.needs for name, p in said.items() if p.needs} == {
         "zero_shot": ("classes",),
+        "open_vocabulary": ("classes",),
         "retrieval": ("images", "texts"),
         "alignment": ("images", "texts"),
     }

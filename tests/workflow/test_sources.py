@@ -259,7 +259,7 @@ OF_NO_TRAINING = (
     "src/concord3d/files.py", "src/concord3d/cli.py", "src/concord3d/data/readers", "src/concord3d/data/formats",
     "src/concord3d/data/stores/rooms.py", "src/concord3d/data/stores/sweeps.py", "src/concord3d/training/progress.py",
     "src/concord3d/methods/clip", "src/concord3d/methods/mm_mixing", "src/concord3d/methods/supervised",
-    "src/concord3d/batches/pictures.py", "src/concord3d/models/dgcnn.py", "src/concord3d/losses/info_nce.py",
+    "src/concord3d/batches/pictures.py", "src/concord3d/models/dgcnn.py", "src/concord3d/losses/mixed_info_nce.py",
     "src/concord3d/render/open3d_adapter.py", "src/concord3d/render/shards.py", "workflow_scripts/job.py",
     "workflow_scripts/evaluate.py",
 )  # fmt: skip

@@ -29,7 +29,7 @@ def random_masks(count: int, grid: int, ratio: float, draw: torch.Generator, cel
     Raises:
         ConfigError: The ratio lies outside [0, 1], or a cell is larger than the picture.
 
-    Source: Cross-MoST spec 3.3 (14 patches, cells of 2, ratio 0.3: 15 of 49 cells, 60 of 196 patches).
+    Source: masks of pictures in Cross-MoST (14 patches, cells of 2, ratio 0.3: 15 of 49 cells, 60 of 196 patches).
     """
     if not 0 <= ratio <= 1 or not 1 <= cell <= grid:
         raise ConfigError(
