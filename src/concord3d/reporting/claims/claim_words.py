@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from concord3d.reporting.claims.comparisons import PRINTED
 from concord3d.reporting.claims.convergence import Gain
@@ -50,13 +50,16 @@ def rests_on(verdict: Verdict, num_measured: int, num_parts: int) -> str:
     )
 
 
-def details(parts: Sequence[JudgedPart], verdict: Verdict, num_judged: int) -> str:
+def details(
+    parts: Sequence[JudgedPart], verdict: Verdict, num_judged: int, dataset_name: Callable[[str], str] = str
+) -> str:
     """Return what was found in every part, what limits it, and which parts have no number and why.
 
     Args:
         parts: Of one claim.
         verdict: On the claim.
         num_judged: Parts that any failure is corrected for.
+        dataset_name: What tables call a data set.
     """
     measured = [part for part in parts if part.comparison.difference is not None]
     not_judged = measured and verdict in ("not_run", "not_testable")
@@ -67,7 +70,7 @@ def details(parts: Sequence[JudgedPart], verdict: Verdict, num_judged: int) -> s
     near = [part.part.name for part in measured if _is_near_failure(part)]
     if near:
         sentences.append(f"Below 0 at 95 %, but not at the level corrected for {num_judged} parts: {'; '.join(near)}.")
-    sentences += _not_converged(gain for part in measured for gain in part.gains)
+    sentences += _not_converged((gain for part in measured for gain in part.gains), dataset_name)
     for absence, words in ABSENCES.items():
         sentences += _absent([part for part in parts if part.verdict == absence], words)
     return " ".join(sentences)
@@ -96,14 +99,15 @@ def _is_near_failure(part: JudgedPart) -> bool:
     return found.high + margin < 0 <= found.high_corrected + margin
 
 
-def _not_converged(gains: Iterable[Gain]) -> list[str]:
+def _not_converged(gains: Iterable[Gain], dataset_name: Callable[[str], str]) -> list[str]:
     """Return one sentence for every arm that had not converged, with all that the longer training gains."""
     by_arm: dict[tuple[str, tuple[int, int]], list[str]] = {}
     for gain in dict.fromkeys(gains):
         digits = 2 if gain.comparison.unit == "points" else 3
         unit = f" {gain.comparison.unit}" if gain.comparison.unit else ""
         ends = f"[{gain.comparison.low:+.{digits}f}, {gain.comparison.high:+.{digits}f}]"
-        number = f"{gain.comparison.difference:+.{digits}f} {ends}{unit} ({gain.at.dataset}, {gain.at.metric})"
+        place = f"{dataset_name(gain.at.dataset)}, {gain.at.metric.replace('_', ' ')}"
+        number = f"{gain.comparison.difference:+.{digits}f} {ends}{unit} ({place})"
         by_arm.setdefault((gain.label, gain.epochs), []).append(number)
     return [
         f"Not converged: {label}, trained for {longer} in place of {epochs} epochs, still gains {'; '.join(numbers)}."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +35,7 @@ class _Evidence:
     min_seeds: int
     scale_parts: ScaleParts
     convergence: Convergence
+    dataset_name: Callable[[str], str]
 
 
 def evaluate_claims(
@@ -55,6 +56,7 @@ def evaluate_claims(
         spec.min_seeds,
         ScaleParts(results, inputs),
         Convergence(results, inputs, spec.min_seeds),
+        spec.dataset_name,
     )
     return [_evaluate_claim(evidence, claim) for claim in spec.claims]
 
@@ -89,7 +91,7 @@ def _evaluate_claim(evidence: _Evidence, claim: ClaimSpec) -> dict[str, Any]:
         "num_measured": sum(part.comparison.difference is not None for part in parts),
         "converged": not any(part.gains for part in parts),
         "headline": headline(parts, verdict, scope),
-        "details": details(parts, verdict, num_judged),
+        "details": details(parts, verdict, num_judged, evidence.dataset_name),
         "parts": [_facts(part) for part in parts],
     }
 
