@@ -122,7 +122,7 @@ def register(patch: pytest.MonkeyPatch, release: str = "0" * 64) -> None:
     for name, dim in (("fake_pictures", FakePictures.dim), ("fake_sentences", FakeSentences.dim)):
         file = PackagedFile(name, name, release)
         made_up = PackagedWeights(name, "1", "MIT", f"made up: {name}", dim, {"weights": file})
-        patch.setitem(packaged_weights.PACKAGED, name, made_up)  # type: ignore[arg-type]
+        patch.setitem(packaged_weights.PACKAGED, name, made_up)
     patch.setattr(frozen_encoders, "PICTURE_ENCODERS", ("fake_pictures",))
     patch.setattr(frozen_encoders, "SENTENCE_ENCODERS", ("fake_sentences",))
     patch.setattr(frozen_encoders, "picture_identity", lambda name, size: picture_identity(size, release))

@@ -58,7 +58,7 @@ def task(
 ) -> EncodeTask:
     files = {name: [path] for name, path in inputs.items()}
     params = {**options, "tower": asdict(options.get("tower", COUNTING))}
-    return EncodeTask(files, [folder / name for name in outputs], params, opened, folder / "features")  # type: ignore[arg-type]
+    return EncodeTask(files, [folder / name for name in outputs], params, opened, folder / "features")
 
 
 def clouds(folder: Path, shape_texts: tuple[ShapeTexts, ...] | None) -> Path:

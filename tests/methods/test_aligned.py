@@ -160,7 +160,7 @@ def test_held_out_objects_and_unseen_classes_reach_no_fit(tmp_path: Path, monkey
     unseen = set(method._unseen.tolist())
     allowed = {unit for unit in task.training_index().tolist() if LABELS[unit] not in unseen}
     assert len(unseen) == 2 and patterns.read_objects == allowed and len(fitted[0][0]) == len(allowed)
-    read_texts = method._pair.texts.read  # type: ignore[attr-defined]
+    read_texts = method._pair.texts.read
     assert read_texts and not any(NAMES[label] in text.split() for label in unseen for text in read_texts)
 
 
@@ -176,7 +176,7 @@ def test_classes_that_are_named_are_never_seen_unless_the_kept_tower_may(tmp_pat
     assert isinstance(method, Aligned)
     allowed = {unit for unit in task.training_index().tolist() if NAMES[LABELS[unit]] not in ("box", "tube")}
     assert set(np.flatnonzero(method._row_of >= 0).tolist()) == allowed - {without_class}
-    read_texts = method._pair.texts.read  # type: ignore[attr-defined]
+    read_texts = method._pair.texts.read
     assert read_texts and not UnseenClasses(["box", "tube"]).names(" | ".join(read_texts))
     assert method_settings("aligned", {**objective, "min_mean_of_views_top1": 0}).never_seen == ("box", "tube")
     kept = {**objective, "unseen_apart": False, "min_mean_of_views_top1": 0}

@@ -67,7 +67,7 @@ def method_of(task: TrainingTask) -> PatchTowerMethod:
 
 
 def batch_of(task: TrainingTask, count: int = 9) -> PictureBatch:
-    return task.data.read(task.training_index()[:count], torch.Generator().manual_seed(0))  # type: ignore[union-attr, return-value]
+    return task.data.read(task.training_index()[:count], torch.Generator().manual_seed(0))
 
 
 def draw(seed: int = 0) -> torch.Generator:
@@ -203,7 +203,7 @@ def test_held_out_objects_and_unseen_classes_reach_no_fit(tmp_path: Path) -> Non
     allowed = {unit for unit in task.training_index().tolist() if LABELS[unit] not in unseen}
     assert len(unseen) == 2 and patterns.read_objects == allowed
     assert len(method._texts.targets) == len(allowed) and len(method._texts.classes) == 4
-    read_texts = method._parts.texts.read  # type: ignore[attr-defined]
+    read_texts = method._parts.texts.read
     assert read_texts and not any(NAMES[label] in text.split() for label in unseen for text in read_texts)
 
 
@@ -218,7 +218,7 @@ def test_classes_that_are_named_are_never_seen(tmp_path: Path) -> None:
     method = method_of(task)
     allowed = {unit for unit in task.training_index().tolist() if NAMES[LABELS[unit]] not in ("box", "tube")}
     assert set(np.flatnonzero(method._texts.row_of >= 0).tolist()) == allowed - {without_class}
-    read_texts = method._parts.texts.read  # type: ignore[attr-defined]
+    read_texts = method._parts.texts.read
     assert read_texts and not UnseenClasses(["box", "tube"]).names(" | ".join(read_texts))
     assert method_settings("patch_tower", {**objective, "min_mean_of_views_top1": 0}).never_seen == ("box", "tube")
 
@@ -229,10 +229,10 @@ def test_steps_leave_out_unseen_classes_too(tmp_path: Path) -> None:
     assert data is not None
     unseen = np.isin(LABELS[units], method._unseen)
     mixed, seen = (data.read(rows, draw()) for rows in (units, units[~unseen]))
-    views = [replace(batch, views=torch.zeros_like(batch.views)) for batch in (mixed, seen)]  # type: ignore[type-var]
-    losses = [method.loss(batch, draw()).total.item() for batch in views]  # type: ignore[arg-type]
+    views = [replace(batch, views=torch.zeros_like(batch.views)) for batch in (mixed, seen)]
+    losses = [method.loss(batch, draw()).total.item() for batch in views]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5) and losses[0] > 0
-    loss = method.loss(data.read(units[unseen], draw()), draw()).total  # type: ignore[arg-type]
+    loss = method.loss(data.read(units[unseen], draw()), draw()).total
     loss.backward()
     assert loss.item() == 0 and all(p.grad is None or not p.grad.any() for p in method.parameters())
 

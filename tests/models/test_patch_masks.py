@@ -11,7 +11,7 @@ from concord3d.models.patch_masks import random_masks
 
 def drawn(*told: object, seed: int = 0) -> torch.Tensor:
     count, grid, ratio, *cell = told
-    return random_masks(count, grid, ratio, torch.Generator().manual_seed(seed), *cell)  # type: ignore[arg-type]
+    return random_masks(count, grid, ratio, torch.Generator().manual_seed(seed), *cell)
 
 
 @pytest.mark.parametrize(

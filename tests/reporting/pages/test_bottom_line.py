@@ -32,7 +32,7 @@ class Cell:
 
 
 def table(*cells: Cell) -> Table:
-    return Table(report(None).tables[0], "demo", ("synthetic",), cells, "")  # type: ignore[arg-type]
+    return Table(report(None).tables[0], "demo", ("synthetic",), cells, "")
 
 
 def test_counts_the_main_claim_and_what_was_missed_are_told() -> None:

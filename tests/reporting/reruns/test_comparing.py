@@ -60,7 +60,7 @@ def test_equal_results_are_identical(rows: list[Measurement]) -> None:
 @given(ROWS, ROWS, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(old: list[Measurement], new: list[Measurement], order: object) -> None:
     shuffled_old, shuffled_new = list(old), list(new)
-    order.shuffle(shuffled_old), order.shuffle(shuffled_new)  # type: ignore[attr-defined]
+    order.shuffle(shuffled_old), order.shuffle(shuffled_new)
     found = compare(reported(old), reported(new))
     again = compare(reported(shuffled_old), reported(shuffled_new))
     assert replace(found, chance=None) == replace(again, chance=None)

@@ -15,7 +15,7 @@ from concord3d.reporting.claims.decisions import decide
 from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.report_inputs import ReportInputs
-from concord3d.reporting.specs.claim_spec import ClaimPart, Term
+from concord3d.reporting.specs.claim_spec import ClaimPart
 
 # Settings that say how long a training is, and what follows from it.
 LENGTH = ("epochs", "warmup_epochs")
@@ -119,13 +119,8 @@ class Convergence:
     def _gain(self, pair: Longer, at: Address) -> Gain | None:
         key = (pair.arm, at)
         if key not in self._gains:
-            named = {"dataset": at.dataset, "protocol": at.protocol, "metric": at.metric, "selection": at.selection}
-            part = ClaimPart(
-                name=pair.longer,
-                lhs=Term(experiment=pair.longer),
-                rhs=Term(experiment=pair.arm),
-                **named,  # type: ignore[arg-type]
-            )
+            place = {"dataset": at.dataset, "protocol": at.protocol, "metric": at.metric, "selection": at.selection}
+            part = ClaimPart.model_validate({"name": pair.longer, "lhs": pair.longer, "rhs": pair.arm, **place})
             comparison = compare(self._results, part)
             gained = decide(part.relation, comparison, min_seeds=self._min_seeds) == "holds"
             self._gains[key] = self._as_gain(pair, at, comparison) if gained else None
