@@ -6,15 +6,15 @@ Shape legend: B objects of a batch, E width of the frozen features.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from concord3d.batches.interface import Batch, IntArray, shuffled
-from concord3d.batches.pictures import drawn_views, pictured_objects
+from concord3d.batches.interface import Batch, IntArray
+from concord3d.batches.pictures import DescribedData, drawn_views, pictured_objects
 from concord3d.features.aligned_tower import FrozenPair
 from concord3d.features.feature_pairs import FeaturePairs, StoredPictures
 from concord3d.features.pairs import TextChoice
@@ -39,27 +39,8 @@ class PictureFeatureBatch(Batch):
 
 
 @dataclass(frozen=True)
-class PictureFeatureData:
-    """Objects that have pictures and at least one usable text; of the pictures, frozen features alone are read.
-
-    Attributes:
-        pairs: The objects.
-    """
-
-    pairs: FeaturePairs
-    unit: str = field(default="pairs", init=False)
-
-    def __len__(self) -> int:
-        return self.pairs.num_objects
-
-    @property
-    def identity(self) -> str:
-        """See :attr:`concord3d.features.pairs.DescribedObjects.identity`."""
-        return self.pairs.identity
-
-    def order(self, index: IntArray, draw: torch.Generator) -> IntArray:
-        """Return an epoch's order."""
-        return shuffled(index, draw)
+class PictureFeatureData(DescribedData[FeaturePairs]):
+    """Objects of whose pictures frozen features alone are read."""
 
     def read(self, units: IntArray, draw: torch.Generator) -> PictureFeatureBatch:
         """Return the features of one picture of each of some objects, with their texts."""
@@ -67,9 +48,6 @@ class PictureFeatureData:
         features = torch.from_numpy(self.pairs.read(units, chosen)[:, 0]).float()
         texts = tuple(self.pairs.texts[unit] for unit in units.tolist())
         return PictureFeatureBatch(features, texts, torch.from_numpy(units.copy()))
-
-    def validated(self) -> None:
-        """Nothing is left to check: data that do not fit are refused where they are opened."""
 
 
 def opened(run: Mapping[str, Any], settings: MethodSettings, files: Mapping[str, Sequence[Path]]) -> PictureFeatureData:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -17,10 +17,12 @@ from torch import Tensor
 from concord3d.batches.interface import Batch, IntArray, shuffled
 from concord3d.data.stores.objects import CloudSplit, ShapeTexts
 from concord3d.features.open_tower import encoder_preprocess
-from concord3d.features.pairs import Pairs, PicturedObjects, PictureReader, TextChoice
+from concord3d.features.pairs import DescribedObjects, Pairs, PicturedObjects, PictureReader, TextChoice
 from concord3d.features.prompts import class_words
 from concord3d.methods.settings import MethodSettings
 from concord3d.render.stored import open_view_set
+
+Objects = TypeVar("Objects", bound=DescribedObjects[Any])
 
 
 @dataclass(frozen=True)
@@ -41,14 +43,14 @@ class PictureBatch(Batch):
 
 
 @dataclass(frozen=True)
-class PictureData:
-    """Objects that have pictures and at least one usable text.
+class DescribedData(Generic[Objects]):
+    """Objects that have pictures and at least one usable text; how a batch of them is read is left to subclasses.
 
     Attributes:
         pairs: The objects.
     """
 
-    pairs: Pairs
+    pairs: Objects
     unit: str = field(default="pairs", init=False)
 
     def __len__(self) -> int:
@@ -56,12 +58,20 @@ class PictureData:
 
     @property
     def identity(self) -> str:
-        """See :attr:`concord3d.features.pairs.Pairs.identity`."""
+        """See :attr:`concord3d.features.pairs.DescribedObjects.identity`."""
         return self.pairs.identity
 
     def order(self, index: IntArray, draw: torch.Generator) -> IntArray:
         """Return an epoch's order."""
         return shuffled(index, draw)
+
+    def validated(self) -> None:
+        """Nothing is left to check: data that do not fit are refused where they are opened."""
+
+
+@dataclass(frozen=True)
+class PictureData(DescribedData[Pairs]):
+    """Objects of which the pictures themselves are read."""
 
     def read(self, units: IntArray, draw: torch.Generator) -> PictureBatch:
         """Return one picture of each of some objects, with their texts."""
@@ -70,9 +80,6 @@ class PictureData:
         pixels = pictures[:, 0].permute(0, 3, 1, 2).float() / 255
         texts = tuple(self.pairs.texts[unit] for unit in units.tolist())
         return PictureBatch(pixels, texts, torch.from_numpy(units.copy()), torch.from_numpy(chosen[:, 0].copy()))
-
-    def validated(self) -> None:
-        """Nothing is left to check: :class:`Pairs` refuses data that do not fit."""
 
 
 def drawn_views(num_objects: int, num_views: int, draw: torch.Generator) -> IntArray:
