@@ -31,7 +31,15 @@ def builder_of(name: str) -> Any:
 
 
 def test_there_are_encoders() -> None:
-    assert set(NAMES) == {"dgcnn", "dgcnn_partseg", "dgcnn_semseg", "mink_resnet34", "point_bert", "pointnet"}
+    assert set(NAMES) == {
+        "dgcnn",
+        "dgcnn_partseg",
+        "dgcnn_semseg",
+        "mink_resnet34",
+        "point_bert",
+        "point_transformer",
+        "pointnet",
+    }
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -50,13 +50,11 @@ def knn_indices(points: Tensor, num_neighbours: int, include_self: bool = True) 
             next_step="lower k or sample more points per cloud",
         )
     with torch.no_grad(), torch.autocast(points.device.type, enabled=False):
-        features = points.detach()
-        if features.dtype not in (torch.float32, torch.float64):
-            features = features.float()
+        features = _exact(points)
         features = (features - features.mean(1, keepdim=True)).contiguous()
         indices = torch.empty(num_clouds, num_points, num_neighbours, dtype=torch.int64, device=points.device)
-        for clouds, rows in _chunks(num_clouds, num_points, points.device.type):
-            distances = _squared_distances(features[clouds], rows)
+        for clouds, rows in _chunks(num_clouds, num_points, num_points, points.device.type):
+            distances = _squared_distances(features[clouds], features[clouds, rows])
             if not include_self:
                 own = torch.arange(num_points, device=points.device)[rows]
                 distances[:, torch.arange(len(own), device=points.device), own] = torch.inf
@@ -64,21 +62,70 @@ def knn_indices(points: Tensor, num_neighbours: int, include_self: bool = True) 
     return indices
 
 
-def _chunks(num_clouds: int, num_points: int, device: str) -> list[tuple[slice, slice]]:
+def nearest_points(points: Tensor, queries: Tensor, num_neighbours: int) -> Tensor:
+    """Find, for every query, the nearest points of its cloud, by Euclidean distance.
+
+    Precision as in :func:`knn_indices`. A query that is a point of the cloud is its own nearest.
+
+    Args:
+        points: (B, N, C).
+        queries: (B, Q, C).
+        num_neighbours: K, between 1 and N.
+
+    Returns:
+        (B, Q, K) int64 indices into N, in no particular order; no gradient.
+
+    Raises:
+        ConfigError: K is not between 1 and N.
+        BadCloud: Shapes do not fit.
+    """
+    shapes = points.shape, queries.shape
+    if not points.ndim == queries.ndim == 3 or shapes[0][::2] != shapes[1][::2]:
+        raise BadCloud(
+            "Queries do not fit the clouds",
+            expected="(B, N, C) and (B, Q, C)",
+            found=f"{tuple(points.shape)} and {tuple(queries.shape)}",
+        )
+    num_clouds, num_points, _ = points.shape
+    if not 1 <= num_neighbours <= num_points:
+        raise ConfigError(
+            "The number of neighbours does not fit the cloud",
+            expected=f"1 to {num_points}",
+            found=num_neighbours,
+            next_step="lower the number of neighbours or sample more points per cloud",
+        )
+    num_queries = queries.shape[1]
+    with torch.no_grad(), torch.autocast(points.device.type, enabled=False):
+        features, asked = _exact(points), _exact(queries)
+        centre = features.mean(1, keepdim=True)
+        features, asked = (features - centre).contiguous(), (asked - centre).contiguous()
+        indices = torch.empty(num_clouds, num_queries, num_neighbours, dtype=torch.int64, device=points.device)
+        for clouds, rows in _chunks(num_clouds, num_queries, num_points, points.device.type):
+            distances = _squared_distances(features[clouds], asked[clouds, rows])
+            indices[clouds, rows] = smallest_indices(distances, num_neighbours)
+    return indices
+
+
+def _exact(points: Tensor) -> Tensor:
+    points = points.detach()
+    return points if points.dtype in (torch.float32, torch.float64) else points.float()
+
+
+def _chunks(num_clouds: int, num_queries: int, num_points: int, device: str) -> list[tuple[slice, slice]]:
     """Split (cloud, query row) pairs so that one chunk of distances stays small."""
     budget = _CPU_CHUNK_ELEMENTS if device == "cpu" else _GPU_CHUNK_ELEMENTS
-    if num_points * num_points <= budget:
-        step = max(1, budget // (num_points * num_points))
-        return [(slice(b, min(b + step, num_clouds)), slice(0, num_points)) for b in range(0, num_clouds, step)]
+    if num_queries * num_points <= budget:
+        step = max(1, budget // max(1, num_queries * num_points))
+        return [(slice(b, min(b + step, num_clouds)), slice(0, num_queries)) for b in range(0, num_clouds, step)]
     step = max(1, budget // num_points)
-    rows = [slice(r, min(r + step, num_points)) for r in range(0, num_points, step)]
+    rows = [slice(r, min(r + step, num_queries)) for r in range(0, num_queries, step)]
     return [(slice(b, b + 1), row) for b in range(num_clouds) for row in rows]
 
 
-def _squared_distances(features: Tensor, rows: slice) -> Tensor:
-    """Return (b, rows, N) squared distances up to a constant per row, which does not change the order."""
+def _squared_distances(features: Tensor, queries: Tensor) -> Tensor:
+    """Return (b, queries, N) squared distances up to a constant per row, which does not change the order."""
     squares = features.square().sum(-1).unsqueeze(1)
-    return torch.baddbmm(squares, features[:, rows], features.transpose(1, 2), beta=1.0, alpha=-2.0)
+    return torch.baddbmm(squares, queries, features.transpose(1, 2), beta=1.0, alpha=-2.0)
 
 
 def smallest_indices(values: Tensor, count: int) -> Tensor:

@@ -9,11 +9,11 @@ from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from concord3d.errors import BadCloud, ConfigError
 from concord3d.geometry.fps import farthest_point_sample
 from concord3d.geometry.grouping import ball_query, gather_points
+from concord3d.models.transformer_block import PreNormBlock
 
 _POSITION = 3
 _HIDDEN = (64, 64)
@@ -64,7 +64,7 @@ class PointBERT(nn.Module):
         self.lift = nn.Linear(group_channels + _POSITION, width)
         self.lift_norm = nn.LayerNorm(width)
         self.class_token = nn.Parameter(_CLASS_TOKEN_STD * torch.randn(width))
-        self.blocks = nn.ModuleList(_Block(width, mlp_width, num_heads) for _ in range(depth))
+        self.blocks = nn.ModuleList(PreNormBlock(width, mlp_width, num_heads) for _ in range(depth))
         self.projection = nn.Linear(width, out_dim)
 
     def forward(self, points: Tensor) -> Tensor:
@@ -160,28 +160,3 @@ class GroupEmbedding(nn.Module):
             raise BadCloud("An encoder needs finite clouds", found="NaN or infinity")
         if self.training and points.shape[0] * self.num_groups * self.group_size < 2:
             raise BadCloud("Batch statistics need more than one neighbour", expected="at least 2", found=1)
-
-
-class _Block(nn.Module):
-    """Pre-norm transformer block: self-attention without bias in its inputs, then an MLP with GELU."""
-
-    def __init__(self, width: int, mlp_width: int, num_heads: int) -> None:
-        super().__init__()
-        self.num_heads = num_heads
-        self.attention_norm = nn.LayerNorm(width)
-        self.to_queries_keys_values = nn.Linear(width, 3 * width, bias=False)
-        self.to_output = nn.Linear(width, width)
-        self.mlp_norm = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(nn.Linear(width, mlp_width), nn.GELU(), nn.Linear(mlp_width, width))
-
-    def forward(self, tokens: Tensor) -> Tensor:
-        tokens = tokens + self._attend(self.attention_norm(tokens))
-        result: Tensor = tokens + self.mlp(self.mlp_norm(tokens))
-        return result
-
-    def _attend(self, tokens: Tensor) -> Tensor:
-        projected = self.to_queries_keys_values(tokens).unflatten(-1, (3, self.num_heads, -1))
-        queries, keys, values = projected.permute(2, 0, 3, 1, 4)
-        attended = functional.scaled_dot_product_attention(queries, keys, values)
-        result: Tensor = self.to_output(attended.transpose(1, 2).flatten(2))
-        return result
