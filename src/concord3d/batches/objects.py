@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from concord3d.batches.interface import Batch, IntArray, shuffled
-from concord3d.data.stores.objects import CloudSplit, ShapeTexts, joined, not_finite
+from concord3d.data.stores.objects import CloudSplit, joined, not_finite
 from concord3d.errors import BadCloud, ConfigError
+from concord3d.features.prompts import texts_of
 from concord3d.features.stored import open_features
 from concord3d.features.targets import FrozenTargets, text_rows
 from concord3d.features.unseen_classes import UnseenClasses
@@ -234,7 +235,7 @@ def _targets(
     parts = []
     for split, places, images, texts in zip(splits, kept, files["image_features"], files["text_features"], strict=True):
         encoded = open_features(texts)
-        written = split.texts or (ShapeTexts(),) * len(split)
+        written = texts_of(split)
         rows = text_rows([unseen.without(some) if unseen else some for some in written], encoded.row_of)
         parts.append(FrozenTargets(open_features(images).rows, encoded.rows, rows, places))
     return reduce(FrozenTargets.joined, parts)

@@ -15,10 +15,10 @@ import torch
 from torch import Tensor
 
 from concord3d.batches.interface import Batch, IntArray, shuffled
-from concord3d.data.stores.objects import CloudSplit, ShapeTexts
+from concord3d.data.stores.objects import CloudSplit
 from concord3d.features.open_tower import encoder_preprocess
 from concord3d.features.pairs import DescribedObjects, Pairs, PicturedObjects, PictureReader, TextChoice
-from concord3d.features.prompts import class_words
+from concord3d.features.prompts import texts_of
 from concord3d.methods.settings import MethodSettings
 from concord3d.render.stored import open_view_set
 
@@ -115,15 +115,8 @@ def pictured_objects(
     for path in stores:
         clouds = CloudSplit.load(path)
         views = {name: next(reading) for name in view_sets}
-        texts = clouds.texts or _names_of_classes(clouds)
-        sets.append(PicturedObjects(clouds.dataset, views, texts, clouds.labels, clouds.class_names))
+        sets.append(PicturedObjects(clouds.dataset, views, texts_of(clouds), clouds.labels, clouds.class_names))
     return sets
-
-
-def _names_of_classes(clouds: CloudSplit) -> tuple[ShapeTexts, ...]:
-    """Return what a data set without texts says of its objects: the names of their classes."""
-    names = (*clouds.class_names, "")
-    return tuple(ShapeTexts(class_words(names[label])) for label in clouds.labels.tolist())
 
 
 def opened(run: Mapping[str, Any], settings: MethodSettings, files: Mapping[str, Sequence[Path]]) -> PictureData:

@@ -15,6 +15,8 @@ from concord3d.errors import ConfigError, nearest
 TIMES = "times"
 # Sections whose keys depend on the method.
 OF_METHOD = ("objective", "training")
+# And the one that depends on the kind of data that it reads.
+OF_KIND = "data"
 
 
 @dataclass
@@ -30,7 +32,8 @@ class Settings:
     places: dict[str, Place]
     _paper_encoder: dict[str, Any] = field(default_factory=dict)
     _paper_places: dict[str, Place] = field(default_factory=dict)
-    _own_method: bool = False
+    # Sections whose keys are those of another method than the paper's.
+    _own: tuple[str, ...] = ()
 
     @classmethod
     def of_defaults(cls, defaults: Mapping[Any, Mapping[str, Sourced]], place: Place) -> Settings:
@@ -48,14 +51,23 @@ class Settings:
         encoder = {dotted: found for dotted, found in places.items() if dotted.startswith("encoder.")}
         return cls(values, places, deepcopy(values["encoder"]), encoder)
 
-    def change_method(self) -> None:
+    def change_method(self, same_data: bool = True) -> None:
         """Forget the objective: it means nothing to another method than the paper's, which checks its own.
 
         Such a method may be trained with settings that the paper's own training leaves at their defaults.
+
+        Args:
+            same_data: Whether it reads the same kind of data; else nothing is kept of that section but the data set.
         """
+        self._own = OF_METHOD if same_data else (*OF_METHOD, OF_KIND)
         self.values["objective"] = {}
-        self.places = {dotted: place for dotted, place in self.places.items() if not dotted.startswith("objective.")}
-        self._own_method = True
+        if not same_data:
+            self.values[OF_KIND] = {key: value for key, value in self.values[OF_KIND].items() if key == "dataset"}
+        self.places = {
+            dotted: place
+            for dotted, place in self.places.items()
+            if (section := dotted.partition(".")[0]) != "objective" and (same_data or section != OF_KIND)
+        }
 
     def apply(self, changes: Mapping[str, Any], place: Place) -> None:
         """Set some keys, in place.
@@ -75,7 +87,7 @@ class Settings:
             section, _, key = dotted.partition(".")
             here = place.below(dotted)
             # Another encoder or method than the paper's has settings of its own, which the plan checks.
-            own = (own_encoder and section == "encoder") or (self._own_method and section in OF_METHOD)
+            own = (own_encoder and section == "encoder") or section in self._own
             if key not in self.values.get(section, {}) and not (own and key):
                 known = [f"{s}.{k}" for s, keys in self.values.items() for k in keys]
                 raise ConfigError(

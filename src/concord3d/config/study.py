@@ -106,7 +106,7 @@ class Study:
 
     def seeds_of(self, experiment: str) -> tuple[int, ...]:
         """The seeds that an experiment runs with; where nothing is drawn at random, one says all."""
-        if self._method_kind(experiment).through_tower:
+        if not self._method_kind(experiment).draws:
             return self.seeds[:1]
         rests_on_training = self.is_trained(experiment) or self.paper.experiments[experiment].needs
         seeds = self.seeds if rests_on_training else self.untrained_seeds
@@ -127,6 +127,10 @@ class Study:
     def is_trained(self, experiment: str) -> bool:
         """Whether an experiment trains anything; the untrained encoder of a reference row reads no data."""
         return self._method_kind(experiment).is_trained
+
+    @property
+    def _paper_kind(self) -> type[MethodSettings]:
+        return method_kind(self.paper.method, self.paper_place.below("method"))
 
     def _method_kind(self, experiment: str) -> type[MethodSettings]:
         return method_kind(self.method_of(experiment), self.experiment_place(experiment).below("method"))
@@ -149,7 +153,7 @@ class Study:
         settings = Settings.of_defaults(self.paper.defaults, _layer(paper.below("defaults"), "default"))
         settings.apply(self.overlay.set, _layer(overlay.below("set"), "scale"))
         if self.method_of(experiment) != self.paper.method:
-            settings.change_method()
+            settings.change_method(self._method_kind(experiment).data == self._paper_kind.data)
         settings.apply(entry.set, _layer(self.experiment_place(experiment).below("set"), "experiment"))
         single = self.overlay.experiment_set.get(experiment, {})
         settings.apply(single, _layer(overlay.below("experiment_set", experiment), "scale and experiment"))

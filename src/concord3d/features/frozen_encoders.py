@@ -162,6 +162,13 @@ def open_trunk(name: str, weights_folder: Path | None = None) -> Lite0Trunk:
     return trunk
 
 
+def open_frozen_trunk(name: str, device: str = "auto", weights_folder: Path | None = None) -> Lite0Trunk:
+    """Build the lower part of a picture encoder as :func:`open_trunk` does, in evaluation mode on a device."""
+    from concord3d.features.open_clip_adapter import resolve_device
+
+    return open_trunk(name, weights_folder).eval().to(resolve_device(device))
+
+
 def build_picture_encoder(name: str, image_size: int = 224) -> PictureEncoder:
     """Build a frozen encoder of pictures without its weights, on the CPU: they are read into its ``network`` next.
 

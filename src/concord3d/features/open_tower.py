@@ -72,3 +72,15 @@ def encoder_preprocess(encoder: Mapping[str, Any]) -> Preprocess:
     config = (config_kind(encoder) or AlignedTowerConfig).model_validate(dict(encoder))
     side = config.trunk if isinstance(config, PatchTowerConfig) else config.pictures
     return preprocess_at(side.image_size)
+
+
+def tower_preprocess(model: str) -> Preprocess:
+    """Return what happens to pictures before a tower sees them, without opening it.
+
+    Args:
+        model: Name of an open_clip model, or the path of a configuration.
+
+    Raises:
+        ConfigError, DependencyMissing: See :func:`encoder_preprocess`.
+    """
+    return encoder_preprocess({"model": model} if _kind_of_file(model) is None else read_json(Path(model)))

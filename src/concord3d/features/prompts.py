@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from concord3d.arrays import read_arrays, write_arrays
 from concord3d.data.storage import disk_full_named
+from concord3d.data.stores.objects import CloudSplit, ShapeTexts
 from concord3d.errors import ConfigError, UnreadableFile
 from concord3d.features.tower import TextEncoder, TowerMismatch
 
@@ -89,6 +90,14 @@ TEMPLATES = (
 def class_words(class_name: str) -> str:
     """Return a class name as words: ``night_stand`` becomes ``night stand``."""
     return " ".join(class_name.replace("_", " ").split())
+
+
+def texts_of(clouds: CloudSplit) -> tuple[ShapeTexts, ...]:
+    """Return what is written about each shape; of a data set without texts, the names of the classes."""
+    if clouds.texts is not None:
+        return clouds.texts
+    names = (*clouds.class_names, "")
+    return tuple(ShapeTexts(class_words(names[label])) for label in clouds.labels.tolist())
 
 
 def class_prompts(class_name: str) -> list[str]:

@@ -42,6 +42,9 @@ class MethodSettings(StrictModel):
         starts_fitted: Whether what it builds is of use before the first step, so that a training may have no epoch.
         through_tower: Whether it is made of the tower that ``data.tower`` names; the tower's training is then among
             its earlier trainings, in the role ``tower``.
+        shows_clouds: Whether that tower sees pictures of clouds, which must then have as many points as those that it
+            was trained on.
+        draws: Whether anything is drawn at random; where nothing is, one seed says all.
         encoders: Names of the point encoders that it trains; None for any.
     """
 
@@ -53,6 +56,8 @@ class MethodSettings(StrictModel):
     is_trained: ClassVar[bool] = True
     starts_fitted: ClassVar[bool] = False
     through_tower: ClassVar[bool] = False
+    shows_clouds: ClassVar[bool] = False
+    draws: ClassVar[bool] = True
     encoders: ClassVar[tuple[str, ...] | None] = None
 
     @property

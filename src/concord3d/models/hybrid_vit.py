@@ -156,6 +156,16 @@ class HybridViT(nn.Module):
         states = self.norm(states)
         return TokenFeatures(self.projection(states[:, 0]), states[:, 1:])
 
+    def project(self, tokens: Tensor) -> Tensor:
+        """Return (B, T, D): (B, T, W) tokens through the projection of the pooled feature."""
+        projected: Tensor = self.projection(tokens)
+        return projected
+
+    def layers(self) -> list[list[nn.Parameter]]:
+        """Return the parameters below the head: of the trunk, of the embeddings, then of each block."""
+        embeddings = [*self.map_norm.parameters(), *self.lift.parameters(), self.class_token, self.mask_token]
+        return [list(self.trunk.parameters()), embeddings, *(list(block.parameters()) for block in self.blocks)]
+
     def _check(self, pixels: Tensor, mask: Tensor | None) -> None:
         height, width = pixels.shape[2:]
         if height % self.patch_size or width % self.patch_size:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from concord3d.protocols.evaluation.job import EvaluationJob
     from concord3d.protocols.evaluation.results import ProtocolResult
 
-TowerInput = Literal["classes", "images", "texts"]
+TowerInput = Literal["classes", "images", "texts", "pictures"]
 
 # Points per cloud of encoders that are aligned with a tower (MM-Mixing spec 1.4).
 PUBLISHED_ALIGNED_POINTS = 10_000
@@ -33,7 +33,8 @@ class Protocol:
     Attributes:
         settings: Model of its settings, which refuses unknown keys.
         run: Measures a job under its settings.
-        needs: Features of a tower that it compares with: of the class names, or of the test shapes' pictures or texts.
+        needs: Features of a tower that it compares with: of the class names, or of the test shapes' pictures or texts;
+            ``pictures`` are the test shapes' pictures themselves, as the training saw pictures.
         store: Kind of store that it reads (:mod:`concord3d.data.stores`).
     """
 

@@ -18,6 +18,7 @@ from concord3d.training.settings import training_settings
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
 from concord3d.workflow.training_inputs import require_data_settings
+from concord3d.workflow.training_inputs.unlabelled import tested_pictures
 from concord3d.workflow.training_nodes import MadeTraining, TrainingRequest, add_training
 
 EVALUATE = "workflow_scripts/evaluate.py"
@@ -123,7 +124,8 @@ class StudyNodes:
                 found=name,
             )
         settings.check_tower(run["data"], training.run, data)
-        for dataset in joined_datasets(training.run["pretrain"]["dataset"]):
+        shown = joined_datasets(training.run["pretrain"]["dataset"]) if settings.shows_clouds else []
+        for dataset in shown:
             use = self.data.scale.datasets[dataset]
             known = use.source == "world" or "num_points" in use.model_fields_set
             if known and use.num_points != run["data"]["num_points"]:
@@ -196,6 +198,7 @@ class StudyNodes:
                 data["tower"], dataset, "test", data["view_set"], data["image_size"]
             ),
             "texts": lambda: self.towers.text_features(data["tower"], dataset, "test"),
+            "pictures": lambda: tested_pictures(data, dataset, self.towers),
         }
         return {need: makers[need]() for need in protocol.needs}
 

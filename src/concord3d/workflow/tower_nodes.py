@@ -12,14 +12,16 @@ from concord3d.config.places import Place
 from concord3d.config.validation import validate
 from concord3d.data.manifest import sampled_digest
 from concord3d.errors import ConfigError
+from concord3d.features.picture_strength import PictureStrength
 from concord3d.features.tower_config import (
     AlignedTowerConfig,
+    PatchTowerConfig,
     PretrainedTowerConfig,
     config_kind,
     encoder_checksums,
     feature_widths,
 )
-from concord3d.files import read_json
+from concord3d.files import content_hash, read_json
 from concord3d.layout import CATALOG
 from concord3d.methods.settings import method_kind, method_settings
 from concord3d.training.settings import training_settings
@@ -226,6 +228,53 @@ class TowerNodes:
             [self.data.layout.frozen_features(encoder, name) for name in (f"{of}.json", f"{of}.run.json")],
             {**told, **self._told(kind, feature_widths(aligned)[0])},
             self.data.batching.features(f"{kind}_{encoder}", of),
+        )
+        return Made(made.node, made.files[:1])
+
+    def trunk_maps(self, data: Mapping[str, Any], dataset: str, split: str, view_set: str, num_strong: int) -> Made:
+        """Return what the frozen trunk of a patch tower makes of pictures, and of strong versions of them.
+
+        Towers above the same trunk at the same size share the node: no tower is trained in it.
+
+        Args:
+            data: The ``data`` section of the training: tower, size, and the strength of strong versions.
+            dataset: The data set.
+            split: Its split.
+            view_set: Its pictures.
+            num_strong: Strong versions of each picture.
+
+        Raises:
+            ConfigError: The tower has no trunk, or one that is trained.
+        """
+        name = data["tower"]
+        config, training = self._pretrained(self.data.scale.towers[name]), self.training(name)
+        frozen = training is not None and not training.run["objective"].get("trunk_rate")
+        if not isinstance(config, PatchTowerConfig) or not frozen:
+            raise ConfigError(
+                f"Strong pictures can be made once above a frozen trunk alone, and the tower '{name}' has none",
+                where="data.num_strong",
+                expected="a patch tower with objective.trunk_rate 0, or num_strong 0",
+                found=num_strong,
+            )
+        strength = PictureStrength.model_validate(data.get("strength", {})).model_dump(mode="json")
+        told = {
+            "trunk": config.trunk.model_dump(),
+            "num_views": data.get("num_views"),
+            "num_strong": num_strong,
+            **({"strength": strength} if num_strong else {}),
+        }
+        encoder = f"{config.trunk.encoder}__{config.trunk.image_size}"
+        own = content_hash(told)[:8]
+        of = f"{dataset}__{split}__{view_set}__{data['image_size']}__maps__{own}"
+        made = self.data.graph.add_node(
+            f"features/frozen/{encoder}/{of}",
+            "towers",
+            {**told, "weights_sha256": encoder_checksums(config)[config.trunk.encoder], "kind": "trunk_maps"},
+            [ENCODE, "concord3d.features.encode.trunk_maps"],
+            {"views": [self.data.views(dataset, split, view_set, data["image_size"])]},
+            [self.data.layout.frozen_features(encoder, name) for name in (f"{of}.npz", f"{of}.run.json")],
+            {**told, **self._told("trunk_maps", None)},
+            self.data.batching.features(f"frozen_{encoder}", of),
         )
         return Made(made.node, made.files[:1])
 

@@ -23,6 +23,8 @@ class DepthViewsSettings(ObjectMethodSettings):
     is_trained: ClassVar[bool] = False
     starts_fitted: ClassVar[bool] = True
     through_tower: ClassVar[bool] = True
+    shows_clouds: ClassVar[bool] = True
+    draws: ClassVar[bool] = False
     encoders: ClassVar[tuple[str, ...] | None] = ("depth_views",)
 
     @classmethod

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -27,6 +27,9 @@ from concord3d.methods.settings import method_kind
 from concord3d.protocols.evaluation.feature_memo import Encoded, FeatureMemo
 from concord3d.protocols.evaluation.tower_features import TowerFeatures
 from concord3d.protocols.interface import AlignedSettings, FrozenSettings
+
+if TYPE_CHECKING:
+    from concord3d.batches.unlabelled import PictureSource
 
 SplitName = Literal["train", "test"]
 
@@ -144,6 +147,27 @@ class EvaluationJob:
         if classified:
             _check_classes(test)
         return test
+
+    def pictures(self) -> PictureSource:
+        """Return the pictures of the test split, as the training saw pictures.
+
+        Raises:
+            EvaluationError: There are none, or they are of other shapes than the clouds.
+            UnreadableFile: The file is absent or damaged.
+        """
+        from concord3d.batches.unlabelled import opened_pictures
+
+        if self.tower.pictures is None:
+            raise EvaluationError(f"Protocol '{self.protocol}' needs pictures", where=self.out, found=None)
+        pictures = opened_pictures(self.tower.pictures, self.run_config)
+        if len(pictures) != len(self.test):
+            raise EvaluationError(
+                "The pictures are of other shapes than the clouds",
+                where=self.tower.pictures,
+                expected=len(self.test),
+                found=len(pictures),
+            )
+        return pictures
 
     def encoding(self, settings: FrozenSettings, published_num_points: int) -> Encoding:
         """Return how a protocol encodes this job's clouds.

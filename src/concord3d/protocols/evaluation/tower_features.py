@@ -6,6 +6,7 @@ Shape legend: S shapes, C classes, V pictures per shape, D feature width.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ class TowerFeatures:
         text_features: (S, D) of one text of each shape; rows without text are never read.
         has_text: (S,) bool; None means that every shape has a text.
         texts: (S,) the texts encoded, for figures.
+        pictures: File of the pictures themselves.
     """
 
     class_features: NDArray[Any] | None = None
@@ -32,6 +34,7 @@ class TowerFeatures:
     text_features: NDArray[Any] | None = None
     has_text: NDArray[np.bool_] | None = None
     texts: tuple[str, ...] | None = None
+    pictures: Path | None = None
 
     @property
     def has_texts(self) -> bool:

@@ -22,11 +22,13 @@ class TowerFiles:
         classes: Features of the class names.
         images: Index of the features of its pictures.
         texts: Index of the features of its texts.
+        pictures: Its pictures themselves, which a job opens when it needs them.
     """
 
     classes: Path | None = None
     images: Path | None = None
     texts: Path | None = None
+    pictures: Path | None = None
 
 
 def read_tower_features(test: CloudSplit, files: TowerFiles) -> TowerFeatures:
@@ -43,14 +45,14 @@ def read_tower_features(test: CloudSplit, files: TowerFiles) -> TowerFeatures:
     classes = None if files.classes is None else load_class_features(files.classes, test.class_names)
     images = None if files.images is None else open_features(files.images).array
     if files.texts is None:
-        return TowerFeatures(class_features=classes, image_features=images)
+        return TowerFeatures(classes, images, pictures=files.pictures)
     encoded = open_features(files.texts)
     texts = _descriptions(test.texts or (ShapeTexts(),) * len(test))
     rows = [encoded.row_of.get(text) for text in texts]
     has_text = np.array([row is not None for row in rows])
     features = np.zeros((len(rows), encoded.dim), np.float32)
     features[has_text] = encoded.array[[row for row in rows if row is not None]]
-    return TowerFeatures(classes, images, features, has_text, texts)
+    return TowerFeatures(classes, images, features, has_text, texts, files.pictures)
 
 
 def _descriptions(texts: Sequence[ShapeTexts]) -> tuple[str, ...]:

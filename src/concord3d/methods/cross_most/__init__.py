@@ -1,0 +1,1 @@
+"""Cross-MoST: two branches teach each other the classes of unlabelled objects."""

@@ -1,0 +1,348 @@
+"""Cross-modal self-training: a teacher labels weakly changed objects, a student learns from strongly changed ones.
+
+Shape legend: B objects of a batch, S objects, K classes, D width of text features, G groups, g patches per side.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from concord3d.batches.unlabelled import UnlabelledBatch, UnlabelledData
+from concord3d.errors import ConfigError
+from concord3d.features.open_clip_adapter import resolve_device
+from concord3d.features.patch_tower import PatchEncoder
+from concord3d.features.tower_config import PatchTowerConfig
+from concord3d.geometry.augment import (
+    ColouredAugmentation,
+    PointAugmentation,
+    augment_coloured,
+    augment_points,
+    normalise_unit_sphere,
+)
+from concord3d.losses.fairness import fairness
+from concord3d.losses.masked_reconstruction import masked_groups_loss, masked_pixels_loss, masked_tokens_loss
+from concord3d.losses.token_alignment import cross_modal_alignment, global_local
+from concord3d.methods.cross_most import adapted as files
+from concord3d.methods.cross_most.adapted import Adapted
+from concord3d.methods.cross_most.pseudo_labels import (
+    Labels,
+    Thresholds,
+    Votes,
+    coverage_thresholds,
+    labels_of,
+    votes_of,
+)
+from concord3d.methods.cross_most.settings import CrossMoSTSettings
+from concord3d.methods.interface import Context, LossTerms, Method, ParameterGroup, Table
+from concord3d.methods.settings import TOWER
+from concord3d.models.point_transformer import PointTokens, PointTransformer
+from concord3d.models.two_branch import BranchOutput, TwoBranchClassifier
+
+# Objects that the initial teacher sees together.
+_BLOCK = 64
+# An object that no batch has held yet has no label.
+_NONE = -1
+
+
+class CrossMoST(Method[UnlabelledBatch]):
+    """Student, teacher, and the labels that were given last.
+
+    Args:
+        settings: See :class:`CrossMoSTSettings`.
+        student: As the training starts.
+        thresholds: Of labels.
+        header: What the file of the saved module says besides.
+        num_objects: S.
+        are_maps: Whether pictures are maps of a frozen trunk.
+    """
+
+    labels_given: Tensor
+    confidences: Tensor
+    kept: Tensor
+
+    def __init__(
+        self,
+        settings: CrossMoSTSettings,
+        student: TwoBranchClassifier,
+        thresholds: Thresholds,
+        header: str,
+        num_objects: int,
+        are_maps: bool,
+    ) -> None:
+        super().__init__()
+        self.adapted = Adapted(student)
+        self.thresholds = thresholds
+        self._settings, self._header, self._are_maps = settings, header, are_maps
+        told = settings.clouds
+        self._weak = ColouredAugmentation(
+            told.weak_scale, 0.0, told.weak_rotation_sigma, told.weak_rotation_clip, spin=0.0
+        )
+        self._strong = PointAugmentation(
+            True, told.scale, (0.0, told.rotation), told.shift, told.jitter_std, told.jitter_clip, told.max_dropout
+        )
+        # The votes of both branches and the label of each object, as the last batch with it had them.
+        self.register_buffer("labels_given", torch.full((num_objects, 3), _NONE))
+        self.register_buffer("confidences", torch.zeros(num_objects, 2))
+        self.register_buffer("kept", torch.zeros(num_objects, 2, dtype=torch.bool))
+
+    def saved(self) -> dict[str, nn.Module]:
+        """Return student and teacher, in one module."""
+        return {"adapted": self.adapted}
+
+    def header(self, name: str) -> dict[str, str]:
+        """Return what the module is built from."""
+        return {files.HEADER: self._header}
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return groups by rate: layers of the picture encoder decay from top to bottom; vectors have no weight decay.
+
+        Source: Cross-MoST spec 4.
+        """
+        network: Any = self.adapted.student.pictures
+        trunk, *layers = network.layers()
+        count = len(layers)
+        rate_of = {id(p): self._settings.layer_decay ** (count - i) for i, layer in enumerate(layers) for p in layer}
+        rate_of |= {id(p): self._settings.trunk_rate * self._settings.layer_decay**count for p in trunk}
+        groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+        for parameter in self.parameters():
+            if parameter.requires_grad:
+                key = (rate_of.get(id(parameter), 1.0), parameter.ndim > 1)
+                groups.setdefault(key, []).append(parameter)
+        return [
+            ParameterGroup(parameters, rate, None if decays else 0.0) for (rate, decays), parameters in groups.items()
+        ]
+
+    def after_step(self, step: int, num_steps: int) -> None:
+        """Let the teacher follow, at first more quickly (Cross-MoST spec 3.1)."""
+        told = self._settings
+        ramp = min(1.0, step / told.ramp_steps(num_steps))
+        self.adapted.follow(told.ema_start + (told.ema_end - told.ema_start) * ramp)
+
+    def loss(self, batch: UnlabelledBatch, draw: torch.Generator) -> LossTerms:
+        """Return the loss of one batch."""
+        told, student = self._settings, self.adapted.student
+        votes = self._votes(batch, draw)
+        labels = labels_of(votes, told.labels, self.thresholds, draw)
+        self._remember(batch.units, votes, labels)
+        terms: dict[str, Tensor] = {}
+        pictures = points = None
+        if "pictures" in told.branches:
+            pictures = student.of_pictures(batch.pictures.strong, self._are_maps, batch.pictures.masks)
+            terms |= self._branch_terms("pictures", pictures, labels.pictures, labels.pictures_kept)
+            terms |= self._picture_terms(batch, pictures)
+        if "points" in told.branches:
+            clouds = augment_points(batch.points, self._strong, draw)
+            said = student.points.encode(clouds, told.mask_groups, draw, draw)
+            points = student.of_points(said)
+            terms |= self._branch_terms("points", points, labels.points, labels.points_kept)
+            terms |= self._point_terms(said, points)
+        if pictures is not None and points is not None:
+            terms["cross_modal"] = cross_modal_alignment(points.feature, pictures.feature, told.cross_modal_scale)
+        total = torch.stack([self._weight(name) * term for name, term in terms.items()]).sum()
+        record = {name: term.detach() for name, term in terms.items()}
+        return LossTerms(total, {**record, **_label_record(votes, labels, batch.labels)})
+
+    def _weight(self, term: str) -> float:
+        told, what = self._settings, term.partition("/")[0]
+        return {
+            "self_training": 1.0,
+            "fairness": told.fairness_weight,
+            "entropy": told.entropy_weight,
+            "masked_pictures": told.picture_mask_weight,
+            "masked_points": told.point_mask_weight,
+            "global_local": told.global_local_weight,
+            "cross_modal": told.cross_modal_weight,
+        }[what]
+
+    @torch.no_grad()
+    def _votes(self, batch: UnlabelledBatch, draw: torch.Generator) -> Votes:
+        teacher = self.adapted.teacher
+        weak = augment_coloured(normalise_unit_sphere(batch.points), self._weak, draw)
+        pictures = teacher.of_pictures(batch.pictures.weak, self._are_maps)
+        points = teacher.of_points(teacher.points.encode(weak, random_start=draw))
+        return votes_of(pictures.logits, points.logits)
+
+    def _branch_terms(self, name: str, said: BranchOutput, labels: Tensor, kept: Tensor) -> dict[str, Tensor]:
+        terms = {
+            f"self_training/{name}": self_training(said.logits, labels, kept),
+            f"fairness/{name}": fairness(said.logits, self.gather),
+        }
+        if self._settings.entropy_weight > 0:
+            terms[f"entropy/{name}"] = mean_entropy(said.logits)
+        return terms
+
+    def _picture_terms(self, batch: UnlabelledBatch, said: BranchOutput) -> dict[str, Tensor]:
+        student, pixels = self.adapted.student, batch.pictures.pixels
+        network: Any = student.pictures
+        times = pixels.shape[-1] // batch.pictures.masks.shape[-1]
+        hidden = batch.pictures.masks.repeat_interleave(times, 1).repeat_interleave(times, 2)
+        divisor = said.tokens.shape[1] + 1 if self._settings.mim_norm == "tokens" else pixels.shape[1]
+        return {
+            "masked_pictures": masked_pixels_loss(student.pixel_decoder(said.tokens), pixels, hidden, divisor),
+            "global_local/pictures": global_local(network.project(said.tokens), said.feature, said.mask),
+        }
+
+    def _point_terms(self, said: PointTokens, output: BranchOutput) -> dict[str, Tensor]:
+        student, told = self.adapted.student, self._settings
+        predicted = student.group_head(said.tokens)
+        if told.mpm_target == "points":
+            shape = (-1, student.points.group_size, 3)
+            loss = masked_groups_loss(predicted.unflatten(2, shape[1:]), said.neighbourhoods, said.mask)
+        else:
+            target = said.targets
+            if told.mpm_target == "mask_token":
+                target = student.points.mask_token.expand_as(target)
+            loss = masked_tokens_loss(predicted, target, said.mask)
+        whole = student.group_alignment(said.class_token)
+        local = global_local(student.group_alignment(said.tokens), whole, said.mask)
+        return {"masked_points": loss, "global_local/points": local}
+
+    @torch.no_grad()
+    def _remember(self, units: Tensor, votes: Votes, labels: Labels) -> None:
+        given = torch.where(labels.from_points, votes.point_label, votes.picture_label)
+        self.labels_given[units] = torch.stack([votes.picture_label, votes.point_label, given], 1)
+        self.confidences[units] = torch.stack([votes.picture_confidence, votes.point_confidence], 1).float()
+        self.kept[units] = torch.stack([labels.pictures_kept, labels.points_kept], 1)
+
+    def exports(self, epoch: int) -> dict[str, Table]:
+        """Return the labels of the epoch: of each object that a batch held, who voted for what, and what was kept."""
+        if epoch != 1 and epoch % self._settings.export_every:
+            return {}
+        seen = (self.labels_given[:, 0] != _NONE).nonzero().flatten().cpu()
+        given, confidence = self.labels_given.cpu()[seen].numpy(), self.confidences.cpu()[seen].numpy()
+        kept = self.kept.cpu()[seen].numpy()
+        table = {
+            "unit": seen.numpy(),
+            "picture_label": given[:, 0],
+            "picture_confidence": confidence[:, 0],
+            "point_label": given[:, 1],
+            "point_confidence": confidence[:, 1],
+            "label": given[:, 2],
+            "picture_kept": kept[:, 0],
+            "point_kept": kept[:, 1],
+        }
+        return {"pseudo_labels": table}
+
+
+def self_training(logits: Tensor, labels: Tensor, kept: Tensor) -> Tensor:
+    """Return the mean cross-entropy over the rows that are kept, 0 where none is.
+
+    Args:
+        logits: (B, K).
+        labels: (B,).
+        kept: (B,) bool.
+
+    Source: Cross-MoST spec 3.5, L_st; spec 9, trap 4.
+    """
+    losses = functional.cross_entropy(logits.float(), labels, reduction="none")
+    return (losses * kept).sum() / kept.sum().clamp(min=1)
+
+
+def mean_entropy(logits: Tensor) -> Tensor:
+    """Return the mean entropy of softmax(logits) over rows, in nats (Cross-MoST spec 6.2, A13)."""
+    logarithms = logits.float().log_softmax(1)
+    return -(logarithms.exp() * logarithms).sum(1).mean()
+
+
+def _label_record(votes: Votes, labels: Labels, truth: Tensor | None) -> dict[str, Tensor]:
+    """Return shares of the batch: what is kept, and, for the record alone, what of it is right."""
+    kept = labels.pictures_kept | labels.points_kept
+    record = {
+        "coverage/pictures": labels.pictures_kept.float().mean(),
+        "coverage/points": labels.points_kept.float().mean(),
+        "from_points": (kept & labels.from_points).float().mean(),
+    }
+    if truth is not None:
+        record |= {
+            "right/pictures": (labels.pictures_kept & (labels.pictures == truth)).float().mean(),
+            "right/points": (labels.points_kept & (labels.points == truth)).float().mean(),
+            "right/from_points": (kept & labels.from_points & (votes.point_label == truth)).float().mean(),
+            "vote/pictures": (votes.picture_label == truth).float().mean(),
+            "vote/points": (votes.point_label == truth).float().mean(),
+        }
+    return record
+
+
+def build(settings: CrossMoSTSettings, context: Context) -> CrossMoST:
+    """Put both branches together, and set the thresholds.
+
+    Raises:
+        ConfigError: Widths or data do not fit together.
+        CheckpointCorrupt: Weights of an earlier training cannot be read or do not fit.
+    """
+    points = context.started_point_encoder()
+    tower = context.needs[TOWER]
+    pictures = tower.module("pictures")
+    data: UnlabelledData = context.data
+    if not isinstance(points, PointTransformer) or not isinstance(pictures, PatchEncoder):
+        raise ConfigError("Cross-MoST trains a point transformer and a patch tower", found=type(pictures).__name__)
+    network, config = pictures.vit, PatchTowerConfig.model_validate(dict(tower.run["encoder"]))
+    if points.feature_dim != network.out_dim:
+        raise ConfigError(
+            "Both branches end in the space of the texts",
+            where="encoder.out_dim",
+            expected=network.out_dim,
+            found=points.feature_dim,
+        )
+    if data.pictures.are_maps and settings.trunk_rate:
+        raise ConfigError(
+            "Maps that were made once need a frozen trunk",
+            where="objective.trunk_rate",
+            expected="0, or data.num_strong 0",
+            found=settings.trunk_rate,
+        )
+    classes, predicts_points = torch.from_numpy(data.class_features), settings.mpm_target == "points"
+    student = TwoBranchClassifier(network, points, classes, settings.initial_scale, predicts_points)
+    student.points.freeze_tokeniser(settings.tokeniser_statistics)
+    _freeze(student, settings)
+    thresholds = _thresholds(settings, student, data, context)
+    header = files.header(config, context.encoder, predicts_points, data.class_names)
+    return CrossMoST(settings, student, thresholds, header, len(data), data.pictures.are_maps)
+
+
+def _freeze(student: TwoBranchClassifier, settings: CrossMoSTSettings) -> None:
+    network: Any = student.pictures
+    if not settings.trunk_rate:
+        network.trunk.requires_grad_(False)
+    of_branch = {
+        "pictures": (student.pictures, student.pixel_decoder),
+        "points": (student.points, student.group_head, student.group_alignment),
+    }
+    for name, modules in of_branch.items():
+        if name not in settings.branches:
+            for module in modules:
+                module.requires_grad_(False)
+
+
+def _thresholds(
+    settings: CrossMoSTSettings, student: TwoBranchClassifier, data: UnlabelledData, context: Context
+) -> Thresholds:
+    factor = settings.number("point_factor", data.dataset)
+    if settings.coverage is None:
+        names = ("joint_threshold", "picture_threshold", "point_threshold")
+        joint, pictures, points = (settings.number(name, data.dataset) for name in names)
+        return Thresholds(joint, pictures, points, settings.agreement_threshold, factor)
+    units = np.setdiff1d(np.arange(len(data)), context.held_out)
+    device = resolve_device(context.device)
+    votes = _initial_votes(student.eval().to(device), data, units, device)
+    student.train().cpu()
+    return coverage_thresholds(votes, settings.coverage, factor, settings.agreement_threshold)
+
+
+@torch.no_grad()
+def _initial_votes(
+    student: TwoBranchClassifier, data: UnlabelledData, units: np.ndarray[Any, Any], device: torch.device
+) -> Votes:
+    """Return what a student that has learnt nothing yet says of unchanged objects, in their first views."""
+    parts = []
+    for start in range(0, len(units), _BLOCK):
+        some = units[start : start + _BLOCK]
+        pictures = student.of_pictures(data.pictures.weak(some, 0).to(device), data.pictures.are_maps)
+        clouds = normalise_unit_sphere(data.clouds(some).to(device))
+        parts.append(votes_of(pictures.logits, student.of_points(student.points.encode(clouds)).logits))
+    return Votes(*(torch.cat(part) for part in zip(*parts, strict=True)))

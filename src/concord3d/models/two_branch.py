@@ -1,0 +1,106 @@
+"""A classifier with a branch for pictures and one for clouds, which share their classes (Cross-MoST spec 2).
+
+Shape legend: B objects, N points, K classes, D width of text features, T patch tokens, G groups, S points of a group,
+W width of tokens, g patches per side, P pixels per side of a patch.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from concord3d.models.hybrid_vit import TokenFeatures
+from concord3d.models.point_transformer import PointTokens, PointTransformer
+
+
+class BranchOutput(NamedTuple):
+    """What a branch says of a batch.
+
+    Attributes:
+        feature: (B, D), not normalised.
+        logits: (B, K).
+        tokens: (B, T, W) or (B, G, W).
+        mask: (B, T) or (B, G) bool, True for hidden tokens.
+    """
+
+    feature: Tensor
+    logits: Tensor
+    tokens: Tensor
+    mask: Tensor
+
+
+class TwoBranchClassifier(nn.Module):
+    """Picture and point encoder with one classifier, and what reconstructs hidden patches and groups.
+
+    Args:
+        pictures: Picture encoder with patch tokens, as :class:`concord3d.models.hybrid_vit.HybridViT` is.
+        points: Point encoder, whose output is as wide.
+        classes: (K, D) features of the class names.
+        initial_scale: Factor of the cosines at the start; it is trained.
+        predicts_points: Whether hidden groups are predicted as points, not as tokens.
+
+    Attributes:
+        classifier: (D, K) unit columns at the start; trained, and not normalised again.
+    """
+
+    def __init__(
+        self,
+        pictures: nn.Module,
+        points: PointTransformer,
+        classes: Tensor,
+        initial_scale: float = 100.0,
+        predicts_points: bool = False,
+    ) -> None:
+        super().__init__()
+        self.pictures, self.points = pictures, points
+        self.classifier = nn.Parameter(nn.functional.normalize(classes.float(), dim=1).T.contiguous())
+        self.log_scale = nn.Parameter(torch.tensor(math.log(initial_scale)))
+        network: Any = pictures
+        self.pixel_decoder = PixelDecoder(network.width, network.patch_size)
+        width = points.class_token.shape[0]
+        self.group_head = nn.Linear(width, 3 * points.group_size if predicts_points else width)
+        self.group_alignment = nn.Linear(width, network.out_dim, bias=False)
+        nn.init.normal_(self.group_alignment.weight)
+
+    def of_pictures(self, pictures: Tensor, are_maps: bool, masks: Tensor | None = None) -> BranchOutput:
+        """Classify pictures.
+
+        Args:
+            pictures: (B, 3, s, s) normalised pixels, or (B, C, g, g) maps of the frozen trunk.
+            are_maps: Which of them.
+            masks: (B, g, g) bool, True for hidden patches; None hides nothing.
+        """
+        network: Any = self.pictures
+        said: TokenFeatures = (network.from_map if are_maps else network)(pictures, masks)
+        hidden = said.tokens.new_zeros(said.tokens.shape[:2], dtype=torch.bool) if masks is None else masks.flatten(1)
+        return BranchOutput(said.pooled, self._logits(said.pooled), said.tokens, hidden)
+
+    def of_points(self, said: PointTokens) -> BranchOutput:
+        """Classify clouds, as the point encoder's ``encode`` or ``encode_groups`` describes them."""
+        return BranchOutput(said.feature, self._logits(said.feature), said.tokens, said.mask)
+
+    def _logits(self, feature: Tensor) -> Tensor:
+        return self.log_scale.exp() * nn.functional.normalize(feature.float(), dim=1) @ self.classifier
+
+
+class PixelDecoder(nn.Module):
+    """A linear map from each patch token to its pixels.
+
+    Args:
+        width: W.
+        patch_size: P.
+    """
+
+    def __init__(self, width: int, patch_size: int) -> None:
+        super().__init__()
+        self.expand = nn.Conv2d(width, 3 * patch_size**2, 1)
+        self.shuffle = nn.PixelShuffle(patch_size)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        """Return (B, 3, g P, g P) normalised pixels of (B, g * g, W) tokens."""
+        side = math.isqrt(tokens.shape[1])
+        picture: Tensor = self.shuffle(self.expand(tokens.transpose(1, 2).unflatten(2, (side, side))))
+        return picture

@@ -1,0 +1,207 @@
+"""Accuracy of both branches of a student and of its teacher (Cross-MoST spec 5).
+
+The picture branch sees one view of each shape, chosen by the seed of the protocol; what any view gives on average
+stands beside it. The selection ``last`` is the last epoch. ``best_test`` is the snapshot whose student classifies
+clouds of the test split best, as the released code chooses.
+
+Shape legend: T test shapes, V views, K classes, D feature width.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, PositiveInt
+
+from concord3d.config.validation import StrictModel
+from concord3d.protocols.evaluation.results import ProtocolResult, Record, class_accuracies, mean_record
+from concord3d.protocols.interface import Protocol
+
+if TYPE_CHECKING:
+    from concord3d.batches.unlabelled import PictureSource
+    from concord3d.data.stores.objects import CloudSplit
+    from concord3d.models.two_branch import TwoBranchClassifier
+    from concord3d.protocols.evaluation.job import EvaluationJob
+
+Floats = NDArray[np.float32]
+MODELS = ("student", "teacher")
+_RESAMPLES = 1000
+
+
+class Settings(StrictModel):
+    """Settings of the evaluation of two branches.
+
+    Attributes:
+        num_points: First points of each cloud; null takes as many as in training.
+        batch_size: Shapes per forward pass.
+        view_seed: Decides the one view of each shape.
+        of_snapshots: Also measure each kept snapshot, for curves and for the choice that the released code makes.
+    """
+
+    num_points: PositiveInt | None = None
+    batch_size: PositiveInt = 64
+    view_seed: int = Field(default=0, ge=0)
+    of_snapshots: bool = False
+
+
+class Said(NamedTuple):
+    """What one classifier says of a test split.
+
+    Attributes:
+        pictures: (T, V, K) logits.
+        points: (T, K) logits.
+        picture_features: (T, D) unit features of the chosen views.
+        point_features: (T, D) unit features.
+    """
+
+    pictures: Floats
+    points: Floats
+    picture_features: Floats
+    point_features: Floats
+
+
+def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
+    """Measure both branches, the more confident of both, and how near both lie to each other."""
+    test, pictures = job.tested_clouds(classified=True), job.pictures()
+    views = np.random.default_rng(settings.view_seed).integers(pictures.num_views, size=len(test))
+    module = job.load_module()
+    said = {name: _said(getattr(module, name), job, settings, test, pictures, views) for name in MODELS}
+    correct: dict[str, NDArray[np.float64]] = {}
+    for name, its in said.items():
+        prefix = "" if name == "student" else f"{name}_"
+        correct |= {f"{prefix}{metric}": right for metric, right in _correct(its, views, test.labels).items()}
+    student = said["student"]
+    shown = {"pictures": _of_views(student.pictures, views).argmax(1), "points": student.points.argmax(1)}
+    gaps = _pair_gaps(student)
+    records = [mean_record(metric, right) for metric, right in correct.items()]
+    records.append(mean_record("pair_gap", gaps, unit="cosine"))
+    items = {f"{metric}__last": right for metric, right in correct.items()} | {"pair_gap__last": gaps}
+    details: dict[str, Any] = {
+        "num_views": pictures.num_views,
+        "num_points": job.num_points(settings.num_points, test.points.shape[1]),
+        "num_classes": len(test.class_names),
+        "class_accuracy": {
+            branch: class_accuracies((found == test.labels).astype(np.float64), test.labels, test.class_names)
+            for branch, found in shown.items()
+        },
+    }
+    for branch, found in shown.items():
+        records.append(_class_entropy(f"{branch}_class_entropy", found, len(test.class_names)))
+    if settings.of_snapshots:
+        best, details["by_snapshot"] = _of_snapshots(job, settings, test, pictures, views)
+        records += [replace(mean_record(metric, right), selection="best_test") for metric, right in best.items()]
+        items |= {f"{metric}__best_test": right for metric, right in best.items()}
+    arrays = {"labels": test.labels, **{f"predicted_{branch}": found for branch, found in shown.items()}}
+    reasons = {f"{branch}_class_entropy": "it is a number of the whole split" for branch in shown}
+    return ProtocolResult(tuple(records), items, test.names, details, arrays, reasons)
+
+
+def _said(
+    classifier: TwoBranchClassifier,
+    job: EvaluationJob,
+    settings: Settings,
+    test: CloudSplit,
+    pictures: PictureSource,
+    views: NDArray[np.int64],
+) -> Said:
+    import torch
+    from torch.nn.functional import normalize
+
+    from concord3d.features.clouds import first_points
+    from concord3d.geometry.augment import normalise_unit_sphere
+
+    points = first_points(test.points, job.num_points(settings.num_points, test.points.shape[1]), "test clouds")
+    device = job.torch_device
+    classifier.eval().to(device)
+    parts: list[tuple[torch.Tensor, ...]] = []
+    with torch.inference_mode():
+        for start in range(0, len(test), settings.batch_size):
+            rows = np.arange(start, min(start + settings.batch_size, len(test)))
+            shown = [
+                classifier.of_pictures(pictures.weak(rows, view).to(device), pictures.are_maps)
+                for view in range(pictures.num_views)
+            ]
+            features = torch.stack([said.feature for said in shown], 1)[np.arange(len(rows)), views[rows]]
+            clouds = normalise_unit_sphere(torch.from_numpy(np.ascontiguousarray(points[rows])).float().to(device))
+            seen = classifier.of_points(classifier.points.encode(clouds))
+            logits = torch.stack([said.logits for said in shown], 1)
+            parts.append((logits, seen.logits, normalize(features, dim=1), normalize(seen.feature, dim=1)))
+    return Said(*(torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)))
+
+
+def _of_views(logits: Floats, views: NDArray[np.int64]) -> Floats:
+    """Return (T, K) logits of one view of each shape, of (T, V, K)."""
+    return logits[np.arange(len(logits)), views]
+
+
+def _softmax(logits: Floats) -> Floats:
+    exponentials = np.exp(logits - logits.max(-1, keepdims=True))
+    found: Floats = exponentials / exponentials.sum(-1, keepdims=True)
+    return found
+
+
+def _correct(said: Said, views: NDArray[np.int64], labels: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """Return (T,) outcomes by metric."""
+    chosen = _softmax(_of_views(said.pictures, views))
+    points = _softmax(said.points)
+    # Of equal confidences the picture's wins, as in training.
+    joint = np.where(points.max(1) > chosen.max(1), points.argmax(1), chosen.argmax(1))
+    right = {
+        "image_top1": chosen.argmax(1) == labels,
+        "image_any_view_top1": (said.pictures.argmax(2) == labels[:, None]).mean(1),
+        "image_all_views_top1": said.pictures.mean(1).argmax(1) == labels,
+        "point_top1": points.argmax(1) == labels,
+        "joint_top1": joint == labels,
+    }
+    return {metric: np.asarray(outcomes, np.float64) for metric, outcomes in right.items()}
+
+
+def _pair_gaps(said: Said) -> NDArray[np.float64]:
+    """Return per shape the cosine of its picture and its cloud, minus the mean over clouds of other shapes."""
+    cosines = said.picture_features @ said.point_features.T
+    own = np.diag(cosines)
+    others = (cosines.sum(1) - own) / max(1, len(cosines) - 1)
+    return np.asarray(own - others, np.float64)
+
+
+def _class_entropy(metric: str, predicted: NDArray[np.int64], num_classes: int) -> Record:
+    """Return the entropy in nats of the distribution of predicted classes, with a bootstrap interval over shapes."""
+
+    def entropy(found: NDArray[np.int64]) -> float:
+        shares = np.bincount(found, minlength=num_classes) / len(found)
+        shares = shares[shares > 0]
+        return float(-(shares * np.log(shares)).sum())
+
+    rng = np.random.default_rng(0)
+    drawn = [entropy(predicted[rng.integers(len(predicted), size=len(predicted))]) for _ in range(_RESAMPLES)]
+    low, high = np.percentile(drawn, (2.5, 97.5))
+    return Record(metric, entropy(predicted), len(predicted), float(low), float(high), unit="nats")
+
+
+def _of_snapshots(
+    job: EvaluationJob,
+    settings: Settings,
+    test: CloudSplit,
+    pictures: PictureSource,
+    views: NDArray[np.int64],
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
+    """Return the student's outcomes at the best snapshot, and accuracies in percent by snapshot and model."""
+    curves: dict[str, dict[str, float]] = {}
+    best: dict[str, NDArray[np.float64]] = {}
+    for path in job.snapshot_paths or [job.model_path]:
+        module = job.load_module(path)
+        curve: dict[str, float] = {}
+        for name in MODELS:
+            said = _said(getattr(module, name), job, settings, test, pictures, views)
+            outcomes = _correct(said, views, test.labels)
+            curve |= {f"{name}_{metric}": float(100 * right.mean()) for metric, right in outcomes.items()}
+            if name == "student" and (not best or outcomes["point_top1"].mean() > best["point_top1"].mean()):
+                best = outcomes
+        curves[path.stem] = curve
+    return best, curves
+
+
+PROTOCOL = Protocol(Settings, run, needs=("pictures",))
