@@ -1,4 +1,4 @@
-"""One training step of each encoder, forward and backward."""
+"""One training step of each encoder, forward and backward, and the transforms of clouds for two networks."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from concord3d.geometry.weak_strong import weak_and_strong
+from concord3d.geometry.weak_strong_settings import WeakStrongSettings
 from concord3d.models.factory import build_point_encoder
 from concord3d.models.image_resnet import image_encoder
+from concord3d.models.point_transformer import PointTransformer
 
 
 def _step(module: nn.Module, batch: Tensor) -> None:
@@ -27,3 +30,31 @@ def test_point_encoder(benchmark, name, num_points):
 def test_image_encoder(benchmark, name, size):
     images = torch.rand(32, 3, size, size, generator=torch.Generator().manual_seed(0))
     benchmark.pedantic(_step, (image_encoder(name), images), rounds=3, warmup_rounds=1)
+
+
+# Small sizes of the point tower of Cross-MoST, 32 clouds each: points, and what differs from the defaults.
+TOWERS = {
+    "2x96": (256, {"num_groups": 16, "group_size": 16, "token_width": 96, "width": 96, "depth": 2, "num_heads": 3}),
+    "4x96": (256, {"num_groups": 32, "group_size": 16, "token_width": 96, "width": 96, "depth": 4, "num_heads": 3}),
+    "6x128": (512, {"num_groups": 64, "group_size": 32, "token_width": 128, "width": 128, "depth": 6, "num_heads": 4}),
+}
+
+
+@pytest.mark.benchmark(group="point_transformer")
+@pytest.mark.parametrize("tokeniser", ["trained", "frozen"])
+@pytest.mark.parametrize("size", TOWERS)
+def test_point_transformer(benchmark, size, tokeniser):
+    num_points, told = TOWERS[size]
+    encoder = PointTransformer(**told)
+    if tokeniser == "frozen":
+        encoder.freeze_tokeniser()
+    points = torch.randn(32, num_points, 3, generator=torch.Generator().manual_seed(0))
+    benchmark.pedantic(_step, (encoder, points), rounds=5, warmup_rounds=1)
+
+
+@pytest.mark.benchmark(group="weak_strong")
+@pytest.mark.parametrize(("stored", "asked"), [(256, 256), (256, 512), (512, 512), (2048, 8192)])
+def test_weak_and_strong(benchmark, stored, asked):
+    points = torch.randn(32, stored, 3, generator=torch.Generator().manual_seed(0))
+    told = WeakStrongSettings(num_points=asked)
+    benchmark.pedantic(weak_and_strong, (points, told, torch.Generator().manual_seed(0)), rounds=5, warmup_rounds=1)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from concord3d.errors import BadCloud, ConfigError
 from concord3d.geometry import knn
-from concord3d.geometry.knn import knn_indices, smallest_indices
+from concord3d.geometry.knn import knn_indices, nearest_points, smallest_indices
 
 
 def _assert_nearest(points: Tensor, indices: Tensor, k: int, include_self: bool = True) -> None:
@@ -97,3 +97,39 @@ def test_impossible_number_of_neighbours(k, include_self):
 def test_wrong_shape():
     with pytest.raises(BadCloud):
         knn_indices(torch.zeros(10, 3), 2)
+
+
+@pytest.mark.parametrize("offset", [0.0, 300.0])
+@pytest.mark.parametrize(
+    ("num_clouds", "num_points", "num_queries", "k"),
+    [(1, 1, 1, 1), (3, 17, 4, 5), (2, 64, 100, 64), (2, 512, 64, 32), (1, 9, 0, 2)],
+)
+def test_nearest_of_other_points(num_clouds, num_points, num_queries, k, offset):
+    generator = torch.Generator().manual_seed(num_points + k)
+    points, queries = (torch.randn(num_clouds, n, 3, generator=generator) + offset for n in (num_points, num_queries))
+    indices = nearest_points(points, queries, k)
+    assert indices.shape == (num_clouds, num_queries, k)
+    distances = torch.cdist(queries.double(), points.double(), compute_mode="donot_use_mm_for_euclid_dist").square()
+    found, expected = distances.gather(-1, indices).sort(-1).values, distances.sort(-1).values[..., :k]
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-4)
+    assert (indices.sort(-1).values.diff(dim=-1) > 0).all()
+
+
+def test_nearest_of_all_points_are_their_neighbours(monkeypatch):
+    points = torch.randn(3, 200, 3, generator=torch.Generator().manual_seed(3))
+    whole = nearest_points(points, points, 6).sort(-1).values
+    assert torch.equal(whole, knn_indices(points, 6).sort(-1).values)
+    monkeypatch.setattr(knn, "_CPU_CHUNK_ELEMENTS", 1500)
+    assert torch.equal(nearest_points(points, points, 6).sort(-1).values, whole)
+
+
+@pytest.mark.parametrize("k", [0, 11])
+def test_impossible_number_of_nearest_points(k):
+    with pytest.raises(ConfigError, match="number of neighbours"):
+        nearest_points(torch.zeros(1, 10, 3), torch.zeros(1, 2, 3), k)
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 3), (1, 4, 2), (4, 3)])
+def test_queries_that_do_not_fit(shape):
+    with pytest.raises(BadCloud, match="Queries"):
+        nearest_points(torch.zeros(1, 10, 3), torch.zeros(*shape), 2)

@@ -17,6 +17,7 @@ from concord3d.methods.mm_mixing import method as mm_mixing
 from concord3d.methods.mm_mixing.method import MMMixing, build
 from concord3d.methods.mm_mixing.settings import MMMixingSettings
 from concord3d.methods.settings import method_settings
+from concord3d.models.point_transformer import PointTransformer
 from concord3d.models.pointnet import PointNet
 from concord3d.models.projected import ProjectedEncoder
 
@@ -490,44 +491,61 @@ def test_held_out_figures_without_texts_say_nothing_about_texts_and_nothing_is_a
     torch.testing.assert_close(model.point_encoder.seen[0][..., 3:], batch()[0].colors[:, :NUM_POINTS] / 255)
 
 
+# Four classes of boxes with their own extents; prototypes with noise stand for the towers' features.
+PROTOTYPES = torch.randn(4, DIM, generator=torch.Generator().manual_seed(1))
+EXTENTS = torch.tensor([[1, 0.2, 0.2], [0.2, 1, 0.2], [1, 1, 0.2], [1, 1, 1]])
+
+
+def boxes(step: int) -> tuple[Given, Tensor]:
+    """A batch of boxes, the generator of its step, and the classes of its objects."""
+    source = torch.Generator().manual_seed(step)
+    labels = torch.randint(4, (24,), generator=source)
+    points = (torch.rand(24, 2 * NUM_POINTS, 3, generator=source) - 0.5) * EXTENTS[labels][:, None]
+    noisy = [PROTOTYPES[labels] + 0.1 * torch.randn(24, DIM, generator=source) for _ in range(2)]
+    targets = Targets(noisy[0], noisy[1], torch.rand(24, generator=source) > 0.2)
+    return (ObjectBatch(points, targets=targets), source), labels
+
+
+def accuracy_on_boxes(encoder: nn.Module) -> float:
+    (example, _), labels = boxes(10_000)
+    model = MMMixing(MMMixingSettings(), encoder, NUM_POINTS).eval()
+    with torch.no_grad():
+        features = unit_rows(encoder(model._load(example, None)))
+    return float(((features @ unit_rows(PROTOTYPES).T).argmax(1) == labels).float().mean())
+
+
+def train_on_boxes(encoder: nn.Module, teacher: nn.Module | None = None, **told: Any) -> nn.Module:
+    model = MMMixing(MMMixingSettings(spin=0.0, max_dropout=0.3, **told), encoder, NUM_POINTS, teacher)
+    optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
+    for step in range(80):
+        optimizer.zero_grad()
+        model.loss(*boxes(step)[0]).total.backward()
+        optimizer.step()
+    return encoder
+
+
 @pytest.mark.parametrize("operator", ["point_cut_mix_r", "point_mixup"])
 def test_both_stages_learn_classes_from_prototypes(operator: str) -> None:
-    # Four classes of boxes with their own extents; prototypes with noise stand for the towers' features.
-    draw = torch.Generator().manual_seed(1)
-    prototypes = torch.randn(4, DIM, generator=draw)
-    extents = torch.tensor([[1, 0.2, 0.2], [0.2, 1, 0.2], [1, 1, 0.2], [1, 1, 1]])
-
-    def sample(step: int) -> tuple[Given, Tensor]:
-        source = torch.Generator().manual_seed(step)
-        labels = torch.randint(4, (24,), generator=source)
-        points = (torch.rand(24, 2 * NUM_POINTS, 3, generator=source) - 0.5) * extents[labels][:, None]
-        noisy = [prototypes[labels] + 0.1 * torch.randn(24, DIM, generator=source) for _ in range(2)]
-        targets = Targets(noisy[0], noisy[1], torch.rand(24, generator=source) > 0.2)
-        return (ObjectBatch(points, targets=targets), source), labels
-
-    def accuracy(encoder: nn.Module) -> float:
-        (example, _), labels = sample(10_000)
-        model = MMMixing(MMMixingSettings(), encoder, NUM_POINTS).eval()
-        with torch.no_grad():
-            features = unit_rows(encoder(model._load(example, None)))
-        return float(((features @ unit_rows(prototypes).T).argmax(1) == labels).float().mean())
-
     def train(stage: str, teacher: nn.Module | None) -> nn.Module:
         torch.manual_seed(2)
         encoder = nn.Sequential(nn.Linear(3, 64), nn.ReLU(), nn.Linear(64, 32))
         whole = ProjectedEncoder(_Pooled(encoder), DIM)
-        settings = MMMixingSettings(stage=stage, operator=operator, spin=0.0, max_dropout=0.3)
-        model = MMMixing(settings, whole, NUM_POINTS, teacher)
-        optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
-        for step in range(80):
-            optimizer.zero_grad()
-            model.loss(*sample(step)[0]).total.backward()
-            optimizer.step()
-        return whole
+        return train_on_boxes(whole, teacher, stage=stage, operator=operator)
 
     first = train("feature", None)
     second = train("dual", first)
-    assert accuracy(first) > 0.6 and accuracy(second) > 0.6
+    assert accuracy_on_boxes(first) > 0.6 and accuracy_on_boxes(second) > 0.6
+
+
+def test_the_point_tower_of_cross_most_learns_classes_by_alignment_alone() -> None:
+    torch.manual_seed(2)
+    tower = PointTransformer(DIM, num_groups=6, group_size=6, token_width=16, width=24, depth=2, num_heads=3)
+    assert built(tower).point_encoder is tower
+    before = accuracy_on_boxes(tower)
+    train_on_boxes(tower, stage="align")
+    assert before < 0.6 < 0.8 < accuracy_on_boxes(tower)
+    with pytest.raises(ConfigError, match=rf"(?s)differ in width.*encoder.out_dim: {DIM + 1}"):
+        built(tower, dim=DIM + 1)
 
 
 class _Pooled(nn.Module):

@@ -106,7 +106,13 @@ def copy_point_bert(fast: nn.Module, slow: LiteralPointBERT) -> None:
         slow.lift_norm.load_state_dict(fast.lift_norm.state_dict())
         slow.class_token.copy_(fast.class_token)
         slow.projection.load_state_dict(fast.projection.state_dict())
-        for ours, theirs in zip(fast.blocks, slow.blocks, strict=True):
+        copy_blocks(fast.blocks, slow.blocks)
+
+
+def copy_blocks(fast: nn.ModuleList, slow: nn.ModuleList) -> None:
+    """Give literal blocks the weights of the fast ones."""
+    with torch.no_grad():
+        for ours, theirs in zip(fast, slow, strict=True):
             theirs.first_norm.load_state_dict(ours.attention_norm.state_dict())
             theirs.second_norm.load_state_dict(ours.mlp_norm.state_dict())
             parts = ours.to_queries_keys_values.weight.chunk(3)

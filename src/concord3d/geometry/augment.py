@@ -112,6 +112,41 @@ def rotate_y(points: Tensor, angle: Tensor) -> Tensor:
     return torch.stack([cos * x + sin * z, y, cos * z - sin * x], dim=2)
 
 
+def scale_clouds(points: Tensor, factor: Range, generator: torch.Generator) -> Tensor:
+    """Scale each cloud by a factor of its own, uniform in a range.
+
+    Args:
+        points: (B, N, 3) on any device.
+        factor: Range.
+        generator: Source of all randomness.
+
+    Returns:
+        (B, N, 3).
+    """
+    return points * _uniform((len(points), 1, 1), *factor, generator, points.device)
+
+
+def tilt(points: Tensor, sigma: float, clip: float, generator: torch.Generator) -> Tensor:
+    """Turn each cloud by a small angle about the x, then the y, then the z axis, right-handed.
+
+    Args:
+        points: (B, N, 3) on any device.
+        sigma: Standard deviation of the angles, radians.
+        clip: Largest absolute angle, radians.
+        generator: Source of all randomness.
+
+    Returns:
+        (B, N, 3).
+    """
+    angles = torch.randn((len(points), 3), generator=generator, device=generator.device) * sigma
+    angles = angles.clamp(-clip, clip).to(points.device, non_blocking=True)
+    for axis in range(3):
+        # Turning the axes round in a circle makes the wanted one the y axis.
+        turns = 1 - axis
+        points = rotate_y(points.roll(turns, 2), angles[:, axis]).roll(-turns, 2)
+    return points
+
+
 def augment_points(points: Tensor, settings: PointAugmentation, generator: torch.Generator) -> Tensor:
     """Apply the pre-training transform, one independent draw per cloud (MM-Point spec 4.1, its six steps in order).
 
@@ -127,7 +162,7 @@ def augment_points(points: Tensor, settings: PointAugmentation, generator: torch
     device = points.device
     if settings.normalise:
         points = normalise_unit_sphere(points)
-    points = points * _uniform((num_clouds, 1, 1), *settings.scale, generator, device)
+    points = scale_clouds(points, settings.scale, generator)
     points = rotate_y(points, _uniform((num_clouds,), *settings.rotation, generator, device))
     extent = points.amax(dim=1, keepdim=True) - points.amin(dim=1, keepdim=True)
     reach = settings.translation
@@ -278,14 +313,9 @@ def augment_coloured(clouds: Tensor, settings: ColouredAugmentation, generator: 
         (B, N, C) float32 on the device of ``clouds``; the number of points does not change.
     """
     num_clouds, device = len(clouds), clouds.device
-    points = clouds[..., :3] * _uniform((num_clouds, 1, 1), *settings.scale, generator, device)
+    points = scale_clouds(clouds[..., :3], settings.scale, generator)
     points = points + _uniform((num_clouds, 1, 3), -settings.shift, settings.shift, generator, device)
-    tilt = torch.randn((num_clouds, 3), generator=generator, device=generator.device) * settings.rotation_sigma
-    tilt = tilt.clamp(-settings.rotation_clip, settings.rotation_clip).to(device, non_blocking=True)
-    for axis in range(3):
-        # Turning the axes round in a circle makes the wanted one the y axis.
-        turns = 1 - axis
-        points = rotate_y(points.roll(turns, 2), tilt[:, axis]).roll(-turns, 2)
+    points = tilt(points, settings.rotation_sigma, settings.rotation_clip, generator)
     points = rotate_y(points, _uniform((num_clouds,), 0.0, settings.spin, generator, device))
     return torch.cat([points, clouds[..., 3:]], dim=2)
 

@@ -20,6 +20,8 @@ from concord3d.models.transformer_block import PreNormBlock
 
 _POSITION_HIDDEN = 128
 _TOKEN_STD = 0.02
+# Points whose channels are computed together on a CPU.
+_CPU_PIECE_POINTS = 1024
 
 
 class Groups(NamedTuple):
@@ -113,8 +115,8 @@ class PointTransformer(nn.Module):
         self.mask_token = nn.Parameter(_TOKEN_STD * torch.randn(width))
         self.position = nn.Sequential(nn.Linear(3, _POSITION_HIDDEN), nn.GELU(), nn.Linear(_POSITION_HIDDEN, width))
         self.blocks = nn.ModuleList(
-            PreNormBlock(width, mlp_ratio * width, num_heads, rate)
-            for rate in torch.linspace(0, drop_path, depth).tolist()
+            PreNormBlock(width, mlp_ratio * width, num_heads, drop_path * block / max(1, depth - 1))
+            for block in range(depth)
         )
         self.norm = nn.LayerNorm(width)
         self.projection = nn.Linear(2 * width, out_dim, bias=False)
@@ -282,13 +284,22 @@ class GroupTokeniser(nn.Module):
         shape = neighbourhoods.shape[:3]
         if self.training and shape.numel() < 2:
             raise BadCloud("Batch statistics need more than one neighbour", expected="at least 2", found=1)
-        points = self.first(neighbourhoods.flatten(0, 2).to(self.widen.weight.dtype))
-        groups = points.unflatten(0, (-1, shape[2])).amax(1)
+        groups = neighbourhoods.flatten(0, 1).to(self.widen.weight.dtype)
+        if self.training or not groups.is_cpu:
+            return self._encode(groups).unflatten(0, shape[:2])
+        # Without statistics of the batch, groups may come in pieces that stay in cache: about twice as fast.
+        pieces = groups.split(max(1, _CPU_PIECE_POINTS // shape[2]))
+        return torch.cat([self._encode(piece) for piece in pieces]).unflatten(0, shape[:2])
+
+    def _encode(self, groups: Tensor) -> Tensor:
+        num_groups, size, _ = groups.shape
+        points = self.first(groups.flatten(0, 1))
+        largest = points.unflatten(0, (num_groups, size)).amax(1)
         # The layer on [maximum, point] is the sum of two: that of the maximum is the same for all points of a group.
         of_groups, of_points = self.widen.weight.chunk(2, dim=1)
-        shared = functional.linear(groups, of_groups, self.widen.bias).repeat_interleave(shape[2], 0)
+        shared = functional.linear(largest, of_groups, self.widen.bias).repeat_interleave(size, 0)
         points = self.narrow(self.norm(functional.linear(points, of_points) + shared).relu())
-        tokens: Tensor = points.unflatten(0, shape).amax(2)
+        tokens: Tensor = points.unflatten(0, (num_groups, size)).amax(1)
         return tokens
 
 
