@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.geometry.cameras import Cameras
+from concord3d.geometry.cameras import Cameras, pixel_directions
 from concord3d.geometry.mesh import Mesh
 
 BACKGROUND = 255
@@ -129,13 +129,6 @@ def shade_hits(
         with ThreadPoolExecutor(len(blocks)) as pool:
             list(pool.map(shade, blocks))
     return views
-
-
-def pixel_directions(cameras: Cameras) -> NDArray[np.float32]:
-    """Return (H, W, 3) float32 directions through the pixel centres in the camera frame, with z = 1."""
-    x = (np.arange(cameras.width) + 0.5 - cameras.width / 2) / cameras.focal
-    y = (np.arange(cameras.height) + 0.5 - cameras.height / 2) / cameras.focal
-    return np.stack([*np.meshgrid(x, y), np.ones((cameras.height, cameras.width))], axis=-1).astype(np.float32)
 
 
 def directions_to_camera(cameras: Cameras) -> NDArray[np.float32]:

@@ -35,7 +35,7 @@ class ViewSpec:
             with ShapeNet.
         image_size: H = W in pixels.
         content: ``color`` (3 channels), ``photo`` (the same with light and background of a photograph, see
-            :mod:`concord3d.render.photo`) or ``depth`` (1 channel, near dark, background white).
+            :mod:`concord3d.geometry.photo`) or ``depth`` (1 channel, near dark, background white).
         renderer: ``open3d``, ``pytorch3d`` (meshes), ``points`` (clouds) or ``images`` (nothing is drawn).
         seed: Seed of the elevations of ``ring24`` and, with each object's own hash, of photographs.
     """
