@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from concord3d.errors import BadMesh
 from concord3d.geometry.cameras import Cameras, orbit_cameras
 from concord3d.geometry.mesh import Mesh
-from concord3d.render.interface import AMBIENT, face_normals, shade_hits
+from concord3d.render.interface import AMBIENT, shade_hits
 from concord3d.render.open3d_adapter import Open3DRenderer
 
 QUAD_FACES = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
@@ -133,7 +133,7 @@ def test_colours_follow_the_shading_formula_pixel_by_pixel() -> None:
     colors = np.random.default_rng(0).integers(0, 256, (len(mesh.faces), 3)).astype(np.uint8)
     face = np.random.default_rng(1).integers(-1, len(mesh.faces), (2, 24, 24))
     views = shade_hits(Mesh(mesh.vertices, mesh.faces, colors), cameras, face, np.ones(face.shape))
-    normals = face_normals(mesh)
+    normals = mesh.face_normals()
     for view, row, column in np.argwhere(face >= 0):
         index = face[view, row, column]
         pixel = np.array([column + 0.5 - 12, row + 0.5 - 12, cameras.focal])
