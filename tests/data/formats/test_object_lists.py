@@ -67,7 +67,7 @@ def test_an_object_in_two_lists_or_twice_in_one_is_refused(tmp_path: Path, spec:
     with pytest.raises(WrongRelease, match=r"found: a2 \(also in train_set80\.txt\)"):
         objects_of_split(spec, tmp_path, "train", CLASSES)
     write(tmp_path, ["a1", "a2", "a1"], ["b1"])
-    with pytest.raises(WrongRelease, match="twice(.|\n)*found: a1"):
+    with pytest.raises(WrongRelease, match=r"twice(.|\n)*found: a1"):
         objects_of_split(spec, tmp_path, "train", CLASSES)
 
 

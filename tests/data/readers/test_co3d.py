@@ -112,7 +112,7 @@ def test_frames_of_any_shape_are_ten_squares(tmp_path: Path, spec: DatasetSpec) 
     assert greys(short) == [view * 12 // 10 for view in range(10)]
     for path in list((tmp_path / "co3d" / "vase" / "100_0_20" / "images").iterdir())[9:]:
         path.unlink()
-    with pytest.raises(DatasetMissing, match="vase/100_0_20/images(.|\n)*found: 9"):
+    with pytest.raises(DatasetMissing, match=r"vase/100_0_20/images(.|\n)*found: 9"):
         list(reader.read_pictures(spec, tmp_path, ["vase/100_0_20"], 10, 24))
 
 

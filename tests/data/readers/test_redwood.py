@@ -118,7 +118,7 @@ def test_frames_of_another_scan_are_no_frames_of_this_one(tmp_path: Path, spec: 
     reader = find_reader(spec.reader)
     with pytest.raises(DatasetMissing, match=r"videoframes/00004(.|\n)*found: 0(.|\n)*next: .* 11 other scans"):
         list(reader.read_pictures(spec, tmp_path, ["chair/00004"], 10, 16))
-    with pytest.raises(DatasetMissing, match="An object is not there(.|\n)*chair/00005"):
+    with pytest.raises(DatasetMissing, match=r"An object is not there(.|\n)*chair/00005"):
         list(reader.read_pictures(spec, tmp_path, ["chair/00005"], 10, 16))
 
 
@@ -159,7 +159,7 @@ def test_categories_that_do_not_fit_are_refused(tmp_path: Path, spec: DatasetSpe
             read_split(spec, tmp_path, "train", "real")
 
     renamed = {name.replace("trash container", "trash_container"): scans for name, scans in good.items()}
-    refused(renamed, WrongRelease, "did you mean 'trash_container'(.|\n)*absent: trash container")
+    refused(renamed, WrongRelease, r"did you mean 'trash_container'(.|\n)*absent: trash container")
     refused({**good, "sofa": ["00004"]}, WrongRelease, "00004: chair, sofa")
     refused({**good, "sofa": "00004"}, UnreadableFile, "categories.json: sofa")
     refused([good], UnreadableFile, "Not a list of categories")
