@@ -22,7 +22,13 @@ CO3D_CLASSES = (
     "microwave", "baseballglove", "book", "carrot", "ball", "bicycle", "chair", "stopsign", "vase", "plant",
 )  # fmt: skip
 # Category of the world where it has another name.
-OTHER_NAMES = {"couch": "sofa", "toyplane": "airplane", "handbag": "bag"}
+OTHER_NAMES = {
+    "couch": "sofa",
+    "toyplane": "airplane",
+    "handbag": "bag",
+    "teddybear": "teddy_bear",
+    "stopsign": "stop_sign",
+}
 SHAPES = {name: OTHER_NAMES.get(name, name) for name in CO3D_CLASSES}
 FOLDER = "co3d"
 

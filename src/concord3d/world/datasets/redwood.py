@@ -18,7 +18,7 @@ from concord3d.world.objects.items import ObjectItem
 SHAPES = {
     "chair": "chair",
     "table": "table",
-    "trash container": "bin",
+    "trash container": "trash_container",
     "bench": "bench",
     "plant": "plant",
     "sign": "traffic_sign",
