@@ -41,7 +41,7 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
         "scanobjectnn_obj_only", "scanobjectnn_pb_t50_rs", "shapenet", "shapenetpart", "s3dis", "named_meshes",
         "ensembled", "objaverse_lvis",
         "openshape_shapenet", "openshape_ensembled", "openshape_no_lvis", "openshape_lvis", "openshape_modelnet40",
-        "openshape_scanobjectnn",
+        "openshape_scanobjectnn", "redwood", "co3d", "shapenet55",
     ]  # fmt: skip
     counts = {name: spec.releases[0].counts for name, spec in catalog.items()}
     assert counts["modelnet10"] == {"train": 3991, "test": 908}
@@ -52,6 +52,8 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
     assert [len(catalog[n].class_names) for n in ("modelnet40", "scanobjectnn_obj_bg", "shapenetpart", "s3dis")] == [
         40, 15, 16, 13,
     ]  # fmt: skip
+    assert [len(catalog[name].class_names) for name in ("redwood", "co3d")] == [9, 42]
+    assert catalog["redwood"].held_out == catalog["co3d"].held_out == 0.2
     for spec in catalog.values():
         assert spec.reader in reader_names()
         assert spec.licence.gate != "open" or all(file.urls for file in spec.files), "an open set can be downloaded"

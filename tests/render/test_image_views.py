@@ -16,7 +16,7 @@ def _pictures(num_objects: int, size: int = 16) -> list[np.ndarray]:
 
 def test_stored_images_come_back_as_they_were(tmp_path: Path) -> None:
     pictures = _pictures(5)
-    spec, index = image_view_spec(16), tmp_path / "index.json"
+    spec, index = image_view_spec("r2n2_24", 16), tmp_path / "index.json"
     assert store_image_views(iter(pictures), spec, tmp_path / "store", index).rendered == 1
     assert store_image_views(iter(pictures), spec, tmp_path / "store", index).kept == 1
     views = open_view_set(index)
@@ -27,7 +27,7 @@ def test_stored_images_come_back_as_they_were(tmp_path: Path) -> None:
 def test_pictures_of_another_form_are_named(tmp_path: Path) -> None:
     pictures = [*_pictures(2), _pictures(1)[0][:23]]
     with pytest.raises(RenderError, match="object 2"):
-        store_image_views(pictures, image_view_spec(16), tmp_path / "store", tmp_path / "index.json")
+        store_image_views(pictures, image_view_spec("r2n2_24", 16), tmp_path / "store", tmp_path / "index.json")
 
 
 def test_named_sets_have_one_source_each(tmp_path: Path) -> None:

@@ -1,20 +1,17 @@
-"""Ray-cast pictures: convention, depth, normals, colours, and what happens without the library."""
+"""Ray-cast pictures: convention, depth, normals, colours."""
 
 from __future__ import annotations
-
-import builtins
-import sys
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from concord3d.errors import BadMesh, DependencyMissing, SystemLibraryMissing
+from concord3d.errors import BadMesh
 from concord3d.geometry.cameras import Cameras, orbit_cameras
 from concord3d.geometry.mesh import Mesh
-from concord3d.render.interface import AMBIENT, face_normals, shade_hits
-from concord3d.render.open3d_adapter import Open3DRenderer, import_open3d
+from concord3d.render.interface import AMBIENT, shade_hits
+from concord3d.render.open3d_adapter import Open3DRenderer
 
 QUAD_FACES = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
 
@@ -136,7 +133,7 @@ def test_colours_follow_the_shading_formula_pixel_by_pixel() -> None:
     colors = np.random.default_rng(0).integers(0, 256, (len(mesh.faces), 3)).astype(np.uint8)
     face = np.random.default_rng(1).integers(-1, len(mesh.faces), (2, 24, 24))
     views = shade_hits(Mesh(mesh.vertices, mesh.faces, colors), cameras, face, np.ones(face.shape))
-    normals = face_normals(mesh)
+    normals = mesh.face_normals()
     for view, row, column in np.argwhere(face >= 0):
         index = face[view, row, column]
         pixel = np.array([column + 0.5 - 12, row + 0.5 - 12, cameras.focal])
@@ -173,28 +170,3 @@ def test_broken_meshes_are_refused(kind: str) -> None:
         vertices[0, 0] = np.nan
     with pytest.raises(BadMesh):
         Open3DRenderer().render(Mesh(vertices, faces), orbit_cameras([0], 0, image_size=16))
-
-
-@pytest.mark.parametrize(
-    ("failure", "kind", "message"),
-    [
-        (ModuleNotFoundError("No module named 'open3d'"), DependencyMissing, "not installed"),
-        (OSError("libusb-1.0.so.0: cannot open shared object file"), SystemLibraryMissing, "libusb-1.0-0"),
-        (ImportError("libGL.so.1: cannot open shared object file"), SystemLibraryMissing, "apt-get install .*libgl1"),
-        (ImportError("undefined symbol: _ZN3foo"), DependencyMissing, "undefined symbol"),
-    ],
-)
-def test_absence_is_named(
-    monkeypatch: pytest.MonkeyPatch, failure: Exception, kind: type[DependencyMissing], message: str
-) -> None:
-    original = builtins.__import__
-
-    def failing_import(name: str, *args: object, **kwargs: object) -> object:
-        if name == "open3d":
-            raise failure
-        return original(name, *args, **kwargs)
-
-    monkeypatch.delitem(sys.modules, "open3d", raising=False)
-    monkeypatch.setattr(builtins, "__import__", failing_import)
-    with pytest.raises(kind, match=message):
-        import_open3d()

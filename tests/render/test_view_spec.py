@@ -80,6 +80,9 @@ def test_views_and_channels() -> None:
         ({"view_set": "pointclip_v2_7", "content": "depth", "renderer": "points"}, "did you mean 'pointclip_v2_6'"),
         ({"view_set": "pointclip_v2_10", "content": "photo", "renderer": "points"}, "no colour"),
         ({"view_set": "r2n2_24", "content": "photo", "renderer": "images"}, "drawn meshes"),
+        ({"view_set": "frames_10"}, "frames_10 are stored images"),
+        ({"view_set": "frames_12", "renderer": "images"}, "did you mean 'frames_10'"),
+        ({"view_set": "ring24", "renderer": "images"}, "drawn, not stored"),
     ],
 )
 def test_impossible_specifications_are_refused(changes: dict[str, object], message: str) -> None:
@@ -108,8 +111,10 @@ def test_views_of_meshes_take_the_renderer(view_set: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("view_set", "renderer"), [("pointclip_v2_10", "points"), ("pointclip_v2_6", "points"), ("r2n2_24", "images")]
-)
+    ("view_set", "renderer"),
+    [("pointclip_v2_10", "points"), ("pointclip_v2_6", "points"), ("r2n2_24", "images"),
+     ("frames_10", "images"), ("ulip_60", "images")],
+)  # fmt: skip
 def test_views_without_meshes_are_the_same_under_any_renderer(view_set: str, renderer: str) -> None:
     first, second = (view_spec.view_spec(view_set, 48, name) for name in ("open3d", "pytorch3d"))
     assert first == second and first.renderer == renderer
@@ -121,3 +126,15 @@ def test_pictures_that_are_stored_already_keep_their_identity() -> None:
         "view_set": "ring24", "image_size": 64, "content": "color", "renderer": "open3d", "seed": 0,
         "renderer_version": 1,
     }  # fmt: skip
+    assert view_spec.view_spec("r2n2_24", 64).identity() == {
+        "view_set": "r2n2_24", "image_size": 64, "content": "color", "renderer": "images", "seed": 0,
+        "renderer_version": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("view_set", "count"), [("r2n2_24", 24), ("frames_10", 10), ("ulip_60", 60)])
+def test_stored_sets_say_how_many_pictures_an_object_has(view_set: str, count: int) -> None:
+    spec = view_spec.view_spec(view_set, 48)
+    assert (spec.num_views, spec.channels, spec.renderer) == (count, 3, "images")
+    with pytest.raises(ConfigError, match="without cameras"):
+        spec.cameras()

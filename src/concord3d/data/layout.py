@@ -48,7 +48,7 @@ def split_files(spec: DatasetSpec, root: Path, split: str) -> list[Path]:
     """
     folder, chosen = layout_folder(spec, root), find_split(spec, split)
     found = {path for pattern in chosen.patterns for path in folder.glob(pattern) if path.is_file()}
-    files = sorted(found, key=lambda path: _natural(path.relative_to(folder)))
+    files = sorted(found, key=lambda path: natural_order(path.relative_to(folder)))
     if not files:
         raise DatasetMissing(
             f"No files of {spec.id}/{split}",
@@ -77,7 +77,8 @@ def _listed(folder: Path, list_file: str, dataset: str, split: str) -> list[Path
     return files
 
 
-def _natural(path: Path) -> list[tuple[int, int, str]]:
+def natural_order(path: Path) -> list[tuple[int, int, str]]:
+    """Return a key that sorts paths with their numbers as numbers: 9 before 10."""
     parts = re.split(r"(\d+)", path.as_posix())
     return [(1, int(part), "") if part.isdecimal() else (0, 0, part) for part in parts]
 

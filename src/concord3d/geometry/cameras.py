@@ -84,3 +84,10 @@ def orbit_cameras(
     translation = -np.einsum("vij,vj->vi", rotation, outward * distance)
     focal = image_size / 2 / np.tan(np.radians(field_of_view_deg) / 2)
     return Cameras(rotation, translation, float(focal), image_size, image_size)
+
+
+def pixel_directions(cameras: Cameras) -> NDArray[np.float32]:
+    """Return (H, W, 3) float32 directions through the pixel centres in the camera frame, with z = 1."""
+    x = (np.arange(cameras.width) + 0.5 - cameras.width / 2) / cameras.focal
+    y = (np.arange(cameras.height) + 0.5 - cameras.height / 2) / cameras.focal
+    return np.stack([*np.meshgrid(x, y), np.ones((cameras.height, cameras.width))], axis=-1).astype(np.float32)

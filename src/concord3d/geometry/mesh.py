@@ -55,6 +55,14 @@ class Mesh:
         a, b, c = (self.vertices[self.faces[:, i]].astype(np.float64) for i in range(3))
         return np.linalg.norm(np.cross(b - a, c - a), axis=1) / 2
 
+    def face_normals(self) -> NDArray[np.float32]:
+        """Return (F, 3) unit normals by the right-hand rule; zero for a triangle without area."""
+        a, b, c = (self.vertices[self.faces[:, i]].astype(np.float64) for i in range(3))
+        normal = np.cross(b - a, c - a)
+        length = np.linalg.norm(normal, axis=1, keepdims=True)
+        unit = np.divide(normal, length, out=np.zeros_like(normal), where=length > 0)
+        return unit.astype(np.float32)
+
     def normalized(self) -> Mesh:
         """Return the mesh with the middle of its bounding box at the origin and its farthest vertex at radius 1."""
         low, high = self.vertices.min(axis=0), self.vertices.max(axis=0)

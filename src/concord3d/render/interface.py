@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.geometry.cameras import Cameras
+from concord3d.geometry.cameras import Cameras, pixel_directions
 from concord3d.geometry.mesh import Mesh
 
 BACKGROUND = 255
@@ -53,15 +53,6 @@ class Renderer(Protocol):
         """Draw ``mesh`` from every camera."""
 
 
-def face_normals(mesh: Mesh) -> NDArray[np.float32]:
-    """Return (F, 3) float32 unit normals by the right-hand rule; zero for a triangle without area."""
-    a, b, c = (mesh.vertices[mesh.faces[:, i]].astype(np.float64) for i in range(3))
-    normal = np.cross(b - a, c - a)
-    length = np.linalg.norm(normal, axis=1, keepdims=True)
-    unit = np.divide(normal, length, out=np.zeros_like(normal), where=length > 0)
-    return unit.astype(np.float32)
-
-
 def face_colors(mesh: Mesh) -> NDArray[np.uint8]:
     """Return (F, 3) uint8 colours of the faces, light grey where the mesh has none."""
     if mesh.face_colors is not None:
@@ -93,7 +84,7 @@ def shade_hits(
     toward = directions_to_camera(cameras) if toward_camera is None else toward_camera
     toward = toward.reshape(3, *face.shape)
     # One coordinate, or one colour, at a time: rows of three are several times slower.
-    normals = np.ascontiguousarray(face_normals(mesh).T)
+    normals = np.ascontiguousarray(mesh.face_normals().T)
     colors = face_colors(mesh).T.astype(np.float32, order="C")
     views = Views(
         np.empty((*face.shape, 3), np.uint8),
@@ -129,13 +120,6 @@ def shade_hits(
         with ThreadPoolExecutor(len(blocks)) as pool:
             list(pool.map(shade, blocks))
     return views
-
-
-def pixel_directions(cameras: Cameras) -> NDArray[np.float32]:
-    """Return (H, W, 3) float32 directions through the pixel centres in the camera frame, with z = 1."""
-    x = (np.arange(cameras.width) + 0.5 - cameras.width / 2) / cameras.focal
-    y = (np.arange(cameras.height) + 0.5 - cameras.height / 2) / cameras.focal
-    return np.stack([*np.meshgrid(x, y), np.ones((cameras.height, cameras.width))], axis=-1).astype(np.float32)
 
 
 def directions_to_camera(cameras: Cameras) -> NDArray[np.float32]:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.geometry.photo import photo_background
 from concord3d.render.interface import Views
-from concord3d.render.photo import photo_background
 from concord3d.render.view_spec import ViewSpec
 
 _CAMERA_DISTANCE = 2.6  # of orbit_cameras

@@ -140,7 +140,7 @@ def store_image_views(
 
     Args:
         pictures: (V, H, W, 3) of one object each, in the order in which they will be read.
-        spec: ``r2n2_24``.
+        spec: One of the sets of stored images.
         store: Folder of shards, shared between view sets.
         index_path: The index to write.
 

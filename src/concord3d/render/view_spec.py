@@ -18,11 +18,11 @@ PHOTO_SETS = {"photo24": "ring24", "photo12": "ring12"}
 POINTCLIP_V2 = "pointclip_v2_10"
 # Sets of bare points: which of PointCLIP V2's ten views each holds (:mod:`concord3d.render.points`).
 POINT_SETS: dict[str, tuple[int, ...]] = {POINTCLIP_V2: tuple(range(10)), "pointclip_v2_6": (0, 1, 2, 4, 5, 6)}
-R2N2 = "r2n2_24"
-VIEW_SETS = (*RING_SIZES, *POINT_SETS, R2N2)
+# Sets of pictures that came with a data set, whose reader names one as its `picture_set`: pictures per object.
+STORED_SETS = {"r2n2_24": 24, "frames_10": 10, "ulip_60": 60}
+VIEW_SETS = (*RING_SIZES, *POINT_SETS, *STORED_SETS)
 VIEW_SET_NAMES = (*VIEW_SETS, *PHOTO_SETS)
 MIN_PIXELS = 16
-IMAGES_PER_R2N2_MODEL = 24
 CONTENTS = {"color": 3, "depth": 1, "photo": 3}
 
 
@@ -31,11 +31,11 @@ class ViewSpec:
     """A description of a set of views; it is part of the identity of every stored picture.
 
     Attributes:
-        view_set: ``ring24``, ``ring12``, ``pointclip_v2_10``, ``pointclip_v2_6`` or ``r2n2_24``, the images that came
-            with ShapeNet.
+        view_set: A ring (``RING_SIZES``), a set of bare points (``POINT_SETS``) or one of pictures that came with a
+            data set (``STORED_SETS``).
         image_size: H = W in pixels.
         content: ``color`` (3 channels), ``photo`` (the same with light and background of a photograph, see
-            :mod:`concord3d.render.photo`) or ``depth`` (1 channel, near dark, background white).
+            :mod:`concord3d.geometry.photo`) or ``depth`` (1 channel, near dark, background white).
         renderer: ``open3d``, ``pytorch3d`` (meshes), ``points`` (clouds) or ``images`` (nothing is drawn).
         seed: Seed of the elevations of ``ring24`` and, with each object's own hash, of photographs.
     """
@@ -70,14 +70,21 @@ class ViewSpec:
             raise ConfigError(
                 "Photographs are made of drawn meshes", where="content", expected="color", found=self.content
             )
-        if (self.view_set == R2N2) != (self.renderer == "images"):
-            raise ConfigError(f"{R2N2} are stored images", where="renderer", expected="images", found=self.renderer)
+        if self.view_set in STORED_SETS and self.renderer != "images":
+            raise ConfigError(
+                f"{self.view_set} are stored images", where="renderer", expected="images", found=self.renderer
+            )
+        if self.renderer == "images" and self.view_set not in STORED_SETS:
+            expected = " or ".join(STORED_SETS)
+            raise ConfigError(
+                "These views are drawn, not stored", where="view_set", expected=expected, found=self.view_set
+            )
 
     @property
     def num_views(self) -> int:
         """Pictures per object."""
         of_points = {name: len(views) for name, views in POINT_SETS.items()}
-        return {R2N2: IMAGES_PER_R2N2_MODEL, **of_points, **RING_SIZES}[self.view_set]
+        return {**STORED_SETS, **of_points, **RING_SIZES}[self.view_set]
 
     @property
     def channels(self) -> int:
@@ -118,16 +125,21 @@ def cloud_view_spec(view_set: str = POINTCLIP_V2, image_size: int = 64, *, seed:
     return ViewSpec(view_set, image_size, "depth", "points", seed)
 
 
-def image_view_spec(image_size: int = 224) -> ViewSpec:
-    """Return the specification of the 24 images of every model that came with ShapeNet (MM-Point spec 1.1)."""
-    return ViewSpec(R2N2, image_size, "color", "images")
+def image_view_spec(view_set: str, image_size: int = 224) -> ViewSpec:
+    """Return the specification of the pictures that came with a data set, one of ``STORED_SETS``.
+
+    ``r2n2_24`` are 3D-R2N2's renders of ShapeNet (MM-Point spec 1.1), ``frames_10`` are ten frames of the video that an
+    object was scanned with, ``ulip_60`` are ULIP's renders of ShapeNet-55, thirty in colour, then thirty depth maps
+    (Cross-MoST spec 1.2).
+    """
+    return ViewSpec(view_set, image_size, "color", "images")
 
 
 def view_spec(view_set: str, image_size: int, renderer: str = "open3d") -> ViewSpec:
     """Return the usual specification of a named set of views; ``photo12`` is ``ring12`` as photographs.
 
     Args:
-        view_set: A ring, a ring of photographs, a set of bare points or ``r2n2_24``.
+        view_set: A ring, a ring of photographs, a set of bare points or of stored images.
         image_size: H = W in pixels.
         renderer: What draws meshes; sets of bare points and of stored images do without it.
 
@@ -145,4 +157,6 @@ def view_spec(view_set: str, image_size: int, renderer: str = "open3d") -> ViewS
         )
     if view_set in POINT_SETS:
         return cloud_view_spec(view_set, image_size)
-    return image_view_spec(image_size) if view_set == R2N2 else mesh_view_spec(view_set, image_size, renderer=renderer)
+    if view_set in STORED_SETS:
+        return image_view_spec(view_set, image_size)
+    return mesh_view_spec(view_set, image_size, renderer=renderer)

@@ -12,6 +12,7 @@ from concord3d.data.catalog import DatasetSpec
 from concord3d.data.readers import find_reader, reader_module
 from concord3d.data.readers.interface import Reader
 from concord3d.data.stores import store_module
+from concord3d.errors import ConfigError
 from concord3d.layout import CATALOG, Layout
 from concord3d.render.view_spec import view_spec
 from concord3d.workflow.batching import Batching
@@ -124,7 +125,21 @@ class DataNodes:
         return [self.store(dataset, split) for split in self._splits(dataset)]
 
     def views(self, dataset: str, split: str, view_set: str, pixels: int) -> Made:
+        """Return the node of some views of a split.
+
+        Raises:
+            ConfigError: The views are pictures that the data set does not bring.
+        """
         views = view_spec(view_set, pixels, self.renderer)
+        brought = self.reader(dataset).picture_set
+        if views.renderer == "images" and view_set != brought:
+            raise ConfigError(
+                f"'{dataset}' does not bring the pictures '{view_set}'",
+                where=f"views of {dataset}/{split}",
+                expected=f"{brought}, or views that are drawn" if brought else "views that are drawn",
+                found=view_set,
+                next_step="name another view_set, or another data set",
+            )
         recipe = {"spec": self.spec(dataset, "files"), "views": views.identity()}
         return self.graph.add_node(
             f"views/{dataset}__{split}__{view_set}__{pixels}",

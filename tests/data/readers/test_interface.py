@@ -13,6 +13,7 @@ from concord3d.data.catalog import load_catalog
 from concord3d.data.readers import find_reader, reader_module, reader_names
 from concord3d.data.stores import store_kinds
 from concord3d.errors import ConfigError
+from concord3d.render.view_spec import STORED_SETS
 
 HEAVY = ("h5py", "torch", "open3d", "trimesh", "PIL", "scipy", "sklearn")
 NEW_READER = """
@@ -84,8 +85,12 @@ def test_what_readers_say_they_have_they_have() -> None:
         reader = find_reader(name)
         for method, has in (
             ("read_meshes", reader.has_meshes),
-            ("read_pictures", reader.has_pictures),
+            ("read_pictures", bool(reader.picture_set)),
             ("read_tower_features", reader.has_tower_features),
         ):
             assert (getattr(type(reader), method) is not getattr(Reader, method)) == has, (name, method)
         assert not reader.samples_meshes or reader.has_meshes
+
+
+def test_every_view_set_of_stored_pictures_has_a_reader() -> None:
+    assert {find_reader(name).picture_set for name in reader_names()} - {""} == set(STORED_SETS)

@@ -13,13 +13,23 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.world.made import open_edges, volume
 
 import concord3d
 from concord3d.errors import ConfigError
 from concord3d.geometry.cameras import Cameras
 from concord3d.geometry.mesh import Mesh, sample_surface
+from concord3d.world.objects.categories.style import Style
 from concord3d.world.objects.contact_sheet import contact_sheet
-from concord3d.world.objects.generation import CATEGORIES, HEADINGS, WorldObject, generate
+from concord3d.world.objects.generation import (
+    CATEGORIES,
+    COMMON_CATEGORIES,
+    GENERATORS,
+    HEADINGS,
+    Variation,
+    WorldObject,
+    generate,
+)
 
 MODELNET40 = [
     "airplane", "bathtub", "bed", "bench", "bookshelf", "bottle", "bowl", "car", "chair", "cone",
@@ -31,6 +41,10 @@ MODELNET40 = [
 SCANOBJECTNN = [
     "bag", "bin", "box", "cabinet", "chair", "desk", "display", "door", "shelf", "table", "bed",
     "pillow", "sink", "sofa", "toilet",
+]  # fmt: skip
+STREETS_AND_PHOTOS = [
+    "bicycle", "motorcycle", "traffic_sign", "trash_container", "banana", "donut", "hydrant", "skateboard",
+    "stop_sign", "teddy_bear", "umbrella",
 ]  # fmt: skip
 COMMON_STYLE = {"heading_deg", "stretch_x", "stretch_y", "stretch_z", "taper", "bend", "twist_deg"}
 
@@ -51,16 +65,17 @@ def check(made: WorldObject) -> None:
     assert mesh.face_colors.shape == (len(mesh.faces), 3) and mesh.face_colors.dtype == np.uint8
     assert mesh.face_parts.shape == (len(mesh.faces),) and mesh.face_parts.dtype == np.int32
     assert set(mesh.face_parts.tolist()) == set(range(len(made.part_names)))
-    assert 200 <= len(mesh.faces) <= 3600
+    assert 200 <= len(mesh.faces) <= 4400
     assert mesh.vertices[:, 1].min() == pytest.approx(0, abs=1e-5)
     extent = np.ptp(mesh.vertices, axis=0)
     assert (extent > 1e-3).all() and extent.max() < 80
     assert all(isinstance(value, float | int | str) for value in made.style.values())
 
 
-def test_the_47_categories() -> None:
-    assert len(CATEGORIES) == 47
-    assert set(CATEGORIES) == set(MODELNET40) | set(SCANOBJECTNN)
+def test_the_58_categories() -> None:
+    """The order of the first 47 decides the bytes of every data set that holds them."""
+    assert [*COMMON_CATEGORIES] == [*MODELNET40, *(name for name in SCANOBJECTNN if name not in MODELNET40)]
+    assert len(CATEGORIES) == 58 and [*CATEGORIES] == [*COMMON_CATEGORIES, *STREETS_AND_PHOTOS]
     assert set(HEADINGS) <= set(CATEGORIES)
 
 
@@ -78,6 +93,51 @@ def test_every_category_is_valid_and_varied(category: str) -> None:
     assert len({len(made.mesh.faces) for made in objects}) >= 3
     assert len({str(made.style["variant"]) for made in objects}) >= 2
     assert len({made.mesh.vertices.tobytes() for made in objects}) == len(objects)
+
+
+@pytest.mark.parametrize("category", STREETS_AND_PHOTOS)
+def test_pieces_are_solids_with_their_faces_outwards(category: str) -> None:
+    """Scans and pictures see a piece from any side, so none may be open or inside out."""
+    for seed in range(25):
+        for part, _, shape in GENERATORS[category](Style(np.random.default_rng([seed, 4]))).pieces:
+            assert volume(shape) > 0, part
+            assert open_edges(shape) == 0, part
+
+
+def test_wheels_turn_about_x_and_stand_on_the_floor() -> None:
+    """Bicycles and motorcycles ride towards +z: two wheels before each other, thin across."""
+    for category in ("bicycle", "motorcycle"):
+        for index in range(8):
+            made = generate(category, index, 5, Variation(spread=0.0))
+            assert made.mesh.face_parts is not None
+            wheels = made.mesh.vertices[made.mesh.faces[made.mesh.face_parts == made.part_names.index("wheel")]]
+            points = wheels.reshape(-1, 3)
+            width, height, length = np.ptp(points, axis=0)
+            assert width < 0.5 * height < 0.5 * length
+            assert points[:, 1].min() == pytest.approx(0, abs=0.01)
+            middle = (points[:, 2].min() + points[:, 2].max()) / 2
+            gap = np.abs(points[:, 2] - middle).min()
+            assert gap > 0.05 * length, "two wheels, with a gap between them"
+            saddle = made.mesh.vertices[made.mesh.faces[made.mesh.face_parts == made.part_names.index("seat")]]
+            bars = made.mesh.vertices[made.mesh.faces[made.mesh.face_parts == made.part_names.index("handlebar")]]
+            assert saddle[..., 2].mean() < middle < bars[..., 2].mean()
+
+
+@pytest.mark.parametrize("category", ["traffic_sign", "stop_sign"])
+def test_what_a_sign_says_faces_the_front(category: str) -> None:
+    for index in range(8):
+        made = generate(category, index, 6, Variation(spread=0.0))
+        assert made.mesh.face_parts is not None
+        depth = {}
+        for number, part in enumerate(made.part_names):
+            depth[part] = float(made.mesh.vertices[made.mesh.faces[made.mesh.face_parts == number], 2].max())
+        assert depth["symbol"] > depth["plate"] > depth["post"] - 0.03
+
+
+def test_captions_of_signs_tell_their_kind() -> None:
+    texts = [generate("traffic_sign", index, 0).captions.descriptive for index in range(20)]
+    assert all(text.count("traffic sign") for text in texts)
+    assert {"triangle", "disc", "rectangle"} <= {text.split(" of the ")[1].split(" kind")[0] for text in texts}
 
 
 @given(category=st.sampled_from(CATEGORIES), index=st.integers(0, 10**6), seed=st.integers(0, 2**40))
@@ -177,7 +237,7 @@ def test_contact_sheet_has_one_cell_per_category(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         contact_sheet(Flat(), tmp_path / name, 0, 8, image_size=16, labels=False)
     picture = np.asarray(Image.open(tmp_path / "a.png"))
-    assert picture.shape == (6 * 16, 8 * 16, 3)
+    assert picture.shape == (8 * 16, 8 * 16, 3)
     colors = generate("airplane", 0, 0).mesh.face_colors
     assert colors is not None
     assert np.array_equal(picture[0, 0], colors.mean(axis=0).astype(np.uint8))

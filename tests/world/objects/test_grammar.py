@@ -6,24 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.world.made import boundary_edges, volume
 
 from concord3d.world.objects import grammar
-from concord3d.world.objects.grammar import Shape
 
 SIZE = st.floats(0.1, 5.0)
-
-
-def volume(shape: Shape) -> float:
-    """Signed volume: positive when all faces turn outwards."""
-    a, b, c = (shape.vertices[shape.faces[:, i]] for i in range(3))
-    return float((a * np.cross(b, c)).sum() / 6)
-
-
-def boundary_edges(shape: Shape) -> int:
-    """Number of edges, joined by position, that do not lie between exactly two triangles."""
-    corners = np.unique(np.round(shape.vertices, 9), axis=0, return_inverse=True)[1].ravel()[shape.faces]
-    edges = np.sort(np.concatenate([corners[:, [0, 1]], corners[:, [1, 2]], corners[:, [2, 0]]]), axis=1)
-    return int((np.unique(edges, axis=0, return_counts=True)[1] != 2).sum())
 
 
 @given(width=SIZE, height=SIZE, depth=SIZE)
@@ -128,3 +115,14 @@ def test_deformed_without_strength_changes_nothing_and_stretch_scales() -> None:
     top, bottom = tapered[vertices[:, 1] > 1], tapered[vertices[:, 1] < 1]
     assert np.ptp(top[:, 0]) == pytest.approx(1.2)
     assert np.ptp(bottom[:, 0]) == pytest.approx(0.8)
+
+
+def test_a_fuselage_has_its_stations_and_is_closed() -> None:
+    shape = grammar.fuselage([(-1, 0, 1, 0.5), (0, -0.5, 1.5, 1.0), (2, 0, 1, 0.5)], power=2, sides=64)
+    assert boundary_edges(shape) == 0
+    # Along a piece, both axes of the ellipse change in proportion to z.
+    share = np.linspace(0, 1, 2001)
+    mean = float(np.mean((0.5 + 0.5 * share) * (0.5 + 0.5 * share)))
+    assert volume(shape) == pytest.approx(np.pi * mean * 3, rel=0.01)
+    middle = shape.vertices[np.abs(shape.vertices[:, 2]) < 1e-9]
+    np.testing.assert_allclose([middle.min(axis=0)[:2], middle.max(axis=0)[:2]], [[-1, -0.5], [1, 1.5]], atol=0.01)

@@ -98,7 +98,8 @@ class Reader(ABC):
         has_colors: Every split has colours.
         has_texts: Every split has texts.
         has_meshes: :meth:`read_meshes` works.
-        has_pictures: :meth:`read_pictures` works.
+        picture_set: Name of the view set that its pictures are (``STORED_SETS`` in :mod:`concord3d.render.view_spec`);
+            :meth:`read_pictures` works for it. Empty where there are none.
         has_tower_features: :meth:`read_tower_features` works; such a release has no meshes to be rendered.
     """
 
@@ -108,7 +109,7 @@ class Reader(ABC):
     has_colors: ClassVar[bool] = False
     has_texts: ClassVar[bool] = False
     has_meshes: ClassVar[bool] = False
-    has_pictures: ClassVar[bool] = False
+    picture_set: ClassVar[str] = ""
     has_tower_features: ClassVar[bool] = False
 
     @abstractmethod

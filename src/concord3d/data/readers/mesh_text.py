@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from concord3d.data.catalog import DatasetSpec, path_inside
+from concord3d.data.formats.clouds import rng_of
 from concord3d.data.formats.mesh_files import read_colored_mesh, read_mesh
 from concord3d.data.formats.texts import clean_text, shape_texts
 from concord3d.data.layout import NEXT_STEP, find_split, layout_folder, read_lines
@@ -250,7 +251,7 @@ def _mesh_path(folder: Path, row: IndexRow) -> Path:
 
 def _sampled(path: Path, uid: str, num_points: int) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
     mesh, colors = read_colored_mesh(path)
-    rng = np.random.default_rng(int.from_bytes(hashlib.sha256(uid.encode()).digest()[:8], "little"))
+    rng = rng_of(uid)
     sample = sample_surface(mesh, num_points, rng, path)
     cloud = sample.points.astype(np.float64)
     cloud -= cloud.mean(axis=0)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from concord3d.data.catalog import DatasetSpec
+from concord3d.data.formats.clouds import rng_of
 from concord3d.data.formats.mesh_files import read_off
 from concord3d.data.layout import split_files
 from concord3d.data.readers.interface import NamedMesh, Reader, Reading
@@ -45,7 +45,7 @@ class OffTree(Reader):
                     "A class folder is not in the catalogue", where=path, expected=", ".join(spec.class_names)
                 )
             name = f"{category}/{path.stem}"
-            rng = np.random.default_rng(int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "little"))
+            rng = rng_of(name)
             cloud = sample_surface(_upright(read_off(path), spec), num_points or NUM_POINTS, rng, path).points
             cloud -= cloud.mean(axis=0)
             points.append(cloud / max(float(np.linalg.norm(cloud, axis=1).max()), 1e-12))

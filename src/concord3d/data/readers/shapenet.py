@@ -10,21 +10,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.data.catalog import DatasetSpec
 from concord3d.data.formats.mesh_files import read_mesh, read_ply_cloud
+from concord3d.data.formats.pictures import read_squares
 from concord3d.data.formats.texts import shape_texts
 from concord3d.data.layout import NEXT_STEP, layout_folder, split_files
 from concord3d.data.readers.interface import NamedMesh, Reader, Reading
 from concord3d.data.stores.objects import CloudSplit, ShapeTexts
 from concord3d.errors import BadCloud, DatasetMissing, UnreadableFile
-
-if TYPE_CHECKING:
-    import PIL.Image
 
 MESH_SUFFIXES = (".glb", ".obj", ".off")
 
@@ -33,7 +30,7 @@ class ShapeNet(Reader):
     """Clouds without classes of their own; the class is the folder, in sorted order."""
 
     has_meshes = True
-    has_pictures = True
+    picture_set = "r2n2_24"
 
     def read(self, spec: DatasetSpec, root: Path, split: str, data_kind: str, num_points: int | None = None) -> Reading:
         """Read the PLY clouds; arguments as in :meth:`Reader.read`.
@@ -146,30 +143,11 @@ def read_renderings(root: Path, name: str, num_views: int, image_size: int) -> N
         DatasetMissing: Fewer than ``num_views`` images.
         UnreadableFile: An image is truncated or of another format.
     """
-    from PIL import Image
-
     folder = root / "ShapeNetRendering" / name / "rendering"
     files = sorted(folder.glob("*.png"))
     if len(files) < num_views:
         raise DatasetMissing("A model has too few renders", where=folder, expected=num_views, found=len(files))
-    views = np.empty((num_views, image_size, image_size, 3), dtype=np.uint8)
-    for index, path in enumerate(files[:num_views]):
-        try:
-            with Image.open(path) as image:
-                views[index] = np.asarray(_rgb8(image).resize((image_size, image_size), Image.Resampling.BILINEAR))
-        except (OSError, ValueError, SyntaxError) as error:
-            raise UnreadableFile("Cannot read an image", where=path, found=error, next_step=NEXT_STEP) from error
-    return views
-
-
-def _rgb8(image: PIL.Image.Image) -> PIL.Image.Image:
-    from PIL import Image
-
-    # PIL clips 16-bit gray to 255 instead of scaling it.
-    if image.mode.startswith("I"):
-        high = np.asarray(image, dtype=np.float64)
-        return Image.fromarray((high / 257).clip(0, 255).round().astype(np.uint8)).convert("RGB")
-    return image.convert("RGB")
+    return read_squares(files[:num_views], image_size)
 
 
 def _name(path: Path) -> str:

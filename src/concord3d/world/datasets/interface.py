@@ -26,11 +26,13 @@ class Layout:
         series: Data sets of one series are made of the same objects, as ModelNet10 is of ModelNet40.
         splits: Its splits.
         categories: What it shows, in the order of the official labels.
+        lacking: Classes of the real data set that the world has no shape for.
     """
 
     series: int
     splits: tuple[str, ...]
     categories: tuple[str, ...]
+    lacking: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from concord3d.files import canonical_json, write_text
 from concord3d.geometry.mesh import Mesh
 from concord3d.world.datasets.interface import DatasetFamily, Layout, WorldRecipe
 from concord3d.world.formats.glb import glb_bytes
-from concord3d.world.objects.generation import CATEGORIES
+from concord3d.world.objects.generation import COMMON_CATEGORIES
 from concord3d.world.objects.items import ObjectItem, chosen_categories, first_index, item_rng, spread_evenly
 from concord3d.world.objects.text_sets import Row, ensembled_shape, long_tail, long_tail_shape
 
@@ -24,8 +24,8 @@ class MeshesWithTexts(DatasetFamily[ObjectItem, Row]):
     """``ensembled`` stands for OpenShape's sources, ``objaverse_lvis`` for the long tail of Objaverse-LVIS."""
 
     layouts = {
-        "ensembled": Layout(4, ("train", "test"), CATEGORIES),
-        "objaverse_lvis": Layout(5, ("test",), CATEGORIES),
+        "ensembled": Layout(4, ("train", "test"), COMMON_CATEGORIES),
+        "objaverse_lvis": Layout(5, ("test",), COMMON_CATEGORIES),
     }
 
     def items(self, recipe: WorldRecipe, split: str) -> list[ObjectItem]:

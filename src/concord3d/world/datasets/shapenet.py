@@ -17,7 +17,7 @@ from concord3d.files import canonical_json, write_text
 from concord3d.geometry.mesh import Mesh, sample_surface
 from concord3d.world.datasets.interface import DatasetFamily, Layout, WorldRecipe
 from concord3d.world.formats.glb import glb_bytes
-from concord3d.world.objects.generation import CATEGORIES, generate
+from concord3d.world.objects.generation import COMMON_CATEGORIES, generate
 from concord3d.world.objects.items import ObjectItem, item_rng, spread_evenly
 
 Caption = dict[str, str]
@@ -26,7 +26,7 @@ Caption = dict[str, str]
 class ShapeNet(DatasetFamily[ObjectItem, Caption]):
     """Meshes centred in the unit sphere and the clouds sampled from them; captions are gathered in one file."""
 
-    layouts = {"shapenet": Layout(3, ("train",), CATEGORIES)}
+    layouts = {"shapenet": Layout(3, ("train",), COMMON_CATEGORIES)}
 
     def items(self, recipe: WorldRecipe, split: str) -> list[ObjectItem]:
         return spread_evenly(recipe, self.layouts[recipe.dataset], split)

@@ -13,20 +13,26 @@ from concord3d.errors import ConfigError, nearest
 from concord3d.geometry.mesh import Mesh
 from concord3d.world.objects.captions import Captions, write_captions
 from concord3d.world.objects.categories import (
+    bicycles,
     building,
     cases,
     electronics,
     figures,
+    food,
     gadgets,
     hearth,
     instruments,
+    leisure,
     lights,
     lounging,
+    motorcycles,
     outdoors,
     plants,
     sanitary,
     seating,
+    signs,
     storage,
+    street,
     tables,
     vehicles,
     vessels,
@@ -36,7 +42,7 @@ from concord3d.world.objects.grammar import deformed, join, rotation, subdivided
 
 Generator = Callable[[Style], Assembly]
 
-GENERATORS: Mapping[str, Generator] = MappingProxyType(
+_COMMON: Mapping[str, Generator] = MappingProxyType(
     {
         "airplane": vehicles.airplane,
         "bathtub": sanitary.bathtub,
@@ -88,7 +94,28 @@ GENERATORS: Mapping[str, Generator] = MappingProxyType(
     }
 )
 
+GENERATORS: Mapping[str, Generator] = MappingProxyType(
+    {
+        **_COMMON,
+        "bicycle": bicycles.bicycle,
+        "motorcycle": motorcycles.motorcycle,
+        "traffic_sign": signs.traffic_sign,
+        "trash_container": street.trash_container,
+        "banana": food.banana,
+        "donut": food.donut,
+        "hydrant": street.hydrant,
+        "skateboard": leisure.skateboard,
+        "stop_sign": signs.stop_sign,
+        "teddy_bear": leisure.teddy_bear,
+        "umbrella": leisure.umbrella,
+    }
+)
+
 CATEGORIES: tuple[str, ...] = tuple(GENERATORS)
+
+# The classes of ModelNet40, then those that ScanObjectNN adds. Sets that are not bound to a real list of classes hold
+# these; the others belong to the sets whose classes they are (Redwood, CO3D) and to streets.
+COMMON_CATEGORIES: tuple[str, ...] = tuple(_COMMON)
 
 # Directions (degrees about y) in which the front of a real ModelNet40 object points, seen on its training split;
 # every category is built with its front towards +z and then turned. Absent: always +z.

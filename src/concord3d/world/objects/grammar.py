@@ -227,6 +227,21 @@ def cushion(width: float, height: float, depth: float, power: float = 4.0, sides
     return ellipsoid(width / 2, height / 2, depth / 2, 7, sides, power).moved(y=height / 2)
 
 
+def fuselage(stations: ArrayLike, power: float = 2.6, sides: int = 12) -> Shape:
+    """Skin superelliptic sections along z.
+
+    Args:
+        stations: (K, 4) rows of z, lowest y, highest y and half width, at rising z.
+        power: Of the sections: 2 gives ellipses, more makes them box-like.
+        sides: Corners of a section.
+    """
+    table = np.asarray(stations, dtype=np.float64)
+    unit = polygon(sides, power=power)[::-1]
+    x = unit[:, 0] * table[:, 3:]
+    y = (table[:, 1:2] + table[:, 2:3]) / 2 + unit[:, 1] * (table[:, 2:3] - table[:, 1:2]) / 2
+    return loft(np.stack([x, y, np.broadcast_to(table[:, :1], x.shape)], axis=2))
+
+
 def tube(path: ArrayLike, radius: float | ArrayLike, sides: int = 8, caps: bool = True) -> Shape:
     """Sweep a circle along a path.
 
@@ -254,10 +269,14 @@ def tube(path: ArrayLike, radius: float | ArrayLike, sides: int = 8, caps: bool 
 
 
 def bar(
-    start: Sequence[float], end: Sequence[float], radius: float, end_radius: float | None = None, sides: int = 8
+    start: Sequence[float] | Array,
+    end: Sequence[float] | Array,
+    radius: float,
+    end_radius: float | None = None,
+    sides: int = 8,
 ) -> Shape:
     """Return a straight rod between two points, tapering to ``end_radius``; four sides give a square rod."""
-    return tube([start, end], [radius, radius if end_radius is None else end_radius], sides)
+    return tube(np.array([start, end], dtype=np.float64), [radius, radius if end_radius is None else end_radius], sides)
 
 
 def torus(radius: float, thickness: float, sweep: float = 360.0, segments: int = 24, sides: int = 8) -> Shape:

@@ -4,7 +4,7 @@ A surface sample of the object and its surroundings is seen from one to three vi
 depth buffer, so parts are occluded and surfaces at grazing angles are lost; noise grows with distance; patches are
 missing; the floor, a wall and pieces of neighbours stay as background. Units are metres, y is up.
 
-Shape legend: N scene points, P points kept.
+Shape legend: N scene points, P points kept, E viewpoints, M points seen.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def scan_scene(obj: Shape, num_points: int, rng: np.random.Generator, neighbours
     foreground = np.arange(len(points)) < num_object
     # The sparser of the two surfaces decides how coarse the depth buffer must be not to be seen through.
     spacing = float(np.sqrt(1 / min(density, len(in_room.points) / room_area)))
-    index, seen = _observe(points, normals, eyes, spacing, rng)
+    index, seen = observe(points, normals, eyes, spacing, rng)
     keep = _missing_patches(seen, float(size.max()), rng)
     seen, index = seen[keep], index[keep]
     tilt = _rotation(rng.normal(0, np.radians(2.5)), 0) @ _rotation(rng.normal(0, np.radians(2.5)), 2)
@@ -228,10 +228,21 @@ def _surroundings(size: Floats, neighbours: Sequence[Mesh], eye: Floats, rng: np
     return _join(parts)
 
 
-def _observe(
+def observe(
     points: Floats, normals: Floats, eyes: Floats, spacing: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.int64], Floats]:
-    """Return the indices of the points seen from any viewpoint, and their noisy positions."""
+    """Look at points with a depth sensor.
+
+    Args:
+        points: (N, 3) metres, on all surfaces there are.
+        normals: (N, 3) unit normals.
+        eyes: Positions of the sensor, (E, 3).
+        spacing: Distance between neighbouring points, below which nothing is told apart, metres.
+        rng: Source of randomness.
+
+    Returns:
+        (M,) indices of the points seen from any viewpoint, and their noisy positions (M, 3).
+    """
     seen = np.zeros(len(points), dtype=bool)
     noisy = points.copy()
     for view, eye in enumerate(eyes):

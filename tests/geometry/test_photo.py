@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from concord3d.errors import RenderError
-from concord3d.render.photo import photo_background
+from concord3d.geometry.photo import photo_background
 
 
 def views(num_views: int, height: int, width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
