@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
 from concord3d.config.validation import StrictModel
+from concord3d.features.unseen_classes import UnseenClasses
 from concord3d.protocols.evaluation.results import ProtocolResult, Record, class_accuracies, mean_record
 from concord3d.protocols.interface import Protocol
 
@@ -38,13 +39,19 @@ class Settings(StrictModel):
         num_points: First points of each cloud; null takes as many as in training.
         batch_size: Shapes per forward pass.
         view_seed: Decides the one view of each shape.
-        of_snapshots: Also measure each kept snapshot, for curves and for the choice that the released code makes.
+        of_snapshots: Also measure each kept snapshot, for curves, for the choice that the released code makes, and for
+            the models in the middle of the training.
+        unseen: By data set, names of classes of which the accuracy is also measured apart, such as those that the
+            pre-training of a point encoder has not seen.
+        coverage: Share of the shapes of whose most confident votes the precision is measured.
     """
 
     num_points: PositiveInt | None = None
     batch_size: PositiveInt = 64
     view_seed: int = Field(default=0, ge=0)
     of_snapshots: bool = False
+    unseen: dict[str, tuple[str, ...]] = {}
+    coverage: float = Field(default=0.5, gt=0, le=1)
 
 
 class Said(NamedTuple):
@@ -74,6 +81,10 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
         prefix = "" if name == "student" else f"{name}_"
         correct |= {f"{prefix}{metric}": right for metric, right in _correct(its, views, test.labels).items()}
     student = said["student"]
+    correct |= _confident(said["teacher"], views, test.labels, settings.coverage)
+    if test.dataset in settings.unseen:
+        unseen = UnseenClasses(settings.unseen[test.dataset]).labels(test.class_names, test.dataset)
+        correct |= _apart(correct, np.isin(test.labels, unseen))
     shown = {"pictures": _of_views(student.pictures, views).argmax(1), "points": student.points.argmax(1)}
     gaps = _pair_gaps(student)
     records = [mean_record(metric, right) for metric, right in correct.items()]
@@ -91,9 +102,12 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
     for branch, found in shown.items():
         records.append(_class_entropy(f"{branch}_class_entropy", found, len(test.class_names)))
     if settings.of_snapshots:
-        best, details["by_snapshot"] = _of_snapshots(job, settings, test, pictures, views)
-        records += [replace(mean_record(metric, right), selection="best_test") for metric, right in best.items()]
-        items |= {f"{metric}__best_test": right for metric, right in best.items()}
+        found = _of_snapshots(job, settings, test, pictures, views)
+        details["by_snapshot"] = found.curves
+        records += [mean_record(metric, right) for metric, right in found.middle.items()]
+        items |= {f"{metric}__last": right for metric, right in found.middle.items()}
+        records += [replace(mean_record(metric, right), selection="best_test") for metric, right in found.best.items()]
+        items |= {f"{metric}__best_test": right for metric, right in found.best.items()}
     arrays = {"labels": test.labels, **{f"predicted_{branch}": found for branch, found in shown.items()}}
     reasons = {f"{branch}_class_entropy": "it is a number of the whole split" for branch in shown}
     return ProtocolResult(tuple(records), items, test.names, details, arrays, reasons)
@@ -159,6 +173,35 @@ def _correct(said: Said, views: NDArray[np.int64], labels: NDArray[np.int64]) ->
     return {metric: np.asarray(outcomes, np.float64) for metric, outcomes in right.items()}
 
 
+def _confident(
+    said: Said, views: NDArray[np.int64], labels: NDArray[np.int64], coverage: float
+) -> dict[str, NDArray[np.float64]]:
+    """Return (T,) outcomes of the most confident votes, NaN for the others: what such pseudo-labels are worth.
+
+    Each branch, and the more confident of both, votes for the same number of shapes.
+    """
+    pictures, points = _softmax(_of_views(said.pictures, views)), _softmax(said.points)
+    by_points = points.max(1) > pictures.max(1)
+    joint = np.where(by_points[:, None], points, pictures)
+    count = max(1, round(coverage * len(labels)))
+    outcomes = {}
+    for name, shares in (("image", pictures), ("point", points), ("joint", joint)):
+        kept = np.argsort(-shares.max(1), kind="stable")[:count]
+        right = np.full(len(labels), np.nan)
+        right[kept] = shares[kept].argmax(1) == labels[kept]
+        outcomes[f"{name}_label_precision"] = right
+    return outcomes
+
+
+def _apart(correct: dict[str, NDArray[np.float64]], unseen: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
+    """Return the student's outcomes on the unseen classes and on the others, NaN elsewhere."""
+    outcomes = {}
+    for metric in ("image_top1", "point_top1"):
+        outcomes[f"{metric}_unseen"] = np.where(unseen, correct[metric], np.nan)
+        outcomes[f"{metric}_seen"] = np.where(unseen, np.nan, correct[metric])
+    return outcomes
+
+
 def _pair_gaps(said: Said) -> NDArray[np.float64]:
     """Return per shape the cosine of its picture and its cloud, minus the mean over clouds of other shapes."""
     cosines = said.picture_features @ said.point_features.T
@@ -181,27 +224,42 @@ def _class_entropy(metric: str, predicted: NDArray[np.int64], num_classes: int) 
     return Record(metric, entropy(predicted), len(predicted), float(low), float(high), unit="nats")
 
 
+class Snapshots(NamedTuple):
+    """What the kept snapshots of a training say.
+
+    Attributes:
+        curves: Accuracy in percent by snapshot, and by model and metric.
+        best: The student's outcomes at the snapshot that is best on the test split.
+        middle: Outcomes of both models at the snapshot in the middle of the training.
+    """
+
+    curves: dict[str, dict[str, float]]
+    best: dict[str, NDArray[np.float64]]
+    middle: dict[str, NDArray[np.float64]]
+
+
 def _of_snapshots(
     job: EvaluationJob,
     settings: Settings,
     test: CloudSplit,
     pictures: PictureSource,
     views: NDArray[np.int64],
-) -> tuple[dict[str, NDArray[np.float64]], dict[str, Any]]:
-    """Return the student's outcomes at the best snapshot, and accuracies in percent by snapshot and model."""
+) -> Snapshots:
     curves: dict[str, dict[str, float]] = {}
     best: dict[str, NDArray[np.float64]] = {}
-    for path in job.snapshot_paths or [job.model_path]:
-        module = job.load_module(path)
-        curve: dict[str, float] = {}
+    middle: dict[str, NDArray[np.float64]] = {}
+    paths = list(job.snapshot_paths) or [job.model_path]
+    for number, path in enumerate(paths, start=1):
+        module, curves[path.stem] = job.load_module(path), {}
         for name in MODELS:
             said = _said(getattr(module, name), job, settings, test, pictures, views)
             outcomes = _correct(said, views, test.labels)
-            curve |= {f"{name}_{metric}": float(100 * right.mean()) for metric, right in outcomes.items()}
+            curves[path.stem] |= {f"{name}_{metric}": float(100 * right.mean()) for metric, right in outcomes.items()}
             if name == "student" and (not best or outcomes["point_top1"].mean() > best["point_top1"].mean()):
                 best = outcomes
-        curves[path.stem] = curve
-    return best, curves
+            if number == (len(paths) + 1) // 2:
+                middle |= {f"middle_{name}_{metric}": outcomes[metric] for metric in ("image_top1", "point_top1")}
+    return Snapshots(curves, best, middle)
 
 
 PROTOCOL = Protocol(Settings, run, needs=("pictures",))

@@ -86,7 +86,8 @@ class StudyNodes:
         require_data_settings(settings.data, run["data"], places("data"))
         training_settings(run["training"], settings, places("training"))
         self._check_roles(experiment, settings.roles)
-        if run["data"].get("without_classes") and run["data"].get("tower"):
+        strict = run["data"].get("without_classes") and not run["data"].get("tower_knows_them")
+        if strict and run["data"].get("tower"):
             place = study.place_of(experiment, "data.without_classes")
             self.towers.require_unseen(run["data"]["tower"], run["data"]["without_classes"], place)
         needs = {

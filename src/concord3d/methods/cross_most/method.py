@@ -17,13 +17,8 @@ from concord3d.errors import ConfigError
 from concord3d.features.open_clip_adapter import resolve_device
 from concord3d.features.patch_tower import PatchEncoder
 from concord3d.features.tower_config import PatchTowerConfig
-from concord3d.geometry.augment import (
-    ColouredAugmentation,
-    PointAugmentation,
-    augment_coloured,
-    augment_points,
-    normalise_unit_sphere,
-)
+from concord3d.geometry.augment import normalise_unit_sphere
+from concord3d.geometry.weak_strong import weak_and_strong
 from concord3d.losses.fairness import fairness
 from concord3d.losses.masked_reconstruction import masked_groups_loss, masked_pixels_loss, masked_tokens_loss
 from concord3d.losses.token_alignment import cross_modal_alignment, global_local
@@ -78,13 +73,6 @@ class CrossMoST(Method[UnlabelledBatch]):
         self.adapted = Adapted(student)
         self.thresholds = thresholds
         self._settings, self._header, self._are_maps = settings, header, are_maps
-        told = settings.clouds
-        self._weak = ColouredAugmentation(
-            told.weak_scale, 0.0, told.weak_rotation_sigma, told.weak_rotation_clip, spin=0.0
-        )
-        self._strong = PointAugmentation(
-            True, told.scale, (0.0, told.rotation), told.shift, told.jitter_std, told.jitter_clip, told.max_dropout
-        )
         # The votes of both branches and the label of each object, as the last batch with it had them.
         self.register_buffer("labels_given", torch.full((num_objects, 3), _NONE))
         self.register_buffer("confidences", torch.zeros(num_objects, 2))
@@ -126,7 +114,8 @@ class CrossMoST(Method[UnlabelledBatch]):
     def loss(self, batch: UnlabelledBatch, draw: torch.Generator) -> LossTerms:
         """Return the loss of one batch."""
         told, student = self._settings, self.adapted.student
-        votes = self._votes(batch, draw)
+        clouds = weak_and_strong(batch.points, told.clouds, draw)
+        votes = self._votes(batch, clouds.weak, draw)
         labels = labels_of(votes, told.labels, self.thresholds, draw)
         self._remember(batch.units, votes, labels)
         terms: dict[str, Tensor] = {}
@@ -136,8 +125,7 @@ class CrossMoST(Method[UnlabelledBatch]):
             terms |= self._branch_terms("pictures", pictures, labels.pictures, labels.pictures_kept)
             terms |= self._picture_terms(batch, pictures)
         if "points" in told.branches:
-            clouds = augment_points(batch.points, self._strong, draw)
-            said = student.points.encode(clouds, told.mask_groups, draw, draw)
+            said = student.points.encode(clouds.strong, told.mask_groups, draw, draw)
             points = student.of_points(said)
             terms |= self._branch_terms("points", points, labels.points, labels.points_kept)
             terms |= self._point_terms(said, points)
@@ -160,9 +148,8 @@ class CrossMoST(Method[UnlabelledBatch]):
         }[what]
 
     @torch.no_grad()
-    def _votes(self, batch: UnlabelledBatch, draw: torch.Generator) -> Votes:
+    def _votes(self, batch: UnlabelledBatch, weak: Tensor, draw: torch.Generator) -> Votes:
         teacher = self.adapted.teacher
-        weak = augment_coloured(normalise_unit_sphere(batch.points), self._weak, draw)
         pictures = teacher.of_pictures(batch.pictures.weak, self._are_maps)
         points = teacher.of_points(teacher.points.encode(weak, random_start=draw))
         return votes_of(pictures.logits, points.logits)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
-from concord3d.config.validation import StrictModel
+from concord3d.geometry.weak_strong_settings import WeakStrongSettings
 from concord3d.methods.settings import INIT, MethodSettings
 from concord3d.models.forward_pass import ForwardPass, point_pass
 
@@ -18,32 +17,6 @@ Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 PerDataset = Probability | dict[str, Probability]
 DEFAULT = "default"
 BRANCHES = ("pictures", "points")
-
-
-class CloudStrength(StrictModel):
-    """How clouds are changed before teacher and student see them (Cross-MoST spec 3.2).
-
-    Attributes:
-        weak_scale: Isotropic factor for the teacher, uniform.
-        weak_rotation_sigma: Standard deviation in radians of a small rotation about each axis.
-        weak_rotation_clip: Largest absolute angle of it.
-        scale: Isotropic factor for the student, uniform.
-        rotation: Angle about the upright axis, uniform in [0, rotation).
-        shift: Per axis, uniform in +- this times the extent.
-        jitter_std: Standard deviation of the noise.
-        jitter_clip: Largest absolute noise.
-        max_dropout: Upper end of the share of dropped points, uniform from 0.
-    """
-
-    weak_scale: tuple[PositiveFloat, PositiveFloat] = (0.9, 1.1)
-    weak_rotation_sigma: float = Field(default=0.06, ge=0)
-    weak_rotation_clip: float = Field(default=0.18, ge=0)
-    scale: tuple[PositiveFloat, PositiveFloat] = (0.5, 2.0)
-    rotation: float = Field(default=2 * math.pi, ge=0)
-    shift: float = Field(default=0.5, ge=0)
-    jitter_std: float = Field(default=0.01, ge=0)
-    jitter_clip: float = Field(default=0.05, ge=0)
-    max_dropout: float = Field(default=0.875, ge=0, lt=1)
 
 
 class CrossMoSTSettings(MethodSettings):
@@ -112,7 +85,7 @@ class CrossMoSTSettings(MethodSettings):
     mim_norm: Literal["tokens", "channels"] = "tokens"
     mpm_target: Literal["token", "mask_token", "points"] = "token"
     tokeniser_statistics: bool = False
-    clouds: CloudStrength = CloudStrength()
+    clouds: WeakStrongSettings = WeakStrongSettings()
     ema_start: Probability = 0.99
     ema_end: Probability = 0.9998
     ema_ramp_steps: PositiveInt | None = 400

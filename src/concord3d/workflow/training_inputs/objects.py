@@ -24,6 +24,7 @@ class ObjectData(DataSettings):
         image_size: Their H = W in pixels.
         tower: Whose features the method reads or is compared with.
         without_classes: Names of classes that it never sees: their shapes are left out, and texts that name them.
+        tower_knows_them: Whether the tower may have seen these classes; else it must have been trained without them.
     """
 
     num_points: int = Field(ge=1)
@@ -31,6 +32,7 @@ class ObjectData(DataSettings):
     image_size: Pixels | None = None
     tower: str | None = None
     without_classes: list[str] = []
+    tower_knows_them: bool = False
 
 
 SETTINGS = ObjectData
