@@ -109,7 +109,7 @@ def test_the_readers_of_real_data_read_the_world(tmp_path, repository, dataset):
         assert (clouds.colors is not None) == (clouds.texts is not None) == with_texts
         assert (clouds.foreground is not None) == dataset.startswith("scanobjectnn")
         assert (clouds.part_labels is not None) == (dataset == "shapenetpart")
-    if dataset in ("shapenet", "modelnet40_off", "ensembled", "objaverse_lvis"):
+    if dataset in ("shapenet", "modelnet40_off", "modelnet10_off", "ensembled", "objaverse_lvis"):
         for split in splits:
             meshes = list(read_meshes(spec, tmp_path, split))
             assert tuple(mesh.name for mesh in meshes) == read_split(spec, tmp_path, split, "synthetic").names
