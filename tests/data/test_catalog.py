@@ -37,14 +37,14 @@ def changed(**changes: object) -> dict:
 def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: Path) -> None:
     catalog = load_catalog(repository / "datasets" / "datasets.yaml")
     assert list(catalog) == [
-        "modelnet40", "modelnet40_world", "modelnet40_off", "modelnet10", "scanobjectnn_obj_bg",
+        "modelnet40", "modelnet40_world", "modelnet40_off", "modelnet10", "modelnet10_off", "scanobjectnn_obj_bg",
         "scanobjectnn_obj_only", "scanobjectnn_pb_t50_rs", "shapenet", "shapenetpart", "s3dis", "named_meshes",
         "ensembled", "objaverse_lvis",
         "openshape_shapenet", "openshape_ensembled", "openshape_no_lvis", "openshape_lvis", "openshape_modelnet40",
         "openshape_scanobjectnn", "redwood", "co3d", "shapenet55",
     ]  # fmt: skip
     counts = {name: spec.releases[0].counts for name, spec in catalog.items()}
-    assert counts["modelnet10"] == {"train": 3991, "test": 908}
+    assert counts["modelnet10"] == counts["modelnet10_off"] == {"train": 3991, "test": 908}
     assert counts["scanobjectnn_obj_bg"] == counts["scanobjectnn_obj_only"] == {"train": 2309, "test": 581}
     assert counts["scanobjectnn_pb_t50_rs"] == {"train": 11416, "test": 2882}
     assert sum(counts["shapenetpart"].values()) == 16881

@@ -13,7 +13,8 @@ from concord3d.data.reading import read_meshes, read_split
 from concord3d.world.build import build_dataset
 from concord3d.world.datasets.interface import WorldRecipe
 
-CATEGORIES = {"shapenetpart": ("airplane", "chair"), "modelnet10": ("chair", "table")}
+CATEGORIES = {"shapenetpart": ("airplane", "chair"), "modelnet10": ("chair", "table"), "co3d": ("chair", "couch")}
+SAMPLED = {"modelnet40_off": 2048, "modelnet10_off": 2048, "ensembled": 10_000, "objaverse_lvis": 10_000}
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def catalog(repository: Path) -> dict[str, DatasetSpec]:
 @pytest.mark.parametrize(
     "dataset",
     [
-        "modelnet40", "modelnet40_world", "modelnet10", "modelnet40_off", "scanobjectnn_obj_bg",
+        "modelnet40", "modelnet40_world", "modelnet10", "modelnet40_off", "modelnet10_off", "scanobjectnn_obj_bg",
         "scanobjectnn_obj_only", "scanobjectnn_pb_t50_rs", "shapenetpart", "shapenet", "ensembled", "objaverse_lvis",
         "redwood", "co3d",
     ],
@@ -36,9 +37,7 @@ def test_every_layout_of_the_world_is_read(tmp_path: Path, catalog, dataset: str
     for split, count in splits.items():
         clouds = read_split(spec, tmp_path, split, "synthetic")
         assert len(clouds) == count and clouds.data_kind == "synthetic"
-        assert clouds.points.shape[1] == {"modelnet40_off": 2048, "ensembled": 10_000, "objaverse_lvis": 10_000}.get(
-            dataset, 96
-        )
+        assert clouds.points.shape[1] == SAMPLED.get(dataset, 96)
         names = {clouds.class_names[label].split()[-1] for label in clouds.labels if label >= 0}
         assert names <= set(CATEGORIES.get(dataset, ("chair", "table")))
         assert (clouds.part_labels is not None) == (dataset == "shapenetpart")

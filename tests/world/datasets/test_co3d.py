@@ -16,7 +16,7 @@ def test_files_of_the_layout(tmp_path: Path) -> None:
     folder = tmp_path / "co3d"
     lists = {split: (folder / f"{split}_set_80.txt").read_text().split() for split in ("train", "test")}
     assert {split: len(names) for split, names in lists.items()} == {"train": 3, "test": 2}
-    for name in sum(lists.values(), []):
+    for name in lists["train"] + lists["test"]:
         sequence = folder / "data_preprocessed" / name
         cloud = np.load(sequence / "pointcloud1.npy")
         assert cloud.shape == (200, 3) and len(list((sequence / "images").glob("*.jpg"))) == 10

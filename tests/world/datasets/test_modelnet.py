@@ -9,14 +9,19 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pytest
 import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.world.made import MODELNET, clouds, read
 
 from concord3d.data.catalog import load_catalog
-from concord3d.data.reading import read_meshes
+from concord3d.data.reading import read_meshes, read_split, recognise
+from concord3d.errors import WrongRelease
 from concord3d.geometry.mesh import Mesh
+from concord3d.render.shards import render_mesh_views
+from concord3d.render.stored import open_view_set
+from concord3d.render.view_spec import view_spec
 from concord3d.world.build import build_dataset
 from concord3d.world.datasets.interface import WorldRecipe
 from concord3d.world.datasets.modelnet import (
@@ -72,7 +77,7 @@ def test_off_round_trip(vertices, data):
     mesh = Mesh(np.array(vertices, np.float32), np.array(faces, np.int32))
     with tempfile.TemporaryDirectory() as name:
         write_modelnet_off(Path(name), "sofa", "test", "sofa_0001", mesh)
-        lines = (Path(name) / "ModelNet40/sofa/test/sofa_0001.off").read_text().splitlines()
+        lines = (Path(name) / "sofa/test/sofa_0001.off").read_text().splitlines()
     assert lines[:2] == ["OFF", f"{len(vertices)} {len(faces)} 0"]
     read = np.array([[float(x) for x in line.split()] for line in lines[2 : 2 + len(vertices)]])
     # The files are z up: what is high in the world is high along their third axis.
@@ -136,6 +141,45 @@ def test_off_meshes_come_back_as_they_were_generated(tmp_path, repository):
         original = generate(category, int(index), recipe.seed).mesh
         np.testing.assert_allclose(named.mesh.vertices, original.vertices, atol=1e-4)
         np.testing.assert_array_equal(named.mesh.faces, original.faces)
+
+
+def test_modelnet10_is_a_tree_of_its_own_with_the_shapes_of_modelnet40(tmp_path, repository):
+    """The reader takes the ten classes out of a tree of all forty too: the same meshes and clouds in the same order."""
+    catalog = load_catalog(repository / "datasets" / "datasets.yaml")
+    spec = catalog["modelnet10_off"]
+    assert spec.class_names == MODELNET10_CLASSES and spec.up_axis == "z"
+    build_dataset(WorldRecipe("modelnet10_off", {"train": 4, "test": 2}, ("chair", "sofa"), 32, 5), tmp_path / "ten")
+    recipe = WorldRecipe("modelnet40_off", {"train": 6, "test": 3}, ("chair", "lamp", "sofa"), 32, 5)
+    build_dataset(recipe, tmp_path / "forty")
+    assert {path.name for path in (tmp_path / "ten").iterdir()} == {"ModelNet10", "world.json"}
+    for split, count in (("train", 4), ("test", 2)):
+        own, subset = (read_split(spec, tmp_path / tree, split, "synthetic") for tree in ("ten", "forty"))
+        assert own.names == subset.names and len(own) == count
+        assert {own.class_names[label] for label in own.labels} == {"chair", "sofa"}
+        np.testing.assert_array_equal(own.points, subset.points)
+    with pytest.raises(WrongRelease):
+        recognise(spec, tmp_path / "ten")
+
+
+def test_twelve_views_of_modelnet10_show_the_objects_as_they_were_generated(tmp_path, repository):
+    """Twelve cameras on a ring about the vertical (Cross-MoST spec 1.3) see the silhouettes of the world's meshes."""
+    spec = load_catalog(repository / "datasets" / "datasets.yaml")["modelnet10_off"]
+    recipe = WorldRecipe("modelnet10_off", {"test": 4}, ("bed", "night_stand"), 32, 5)
+    build_dataset(recipe, tmp_path)
+    meshes = list(read_meshes(spec, tmp_path, "test"))
+    numbers = [named.name.split("/")[1].rsplit("_", 1) for named in meshes]
+    originals = [generate(category, int(index), recipe.seed) for category, index in numbers]
+    silhouettes = []
+    for name, objects in (("read", meshes), ("made", originals)):
+        render_mesh_views(
+            objects, view_spec("ring12", 32), tmp_path / "views", tmp_path / f"{name}.json", num_threads=1
+        )
+        pictures = open_view_set(tmp_path / f"{name}.json")
+        assert (pictures.num_objects, pictures.num_views) == (4, 12)
+        drawn = pictures.read(np.arange(4), np.tile(np.arange(12), (4, 1)))
+        silhouettes.append((drawn != drawn[:, :, :1, :1]).any(axis=-1))
+    assert silhouettes[0].any(axis=(2, 3)).all()
+    assert (silhouettes[0] == silhouettes[1]).mean() > 0.995
 
 
 def test_class_lists():

@@ -25,9 +25,10 @@ def test_files_of_the_layout(tmp_path: Path) -> None:
     scans = json.loads((folder / "categories.json").read_text())
     lists = {split: (folder / f"{split}_set80.txt").read_text().split() for split in ("train", "test")}
     assert {split: len(names) for split, names in lists.items()} == {"train": 4, "test": 3}
-    assert len(scans) == 9 and sorted(scans["trash container"] + scans["bicycle"]) == sorted(sum(lists.values(), []))
+    listed = lists["train"] + lists["test"]
+    assert len(scans) == 9 and sorted(scans["trash container"] + scans["bicycle"]) == sorted(listed)
     assert {name for name, own in scans.items() if own} == {"trash container", "bicycle"}
-    for scan in sum(lists.values(), []):
+    for scan in listed:
         cloud = np.load(folder / "meshpreprocessed3" / f"{scan}.npy")
         assert cloud.shape == (64, 3) and cloud.dtype == np.float32
         frames = sorted((folder / "videoframes" / scan).iterdir())

@@ -12,6 +12,7 @@ from concord3d.world import datasets
 from concord3d.world.build import build_dataset
 from concord3d.world.datasets import family_module, find_family, world_datasets
 from concord3d.world.datasets.interface import WorldRecipe
+from concord3d.world.objects.generation import CATEGORIES, COMMON_CATEGORIES
 
 NEW_FAMILY = """
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ FAMILY = Streets()
 
 
 def test_every_data_set_has_one_family() -> None:
-    assert len(world_datasets()) == len(set(world_datasets())) == 13
+    assert len(world_datasets()) == len(set(world_datasets())) == 14
     assert family_module("modelnet10") == family_module("modelnet40") == "concord3d.world.datasets.modelnet"
     for dataset in world_datasets():
         family = find_family(dataset)
@@ -52,6 +53,11 @@ def test_series_of_families_differ() -> None:
     family_of = {find_family(name).layouts[name].series: family_module(name) for name in world_datasets()}
     for name in world_datasets():
         assert family_of[find_family(name).layouts[name].series] == family_module(name)
+
+
+@pytest.mark.parametrize("dataset", ["shapenet", "ensembled", "objaverse_lvis"])
+def test_a_new_category_of_the_world_changes_no_set_without_a_list_of_classes(dataset: str) -> None:
+    assert find_family(dataset).layouts[dataset].categories == COMMON_CATEGORIES != CATEGORIES
 
 
 def test_an_unknown_data_set_is_answered_with_the_nearest() -> None:

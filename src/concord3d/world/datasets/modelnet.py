@@ -1,4 +1,4 @@
-"""ModelNet40 and ModelNet10 as clouds, and the meshes of ModelNet40 (MM-Point spec 1.2).
+"""ModelNet40 and ModelNet10 as clouds and as meshes (MM-Point spec 1.2, Cross-MoST spec 1.1).
 
 Layouts below a root folder:
 
@@ -6,7 +6,7 @@ Layouts below a root folder:
   ``name`` (n,) bytes), ``{train,test}_files.txt``, ``shape_names.txt``; ModelNet10 likewise with
   ``modelnet10_hdf5_2048/{train,test}<k>.h5``.
 * Clouds that stand beside the real ones at a scale: ``modelnet40_world_hdf5``, as the first.
-* Meshes: ``ModelNet40/<class>/{train,test}/<name>.off``, z up as the real ones.
+* Meshes: ``ModelNet40/<class>/{train,test}/<name>.off``, z up as the real ones; those of ModelNet10 in ``ModelNet10``.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ MODELNET40_CLASSES = (
 )  # fmt: skip
 
 _FOLDERS = {"modelnet40": "modelnet40_ply_hdf5_2048", "modelnet40_world": "modelnet40_world_hdf5"}
+_MESH_FOLDERS = {"modelnet40_off": "ModelNet40", "modelnet10_off": "ModelNet10"}
 
 
 class ModelNet(DatasetFamily[ObjectItem, ObjectClouds | None]):
@@ -51,6 +52,7 @@ class ModelNet(DatasetFamily[ObjectItem, ObjectClouds | None]):
         "modelnet40_world": Layout(0, ("train", "test"), MODELNET40_CLASSES),
         "modelnet10": Layout(0, ("train", "test"), MODELNET10_CLASSES),
         "modelnet40_off": Layout(0, ("train", "test"), MODELNET40_CLASSES),
+        "modelnet10_off": Layout(0, ("train", "test"), MODELNET10_CLASSES),
     }
 
     def items(self, recipe: WorldRecipe, split: str) -> list[ObjectItem]:
@@ -58,8 +60,8 @@ class ModelNet(DatasetFamily[ObjectItem, ObjectClouds | None]):
 
     def make(self, recipe: WorldRecipe, out: Path, item: ObjectItem) -> ObjectClouds | None:
         mesh = generate(item.category, item.index, recipe.seed).mesh
-        if recipe.dataset == "modelnet40_off":
-            write_modelnet_off(out, item.category, item.split, item.name, mesh)
+        if recipe.dataset in _MESH_FOLDERS:
+            write_modelnet_off(out / _MESH_FOLDERS[recipe.dataset], item.category, item.split, item.name, mesh)
             return None
         sample = sample_surface(mesh, recipe.num_points, item_rng(recipe, item))
         return ObjectClouds(unit_sphere(sample.points)[None])
@@ -67,7 +69,7 @@ class ModelNet(DatasetFamily[ObjectItem, ObjectClouds | None]):
     def write(
         self, recipe: WorldRecipe, out: Path, items: Sequence[ObjectItem], made: Sequence[ObjectClouds | None]
     ) -> None:
-        if recipe.dataset == "modelnet40_off":
+        if recipe.dataset in _MESH_FOLDERS:
             return
         categories = self.layouts[recipe.dataset].categories
         label_of = {name: number for number, name in enumerate(categories)}
@@ -134,10 +136,10 @@ def _write_modelnet(
 
 
 def write_modelnet_off(root: Path, category: str, split: str, name: str, mesh: Mesh) -> None:
-    """Write one mesh as ``ModelNet40/<category>/<split>/<name>.off``; not synced, for the caller renames the whole.
+    """Write one mesh as ``<category>/<split>/<name>.off``; not synced, for the caller renames the whole.
 
     Args:
-        root: Folder that gets ``ModelNet40``.
+        root: Folder of the classes, such as ``ModelNet40``.
         category: Class.
         split: ``train`` or ``test``.
         name: File stem.
@@ -146,7 +148,7 @@ def write_modelnet_off(root: Path, category: str, split: str, name: str, mesh: M
     rows = [f"OFF\n{len(mesh.vertices)} {len(mesh.faces)} 0\n"]
     rows += [f"{x:.6g} {-z:.6g} {y:.6g}\n" for x, y, z in mesh.vertices.tolist()]
     rows += [f"3 {a} {b} {c}\n" for a, b, c in mesh.faces.tolist()]
-    folder = root / "ModelNet40" / category / split
+    folder = root / category / split
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.off").write_text("".join(rows), encoding="utf-8")
 

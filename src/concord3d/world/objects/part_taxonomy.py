@@ -1,7 +1,7 @@
 """The class and part numbering of ShapeNetPart, and how the world's part names map to it.
 
-Numbers follow the public release (16 classes, 50 parts, MM-Point spec 1.2). The world has nine of the classes; the
-numbers of the other seven do not occur in it.
+Numbers follow the public release (16 classes, 50 parts, MM-Point spec 1.2). The world's set has nine of the
+classes; the numbers of the other seven do not occur in it.
 """
 
 from __future__ import annotations
