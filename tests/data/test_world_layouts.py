@@ -10,6 +10,9 @@ import pytest
 from concord3d.data.catalog import DatasetSpec, load_catalog
 from concord3d.data.readers import find_reader
 from concord3d.data.reading import read_meshes, read_split
+from concord3d.render.shards import store_image_views
+from concord3d.render.stored import open_view_set
+from concord3d.render.view_spec import view_spec
 from concord3d.world.build import build_dataset
 from concord3d.world.datasets.interface import WorldRecipe
 
@@ -68,9 +71,14 @@ def test_filmed_objects_of_the_world_come_back_upright_with_their_frames(
                 # More of a chair is seen at the height of its seat than at that of its feet.
                 height = (cloud[:, 1] - cloud[:, 1].min()) / np.ptp(cloud[:, 1])
                 assert (height < 0.25).mean() < (height > 0.25).mean()
-        pictures = list(find_reader(spec.reader).read_pictures(spec, tmp_path, clouds.names, 10, 48))
-        assert len(pictures) == 6 and {views.shape for views in pictures} == {(10, 48, 48, 3)}
-        assert all(views.std(axis=0).mean() > 5 for views in pictures), "frames differ"
+        views = view_spec("frames_10", 48)
+        pictures = list(find_reader(spec.reader).read_pictures(spec, tmp_path, clouds.names, views.num_views, 48))
+        assert len(pictures) == 6 and {own.shape for own in pictures} == {(10, 48, 48, 3)}
+        assert all(own.std(axis=0).mean() > 5 for own in pictures), "frames differ"
+        index = tmp_path / f"{split}.json"
+        store_image_views(pictures, views, tmp_path / "store", index)
+        kept = open_view_set(index).read(np.array([5]), np.array([[9]]))
+        np.testing.assert_array_equal(kept[0, 0], pictures[5][9])
         names |= set(clouds.names)
     assert len(names) == 12
 
