@@ -625,6 +625,33 @@ def test_a_data_set_that_the_catalogue_does_not_have_is_named(tree: Path, file: 
     assert f"{file}, line {line}" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("view_set", "expected"),
+    [("frames_10", "r2n2_24, or views that are drawn"), ("ulip_60", "r2n2_24, or views that are drawn")],
+)
+def test_pictures_that_a_data_set_does_not_bring_are_refused(tree: Path, view_set: str, expected: str) -> None:
+    edit(tree / POINT_SCALE, "data.view_set: ring24", f"data.view_set: {view_set}")
+    with pytest.raises(ConfigError, match=f"'shapenet' does not bring the pictures '{view_set}'") as caught:
+        smoke_plan(tree)
+    assert expected in str(caught.value)
+
+
+def test_a_data_set_without_pictures_has_only_views_that_are_drawn(tree: Path) -> None:
+    edit(tree / SCALE, "view_sets: [ring12, photo12]", "view_sets: [ring12, frames_10]")
+    with pytest.raises(ConfigError, match="'ensembled' does not bring the pictures 'frames_10'") as caught:
+        smoke_plan(tree)
+    assert "expected: views that are drawn" in str(caught.value)
+
+
+def test_frames_of_filmed_objects_are_views(tree: Path) -> None:
+    append(tree / POINT_SCALE, "datasets: {redwood: {source: world, splits: {train: 9, test: 9}, num_points: 256}}\n")
+    edit(tree / POINT_SCALE, "data.view_set: ring24", "data.view_set: frames_10\n  data.dataset: redwood")
+    plan = smoke_plan(tree, papers=["mm_point"])
+    node = plan.nodes["views/redwood__train__frames_10__32"]
+    assert node.params["renderer"] == "images" and "concord3d.data.readers.redwood" in node.entries
+    assert "concord3d.world.datasets.redwood" in plan.nodes["raw/world_smoke/redwood"].entries
+
+
 def test_two_papers_bring_one_data_set_each_or_the_same(tree: Path) -> None:
     entry = "datasets: {modelnet10: {source: world, splits: {test: 8}}}\n"
     append(tree / POINT_SCALE, entry)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.world.objects.filmed_sets import FilmedSets, filmed_layout
+from concord3d.world.objects.filmed_sets import FilmedSets, ShapesOf, filmed_layout
 from concord3d.world.objects.items import ObjectItem
 
 # The 42 classes in label order.
@@ -21,15 +21,19 @@ CO3D_CLASSES = (
     "suitcase", "banana", "toilet", "sandwich", "keyboard", "mouse", "toytruck", "handbag", "broccoli", "wineglass",
     "microwave", "baseballglove", "book", "carrot", "ball", "bicycle", "chair", "stopsign", "vase", "plant",
 )  # fmt: skip
-# Category of the world where it has another name.
-OTHER_NAMES = {
-    "couch": "sofa",
-    "toyplane": "airplane",
-    "handbag": "bag",
-    "teddybear": "teddy_bear",
-    "stopsign": "stop_sign",
+# What classes are made of whose name is no category of the world, or is only a part of one.
+_OTHERS = {
+    "backpack": ShapesOf("bag", ("backpack",)),
+    "couch": ShapesOf("sofa"),
+    "cup": ShapesOf("cup", ("mug", "tumbler", "teacup", "paper")),
+    "handbag": ShapesOf("bag", ("handbag", "tote")),
+    "stopsign": ShapesOf("stop_sign"),
+    "suitcase": ShapesOf("bag", ("suitcase",)),
+    "teddybear": ShapesOf("teddy_bear"),
+    "toyplane": ShapesOf("airplane"),
+    "wineglass": ShapesOf("cup", ("goblet",)),
 }
-SHAPES = {name: OTHER_NAMES.get(name, name) for name in CO3D_CLASSES}
+SHAPES = {name: _OTHERS.get(name, ShapesOf(name)) for name in CO3D_CLASSES}
 FOLDER = "co3d"
 
 

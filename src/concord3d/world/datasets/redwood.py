@@ -11,20 +11,20 @@ from pathlib import Path
 
 from concord3d.files import write_json
 from concord3d.world.datasets.interface import WorldRecipe
-from concord3d.world.objects.filmed_sets import FilmedSets, filmed_layout
+from concord3d.world.objects.filmed_sets import FilmedSets, ShapesOf, filmed_layout
 from concord3d.world.objects.items import ObjectItem
 
-# Category of the world for each class, in label order.
+# What each class is made of, in label order.
 SHAPES = {
-    "chair": "chair",
-    "table": "table",
-    "trash container": "trash_container",
-    "bench": "bench",
-    "plant": "plant",
-    "sign": "traffic_sign",
-    "bicycle": "bicycle",
-    "motorcycle": "motorcycle",
-    "sofa": "sofa",
+    "chair": ShapesOf("chair"),
+    "table": ShapesOf("table"),
+    "trash container": ShapesOf("trash_container"),
+    "bench": ShapesOf("bench"),
+    "plant": ShapesOf("plant"),
+    "sign": ShapesOf("traffic_sign"),
+    "bicycle": ShapesOf("bicycle"),
+    "motorcycle": ShapesOf("motorcycle"),
+    "sofa": ShapesOf("sofa"),
 }
 FOLDER = "redwood"
 

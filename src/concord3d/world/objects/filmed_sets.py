@@ -7,29 +7,62 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.errors import ConfigError
 from concord3d.files import write_text
 from concord3d.world.datasets.interface import DatasetFamily, Layout, WorldRecipe
 from concord3d.world.objects.film import NUM_FRAMES, handheld_walk, photographed, reconstructed
-from concord3d.world.objects.generation import GENERATORS, Variation, generate
+from concord3d.world.objects.generation import GENERATORS, Variation, WorldObject, generate
 from concord3d.world.objects.items import ObjectItem, item_rng, spread_evenly
 
 _JPEG_QUALITY = 90
+# The rarest variant is one object in eleven. All attempts stay between the first objects of two splits.
+_ATTEMPTS, _STRIDE = 190, 10_000
 
 
-def filmed_layout(series: int, shapes: Mapping[str, str]) -> Layout:
+@dataclass(frozen=True)
+class ShapesOf:
+    """What a class is made of.
+
+    Attributes:
+        category: Category of the world; it may lack it.
+        variants: Those of its variants that belong to the class; all where there are none named.
+    """
+
+    category: str
+    variants: tuple[str, ...] = ()
+
+    def object(self, index: int, seed: int) -> WorldObject:
+        """Make an object, turned to any side; equal arguments give equal objects.
+
+        Classes made of different variants of one category never share an object.
+
+        Raises:
+            ConfigError: The category has no such variant.
+        """
+        for attempt in range(_ATTEMPTS):
+            made = generate(self.category, index + attempt * _STRIDE, seed, Variation(any_heading=True))
+            if not self.variants or made.style.get("variant") in self.variants:
+                return made
+        raise ConfigError(
+            "No object of these variants was found", where=self.category, expected=", ".join(self.variants)
+        )
+
+
+def filmed_layout(series: int, shapes: Mapping[str, ShapesOf]) -> Layout:
     """Return the layout of a data set, which shows the classes that the world has shapes for.
 
     Args:
         series: Its number.
-        shapes: Category of the world that each class would be made of, in label order.
+        shapes: What each class would be made of, in label order.
     """
-    shown = tuple(name for name, category in shapes.items() if category in GENERATORS)
+    shown = tuple(name for name, of in shapes.items() if of.category in GENERATORS)
     return Layout(series, ("train", "test"), shown, tuple(name for name in shapes if name not in shown))
 
 
@@ -37,11 +70,11 @@ class FilmedSets(DatasetFamily[ObjectItem, str]):
     """A reconstructed cloud and ten frames of each object, and a list of the objects of each split.
 
     Attributes:
-        shapes: Category of the world that each class is made of, in label order; the world may lack it.
+        shapes: What each class would be made of, in label order.
         list_files: File below ``out`` that lists the objects of a split; ``{split}`` stands for its name.
     """
 
-    shapes: ClassVar[Mapping[str, str]]
+    shapes: ClassVar[Mapping[str, ShapesOf]]
     list_files: ClassVar[str]
 
     @abstractmethod
@@ -60,7 +93,7 @@ class FilmedSets(DatasetFamily[ObjectItem, str]):
         return spread_evenly(recipe, self.layouts[recipe.dataset], split)
 
     def make(self, recipe: WorldRecipe, out: Path, item: ObjectItem) -> str:
-        obj = generate(self.shapes[item.category], item.index, recipe.seed, Variation(any_heading=True))
+        obj = self.shapes[item.category].object(item.index, recipe.seed)
         cloud, frames = self.places(out, item)
         write_cloud(cloud, self.points(reconstructed(obj, recipe.num_points, item_rng(recipe, item))))
         rng = item_rng(recipe, item, 1)
