@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from concord3d.geometry.mesh import Mesh, sample_surface
+from concord3d.world.objects import film
 from concord3d.world.objects.film import Walk, handheld_walk, photographed, reconstructed
 from concord3d.world.objects.generation import generate
 
@@ -64,14 +65,27 @@ def test_frames_show_the_object_before_backgrounds_of_many_kinds() -> None:
     assert (frames[:, :6] > 250).all(axis=-1).mean() < 0.1
 
 
-def test_sides_of_one_colour_are_lit_differently() -> None:
-    differences = []
+def test_one_sun_lights_the_sides_of_an_object(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(film, "photo_background", lambda color, mask, normal, rng: color)
+    walk = Walk(np.array([45.0, 225.0]), np.zeros(2) + 30, np.zeros(2) + 2.2, np.zeros(2), np.zeros((2, 2)))
     for seed in range(6):
-        rng = np.random.default_rng(seed)
-        walk = Walk(np.array([45.0]), np.array([0.0]), np.array([2.2]), np.zeros(1), np.zeros((1, 2)))
-        frame = photographed(box((1, 1, 1), (128, 128, 128)), walk, rng)[0].astype(float)
-        differences.append(abs(frame[50:78, 45:60].mean() - frame[50:78, 68:83].mean()))
-    assert np.mean(differences) > 6
+        corner, opposite = photographed(box((1, 1, 1), (200, 200, 200)), walk, np.random.default_rng(seed))
+        object_of = [frame[frame[..., 0] < 201][:, 0] for frame in (corner, opposite)]
+        assert all(grey.min() >= 109 and grey.max() <= 200 for grey in object_of)
+        # Three sides are seen from each corner: the top is equally bright in both, and of the others some are in shade.
+        sides = [set(np.flatnonzero(np.bincount(grey) > 30).tolist()) for grey in object_of]
+        assert sides[0] & sides[1] and len(sides[0] | sides[1]) >= 3 and 110 in {*sides[0], *sides[1]}
+
+
+def test_the_inside_of_a_face_is_lit_as_its_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(film, "photo_background", lambda color, mask, normal, rng: color)
+    mesh = box((1, 1, 1))
+    turned = Mesh(mesh.vertices, mesh.faces[:, ::-1].copy(), mesh.face_colors)
+    frames = [
+        photographed(own, handheld_walk(4, np.random.default_rng(0)), np.random.default_rng(1))
+        for own in (mesh, turned)
+    ]
+    np.testing.assert_array_equal(*frames)
 
 
 def test_a_mesh_without_colours_is_photographed() -> None:

@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.geometry.cameras import Cameras, orbit_cameras
+from concord3d.geometry.cameras import Cameras, orbit_cameras, pixel_directions
 from concord3d.geometry.mesh import Mesh, sample_surface
 from concord3d.geometry.photo import photo_background
 from concord3d.geometry.ray_casting import RayCaster
@@ -92,8 +92,8 @@ def photographed(mesh: Mesh, walk: Walk, rng: np.random.Generator, image_size: i
     mask = face >= 0
     normals = centred.face_normals()[face] * mask[..., None]
     # Both sides of a face are seen; its normal is turned to the camera.
-    toward = cameras.centers[:, None, None]
-    normals = np.where((normals * toward).sum(axis=-1, keepdims=True) < 0, -normals, normals)
+    sight = np.einsum("hwi,vij->vhwj", pixel_directions(cameras), cameras.rotation)
+    normals = np.where((normals * sight).sum(axis=-1, keepdims=True) > 0, -normals, normals)
     colors = np.full((len(centred.faces), 3), _GREY, np.uint8) if centred.face_colors is None else centred.face_colors
     height, around = np.radians(rng.uniform(35, 75)), rng.uniform(0, 2 * np.pi)
     sun = np.array([np.sin(around) * np.cos(height), np.sin(height), np.cos(around) * np.cos(height)])
