@@ -83,4 +83,16 @@ def _operations(
     if rand_augment is None:
         return crop, None
     told = {"translate_const": int(size * 0.45), "img_mean": tuple(round(255 * value) for value in mean)}
-    return crop, rand_augment_transform(rand_augment, told)
+    change = rand_augment_transform(rand_augment, told)
+    for operation in change.ops:
+        if operation.name.startswith("Posterize"):
+            operation.aug_fn = _posterized(operation.aug_fn)
+    return crop, change
+
+
+def _posterized(operation: Callable[..., Any]) -> Callable[..., Any]:
+    # At its largest strength timm asks to keep no bit at all, which Pillow refuses.
+    def change(image: Any, bits: int, **told: Any) -> Any:
+        return operation(image, max(1, bits), **told)
+
+    return change
