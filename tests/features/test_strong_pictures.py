@@ -71,6 +71,12 @@ def test_grey_stays_grey(mean: tuple[float, ...]) -> None:
         assert np.array_equal(three[..., 0], three[..., 1]) and np.array_equal(alike(grey, seed), three[..., :1])
 
 
+def test_the_strongest_operations_are_carried_out() -> None:
+    """timm's strongest posterising keeps no bit, which Pillow refuses."""
+    strong = change(rand_augment="rand-m10-n3-inc1")
+    assert all(strong(picture(), seed).shape == (SIZE, SIZE, 3) for seed in range(40))
+
+
 def test_without_strength_a_picture_is_only_resized() -> None:
     shown = picture(height=SIZE, width=SIZE)
     np.testing.assert_array_equal(change(**PLAIN)(shown, 1), shown)
