@@ -44,7 +44,10 @@ UNITS = np.array([7, 0, 43, 12])
 
 def which(candidates: Any, pixels: torch.Tensor) -> list[int]:
     """Which candidate each picture is."""
-    return [next(k for k, other in enumerate(row) if torch.equal(other, one)) for row, one in zip(candidates, pixels, strict=True)]
+    return [
+        next(k for k, other in enumerate(row) if torch.equal(other, one))
+        for row, one in zip(candidates, pixels, strict=True)
+    ]
 
 
 def test_a_drawn_picture_is_a_view_of_its_object_and_a_strong_version_of_the_same() -> None:
@@ -138,7 +141,9 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Pat
     names = tuple(f"object {number}" for number in range(NUM_OBJECTS))
     CloudSplit("boxes", "train", "synthetic", many, LABELS, NAMES, names).save(tmp_path / "clouds.npz")
     render_cloud_views(many, cloud_view_spec(image_size=32), tmp_path / "views", tmp_path / "index.json")
-    save_class_features(tmp_path / "classes.npz", (*NAMES[::-1], "other"), np.arange(80, dtype=np.float32).reshape(5, 16))
+    save_class_features(
+        tmp_path / "classes.npz", (*NAMES[::-1], "other"), np.arange(80, dtype=np.float32).reshape(5, 16)
+    )
     maps().write(tmp_path / "maps.npz")
     (tmp_path / "tower.json").write_text(json.dumps(TOWER))
     return {name: [tmp_path / file] for name, file in (("clouds", "clouds.npz"), ("classes", "classes.npz"))}
@@ -156,7 +161,9 @@ def test_files_are_opened_with_the_first_points_of_each_cloud(tmp_path: Path, fi
     assert data.class_names == NAMES and data.class_features[:, 0].tolist() == [48, 32, 16, 0]
     assert data.labels is not None and data.dataset == "boxes" and isinstance(data.pictures, DrawnPictures)
     assert data.pictures.num_views == 10
-    whole = opened(run_of(tmp_path, num_points=2048), CrossMoSTSettings(), {**files, "views": [tmp_path / "index.json"]})
+    whole = opened(
+        run_of(tmp_path, num_points=2048), CrossMoSTSettings(), {**files, "views": [tmp_path / "index.json"]}
+    )
     assert whole.points.shape[1] == 40
 
 

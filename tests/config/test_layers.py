@@ -39,7 +39,7 @@ def test_another_method_on_the_same_kind_of_data_keeps_all_but_the_objective(set
     assert settings.values["objective"] == {} and settings.values["data"] == VALUES["data"]
     assert set(settings.places) == {f"{s}.{k}" for s, keys in VALUES.items() for k in keys if s != "objective"}
     settings.apply({"objective.beta": 1, "training.new": 2}, place)
-    with pytest.raises(ConfigError, match="did you mean 'data.num_points'"):
+    with pytest.raises(ConfigError, match=r"did you mean 'data\.num_points'"):
         settings.apply({"data.num_point": 3}, place)
 
 

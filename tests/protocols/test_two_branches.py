@@ -202,7 +202,7 @@ def test_accuracies_of_student_and_teacher_are_those_of_their_definition(bench: 
     )
     np.testing.assert_array_equal(arrays["labels"], LABELS)
     right = student.points.argmax(1) == LABELS
-    expected = {CLASSES[k]: 100 * right[LABELS == k].mean() for k in set(LABELS.tolist())}
+    expected = {CLASSES[k]: 100 * right[k == LABELS].mean() for k in set(LABELS.tolist())}
     assert details["class_accuracy"]["points"] == pytest.approx(expected)
 
 

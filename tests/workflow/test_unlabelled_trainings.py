@@ -77,9 +77,7 @@ def tree(repository: Path, tmp_path: Path) -> Iterator[Path]:
 
 
 def plan_of(root: Path) -> Plan:
-    return Plan(
-        root, load_params({"scale": "smoke", "papers": ["cross_most"], "device": "cpu", "renderer": "open3d"})
-    )
+    return Plan(root, load_params({"scale": "smoke", "papers": ["cross_most"], "device": "cpu", "renderer": "open3d"}))
 
 
 def maps_of(plan: Plan) -> dict[str, Any]:
@@ -135,7 +133,11 @@ def test_pictures_that_are_drawn_anew_are_read_as_views(tree: Path) -> None:
             "objective.trunk_rate: 0.0\n  objective.coverage: 0.5",
             ("'coverage' or 'joint_threshold', not both",),
         ),
-        ("objective.trunk_rate: 0.0", "objective.trunk_rate: 0.0\n  objective.joint_threshold: 1.5", ("joint_threshold",)),
+        (
+            "objective.trunk_rate: 0.0",
+            "objective.trunk_rate: 0.0\n  objective.joint_threshold: 1.5",
+            ("joint_threshold",),
+        ),
         ("data.num_strong: 2", "data.num_strong: 2\n  data.strength: {mask_ratio: 2}", ("mask_ratio",)),
     ],
 )

@@ -245,9 +245,7 @@ def opened(run: Mapping[str, Any], settings: MethodSettings, files: Mapping[str,
     [store], [classes], [shown] = files["clouds"], files["classes"], files.get("maps") or files["views"]
     split, pictures = CloudSplit.load(store), opened_pictures(shown, run)
     names, points = split.class_names, split.points[:, : run["data"]["num_points"]]
-    return UnlabelledData(
-        points, pictures, names, load_class_features(classes, names), split.dataset, split.labels
-    )
+    return UnlabelledData(points, pictures, names, load_class_features(classes, names), split.dataset, split.labels)
 
 
 def opened_pictures(path: Path, run: Mapping[str, Any]) -> PictureSource:

@@ -165,7 +165,7 @@ class Loop:
             self._keep_snapshot(0)
 
     def _step(self, step: int, batch: Batch, stop: bool) -> tuple[float, bool]:
-        # Layers that draw from torch's global generator (dropout) get a seed of their own for each step: see seeding.py.
+        # Layers that draw from torch's global generator (dropout) get a seed of their own for each step: seeding.py.
         # Those of Python and NumPy are left to the thread that reads ahead: changes of pictures draw from them.
         seed, rank = self.task.seed, self.fabric.global_rank
         torch.manual_seed(derived_seed(seed, "model", step + 1, rank))

@@ -110,7 +110,9 @@ def test_every_term_is_that_of_its_formula_and_the_total_has_the_published_weigh
                 pictures.feature,
                 pictures.mask,
             ),
-            "global_local/points": literal.global_local(said.tokens @ aligned.T, said.class_token @ aligned.T, said.mask),
+            "global_local/points": literal.global_local(
+                said.tokens @ aligned.T, said.class_token @ aligned.T, said.mask
+            ),
             "cross_modal": literal.cross_modal(clouds_said.feature, pictures.feature),
         }
         difference = (restored - batch.pictures.pixels).abs().sum(1)[hidden_pixels]
@@ -349,7 +351,7 @@ def test_the_layers_of_the_picture_encoder_have_the_published_rates(trunk_rate: 
         assert rate[id(parameter)] == pytest.approx(expected), name
         assert decay[id(parameter)] == (None if parameter.ndim > 1 else 0.0), name
     lowest = min(group.rate for group in groups)
-    assert 0.65**13 == pytest.approx(0.0037, abs=5e-5) and lowest == pytest.approx(0.65**13 * (trunk_rate or 1))
+    assert pytest.approx(0.0037, abs=5e-5) == 0.65**13 and lowest == pytest.approx(0.65**13 * (trunk_rate or 1))
     assert any(name.startswith("adapted.student.pictures.trunk") for name in learning) == (trunk_rate > 0)
 
 
@@ -417,7 +419,9 @@ def test_the_start_is_the_earlier_point_encoder_and_the_trained_tower(tmp_path: 
 
 def test_one_view_of_each_object_is_enough(tmp_path: Path) -> None:
     method, batch = steady(tmp_path, data=data_of(drawn_pictures(num_views=1)))
-    assert torch.equal(batch.pictures.weak, batch_of(task_of(tmp_path, data=data_of(drawn_pictures(num_views=1)))).pictures.weak)
+    assert torch.equal(
+        batch.pictures.weak, batch_of(task_of(tmp_path, data=data_of(drawn_pictures(num_views=1)))).pictures.weak
+    )
     assert method.loss(batch, draw()).total.isfinite()
 
 
@@ -469,4 +473,4 @@ def test_a_record_of_labels_is_no_part_of_the_loss(tmp_path: Path) -> None:
     assert known.labels is None and batch.labels is not None
     share = (votes[:, 0] == batch.labels).float().mean()
     assert torch.equal(found[0].terms["vote/pictures"], share)
-    assert NUM_POINTS == batch.points.shape[1] and isinstance(task_of(tmp_path).data.pictures, DrawnPictures)  # type: ignore[union-attr]
+    assert batch.points.shape[1] == NUM_POINTS and isinstance(task_of(tmp_path).data.pictures, DrawnPictures)  # type: ignore[union-attr]

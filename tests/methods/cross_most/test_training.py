@@ -84,7 +84,9 @@ def test_the_teacher_of_a_checkpoint_is_neither_the_student_nor_the_start(tmp_pa
     state = read_checkpoint(newest)["method"]
     name = "teacher.points.projection.weight"
     saved = state[f"adapted.{name}"]
-    assert not torch.equal(saved, start[name]) and not torch.equal(saved, state["adapted.student.points.projection.weight"])
+    assert not torch.equal(saved, start[name]) and not torch.equal(
+        saved, state["adapted.student.points.projection.weight"]
+    )
 
 
 def test_the_exported_labels_are_those_of_every_object_that_a_batch_held(tmp_path: Path) -> None:
@@ -98,9 +100,7 @@ def test_the_exported_labels_are_those_of_every_object_that_a_batch_held(tmp_pat
         }  # fmt: skip
         assert table["unit"].tolist() == list(range(4, NUM_OBJECTS)), "held-out objects have no label"
         by_points = np.float32(0.9) * table["point_confidence"] > table["picture_confidence"]
-        np.testing.assert_array_equal(
-            table["label"], np.where(by_points, table["point_label"], table["picture_label"])
-        )
+        np.testing.assert_array_equal(table["label"], np.where(by_points, table["point_label"], table["picture_label"]))
         confidence = np.maximum(np.float32(0.9) * table["point_confidence"], table["picture_confidence"])
         np.testing.assert_array_equal(table["picture_kept"], confidence > np.float32(0.4))
         np.testing.assert_array_equal(table["picture_kept"], table["point_kept"])
@@ -121,9 +121,7 @@ def test_labels_per_modality_are_kept_by_their_own_thresholds(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(("every", "epochs"), [(1, [1, 2, 3, 4]), (2, [1, 2, 4]), (3, [1, 3]), (20, [1])])
-def test_labels_are_exported_of_the_first_epoch_and_of_every_nth(
-    tmp_path: Path, every: int, epochs: list[int]
-) -> None:
+def test_labels_are_exported_of_the_first_epoch_and_of_every_nth(tmp_path: Path, every: int, epochs: list[int]) -> None:
     method: Any = method_of(task_of(tmp_path, {"export_every": every}))
     assert [epoch for epoch in range(1, 5) if method.exports(epoch)] == epochs
 
