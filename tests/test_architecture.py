@@ -47,6 +47,7 @@ ALLOWED = {
         "data.readers",
         "data.storage",
         "data.stores",
+        "features.picture_strength",
         "features.tower_config",
         "methods.settings",
         "protocols.interface",

@@ -17,7 +17,6 @@ from tests.features.fake_encoders import ALIGNED, FakePictures, picture_identity
 
 from concord3d.data.readers.interface import ShapeFeatures
 from concord3d.data.stores.objects import CloudSplit, ShapeTexts
-from concord3d.errors import ConfigError
 from concord3d.features.aligned_tower import AlignedTower, FrozenPair
 from concord3d.features.encode import classes, frozen, images, projected, shipped, texts
 from concord3d.features.encode.task import EncodeTask
@@ -72,7 +71,7 @@ def clouds(folder: Path, shape_texts: tuple[ShapeTexts, ...] | None) -> Path:
 
 def test_every_kind_has_an_encode_and_says_whose_sources_made_its_shards() -> None:
     kinds = set(module_names("concord3d.features.encode")) - {"task"}
-    assert kinds == {"classes", "frozen", "images", "projected", "shipped", "texts"}
+    assert kinds == {"classes", "frozen", "images", "projected", "shipped", "texts", "trunk_maps"}
     for name in kinds:
         kind = import_module(f"concord3d.features.encode.{name}")
         assert callable(kind.encode) and kind.MADE_BY in ((), ("concord3d.features",))
@@ -182,8 +181,15 @@ def test_texts_of_the_shapes(tmp_path: Path, counting_tower: MakeTower) -> None:
     texts.encode(task(tmp_path, {"clouds": clouds(tmp_path, given)}, ["texts.json"], gives(tower)))
     stored = open_features(tmp_path / "texts.json", tower.identity)
     assert set(stored.texts) == {"chair", "a seat", "sale", "lamp"} and tower.texts == 4
-    with pytest.raises(ConfigError, match="no texts"):
-        texts.encode(task(tmp_path, {"clouds": clouds(tmp_path, None)}, ["none.json"], gives(tower)))
+
+
+def test_of_a_data_set_without_texts_the_names_of_classes_are_encoded(
+    tmp_path: Path, counting_tower: MakeTower
+) -> None:
+    tower = counting_tower()
+    texts.encode(task(tmp_path, {"clouds": clouds(tmp_path, None)}, ["texts.json"], gives(tower)))
+    stored = open_features(tmp_path / "texts.json", tower.identity)
+    assert set(stored.texts) == {"chair", "night stand"} and tower.texts == 2
 
 
 def test_class_names_by_way_of_their_sentences(tmp_path: Path, counting_tower: MakeTower) -> None:

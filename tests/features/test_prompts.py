@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from concord3d.data.stores.objects import CloudSplit, ShapeTexts
 from concord3d.errors import ConfigError, UnreadableFile
 from concord3d.features.prompts import (
     TEMPLATES,
@@ -18,6 +19,7 @@ from concord3d.features.prompts import (
     class_words,
     load_class_features,
     save_class_features,
+    texts_of,
 )
 from concord3d.features.tower import TowerMismatch
 
@@ -66,3 +68,15 @@ def test_stored_class_features_come_back_in_the_order_asked_for(tmp_path: Path) 
     for name in ("a.npz", "absent.npz"):
         with pytest.raises(UnreadableFile, match=name):
             load_class_features(tmp_path / name, ("chair",))
+
+
+def test_what_is_written_about_shapes_or_else_the_names_of_their_classes() -> None:
+    points, names = np.zeros((3, 4, 3), np.float32), ("a", "b", "c")
+    plain = CloudSplit("set", "train", "real", points, np.array([1, -1, 0]), ("cup", "night_stand"), names)
+    assert texts_of(plain) == (ShapeTexts("night stand"), ShapeTexts(""), ShapeTexts("cup"))
+    assert [text.all for text in texts_of(plain)] == [("night stand",), (), ("cup",)]
+    written = (ShapeTexts("one"), ShapeTexts(), ShapeTexts("", ("three",)))
+    described = CloudSplit(
+        "set", "train", "real", points, np.array([1, -1, 0]), ("cup", "night_stand"), names, texts=written
+    )
+    assert texts_of(described) == written

@@ -49,6 +49,7 @@ def test_what_protocols_are_given_follows_from_their_modules() -> None:
         "open_vocabulary": ("classes",),
         "retrieval": ("images", "texts"),
         "alignment": ("images", "texts"),
+        "two_branches": ("pictures",),
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass
@@ -470,3 +471,19 @@ def test_data_are_never_read_by_two_threads_at_a_time(tmp_path: Path, monkeypatc
     assert training == [False, *[True] * NUM_STEPS]
     history = json.loads((tmp_path / "out/train.json").read_text())["history"]
     assert [entry["held_out"] for entry in history] == [{"num": 4.0}] * 3
+
+
+def test_steps_leave_the_global_generators_of_python_and_numpy_to_the_thread_that_reads(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch that is read ahead draws from them: a step that seeded them would change its pictures by chance."""
+    states = set()
+
+    class Watching(Restoring):
+        def loss(self, batch: Vectors, draw: torch.Generator) -> LossTerms:
+            states.add((random.getstate(), np.random.get_state()[1].tobytes()))  # type: ignore[index] # noqa: NPY002
+            return super().loss(batch, draw)
+
+    register(monkeypatch, lambda settings, context: Watching())
+    train(made_up_task(tmp_path))
+    assert len(states) == 1

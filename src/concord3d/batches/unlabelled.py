@@ -24,11 +24,10 @@ from concord3d.features.picture_strength import PictureStrength
 from concord3d.features.preprocess import Preprocess
 from concord3d.features.prompts import load_class_features
 from concord3d.features.strong_pictures import StrongPictures
+from concord3d.features.tower_config import PATCH_SIZE
 from concord3d.features.trunk_maps import TrunkMaps, chosen_views, drawn_masks, normalised
 from concord3d.methods.settings import MethodSettings
 from concord3d.render.stored import ViewSet, open_view_set
-
-_PATCH = 16
 
 
 class Pictures(NamedTuple):
@@ -144,7 +143,7 @@ class DrawnPictures:
         """Return a drawn view and a strong version of it."""
         views = torch.randint(self.num_views, (len(units),), generator=draw).numpy()
         seeds = torch.randint(2**31, (len(units),), generator=draw).tolist()
-        masks = drawn_masks(len(units), self._preprocess.size // _PATCH, self._strength, draw)
+        masks = drawn_masks(len(units), self._preprocess.size // PATCH_SIZE, self._strength, draw)
         stored = self._views.read(units, self._chosen[views][:, None])[:, 0]
         strong = np.stack([self._change(picture, seed) for picture, seed in zip(stored, seeds, strict=True)])
         pixels = normalised(strong, self._preprocess)
@@ -201,7 +200,7 @@ class UnlabelledData:
         return torch.from_numpy(np.ascontiguousarray(self.points[units], dtype=np.float32))
 
     def validated(self) -> None:
-        """Check that clouds are finite and have pictures, and that labels belong to the classes.
+        """Check that clouds are finite and have pictures, and that there is a feature of each class name.
 
         Raises:
             BadCloud: Points of a wrong shape or not finite.
@@ -233,7 +232,8 @@ def opened(run: Mapping[str, Any], settings: MethodSettings, files: Mapping[str,
     """Open the files of a training.
 
     Args:
-        run: Resolved configuration; ``tower`` is the tower whose picture encoder is trained.
+        run: Resolved configuration; ``tower`` is the tower whose picture encoder is trained, and of clouds with more
+            points than ``data.num_points`` the first are taken, as protocols do.
         settings: Settings of the method.
         files: ``clouds``, ``classes``, and either ``maps`` of a frozen trunk or ``views``.
 
@@ -244,10 +244,8 @@ def opened(run: Mapping[str, Any], settings: MethodSettings, files: Mapping[str,
     """
     [store], [classes], [shown] = files["clouds"], files["classes"], files.get("maps") or files["views"]
     split, pictures = CloudSplit.load(store), opened_pictures(shown, run)
-    names = split.class_names
-    return UnlabelledData(
-        split.points, pictures, names, load_class_features(classes, names), split.dataset, split.labels
-    )
+    names, points = split.class_names, split.points[:, : run["data"]["num_points"]]
+    return UnlabelledData(points, pictures, names, load_class_features(classes, names), split.dataset, split.labels)
 
 
 def opened_pictures(path: Path, run: Mapping[str, Any]) -> PictureSource:

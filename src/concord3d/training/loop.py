@@ -26,7 +26,7 @@ from concord3d.training.checkpoint import TrainingInterrupted, latest_checkpoint
 from concord3d.training.files import TrainingFolder
 from concord3d.training.progress import TrainingProgress
 from concord3d.training.schedule import learning_rate, make_optimizer
-from concord3d.training.seeding import derived_generator, derived_seed, seed_everything
+from concord3d.training.seeding import derived_generator, derived_seed
 from concord3d.training.settings import snapshot_epochs
 from concord3d.training.steps import steps_of
 from concord3d.training.task import HELD_OUT_UNITS, TrainingTask
@@ -165,9 +165,10 @@ class Loop:
             self._keep_snapshot(0)
 
     def _step(self, step: int, batch: Batch, stop: bool) -> tuple[float, bool]:
-        # Layers that draw from the global generator (dropout) get a seed of their own for each step: see seeding.py.
+        # Layers that draw from torch's global generator (dropout) get a seed of their own for each step: seeding.py.
+        # Those of Python and NumPy are left to the thread that reads ahead: changes of pictures draw from them.
         seed, rank = self.task.seed, self.fabric.global_rank
-        seed_everything(derived_seed(seed, "model", step + 1, rank))
+        torch.manual_seed(derived_seed(seed, "model", step + 1, rank))
         rate = self._learning_rate(step)
         for group, factor in zip(self._optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor

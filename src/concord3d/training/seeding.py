@@ -40,7 +40,7 @@ def derived_generator(seed: int, stream: str, step: int = 0, rank: int = 0) -> t
 
 
 def seed_everything(seed: int) -> None:
-    """Seed the global generators of python, numpy and torch, from which initialisation and dropout draw."""
+    """Seed the global generators of python, numpy and torch before a method is initialised."""
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002
     torch.manual_seed(seed)

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from concord3d.errors import CheckpointCorrupt
-from concord3d.features.frozen_encoders import new_trunk
+from concord3d.features import frozen_encoders
 from concord3d.features.patch_tower import hybrid_vit
 from concord3d.features.tower_config import PatchTowerConfig
 from concord3d.files import canonical_json
@@ -99,7 +99,7 @@ def rebuilt(run: Mapping[str, Any], name: str, weights: Path) -> Adapted:
         ) from error
     config = PatchTowerConfig.model_validate(told["tower"])
     with torch.random.fork_rng():
-        pictures = hybrid_vit(config, new_trunk(config.trunk.encoder), width)
+        pictures = hybrid_vit(config, frozen_encoders.new_trunk(config.trunk.encoder), width)
         points: Any = build_point_encoder(told["encoder"])
         student = TwoBranchClassifier(
             pictures, points, torch.ones(num_classes, width), predicts_points=told["predicts_points"]

@@ -108,7 +108,8 @@ class CrossMoST(Method[UnlabelledBatch]):
     def after_step(self, step: int, num_steps: int) -> None:
         """Let the teacher follow, at first more quickly (Cross-MoST spec 3.1)."""
         told = self._settings
-        ramp = min(1.0, step / told.ramp_steps(num_steps))
+        # The released code counts from 0: at the first step the share is ema_start.
+        ramp = min(1.0, (step - 1) / told.ramp_steps(num_steps))
         self.adapted.follow(told.ema_start + (told.ema_end - told.ema_start) * ramp)
 
     def loss(self, batch: UnlabelledBatch, draw: torch.Generator) -> LossTerms:
@@ -224,7 +225,7 @@ def self_training(logits: Tensor, labels: Tensor, kept: Tensor) -> Tensor:
         labels: (B,).
         kept: (B,) bool.
 
-    Source: Cross-MoST spec 3.5, L_st; spec 9, trap 4.
+    Source: Cross-MoST spec 3.5, L_st; Cross-MoST spec 9, trap 4.
     """
     losses = functional.cross_entropy(logits.float(), labels, reduction="none")
     return (losses * kept).sum() / kept.sum().clamp(min=1)
@@ -282,6 +283,13 @@ def build(settings: CrossMoSTSettings, context: Context) -> CrossMoST:
             where="objective.trunk_rate",
             expected="0, or data.num_strong 0",
             found=settings.trunk_rate,
+        )
+    if data.class_features.shape[1] != network.out_dim:
+        raise ConfigError(
+            "The features of the class names are of another tower",
+            where="data.tower",
+            expected=f"{network.out_dim} wide",
+            found=f"{data.class_features.shape[1]} wide",
         )
     classes, predicts_points = torch.from_numpy(data.class_features), settings.mpm_target == "points"
     student = TwoBranchClassifier(network, points, classes, settings.initial_scale, predicts_points)

@@ -5,6 +5,7 @@ Shape legend: B objects, K classes.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
@@ -101,7 +102,7 @@ def labels_of(votes: Votes, rule: LabelRule, thresholds: Thresholds, draw: torch
         thresholds: What is kept.
         draw: CPU generator of the coins.
 
-    Source: Cross-MoST spec 3.4; of equal confidences the picture's wins (spec 9, trap 5).
+    Source: Cross-MoST spec 3.4; of equal confidences the picture's wins (Cross-MoST spec 9, trap 5).
     """
     return _RULES[rule](votes, thresholds, draw)
 
@@ -165,7 +166,8 @@ assert set(_RULES) == set(get_args(LabelRule))
 def coverage_thresholds(votes: Votes, coverage: float, point_factor: float, agreement: float = 0.2) -> Thresholds:
     """Return thresholds that keep a share of the objects of a data set, as the initial teacher sees them.
 
-    No label of the data set is read.
+    No label of the data set is read. Of objects that are equally confident all are kept or none, so that more than the
+    share may be, and fewer by less than one object.
 
     Args:
         votes: Of the initial teacher, for all objects.
@@ -177,7 +179,11 @@ def coverage_thresholds(votes: Votes, coverage: float, point_factor: float, agre
     """
 
     def threshold(confidence: Tensor) -> float:
-        return float(confidence.double().quantile(1 - coverage))
+        found = float(confidence.double().quantile(1 - coverage))
+        if int((confidence > found).sum()) >= math.floor(coverage * len(confidence)):
+            return found
+        least = confidence[confidence <= found].max()
+        return float(torch.nextafter(least, torch.zeros_like(least)))
 
     return Thresholds(
         threshold(joint_confidence(votes, point_factor)),

@@ -7,6 +7,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
+from concord3d.config.validation import Places, Where
+from concord3d.errors import ConfigError
 from concord3d.geometry.weak_strong_settings import WeakStrongSettings
 from concord3d.methods.settings import INIT, MethodSettings
 from concord3d.models.forward_pass import ForwardPass, point_pass
@@ -149,6 +151,16 @@ class CrossMoSTSettings(MethodSettings):
             return self.ema_ramp_steps
         assert self.ema_ramp_share is not None
         return max(1.0, self.ema_ramp_share * num_steps)
+
+    def check_tower(self, data: Mapping[str, Any], tower: Mapping[str, Any], where: Where = "data") -> None:
+        """Refuse pictures that are made once above a trunk that this training would move."""
+        if data.get("num_strong") and self.trunk_rate:
+            raise ConfigError(
+                "Strong pictures can be made once above a frozen trunk alone, and this training moves it",
+                where=where.of(("num_strong",)) if isinstance(where, Places) else f"{where}.num_strong",
+                expected="objective.trunk_rate 0, or num_strong 0",
+                found=f"num_strong {data['num_strong']}, objective.trunk_rate {self.trunk_rate:g}",
+            )
 
     def forward_passes(self, run: Mapping[str, Any]) -> tuple[ForwardPass, ...]:
         """The point encoder, trained and as a teacher; what the picture branch costs is not known."""
