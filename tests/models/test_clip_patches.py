@@ -1,4 +1,4 @@
-"""The vision transformer of a CLIP with a mask token: unmasked it is open_clip's, and what is masked leaves no trace."""
+"""A CLIP's vision transformer with a mask token: unmasked it is open_clip's, and what is masked leaves no trace."""
 
 from __future__ import annotations
 
