@@ -33,7 +33,9 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def patch_tower(folder: Path) -> Path:
     torch.manual_seed(3)
-    encoder = PatchEncoder(hybrid_vit(PatchTowerConfig.model_validate(PATCHES), frozen_encoders.open_trunk("fake_pictures"), 5))
+    encoder = PatchEncoder(
+        hybrid_vit(PatchTowerConfig.model_validate(PATCHES), frozen_encoders.open_trunk("fake_pictures"), 5)
+    )
     save_weights(encoder, folder / "pictures.safetensors")
     return folder / "pictures.safetensors"
 
