@@ -19,7 +19,7 @@ from torch import Tensor
 from concord3d.batches.interface import Batch, IntArray, shuffled
 from concord3d.data.stores.objects import CloudSplit, not_finite
 from concord3d.errors import BadCloud, ConfigError
-from concord3d.features.open_tower import tower_preprocess
+from concord3d.features.open_tower import tower_patch_size, tower_preprocess
 from concord3d.features.picture_strength import PictureStrength
 from concord3d.features.preprocess import Preprocess
 from concord3d.features.prompts import load_class_features
@@ -124,14 +124,21 @@ class DrawnPictures:
         preprocess: What happens to them before the picture encoder.
         strength: How strongly they are changed.
         num_views: How many of each object are drawn from; None means all.
+        patch_size: Pixels per side of a patch.
     """
 
     are_maps = False
 
     def __init__(
-        self, views: ViewSet, preprocess: Preprocess, strength: PictureStrength, num_views: int | None
+        self,
+        views: ViewSet,
+        preprocess: Preprocess,
+        strength: PictureStrength,
+        num_views: int | None,
+        patch_size: int = PATCH_SIZE,
     ) -> None:
         self._views, self._preprocess, self._strength = views, preprocess, strength
+        self._grid = preprocess.size // patch_size
         self._chosen = chosen_views(views.num_views, num_views)
         self._change = StrongPictures(preprocess.size, strength, preprocess.mean)
         self.num_views = len(self._chosen)
@@ -143,7 +150,7 @@ class DrawnPictures:
         """Return a drawn view and a strong version of it."""
         views = torch.randint(self.num_views, (len(units),), generator=draw).numpy()
         seeds = torch.randint(2**31, (len(units),), generator=draw).tolist()
-        masks = drawn_masks(len(units), self._preprocess.size // PATCH_SIZE, self._strength, draw)
+        masks = drawn_masks(len(units), self._grid, self._strength, draw)
         stored = self._views.read(units, self._chosen[views][:, None])[:, 0]
         strong = np.stack([self._change(picture, seed) for picture, seed in zip(stored, seeds, strict=True)])
         pixels = normalised(strong, self._preprocess)
@@ -259,8 +266,10 @@ def opened_pictures(path: Path, run: Mapping[str, Any]) -> PictureSource:
         UnreadableFile: The file is absent or damaged.
         ConfigError: There are not so many views.
     """
-    preprocess, data = tower_preprocess(run["tower"]["model"]), run["data"]
+    tower, data = run["tower"], run["data"]
+    preprocess = tower_preprocess(tower["model"], tower.get("weights"))
     if path.suffix == ".npz":
         return StoredMaps(TrunkMaps.read(path), preprocess)
     strength = PictureStrength.model_validate(data.get("strength", {}))
-    return DrawnPictures(open_view_set(path), preprocess, strength, data.get("num_views"))
+    patch_size = tower_patch_size(tower["model"])
+    return DrawnPictures(open_view_set(path), preprocess, strength, data.get("num_views"), patch_size)

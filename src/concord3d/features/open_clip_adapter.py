@@ -10,7 +10,7 @@ import json
 import logging
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -136,29 +136,57 @@ def build_clip(model: str, preprocess_cfg: dict[str, Any] | None = None) -> Clip
     """
     open_clip = import_open_clip()
     config = clip_config(model)
-    asked = {**config["preprocess_cfg"], **(preprocess_cfg or {})}
-    try:
-        with tempfile.TemporaryDirectory() as folder, _quiet():
-            write_json(Path(folder) / "open_clip_config.json", {**config, "preprocess_cfg": asked})
-            module = open_clip.create_model(f"local-dir:{folder}", load_weights=False, pretrained_text=False)
+    with _refused(model):
+        module = _module(config["model_cfg"], {**config["preprocess_cfg"], **(preprocess_cfg or {})})
         tokenizer = _tokenizer(open_clip, model, config["model_cfg"]["text_cfg"])
-    except _BUILD_ERRORS as error:
-        raise ConfigError(
-            "open_clip cannot build this tower",
-            where=model,
-            found=f"{type(error).__name__}: {error}",
-            next_step="compare the configuration with open_clip's model_configs",
-        ) from error
     preprocess = Preprocess.from_config(module.visual.preprocess_cfg)
     plain = json.loads(json.dumps({"model_cfg": config["model_cfg"], "preprocess_cfg": preprocess.to_config()}))
     return ClipParts(module, plain, preprocess, lambda texts: tokenizer([_readable(text) for text in texts]))
 
 
-def preprocess_of(model: str) -> Preprocess:
-    """Return what happens to pictures before a model that has random weights sees them, without building it.
+def build_picture_encoder(model_cfg: Mapping[str, Any]) -> nn.Module:
+    """Build the picture encoder of a model alone, with random weights.
+
+    Args:
+        model_cfg: ``model_cfg`` of :func:`clip_config`.
+
+    Raises:
+        ConfigError: open_clip cannot build it.
+        DependencyMissing: open_clip is not installed.
+    """
+    with _refused("model_cfg"):
+        encoder: nn.Module = _module(model_cfg, {}).visual
+    return encoder
+
+
+def _module(model_cfg: Mapping[str, Any], preprocess_cfg: Mapping[str, Any]) -> Any:
+    open_clip = import_open_clip()
+    config = {"model_cfg": dict(model_cfg), "preprocess_cfg": dict(preprocess_cfg)}
+    with tempfile.TemporaryDirectory() as folder, _quiet():
+        write_json(Path(folder) / "open_clip_config.json", config)
+        return open_clip.create_model(f"local-dir:{folder}", load_weights=False, pretrained_text=False)
+
+
+@contextmanager
+def _refused(where: str) -> Iterator[None]:
+    try:
+        yield
+    except _BUILD_ERRORS as error:
+        raise ConfigError(
+            "open_clip cannot build this tower",
+            where=where,
+            found=f"{type(error).__name__}: {error}",
+            next_step="compare the configuration with open_clip's model_configs",
+        ) from error
+
+
+def preprocess_of(model: str, weights: str | None = None) -> Preprocess:
+    """Return what happens to pictures before a model sees them, without building it.
 
     Args:
         model: See :func:`clip_config`.
+        weights: Tag of its release, which may have a preprocessing of its own; None, a file or an unknown tag leaves
+            that of the configuration.
 
     Raises:
         ConfigError: As :func:`clip_config`, or the preprocessing cannot be carried out.
@@ -167,8 +195,10 @@ def preprocess_of(model: str) -> Preprocess:
     transform = import_open_clip().transform
     config = clip_config(model)
     own_size = {"size": config["model_cfg"]["vision_cfg"].get("image_size", 224)}
-    asked = transform.merge_preprocess_dict(transform.PreprocessCfg(), config["preprocess_cfg"])
-    return Preprocess.from_config(transform.merge_preprocess_dict(asked, own_size))
+    released = (import_open_clip().get_pretrained_cfg(model, weights) if weights is not None else None) or {}
+    asked = {**config["preprocess_cfg"], **released}
+    merged = transform.merge_preprocess_dict(transform.PreprocessCfg(), asked)
+    return Preprocess.from_config(transform.merge_preprocess_dict(merged, own_size))
 
 
 def _tokenizer(open_clip: ModuleType, model: str, text_cfg: dict[str, Any]) -> Callable[[list[str]], Tensor]:
@@ -183,6 +213,20 @@ def _readable(text: str) -> str:
     # The tokenizer's time grows with the square of a word's length. What is cut here lies beyond what an encoder reads,
     # or in a "word" of more letters than any word has.
     return _LONG_RUN.sub(r"\1\2", " ".join(text.split())[:READ_CHARACTERS])
+
+
+def open_clip_parts(spec: TowerSpec, weights_folder: Path | None = None) -> tuple[ClipParts, Path]:
+    """Return a model with its weights, and the file that they were read from.
+
+    Args:
+        spec: Model and weights.
+        weights_folder: See :func:`concord3d.features.open_tower.open_tower`, also for what it raises.
+    """
+    config = clip_config(spec.model)
+    found = find_weights(import_open_clip(), spec, config["model_cfg"], weights_folder)
+    parts = build_clip(spec.model, found.preprocess_cfg)
+    load_clip_weights(parts.module, found.path, parts.config["model_cfg"])
+    return parts, found.path
 
 
 def resolve_device(device: str) -> torch.device:
@@ -227,11 +271,8 @@ class OpenClipTower:
     def open(cls, spec: TowerSpec, device: str, weights_folder: Path | None) -> OpenClipTower:
         """Build a tower from its specification."""
         target = resolve_device(device)
-        config = clip_config(spec.model)
-        found = find_weights(import_open_clip(), spec, config["model_cfg"], weights_folder)
-        parts = build_clip(spec.model, found.preprocess_cfg)
-        load_clip_weights(parts.module, found.path, parts.config["model_cfg"])
-        return cls(parts, sha256_file(found.path), target, spec.precision)
+        parts, path = open_clip_parts(spec, weights_folder)
+        return cls(parts, sha256_file(path), target, spec.precision)
 
     def encode_images(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return (B, D) features, not normalised, of (B, H, W, C) uint8 pictures, C = 3 or 1 (repeated).

@@ -9,11 +9,11 @@ from typing import Any
 from concord3d.errors import UnreadableFile
 from concord3d.features.aligned_tower import AlignedTower
 from concord3d.features.efficientnet_adapter import preprocess_at
-from concord3d.features.open_clip_adapter import OpenClipTower, preprocess_of
+from concord3d.features.open_clip_adapter import OpenClipTower, clip_config, preprocess_of
 from concord3d.features.patch_tower import PatchTower
 from concord3d.features.preprocess import Preprocess
 from concord3d.features.tower import Tower, TowerSpec
-from concord3d.features.tower_config import AlignedTowerConfig, PatchTowerConfig, config_kind
+from concord3d.features.tower_config import PATCH_SIZE, AlignedTowerConfig, PatchTowerConfig, config_kind
 from concord3d.files import read_json
 
 
@@ -74,13 +74,27 @@ def encoder_preprocess(encoder: Mapping[str, Any]) -> Preprocess:
     return preprocess_at(side.image_size)
 
 
-def tower_preprocess(model: str) -> Preprocess:
+def tower_preprocess(model: str, weights: str | None = None) -> Preprocess:
     """Return what happens to pictures before a tower sees them, without opening it.
 
     Args:
         model: Name of an open_clip model, or the path of a configuration.
+        weights: Tag of a release, which may have a preprocessing of its own, or a file; None if it is trained here.
 
     Raises:
         ConfigError, DependencyMissing: See :func:`encoder_preprocess`.
     """
-    return encoder_preprocess({"model": model} if _kind_of_file(model) is None else read_json(Path(model)))
+    if _kind_of_file(model) is None:
+        return preprocess_of(model, weights)
+    return encoder_preprocess(read_json(Path(model)))
+
+
+def tower_patch_size(model: str) -> int:
+    """Return the side in pixels of the patches whose tokens a tower's picture encoder has, without opening it.
+
+    Args:
+        model: See :func:`tower_preprocess`, also for what it raises.
+    """
+    if _kind_of_file(model) is not None:
+        return PATCH_SIZE
+    return int(clip_config(model)["model_cfg"]["vision_cfg"].get("patch_size", PATCH_SIZE))

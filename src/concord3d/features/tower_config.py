@@ -165,6 +165,22 @@ def config_kind(content: Any) -> type[AlignedTowerConfig] | type[PatchTowerConfi
     return PatchTowerConfig if PATCH_TOWER_KEYS & set(content) else AlignedTowerConfig
 
 
+def has_patch_tokens(content: Any) -> bool:
+    """Whether the picture encoder of a tower is a transformer over patches.
+
+    Args:
+        content: What a file below ``config/towers/`` holds, or the name of a model of open_clip, which is taken to be
+            one: only open_clip knows its configuration.
+    """
+    kind = config_kind(content)
+    if kind is not None or not isinstance(content, Mapping):
+        return kind is not AlignedTowerConfig
+    model: Any = content.get("model_cfg")
+    vision: Any = model.get("vision_cfg") if isinstance(model, Mapping) else None
+    # open_clip builds a residual network of a list of layers.
+    return isinstance(vision, Mapping) and "timm_model_name" not in vision and isinstance(vision.get("layers"), int)
+
+
 def encoder_checksums(config: PretrainedTowerConfig) -> dict[str, dict[str, str]]:
     """Return the SHA-256 of the files of both pre-trained encoders, by name and role, without looking for the files.
 

@@ -99,6 +99,8 @@ class Context:
         needs: Earlier trainings by role.
         device: ``auto``, ``cpu`` or ``cuda``, for frozen encoders that a method opens.
         weights_folder: Where their weights may lie; None for installed packages and the libraries' own caches.
+        tower: The run's ``tower`` section: ``model`` and ``weights`` of the frozen tower that ``data.tower`` names,
+            where ``weights`` is None for one that is trained here; None where there is no tower.
     """
 
     encoder: Mapping[str, Any]
@@ -108,6 +110,7 @@ class Context:
     needs: Mapping[str, EarlierTraining] = field(default_factory=dict)
     device: str = "auto"
     weights_folder: Path | None = None
+    tower: Mapping[str, Any] | None = None
 
     @property
     def num_points(self) -> int:

@@ -42,6 +42,8 @@ class MethodSettings(StrictModel):
         starts_fitted: Whether what it builds is of use before the first step, so that a training may have no epoch.
         through_tower: Whether it is made of the tower that ``data.tower`` names; the tower's training is then among
             its earlier trainings, in the role ``tower``.
+        takes_released: Whether that tower may also be a released one, which has no training here.
+        sees_patches: Whether the picture encoder of that tower must have patch tokens.
         shows_clouds: Whether that tower sees pictures of clouds, which must then have as many points as those that it
             was trained on.
         draws: Whether anything is drawn at random; where nothing is, one seed says all.
@@ -56,6 +58,8 @@ class MethodSettings(StrictModel):
     is_trained: ClassVar[bool] = True
     starts_fitted: ClassVar[bool] = False
     through_tower: ClassVar[bool] = False
+    takes_released: ClassVar[bool] = False
+    sees_patches: ClassVar[bool] = False
     shows_clouds: ClassVar[bool] = False
     draws: ClassVar[bool] = True
     encoders: ClassVar[tuple[str, ...] | None] = None
@@ -94,7 +98,7 @@ class MethodSettings(StrictModel):
         return ()
 
     def check_tower(self, data: Mapping[str, Any], tower: Mapping[str, Any], where: Where = "data") -> None:
-        """Refuse a tower that it cannot be made of; called where it is :attr:`through_tower`.
+        """Refuse a tower that it cannot be made of; called for a tower that is trained here.
 
         Args:
             data: The run's ``data`` section.

@@ -131,7 +131,7 @@ class HybridViT(nn.Module):
         Returns:
             (B, C, g, g).
         """
-        self._check(pixels, mask)
+        check_patches(pixels, mask, self.patch_size)
         if mask is not None:
             hidden = mask.repeat_interleave(self.patch_size, 1).repeat_interleave(self.patch_size, 2)
             pixels = pixels.masked_fill(hidden[:, None], 0.0)
@@ -166,19 +166,30 @@ class HybridViT(nn.Module):
         embeddings = [*self.map_norm.parameters(), *self.lift.parameters(), self.class_token, self.mask_token]
         return [list(self.trunk.parameters()), embeddings, *(list(block.parameters()) for block in self.blocks)]
 
-    def _check(self, pixels: Tensor, mask: Tensor | None) -> None:
-        height, width = pixels.shape[2:]
-        if height % self.patch_size or width % self.patch_size:
-            raise ConfigError(
-                "Pictures cannot be divided into patches",
-                expected=f"sides that are multiples of {self.patch_size} pixels",
-                found=(height, width),
-            )
-        grid = (len(pixels), height // self.patch_size, width // self.patch_size)
-        if mask is not None and (mask.dtype != torch.bool or tuple(mask.shape) != grid):
-            raise ConfigError(
-                "A mask does not fit the pictures", expected=f"bool {grid}", found=f"{mask.dtype} {tuple(mask.shape)}"
-            )
+
+def check_patches(pixels: Tensor, mask: Tensor | None, patch_size: int) -> None:
+    """Refuse pictures that have no whole number of patches, and a mask that does not fit them.
+
+    Args:
+        pixels: (B, 3, s, s).
+        mask: (B, g, g) bool, or None.
+        patch_size: P.
+
+    Raises:
+        ConfigError: The side is no multiple of P, or the mask has another shape or type.
+    """
+    height, width = pixels.shape[2:]
+    if height % patch_size or width % patch_size:
+        raise ConfigError(
+            "Pictures cannot be divided into patches",
+            expected=f"sides that are multiples of {patch_size} pixels",
+            found=(height, width),
+        )
+    grid = (len(pixels), height // patch_size, width // patch_size)
+    if mask is not None and (mask.dtype != torch.bool or tuple(mask.shape) != grid):
+        raise ConfigError(
+            "A mask does not fit the pictures", expected=f"bool {grid}", found=f"{mask.dtype} {tuple(mask.shape)}"
+        )
 
 
 def position_embedding(rows: int, columns: int, width: int) -> Tensor:

@@ -36,7 +36,8 @@ class TwoBranchClassifier(nn.Module):
     """Picture and point encoder with one classifier, and what reconstructs hidden patches and groups.
 
     Args:
-        pictures: Picture encoder with patch tokens, as :class:`concord3d.models.hybrid_vit.HybridViT` is.
+        pictures: Picture encoder with patch tokens, as :class:`concord3d.models.hybrid_vit.HybridViT` and
+            :class:`concord3d.models.clip_patches.ClipPatches` are.
         points: Point encoder, whose output is as wide.
         classes: (K, D) features of the class names.
         initial_scale: Factor of the cosines at the start; it is trained.
@@ -69,7 +70,7 @@ class TwoBranchClassifier(nn.Module):
         """Classify pictures.
 
         Args:
-            pictures: (B, 3, s, s) normalised pixels, or (B, C, g, g) maps of the frozen trunk.
+            pictures: (B, 3, s, s) normalised pixels, or (B, C, g, g) maps of a hybrid's frozen trunk.
             are_maps: Which of them.
             masks: (B, g, g) bool, True for hidden patches; None hides nothing.
         """

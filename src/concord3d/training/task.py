@@ -137,7 +137,14 @@ class TrainingTask:
         """Return what the method is told when it is built."""
         held_out = np.zeros(0, np.int64) if self.data is None else self.held_out_index()
         return Context(
-            self.run["encoder"], self.run["data"], self.data, held_out, self.needs, self.device, self.weights_folder
+            self.run["encoder"],
+            self.run["data"],
+            self.data,
+            held_out,
+            self.needs,
+            self.device,
+            self.weights_folder,
+            self.run.get("tower"),
         )
 
     def identity(self) -> dict[str, Any]:

@@ -94,8 +94,11 @@ class StudyNodes:
             role: self.others[need.paper].training(need.experiment, seed)
             for role, need in study.needs_of(experiment).items()
         }
+        identity = {}
         if settings.through_tower:
-            needs[TOWER] = self._tower(run, settings, places("data"))
+            tower = self._tower(run, settings, places("data"))
+            needs |= {} if tower is None else {TOWER: tower}
+            identity = {"tower": self.towers.identity(run["data"]["tower"])} if tower is None else {}
         request = TrainingRequest(
             f"{self.paper}/train/{experiment}__s{seed}",
             self.paper,
@@ -105,25 +108,31 @@ class StudyNodes:
             encoder_modules,
             layout.training(self.paper, experiment, seed),
             needs,
-            {},
+            identity,
         )
         return add_training(request, self.towers)
 
-    def _tower(self, run: Mapping[str, Any], settings: MethodSettings, data: Places) -> MadeTraining:
-        """Return the training of the tower that a method is made of.
+    def _tower(self, run: Mapping[str, Any], settings: MethodSettings, data: Places) -> MadeTraining | None:
+        """Return the training of the tower that a method is made of; None for a released one.
 
         Raises:
-            ConfigError: There is none, or it was trained on other pictures, or on clouds of another size.
+            ConfigError: There is no tower, or none of the kind that the method needs, or it was trained on other
+                pictures, or on clouds of another size.
         """
-        name = run["data"].get("tower")
+        name, place = run["data"].get("tower"), data.of(("tower",))
         training = None if name is None else self.towers.training(name)
-        if training is None:
+        if name is None or (training is None and not settings.takes_released):
+            kinds = "" if settings.takes_released else " that is trained here"
             raise ConfigError(
-                f"The method '{run['method']}' is made of a tower that is trained here",
-                where=data.of(("tower",)),
-                expected="a tower with 'training'",
+                f"The method '{run['method']}' is made of a tower{kinds}",
+                where=place,
+                expected="a tower" if settings.takes_released else "a tower with 'training'",
                 found=name,
             )
+        if settings.sees_patches:
+            self.towers.require_patch_tokens(name, place)
+        if training is None:
+            return None
         settings.check_tower(run["data"], training.run, data)
         shown = joined_datasets(training.run["pretrain"]["dataset"]) if settings.shows_clouds else []
         for dataset in shown:

@@ -20,6 +20,7 @@ from concord3d.features.tower_config import (
     config_kind,
     encoder_checksums,
     feature_widths,
+    has_patch_tokens,
 )
 from concord3d.files import content_hash, read_json
 from concord3d.layout import CATALOG
@@ -106,6 +107,31 @@ class TowerNodes:
         )
         return add_training(request, self)
 
+    def identity(self, name: str) -> dict[str, Any]:
+        """Return which tower it is: its model, and the weights of its release; those of a training are an input."""
+        use = self.data.scale.towers[name]
+        return {"model": self._model(use), "weights": self._weights(use)}
+
+    def require_patch_tokens(self, name: str, where: Place) -> None:
+        """Refuse a tower whose picture encoder has no patch tokens.
+
+        Args:
+            name: The tower.
+            where: Where it is named.
+
+        Raises:
+            ConfigError: It has none, as its configuration says; that of open_clip's own models is not read here.
+        """
+        use = self.data.scale.towers[name]
+        path = self.data.root / use.model
+        if not has_patch_tokens(read_json(path) if path.suffix == ".json" else use.model):
+            raise ConfigError(
+                f"The picture encoder of the tower '{name}' has no patch tokens",
+                where=where,
+                expected="a patch tower, or a vision transformer in open_clip's form",
+                found=use.model,
+            )
+
     def require_unseen(self, name: str, classes: Sequence[str], where: Place) -> None:
         """Refuse a tower that may have seen one of these classes, for a training that must not see them.
 
@@ -166,7 +192,7 @@ class TowerNodes:
         return self.data.graph.add_node(
             f"features/{tower}/{of}",
             "towers",
-            {"model": self._model(use), "weights": self._weights(use), "kind": kind, **(spec or {})},
+            {**self.identity(tower), "kind": kind, **(spec or {})},
             [ENCODE, f"concord3d.features.encode.{kind}", *modules],
             {**inputs, "tower": weights},
             [self.data.layout.features(tower, name) for name in files],

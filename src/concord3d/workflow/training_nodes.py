@@ -90,6 +90,8 @@ def add_training(request: TrainingRequest, sources: TowerNodes) -> MadeTraining:
     rebuilding = (*request.encoder_modules, *([settings.rebuilt_by] if settings.rebuilt_by else []))
     reads: dict[str, list[Made]] = {}
     kinds = []
+    # Records and the second names of files know no empty folders.
+    has_exports = settings.exports and request.run["training"]["epochs"] > 0
     if settings.is_trained:
         reads = import_module(f"{TRAINING_INPUTS}.{settings.data}").inputs(request.run, settings, sources)
         kinds = [f"{BATCHES}.{settings.data}"]
@@ -105,7 +107,7 @@ def add_training(request: TrainingRequest, sources: TowerNodes) -> MadeTraining:
         [
             *(files.weights(name) for name in settings.saved),
             files.snapshots,
-            *([files.exports] if settings.exports else []),
+            *([files.exports] if has_exports else []),
             *(files.report(name) for name in settings.reports),
             files.history,
             files.machine,

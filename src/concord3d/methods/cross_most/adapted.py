@@ -12,9 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from concord3d.errors import CheckpointCorrupt
-from concord3d.features import frozen_encoders
-from concord3d.features.patch_tower import hybrid_vit
-from concord3d.features.tower_config import PatchTowerConfig
+from concord3d.features.token_encoders import new_token_encoder
 from concord3d.files import canonical_json
 from concord3d.models.factory import build_point_encoder
 from concord3d.models.two_branch import TwoBranchClassifier
@@ -64,18 +62,20 @@ def _state(module: nn.Module) -> list[Tensor]:
     return [*module.parameters(), *module.buffers()]
 
 
-def header(tower: PatchTowerConfig, encoder: Mapping[str, Any], predicts_points: bool, classes: tuple[str, ...]) -> str:
+def header(
+    pictures: Mapping[str, Any], encoder: Mapping[str, Any], predicts_points: bool, classes: tuple[str, ...]
+) -> str:
     """Return what the weights file must say so that the module can be built again.
 
     Args:
-        tower: Configuration of the picture encoder.
+        pictures: What builds the picture encoder, see :class:`concord3d.features.token_encoders.TokenEncoder`.
         encoder: The run's ``encoder`` section.
         predicts_points: See :class:`TwoBranchClassifier`.
         classes: Names of the classes, in the order of the classifier.
     """
     return canonical_json(
         {
-            "tower": tower.model_dump(),
+            "pictures": dict(pictures),
             "encoder": dict(encoder),
             "predicts_points": predicts_points,
             "classes": list(classes),
@@ -97,9 +97,8 @@ def rebuilt(run: Mapping[str, Any], name: str, weights: Path) -> Adapted:
         raise CheckpointCorrupt(
             "Not the two branches of a training", where=weights, expected=f"a header entry '{HEADER}'", found=error
         ) from error
-    config = PatchTowerConfig.model_validate(told["tower"])
     with torch.random.fork_rng():
-        pictures = hybrid_vit(config, frozen_encoders.new_trunk(config.trunk.encoder), width)
+        pictures = new_token_encoder(told["pictures"], width)
         points: Any = build_point_encoder(told["encoder"])
         student = TwoBranchClassifier(
             pictures, points, torch.ones(num_classes, width), predicts_points=told["predicts_points"]

@@ -15,8 +15,7 @@ from torch.nn import functional
 from concord3d.batches.unlabelled import UnlabelledBatch, UnlabelledData
 from concord3d.errors import ConfigError
 from concord3d.features.open_clip_adapter import resolve_device
-from concord3d.features.patch_tower import PatchEncoder
-from concord3d.features.tower_config import PatchTowerConfig
+from concord3d.features.token_encoders import TokenEncoder, open_token_encoder
 from concord3d.geometry.augment import normalise_unit_sphere
 from concord3d.geometry.weak_strong import weak_and_strong
 from concord3d.losses.fairness import fairness
@@ -261,15 +260,15 @@ def build(settings: CrossMoSTSettings, context: Context) -> CrossMoST:
 
     Raises:
         ConfigError: Widths or data do not fit together.
-        CheckpointCorrupt: Weights of an earlier training cannot be read or do not fit.
+        TowerWeightsMissing: The weights of a released tower are not there.
+        CheckpointCorrupt: Weights of an earlier training or of a tower cannot be read or do not fit.
     """
     points = context.started_point_encoder()
-    tower = context.needs[TOWER]
-    pictures = tower.module("pictures")
+    pictures = _picture_encoder(context)
+    network: Any = pictures.network
     data: UnlabelledData = context.data
-    if not isinstance(points, PointTransformer) or not isinstance(pictures, PatchEncoder):
-        raise ConfigError("Cross-MoST trains a point transformer and a patch tower", found=type(pictures).__name__)
-    network, config = pictures.vit, PatchTowerConfig.model_validate(dict(tower.run["encoder"]))
+    if not isinstance(points, PointTransformer):
+        raise ConfigError("Cross-MoST trains a point transformer", where="encoder.name", found=type(points).__name__)
     if points.feature_dim != network.out_dim:
         raise ConfigError(
             "Both branches end in the space of the texts",
@@ -296,14 +295,26 @@ def build(settings: CrossMoSTSettings, context: Context) -> CrossMoST:
     student.points.freeze_tokeniser(settings.tokeniser_statistics)
     _freeze(student, settings)
     thresholds = _thresholds(settings, student, data, context)
-    header = files.header(config, context.encoder, predicts_points, data.class_names)
+    header = files.header(pictures.built_from, context.encoder, predicts_points, data.class_names)
     return CrossMoST(settings, student, thresholds, header, len(data), data.pictures.are_maps)
+
+
+def _picture_encoder(context: Context) -> TokenEncoder:
+    """Open the picture encoder of the tower's training, or that of a released tower."""
+    if TOWER in context.needs:
+        tower = context.needs[TOWER]
+        [weights] = tower.weights.values()
+        return open_token_encoder(tower.run["encoder"], weights)
+    if context.tower is None:
+        raise ConfigError("Cross-MoST trains the picture encoder of a tower further", where="data.tower", found=None)
+    return open_token_encoder({"model": context.tower["model"]}, context.tower["weights"], context.weights_folder)
 
 
 def _freeze(student: TwoBranchClassifier, settings: CrossMoSTSettings) -> None:
     network: Any = student.pictures
     if not settings.trunk_rate:
-        network.trunk.requires_grad_(False)
+        for parameter in network.layers()[0]:
+            parameter.requires_grad_(False)
     of_branch = {
         "pictures": (student.pictures, student.pixel_decoder),
         "points": (student.points, student.group_head, student.group_alignment),

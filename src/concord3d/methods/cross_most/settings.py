@@ -65,6 +65,8 @@ class CrossMoSTSettings(MethodSettings):
     exports: ClassVar[bool] = True
     starts_fitted: ClassVar[bool] = True
     through_tower: ClassVar[bool] = True
+    takes_released: ClassVar[bool] = True
+    sees_patches: ClassVar[bool] = True
     encoders: ClassVar[tuple[str, ...] | None] = ("point_transformer",)
 
     start: Literal["earlier", "scratch"] = "earlier"
