@@ -81,13 +81,13 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
         prefix = "" if name == "student" else f"{name}_"
         correct |= {f"{prefix}{metric}": right for metric, right in _correct(its, views, test.labels).items()}
     student = said["student"]
-    correct |= _confident(said["teacher"], views, test.labels, settings.coverage)
     if test.dataset in settings.unseen:
         unseen = UnseenClasses(settings.unseen[test.dataset]).labels(test.class_names, test.dataset)
         correct |= _apart(correct, np.isin(test.labels, unseen))
     shown = {"pictures": _of_views(student.pictures, views).argmax(1), "points": student.points.argmax(1)}
     gaps = _pair_gaps(student)
-    records = [mean_record(metric, right) for metric, right in correct.items()]
+    votes = _confident(said["teacher"], views, test.labels, settings.coverage)
+    records = [mean_record(metric, right) for metric, right in (correct | votes).items()]
     records.append(mean_record("pair_gap", gaps, unit="cosine"))
     items = {f"{metric}__last": right for metric, right in correct.items()} | {"pair_gap__last": gaps}
     details: dict[str, Any] = {
@@ -110,6 +110,7 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
         items |= {f"{metric}__best_test": right for metric, right in found.best.items()}
     arrays = {"labels": test.labels, **{f"predicted_{branch}": found for branch, found in shown.items()}}
     reasons = {f"{branch}_class_entropy": "it is a number of the whole split" for branch in shown}
+    reasons |= dict.fromkeys(votes, "every training is confident about other shapes")
     return ProtocolResult(tuple(records), items, test.names, details, arrays, reasons)
 
 
