@@ -52,6 +52,7 @@ METRICS = {
     "few_shot_probe": {f"accuracy_{shots}shot" for shots in (1, 2, 4, 8, 16)},
     "alignment": {"cos_image", "margin_image", "cos_text", "margin_text"},
     "consistency": {f"{name}_0.{tenth}" for name in ("consistency", "consistency_margin") for tenth in (1, 3, 5, 7, 9)},
+    "two_branch_maps": {"picture_to_cloud_purity", "cloud_to_picture_purity"},
     "two_branches": {"pair_gap"}
     | {f"{branch}_{metric}" for branch in ("image", "point") for metric in ("top1_unseen", "top1_seen")}
     | {f"{name}_label_precision" for name in ("image", "point", "joint")}
@@ -141,6 +142,8 @@ def test_every_experiment_exists(files: Files) -> None:
     for figure in files.report.figures:
         options = files.options(figure)
         found = set(options.get("experiments", ())) | set(options.get("references", ()))
+        found |= {name for names in options.get("series", {}).values() for name in names}
+        found |= {name for pair in options.get("changes", {}).values() for name in pair.values()}
         found |= {name for curve in options.get("curves", {}).values() for name in curve.values()}
         found |= {name for path in options.get("paths", {}).values() for name in path}
         found |= {name for sweep in options.get("sweeps", ()) for name in sweep["experiments"].values()}
@@ -165,7 +168,8 @@ def test_every_protocol_and_metric_exists(files: Files) -> None:
         if "metric" in options:
             check(figure.id, options["protocol"], options["metric"])
         elif "metrics" in options:
-            for metric in options["metrics"].values():
+            by_metric = figure.kind == "grouped_bars"
+            for metric in options["metrics"] if by_metric else options["metrics"].values():
                 check(figure.id, options["protocol"], metric)
         elif "protocol" in options:
             assert options["protocol"] in files.paper.protocols, figure.id
