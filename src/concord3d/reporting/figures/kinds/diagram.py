@@ -67,7 +67,7 @@ class Panel(StrictModel):
     def _arrows_end_at_boxes(self) -> Panel:
         for name in (end for arrow in self.arrows for end in (arrow.start, arrow.end)):
             if name not in self.boxes:
-                raise ValueError(f"unknown box '{name}'{nearest(name, self.boxes)}")
+                raise ValueError(f"unknown box '{name}'{nearest(name, list(self.boxes))}")
         return self
 
 
@@ -105,10 +105,20 @@ def _panel(axis: Axes, panel: Panel) -> None:
         start, end = panel.boxes[arrow.start].at, panel.boxes[arrow.end].at
         axis.add_patch(
             FancyArrowPatch(
-                start, end, arrowstyle="<|-|>" if arrow.both else "-|>", mutation_scale=11, linewidth=1.2,
-                linestyle="--" if arrow.dashed else "-", color="#333333", connectionstyle=f"arc3,rad={arrow.bend}",
-                patchA=patches[arrow.start], patchB=patches[arrow.end], shrinkA=1, shrinkB=1, zorder=1,
-            )  # fmt: skip
+                start,
+                end,
+                arrowstyle="<|-|>" if arrow.both else "-|>",
+                mutation_scale=11,
+                linewidth=1.2,
+                linestyle="--" if arrow.dashed else "-",
+                color="#333333",
+                connectionstyle=f"arc3,rad={arrow.bend}",
+                patchA=patches[arrow.start],
+                patchB=patches[arrow.end],
+                shrinkA=1,
+                shrinkB=1,
+                zorder=1,
+            )
         )
         x, y = arrow.text_at or ((start[0] + end[0]) / 2, (start[1] + end[1]) / 2)
         if arrow.text:

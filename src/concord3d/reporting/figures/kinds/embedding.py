@@ -23,11 +23,10 @@ from concord3d.reporting.figures.style import (
 )
 
 MAX_NAMED_CLASSES = 15
-# What a share of neighbours that are of the same class is called beside a map.
-PURITIES = {
-    "knn_purity": "purity",
-    "picture_to_cloud_purity": "picture to cloud",
-    "cloud_to_picture_purity": "cloud to picture",
+# Shares of neighbours in the other modality that are of the class.
+ACROSS = {
+    "picture_to_cloud_purity": "clouds near a picture",
+    "cloud_to_picture_purity": "pictures near a cloud",
 }
 MODALITY_MARKERS = ("o", "x")
 # A report that is made from results keeps the figure that is there.
@@ -70,8 +69,11 @@ def draw(context: FigureContext) -> Drawing:
         _embedding_panel(axis, evaluation, options.map)
         numbers = {row.metric: row.value for row in evaluation.measurements}
         said = [f"silhouette {numbers['silhouette']:.2f}"] if "silhouette" in numbers else []
-        said += [f"{word} {numbers[metric]:.0f} %" for metric, word in PURITIES.items() if metric in numbers]
-        axis.set_title(f"{label}\n{place}, {', '.join(said) or 'no numbers'}", fontsize=9.5)
+        said += [f"purity {numbers['knn_purity']:.0f} %"] if "knn_purity" in numbers else []
+        across = [f"{word} {numbers[metric]:.0f} %" for metric, word in ACROSS.items() if metric in numbers]
+        told = ", ".join(said) or ("no numbers" if not across else "")
+        lines = [label, ", ".join(filter(None, (place, told))), ", ".join(across)]
+        axis.set_title("\n".join(filter(None, lines)), fontsize=8.8 if across else 9.5)
     return Drawing(figure, sorted_kinds(evaluation.data_kind for evaluation in found.values()))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.ticker import MaxNLocator
 from pydantic import Field, model_validator
 
 from concord3d.config.validation import StrictModel
@@ -94,7 +95,7 @@ def draw(context: FigureContext) -> Drawing:
             _curve(axis, curve, number, label, {seed: values for seed, values in by_seed.items() if values})
         axis.set(title=f"{options.experiments[name]}: {column.title}", xlabel="epoch", ylabel=column.y_label)
         axis.set_ylim(0, 102)
-        axis.xaxis.get_major_locator().set_params(integer=True)
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
         if axis.get_legend_handles_labels()[1]:
             axis.legend(fontsize=7.5, loc="best")
         else:

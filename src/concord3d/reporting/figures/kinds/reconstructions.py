@@ -54,12 +54,12 @@ def draw(context: FigureContext) -> Drawing:
         path = context.inputs.artifacts / reconstruction_file(experiment)
         arrays = read_reconstructions(path) if path.exists() else {}
         if arrays and (what == "pictures" or OF_CLOUDS[2] in arrays):
-            blocks.append((experiment, what, arrays))
+            blocks.append((what, arrays))
     if not blocks:
         return placard(context, f"reconstructions of {named(context, options.experiments)}")
-    columns = min(options.num_objects, *(len(arrays["names"]) for _, _, arrays in blocks))
+    columns = min(options.num_objects, *(len(arrays["names"]) for _, arrays in blocks))
     figure, axes = panels(3 * len(blocks) * columns, INCHES, INCHES, columns=columns)
-    for number, (experiment, what, arrays) in enumerate(blocks):
+    for number, (what, arrays) in enumerate(blocks):
         rows = [axes[(3 * number + row) * columns : (3 * number + row + 1) * columns] for row in range(3)]
         chosen = np.linspace(0, len(arrays["names"]) - 1, columns).round().astype(int)
         for column, example in enumerate(chosen):
@@ -68,12 +68,11 @@ def draw(context: FigureContext) -> Drawing:
             own[0].set_title(str(arrays["names"][example]), fontsize=9)
         for row, word in zip(rows, ("seen", "left to the network", "predicted"), strict=True):
             row[0].set_ylabel(word, fontsize=9)
-        rows[0][0].set_ylabel(f"{context.labels.get(experiment, experiment)[:34]}\nseen", fontsize=8.5)
     for axis in axes:
         axis.set(xticks=[], yticks=[])
         axis.grid(False)
         axis.spines[:].set_visible(False)
-    return Drawing(figure, sorted_kinds(str(arrays["data_kind"]) for _, _, arrays in blocks))
+    return Drawing(figure, sorted_kinds(str(arrays["data_kind"]) for _, arrays in blocks))
 
 
 def _pictures(axes: list[Axes], arrays: Mapping[str, NDArray[Any]], example: int) -> None:
@@ -95,7 +94,9 @@ def _clouds(axes: list[Axes], arrays: Mapping[str, NDArray[Any]], example: int) 
     predicted = arrays["predicted_groups"][example][hidden].reshape(-1, 3)
     middle = groups.reshape(-1, 3).mean(0)
     reach = 1.05 * float(np.abs(groups.reshape(-1, 3) - middle).max())
-    for axis, parts in zip(axes, ([(left, GREY), (lost, COLORS[0])], [(left, GREY)], [(left, GREY), (predicted, COLORS[1])]), strict=True):
+    for axis, parts in zip(
+        axes, ([(left, GREY), (lost, COLORS[0])], [(left, GREY)], [(left, GREY), (predicted, COLORS[1])]), strict=True
+    ):
         points = np.concatenate([part for part, _ in parts])
         colors = np.concatenate([[color] * len(part) for part, color in parts])
         seen = project(points - middle)
