@@ -64,7 +64,10 @@ def test_shares_of_figures_and_accuracies_of_snapshots(tmp_path: Path) -> None:
 def test_an_epoch_that_keeps_no_label_has_no_share(tmp_path: Path) -> None:
     made = two_branches_like(tmp_path)
     made.report(REPORT)
-    history = [{"epoch": 1, "from_points": 0.0, "coverage/points": 0.0}, {"epoch": 2, "from_points": 0.1, "coverage/points": 0.2}]  # fmt: skip
+    history = [
+        {"epoch": 1, "from_points": 0.0, "coverage/points": 0.0},
+        {"epoch": 2, "from_points": 0.1, "coverage/points": 0.2},
+    ]
     write_json(tmp_path / "artifacts" / "train" / "cross_most_modelnet40__s1" / "train.json", {"history": history})
     assert values(made, figure="from_points", over="coverage/points") == {2: pytest.approx(50.0)}
 
