@@ -1,6 +1,6 @@
-"""Examples that a paper's figures show: mixed clouds, and pictures of retrieved shapes.
+"""Examples that a paper's figures show: mixed clouds, pictures of retrieved shapes, predictions of hidden parts.
 
-Inputs: stores of clouds, views and retrieval evaluations. Outputs: artifacts/<scale>/<paper>/figures/*.npz.
+Inputs: stores of clouds, views, trainings and retrieval evaluations. Outputs: artifacts/<scale>/<paper>/figures/*.npz.
 """
 
 
@@ -52,3 +52,28 @@ rule retrieval_pictures:
         "Figures: pictures of retrieved shapes of {wildcards.dataset}"
     script:
         "../workflow_scripts/retrieval_pictures.py"
+
+
+rule reconstructions:
+    input:
+        inputs_of(job_of("{paper}/figures/reconstructed__{experiment}")),
+    output:
+        LAYOUT.example("{paper}", "reconstructed__{experiment}"),
+        LAYOUT.record("{paper}/figures/reconstructed__{experiment}"),
+    log:
+        "logs/reconstructions/{paper}__{experiment}.log",
+    benchmark:
+        "benchmarks-out/reconstructions/{paper}__{experiment}.tsv"
+    conda:
+        "../envs/core.yaml"
+    threads: 1
+    resources:
+        mem_mb=memory_with_clouds(3000),
+        runtime=30,
+        gpu=0,
+    params:
+        nodes=nodes_of(job_of("{paper}/figures/reconstructed__{experiment}")),
+    message:
+        "Figures: hidden parts as {wildcards.experiment} of {wildcards.paper} predicts them"
+    script:
+        "../workflow_scripts/reconstructions.py"

@@ -300,3 +300,64 @@ def _searches(share: float) -> ProtocolResult:
     arrays["shape_to_shape_examples"] = np.array([5, 6])
     arrays["shape_to_shape_top5"] = np.array([[25, 1, 2, 3, 4], [26, 46, 1, 2, 3]])
     return replace(_metrics(metrics, "%"), details=details, arrays=arrays)
+
+
+def two_branches_like(root: Path, scale: str = "demo", data_kind: str = "synthetic") -> Fabricated:
+    """Return results like those of Cross-MoST on two target sets, with two seeds, histories and snapshots."""
+    made = Fabricated(root, scale, data_kind, paper="cross_most")
+    for number, (method, picture, point) in enumerate(
+        (("zero_shot", 0.55, 0.35), ("st_shared", 0.57, 0.41), ("cross_most", 0.6, 0.5))
+    ):
+        for dataset, drop in (("modelnet40", 0.0), ("redwood", 0.1)):
+            experiment = f"{method}_{dataset}"
+            made.run(experiment, "point_transformer")
+            for seed in (1, 2):
+                right = {
+                    "image_top1": outcomes(200, round(200 * (picture - drop)) + seed, 1),
+                    "point_top1": outcomes(200, round(200 * (point - drop)) + seed, 2),
+                }
+                result = replace(_metrics(right, "%"), details=_two_branch_details(number, seed))
+                made.write(result, experiment, seed, dataset, "two_branches", "point_transformer")
+                if number:
+                    folder = made.root / "artifacts" / "train" / f"{experiment}__s{seed}"
+                    write_json(folder / "train.json", {"history": [_shares(epoch, seed) for epoch in range(1, 7)]})
+    return made
+
+
+CLASSES = ["bed", "chair", "cone", "desk", "glass_box", "lamp", "sink", "sofa", "table", "toilet"]
+
+
+def _two_branch_details(number: int, seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng([number, seed])
+    by_class = {
+        branch: dict(zip(CLASSES, rng.uniform(10 + 12 * number, 90, len(CLASSES)).tolist(), strict=True))
+        for branch in ("pictures", "points")
+    }
+    curves = {
+        f"epoch_{epoch:04d}": {
+            f"{model}_{branch}_top1": 30.0 + 20 * (branch == "image") + lead + 3 * epoch + seed
+            for model, lead in (("student", 0), ("teacher", 2))
+            for branch in ("image", "point")
+        }
+        for epoch in (2, 4, 6)
+    }
+    return {"num_classes": len(CLASSES), "class_accuracy": by_class, "by_snapshot": curves if number else {}}
+
+
+def _shares(epoch: int, seed: int) -> dict[str, Any]:
+    """Return the entry of an epoch in which both branches keep the same labels."""
+    kept = 0.5 + 0.04 * epoch + 0.01 * seed
+    by_points = kept * (0.25 + 0.03 * epoch)
+    right = kept * (0.7 + 0.02 * epoch)
+    return {
+        "epoch": epoch,
+        "loss": 3.0 - 0.2 * epoch,
+        "coverage/pictures": kept,
+        "coverage/points": kept,
+        "from_points": by_points,
+        "right/pictures": right,
+        "right/points": right,
+        "right/from_points": by_points * (0.6 + 0.02 * epoch),
+        "vote/pictures": 0.55 + 0.01 * epoch,
+        "vote/points": 0.35 + 0.02 * epoch,
+    }

@@ -52,6 +52,17 @@ METRICS = {
     "few_shot_probe": {f"accuracy_{shots}shot" for shots in (1, 2, 4, 8, 16)},
     "alignment": {"cos_image", "margin_image", "cos_text", "margin_text"},
     "consistency": {f"{name}_0.{tenth}" for name in ("consistency", "consistency_margin") for tenth in (1, 3, 5, 7, 9)},
+    "two_branch_maps": {"picture_to_cloud_purity", "cloud_to_picture_purity"},
+    "two_branches": {"pair_gap"}
+    | {f"{branch}_{metric}" for branch in ("image", "point") for metric in ("top1_unseen", "top1_seen")}
+    | {f"{name}_label_precision" for name in ("image", "point", "joint")}
+    | {f"{name}_class_entropy" for name in ("pictures", "points")}
+    | {f"middle_{model}_{branch}_top1" for model in ("student", "teacher") for branch in ("image", "point")}
+    | {
+        f"{teacher}{metric}_top1"
+        for teacher in ("", "teacher_")
+        for metric in ("image", "image_any_view", "image_all_views", "point", "joint")
+    },
     "retrieval": {"shape_to_shape_p10", "shape_to_shape_map"}
     | {
         f"{direction}_{measure}"
@@ -131,6 +142,8 @@ def test_every_experiment_exists(files: Files) -> None:
     for figure in files.report.figures:
         options = files.options(figure)
         found = set(options.get("experiments", ())) | set(options.get("references", ()))
+        found |= {name for names in options.get("series", {}).values() for name in names}
+        found |= {name for pair in options.get("changes", {}).values() for name in pair.values()}
         found |= {name for curve in options.get("curves", {}).values() for name in curve.values()}
         found |= {name for path in options.get("paths", {}).values() for name in path}
         found |= {name for sweep in options.get("sweeps", ()) for name in sweep["experiments"].values()}
@@ -155,7 +168,8 @@ def test_every_protocol_and_metric_exists(files: Files) -> None:
         if "metric" in options:
             check(figure.id, options["protocol"], options["metric"])
         elif "metrics" in options:
-            for metric in options["metrics"].values():
+            by_metric = figure.kind == "grouped_bars"
+            for metric in options["metrics"] if by_metric else options["metrics"].values():
                 check(figure.id, options["protocol"], metric)
         elif "protocol" in options:
             assert options["protocol"] in files.paper.protocols, figure.id
@@ -188,7 +202,7 @@ def test_every_published_row_exists(files: Files) -> None:
         assert set(table.published) <= tables, table.id
         rows = [cell for cell in files.published if cell.table in table.published]
         for match in table.match:
-            assert any(c.method == match.method and match.setting in (None, c.setting) for c in rows), (table.id, match)
+            assert any(match.is_about(c.method, c.setting, c.dataset) for c in rows), (table.id, match)
         for metric in table.metrics:
             if metric.published is not None:
                 found = [c for c in rows if c.metric == metric.published and metric.setting in (None, c.setting)]

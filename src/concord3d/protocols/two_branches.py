@@ -19,6 +19,7 @@ from pydantic import Field, PositiveInt
 from concord3d.config.validation import StrictModel
 from concord3d.features.unseen_classes import UnseenClasses
 from concord3d.protocols.evaluation.results import ProtocolResult, Record, class_accuracies, mean_record
+from concord3d.protocols.evaluation.two_branch_outputs import Floats, Said, drawn_views, said_of
 from concord3d.protocols.interface import Protocol
 
 if TYPE_CHECKING:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from concord3d.models.two_branch import TwoBranchClassifier
     from concord3d.protocols.evaluation.job import EvaluationJob
 
-Floats = NDArray[np.float32]
 MODELS = ("student", "teacher")
 _RESAMPLES = 1000
 
@@ -54,26 +54,10 @@ class Settings(StrictModel):
     coverage: float = Field(default=0.5, gt=0, le=1)
 
 
-class Said(NamedTuple):
-    """What one classifier says of a test split.
-
-    Attributes:
-        pictures: (T, V, K) logits.
-        points: (T, K) logits.
-        picture_features: (T, D) unit features of the chosen views.
-        point_features: (T, D) unit features.
-    """
-
-    pictures: Floats
-    points: Floats
-    picture_features: Floats
-    point_features: Floats
-
-
 def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
     """Measure both branches, the more confident of both, and how near both lie to each other."""
     test, pictures = job.tested_clouds(classified=True), job.pictures()
-    views = np.random.default_rng(settings.view_seed).integers(pictures.num_views, size=len(test))
+    views = drawn_views(pictures, settings.view_seed)
     module = job.load_module()
     said = {name: _said(getattr(module, name), job, settings, test, pictures, views) for name in MODELS}
     correct: dict[str, NDArray[np.float64]] = {}
@@ -81,13 +65,13 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
         prefix = "" if name == "student" else f"{name}_"
         correct |= {f"{prefix}{metric}": right for metric, right in _correct(its, views, test.labels).items()}
     student = said["student"]
-    correct |= _confident(said["teacher"], views, test.labels, settings.coverage)
     if test.dataset in settings.unseen:
         unseen = UnseenClasses(settings.unseen[test.dataset]).labels(test.class_names, test.dataset)
         correct |= _apart(correct, np.isin(test.labels, unseen))
     shown = {"pictures": _of_views(student.pictures, views).argmax(1), "points": student.points.argmax(1)}
     gaps = _pair_gaps(student)
-    records = [mean_record(metric, right) for metric, right in correct.items()]
+    votes = _confident(said["teacher"], views, test.labels, settings.coverage)
+    records = [mean_record(metric, right) for metric, right in (correct | votes).items()]
     records.append(mean_record("pair_gap", gaps, unit="cosine"))
     items = {f"{metric}__last": right for metric, right in correct.items()} | {"pair_gap__last": gaps}
     details: dict[str, Any] = {
@@ -110,6 +94,7 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
         items |= {f"{metric}__best_test": right for metric, right in found.best.items()}
     arrays = {"labels": test.labels, **{f"predicted_{branch}": found for branch, found in shown.items()}}
     reasons = {f"{branch}_class_entropy": "it is a number of the whole split" for branch in shown}
+    reasons |= dict.fromkeys(votes, "every training is confident about other shapes")
     return ProtocolResult(tuple(records), items, test.names, details, arrays, reasons)
 
 
@@ -121,29 +106,8 @@ def _said(
     pictures: PictureSource,
     views: NDArray[np.int64],
 ) -> Said:
-    import torch
-    from torch.nn.functional import normalize
-
-    from concord3d.features.clouds import first_points
-    from concord3d.geometry.augment import normalise_unit_sphere
-
-    points = first_points(test.points, job.num_points(settings.num_points, test.points.shape[1]), "test clouds")
-    device = job.torch_device
-    classifier.eval().to(device)
-    parts: list[tuple[torch.Tensor, ...]] = []
-    with torch.inference_mode():
-        for start in range(0, len(test), settings.batch_size):
-            rows = np.arange(start, min(start + settings.batch_size, len(test)))
-            shown = [
-                classifier.of_pictures(pictures.weak(rows, view).to(device), pictures.are_maps)
-                for view in range(pictures.num_views)
-            ]
-            features = torch.stack([said.feature for said in shown], 1)[np.arange(len(rows)), views[rows]]
-            clouds = normalise_unit_sphere(torch.from_numpy(np.ascontiguousarray(points[rows])).float().to(device))
-            seen = classifier.of_points(classifier.points.encode(clouds))
-            logits = torch.stack([said.logits for said in shown], 1)
-            parts.append((logits, seen.logits, normalize(features, dim=1), normalize(seen.feature, dim=1)))
-    return Said(*(torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)))
+    num_points = job.num_points(settings.num_points, test.points.shape[1])
+    return said_of(classifier, test, pictures, views, num_points, settings.batch_size, job.torch_device)
 
 
 def _of_views(logits: Floats, views: NDArray[np.int64]) -> Floats:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from concord3d.layout import report_yaml
+from concord3d.reporting.specs.output_files import RECONSTRUCTED, reconstructed_experiments
 from concord3d.workflow.node import Made
 from concord3d.workflow.study_nodes import StudyNodes
+from concord3d.workflow.training_inputs.unlabelled import inputs
 
 MIXED_CLOUD_POINTS = 1024
+NUM_RECONSTRUCTED = 12
 
 
 def examples(nodes: StudyNodes) -> list[Made]:
@@ -14,7 +18,7 @@ def examples(nodes: StudyNodes) -> list[Made]:
     Args:
         nodes: Makes the nodes of the paper.
     """
-    return [*_mixed_clouds(nodes), *_retrieval_pictures(nodes)]
+    return [*_mixed_clouds(nodes), *_retrieval_pictures(nodes), *_reconstructions(nodes)]
 
 
 def _mixed_clouds(nodes: StudyNodes) -> list[Made]:
@@ -55,3 +59,25 @@ def _retrieval_pictures(nodes: StudyNodes) -> list[Made]:
         )
         for dataset in sorted(outcomes)
     ]
+
+
+def _reconstructions(nodes: StudyNodes) -> list[Made]:
+    """Return what trainings of two branches predict of hidden parts, with their first seed."""
+    study, data = nodes.study, nodes.data
+    shown = reconstructed_experiments(data.root / report_yaml(nodes.paper))
+    found = []
+    for experiment in (name for name in shown if name in study.experiments):
+        training = nodes.training(experiment, study.seeds_of(experiment)[0])
+        reads = inputs(training.run, training.settings, nodes.towers)
+        found.append(
+            data.graph.add_node(
+                f"{nodes.paper}/figures/{RECONSTRUCTED}{experiment}",
+                nodes.paper,
+                {"num_objects": NUM_RECONSTRUCTED},
+                ["workflow_scripts/reconstructions.py", *training.modules],
+                {**reads, "weights": [training.weights]},
+                [data.layout.example(nodes.paper, f"{RECONSTRUCTED}{experiment}")],
+                {"run": dict(training.run), "reads": list(reads), "module": training.settings.saved[0]},
+            )
+        )
+    return found

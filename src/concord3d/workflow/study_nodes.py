@@ -162,9 +162,16 @@ class StudyNodes:
             )
 
     def histories(self) -> list[Made]:
-        """Return the history and the provenance of every training."""
+        """Return the history, the provenance and what else the method exports of every training."""
         made = [self.training(experiment, seed) for experiment, seed in self.study.trainings()]
-        return [training.made(training.files.history, training.files.provenance) for training in made]
+        return [
+            training.made(
+                training.files.history,
+                training.files.provenance,
+                *([training.files.exports] if training.settings.exports else []),
+            )
+            for training in made
+        ]
 
     def evaluations(self) -> list[Made]:
         """Return the files of every evaluation."""

@@ -28,6 +28,8 @@ from concord3d.reporting.specs.claim_spec import ClaimPart, ClaimSpec, Term
 NUM_ITEMS = 400
 # Protocols that are told how many labelled shapes a class has measure nothing for other numbers.
 SHOTS = "shots"
+# A margin that an extreme must leave, where the parts allow no less.
+ENOUGH = 0.02
 # Lowest outcome of an item where it is not 0: accuracy minus chance among ten classes.
 LOWEST = {"top1_above_chance": -0.1}
 
@@ -77,11 +79,24 @@ def extreme_results(
 
 
 def extreme_levels(parts: Sequence[ClaimPart], sign: int) -> dict[Leaf, float]:
-    """Return the levels at which all inequalities hold (or are violated) by the largest margin; they span 1."""
+    """Return the levels at which all inequalities hold (or are violated) by the largest margin; they span 1.
+
+    Those of an equivalence, less than so much up and less than so much down, cannot be violated together: then one is.
+    """
+    levels, margin = _solved(parts, sign)
+    if sign < 0 and margin <= 0 and len(parts) > 1:
+        levels, margin = _solved(parts[:1], sign)
+    least = min([ENOUGH, *(part.margin / 100 for part in parts if part.margin > 0)])
+    assert margin > least - 1e-9, f"the parts leave a margin of {margin:.3f}"
+    return levels
+
+
+def _solved(parts: Sequence[ClaimPart], sign: int) -> tuple[dict[Leaf, float], float]:
+    """Return the levels, and the margin by which they satisfy all inequalities."""
     rows = [row for part in parts for row in inequalities(part)]
     found = list(dict.fromkeys(leaf for coefficients, _ in rows for leaf in coefficients))
     if not found:
-        return {}
+        return {}, 1.0
     matrix = np.zeros((len(rows), len(found) + 1))
     offsets = np.array([offset for _, offset in rows])
     for number, (coefficients, _) in enumerate(rows):
@@ -94,8 +109,8 @@ def extreme_levels(parts: Sequence[ClaimPart], sign: int) -> dict[Leaf, float]:
     lowest = [LOWEST.get(leaf.metric, 0.0) if isinstance(leaf, Address) else 0.0 for leaf in found]
     bounds = [*((low, low + 1.0) for low in lowest), (None, 1.0)]
     solved = linprog(objective, A_ub=-matrix, b_ub=sign * offsets, bounds=bounds)
-    assert solved.success and solved.x[-1] > 0.02, f"the parts leave a margin of {solved.x[-1]:.3f}"
-    return dict(zip(found, map(float, solved.x[:-1]), strict=True))
+    assert solved.success
+    return dict(zip(found, map(float, solved.x[:-1]), strict=True)), float(solved.x[-1])
 
 
 def inequalities(part: ClaimPart) -> Iterator[tuple[dict[Leaf, float], float]]:

@@ -39,6 +39,8 @@ def test_a_longer_training_that_still_gains_is_remarked(tmp_path: Path) -> None:
         ("mm_mixing", "small", {("baseline", "k1"), ("baseline_world", "k1_world")}),
         ("mm_mixing", "paper", {("baseline", "k1")}),
         ("mm_point", "small", set()),
+        # Zero-shot is Cross-MoST of no epochs, and no shorter training of it.
+        ("cross_most", "small", set()),
     ],
 )
 def test_pairs_are_found_in_the_configuration(paper: str, scale: str, pairs: set[tuple[str, str]]) -> None:

@@ -115,3 +115,10 @@ def test_a_choice_that_was_not_made_is_named(tmp_path: Path) -> None:
     assert claim["verdict"] == "not_run" and "no overall_accuracy (best_test) under" in claim["details"]
     other = claims_of(made, "{name: it, lhs: {experiment: left, metric: gone}, rhs: {experiment: right, metric: gone}}")
     assert "no gone under" in other["details"]
+
+
+def test_what_synthetic_data_cannot_show_is_not_testable_on_them(tmp_path: Path) -> None:
+    part = "{name: it, lhs: left, rhs: right, real_alone: no photographs}"
+    world = claims_of(two_arms(tmp_path / "world", 170, 140, "demo", "synthetic"), part)
+    assert world["verdict"] == "not_testable" and world["parts"][0]["reason"] == "no photographs"
+    assert claims_of(two_arms(tmp_path / "real", 170, 140), part)["verdict"] == "holds"

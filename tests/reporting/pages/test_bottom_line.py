@@ -64,3 +64,9 @@ def test_evaluations_without_a_result_come_before_a_larger_scale() -> None:
     ):
         text = " ".join(bottom_line(report("C1"), [claim("C1", "not_run")], table(), "small", number))
         assert f"To know more takes {words}" in text and ", then the scale `paper`" in text
+
+
+def test_a_main_claim_that_lacks_a_result_says_so() -> None:
+    lacking = {**claim("C1", "undecided"), "difference": None, "ci_low": None, "ci_high": None}
+    text = " ".join(bottom_line(report("C1"), [lacking], table(), "demo", 3))
+    assert 'The main one, "Claim C1", stays undecided: a result is missing (ModelNet40).' in text

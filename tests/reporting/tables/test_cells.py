@@ -139,6 +139,33 @@ def test_each_cell_shows_the_experiment_that_is_evaluated_on_its_data_set(tmp_pa
     assert found == [("ModelNet40", "tuned_modelnet40", "not_run"), ("ShapeNet", "tuned_shapenet", "not_run")]
 
 
+def test_a_row_of_one_data_set_stands_for_no_other(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.report(
+        """
+paper: mm_point
+headline: one
+datasets: {ModelNet40: modelnet40, ModelNet10: modelnet10}
+tables:
+  - id: one
+    title: One
+    published: [one]
+    metrics: [{published: accuracy, protocol: linear_svm, metric: overall_accuracy}]
+    match:
+      - {method: Ours, dataset: ModelNet40, experiments: [mm_point]}
+      - {method: Ours, dataset: ModelNet10, experiments: [crosspoint]}
+"""
+    )
+    made.published([("one", "Ours", name, "", "accuracy", "70", "paper") for name in ("ModelNet40", "ModelNet10")])
+    made.accuracy("mm_point", outcomes(200, 152))
+    tables.build_one(made.material, "one")
+    rows = list(csv.DictReader(io.StringIO((made.inputs.out / "tables" / "one.csv").read_text())))
+    assert [(row["status"], row["experiment"]) for row in rows[:2]] == [
+        ("measured", "mm_point"),
+        ("not_run", "crosspoint"),
+    ]
+
+
 def test_many_earlier_trainings_are_counted(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     made.run("folds")

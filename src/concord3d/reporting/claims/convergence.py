@@ -61,12 +61,12 @@ class Gain:
 
 
 def longer_trainings(runs: Mapping[str, Mapping[str, Any]]) -> tuple[Longer, ...]:
-    """Return the pairs of experiments that differ in the length of training alone.
+    """Return the pairs of experiments that differ in the length of training alone; what has no epochs is no training.
 
     Args:
         runs: Resolved configuration per experiment.
     """
-    trained = {name: run for name, run in runs.items() if run.get("pretrain") and _length(run) is not None}
+    trained = {name: run for name, run in runs.items() if run.get("pretrain") and _length(run)}
     return tuple(
         Longer(arm, longer, frozenset(name for name, run in trained.items() if _alike(run) == _alike(trained[arm])))
         for arm in trained

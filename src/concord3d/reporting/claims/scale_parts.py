@@ -26,7 +26,7 @@ class ScalePart:
     Attributes:
         part: With one data set, and experiments that are chosen.
         state: ``run``: the scale asks for all its measurements; ``not_testable``: it compares with a number of another
-            setting than the scale's; ``not_run``: the scale leaves measurements out.
+            setting than the scale's, or synthetic data cannot show it; ``not_run``: the scale leaves measurements out.
         reason: Why it is not run or not testable, in words.
     """
 
@@ -87,6 +87,8 @@ class ScaleParts:
     def _state(self, part: ClaimPart) -> ScalePart:
         if part.is_absolute and scope_of_part(part, self._inputs, otherwise=self._results.data_kinds) != "paper":
             return ScalePart(part, "not_testable", "the number it compares with belongs to the paper's setting")
+        if part.real_alone and scope_of_part(part, self._inputs, otherwise=self._results.data_kinds) == "synthetic":
+            return ScalePart(part, "not_testable", part.real_alone)
         wanted = _leaves(part)
         absent = [leaf for leaf in wanted if not self._runs(leaf)]
         if part.trend is not None and len(wanted) - len(absent) >= MIN_SETTINGS_OF_A_TREND:

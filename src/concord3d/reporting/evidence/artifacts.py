@@ -11,6 +11,7 @@ from concord3d.files import read_json
 from concord3d.reporting.csv_text import as_written
 from concord3d.reporting.evidence.evaluation_files import read_evaluations, training_folders
 from concord3d.reporting.evidence.gates import read_gate
+from concord3d.reporting.evidence.given_labels import read_given_labels
 from concord3d.reporting.evidence.measurements import Evaluation
 from concord3d.reporting.evidence.page_facts import PageFacts
 from concord3d.reporting.evidence.report_inputs import ReportInputs
@@ -68,16 +69,18 @@ class Artifacts:
 
     @cached_property
     def facts(self) -> PageFacts:
-        """The gates of the towers that are trained, and the accepted edits.
+        """The gates of the towers that are trained, the accepted edits, and the labels that trainings leave.
 
         Raises:
-            UnreadableFile: A gate is damaged.
-            ReportingError: A gate lacks figures.
+            UnreadableFile: A gate, or a file of labels, is damaged.
+            ReportingError: A gate lacks figures, or a file of labels arrays.
         """
         gates = {
             name: read_gate(path) for name, path in self._inputs.towers.items() if path is not None and path.exists()
         }
-        return PageFacts(gates, self._inputs.accepted)
+        given = {path.name: read_given_labels(path) for path, _ in self._trainings.values()}
+        labels = {name: told for name, told in sorted(given.items()) if told}
+        return PageFacts(gates, self._inputs.accepted, labels=labels)
 
 
 def _numbers(entry: Mapping[str, Any]) -> dict[str, Any]:

@@ -37,12 +37,14 @@ class PageFacts:
         accepted: Edits of sources that were declared to change no number, by node of the workflow.
         left_out: Rows that a report made from results has left out.
         kept: Rows that it has kept although something is to be said about them.
+        labels: What is told of the pseudo-labels of each training that leaves some, by ``<experiment>__s<seed>``.
     """
 
     gates: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     accepted: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     left_out: tuple[EarlierRows, ...] = ()
     kept: tuple[EarlierRows, ...] = ()
+    labels: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def write_page_facts(facts: PageFacts, path: Path) -> None:
@@ -60,7 +62,8 @@ def read_page_facts(path: Path) -> PageFacts:
     content = read_json(path)
     try:
         earlier = {name: tuple(EarlierRows(**rows) for rows in content[name]) for name in ("left_out", "kept")}
-        return PageFacts(content["gates"], content["accepted"], **earlier)
+        # Older results tell of no labels.
+        return PageFacts(content["gates"], content["accepted"], **earlier, labels=content.get("labels", {}))
     except (KeyError, TypeError) as error:
         raise ReportingError(
             "What pages tell has other keys", where=path, expected=list(asdict(PageFacts())), found=repr(error)

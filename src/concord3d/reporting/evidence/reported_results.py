@@ -147,6 +147,7 @@ class ReportedResults:
             told.accepted,
             tuple(sorted({*told.left_out, *self._left_out()})),
             tuple(rows for rows in told.kept if (rows.experiment, rows.seed) in measured),
+            {name: given for name, given in told.labels.items() if name in self.records},
         )
 
     def _left_out(self) -> list[EarlierRows]:

@@ -57,12 +57,14 @@ def _found(judged: Sequence[Mapping[str, Any]], num_claims: int) -> str:
 
 def _main(claim: Mapping[str, Any]) -> list[str]:
     """Return what was found of the main claim, and how sure that is."""
+    # Further sentences of a claim say how it is measured.
+    text = str(claim["text"]).split(". ")[0].rstrip(".")
+    if claim["difference"] is None:
+        return [f'The main one, "{text}", {_ONE[claim["verdict"]]}: a result is missing ({claim["decided_by"]}).']
     unit = "" if claim["unit"] == "" else f" {claim['unit']}"
     digits = 1 if claim["unit"] == "points" else 3
     low, high = claim["ci_low"], claim["ci_high"]
     interval = "" if low is None else f", between {low:+.{digits}f} and {high:+.{digits}f}"
-    # Further sentences of a claim say how it is measured.
-    text = str(claim["text"]).split(". ")[0].rstrip(".")
     return [
         f'The main one, "{text}", {_ONE[claim["verdict"]]}: {claim["difference"]:+.{digits}f}{unit}{interval} '
         f"({claim['decided_by']}).",

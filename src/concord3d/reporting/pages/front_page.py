@@ -17,6 +17,7 @@ from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.page_facts import PageFacts
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.pages.bottom_line import bottom_line, is_about_print
+from concord3d.reporting.pages.given_labels import label_lines
 from concord3d.reporting.pages.tower_gates import tower_lines
 from concord3d.reporting.specs.output_files import FIGURES_IN_WORDS
 from concord3d.reporting.specs.report_spec import ReportSpec
@@ -85,6 +86,7 @@ def readme_text(
         *_claims(claims),
         *_coverage(tables),
         *_figures(report, _said(inputs.out / FIGURES_IN_WORDS)),
+        *label_lines(report.paper, inputs, facts.labels, results.histories),
         *_audit(findings),
         *_files(report, results, inputs),
     ]

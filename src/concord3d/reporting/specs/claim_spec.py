@@ -149,6 +149,8 @@ class ClaimPart(StrictModel):
         selection: Of the terms that name none.
         essential: Without this part the claim says something else, so a scale that does not run it does not judge the
             claim. Others count where they are run. With ``over`` or ``for_each``, one that is run is enough.
+        real_alone: Why synthetic data cannot show it, such as the lack of photographs; where the scale has those, the
+            part is not testable. Empty for all other parts.
         for_each: One part per experiment of the scale that has the data set and protocol, but for these.
         over: One part per entry in place of ``dataset``. An entry maps labels to data sets that stand in for each
             other: the first on which the scale evaluates the protocol is taken, and the part is named after it.
@@ -165,6 +167,7 @@ class ClaimPart(StrictModel):
     metric: str = ""
     selection: SelectionName = "last"
     essential: bool = True
+    real_alone: str = ""
     for_each: list[str] | None = None
     over: list[dict[str, str]] = []
 

@@ -21,6 +21,9 @@ FIGURE_SUFFIXES = ("png", "svg")
 PAGE_FACTS = "page_facts.json"
 # On figures that have nothing to draw.
 FIGURES_IN_WORDS = "figures/in_words.json"
+# A kind of figure that shows what trainings predict of hidden parts; its option ``experiments`` names them.
+RECONSTRUCTIONS = "reconstructions"
+RECONSTRUCTED = "reconstructed__"
 # Of the table over all papers, below results/<scale>/cross.
 CROSS_FILES = ("encoders.csv", "encoders.md")
 
@@ -51,3 +54,19 @@ def part_modules(report_yaml: Path, part: str) -> list[str]:
         kinds = {figure.kind for figure in load_report_spec(report_yaml).figures}
         modules += [f"concord3d.reporting.figures.kinds.{kind}" for kind in sorted(kinds)]
     return modules
+
+
+def reconstructed_experiments(report_yaml: Path) -> list[str]:
+    """Return the experiments whose reconstructions a report shows, each once, in the order of the report's file.
+
+    Args:
+        report_yaml: ``papers/<paper>/report.yaml``.
+    """
+    figures = load_report_spec(report_yaml).figures
+    named = [name for figure in figures if figure.kind == RECONSTRUCTIONS for name in figure.options["experiments"]]
+    return list(dict.fromkeys(named))
+
+
+def reconstruction_file(experiment: str) -> str:
+    """Return the file of an experiment's reconstructions, relative to the artifacts of the paper."""
+    return f"figures/{RECONSTRUCTED}{experiment}.npz"

@@ -60,13 +60,19 @@ class RowMatch(StrictModel):
         method: The published method's name.
         experiments: Our experiments, in order of preference; a cell shows the first that is evaluated on its data set.
         setting: Restriction to one published setting; null means any.
+        dataset: Restriction to one published data set; null means any.
         encoder: Only a run with this encoder counts; null means any.
     """
 
     method: str
     experiments: list[str] = Field(min_length=1)
     setting: str | None = None
+    dataset: str | None = None
     encoder: str | None = None
+
+    def is_about(self, method: str, setting: str, dataset: str) -> bool:
+        """Whether a published cell is of this row."""
+        return self.method == method and self.setting in (None, setting) and self.dataset in (None, dataset)
 
 
 class TableSpec(StrictModel):

@@ -214,7 +214,7 @@ def _published_cell(
 ) -> Cell:
     status: Status = "quoted"
     experiment, estimates = "", dict[str, Estimate]()
-    matches = [m for m in table.match if m.method == cell.method and m.setting in (None, cell.setting)]
+    matches = [m for m in table.match if m.is_about(cell.method, cell.setting, cell.dataset)]
     metrics = [m for m in table.metrics if m.published == cell.metric and m.setting in (None, cell.setting)]
     datasets = spec.datasets.get(cell.dataset, [])
     dataset = _dataset(datasets, metrics[0].protocol, results) if metrics else next(iter(datasets), "")

@@ -23,6 +23,12 @@ from concord3d.reporting.figures.style import (
 )
 
 MAX_NAMED_CLASSES = 15
+# Shares of neighbours in the other modality that are of the class.
+ACROSS = {
+    "picture_to_cloud_purity": "clouds near a picture",
+    "cloud_to_picture_purity": "pictures near a cloud",
+}
+MODALITY_MARKERS = ("o", "x")
 # A report that is made from results keeps the figure that is there.
 SHOWS_EXAMPLES = True
 
@@ -64,7 +70,10 @@ def draw(context: FigureContext) -> Drawing:
         numbers = {row.metric: row.value for row in evaluation.measurements}
         said = [f"silhouette {numbers['silhouette']:.2f}"] if "silhouette" in numbers else []
         said += [f"purity {numbers['knn_purity']:.0f} %"] if "knn_purity" in numbers else []
-        axis.set_title(f"{label}\n{place}, {', '.join(said) or 'no numbers'}", fontsize=9.5)
+        across = [f"{word} {numbers[metric]:.0f} %" for metric, word in ACROSS.items() if metric in numbers]
+        told = ", ".join(said) or ("no numbers" if not across else "")
+        lines = [label, ", ".join(filter(None, (place, told))), ", ".join(across)]
+        axis.set_title("\n".join(filter(None, lines)), fontsize=8.8 if across else 9.5)
     return Drawing(figure, sorted_kinds(evaluation.data_kind for evaluation in found.values()))
 
 
@@ -72,9 +81,17 @@ def _embedding_panel(axis: Axes, evaluation: Evaluation, name: str) -> None:
     points, labels = evaluation.arrays[name], evaluation.arrays["labels"]
     names = [str(value) for value in evaluation.arrays.get("class_names", np.array([], dtype=np.str_))]
     classes = np.unique(labels)
+    modality = evaluation.arrays.get("modality")
     for index, (number, color) in enumerate(zip(classes, class_colors(len(classes)), strict=True)):
         rows = labels == number
         label = names[int(number)] if int(number) < len(names) else str(number)
+        if modality is not None:
+            # Markers tell modalities apart, so colour alone tells classes.
+            for kind, marker in enumerate(MODALITY_MARKERS):
+                spots = points[rows & (modality == kind)]
+                axis.scatter(spots[:, 0], spots[:, 1], s=13, color=color, marker=marker, linewidths=0.8 * kind,
+                             label=words(label) if kind == 0 else None)  # fmt: skip
+            continue
         marker = MARKERS[index % len(MARKERS)] if len(classes) > len(COLORS) else "o"
         axis.scatter(points[rows, 0], points[rows, 1], s=11, color=color, marker=marker, linewidths=0, label=label)
     axis.grid(False)

@@ -40,11 +40,22 @@ class Sweep(StrictModel):
 
 
 class Options(StrictModel):
-    """Options of ``sweeps``: settings across, data sets down, and experiments to compare with as level lines."""
+    """Options of ``sweeps``.
+
+    Attributes:
+        sweeps: Settings, across; one that a scale runs nothing of is left out.
+        datasets: Down.
+        references: Label per experiment that is drawn as a level line to compare with.
+        curve: What the legend calls the curve, where there are references.
+        protocol: What is measured.
+        metric: Likewise.
+        label: Of the axis.
+    """
 
     sweeps: list[Sweep] = Field(min_length=1)
     datasets: list[str]
     references: dict[str, str] = {}
+    curve: str = ""
     protocol: str
     metric: str
     label: str = ""
@@ -59,11 +70,16 @@ def draw(context: FigureContext) -> Drawing:
         return placard(context, f"{words(options.protocol)} of {named(context, experiments)}")
     if alone := one_point(context, experiments, datasets, options.protocol, options.metric):
         return alone
-    columns = len(options.sweeps)
+    sweeps = [
+        sweep
+        for sweep in options.sweeps
+        if datasets_with(context, list(sweep.experiments.values()), datasets, options.protocol, options.metric)
+    ]
+    columns = len(sweeps)
     figure, axes = panels(len(datasets) * columns, columns=columns, legend_rows=1 if options.references else 0)
     kinds: list[str] = []
     for index, axis in enumerate(axes):
-        dataset, sweep = datasets[index // columns], options.sweeps[index % columns]
+        dataset, sweep = datasets[index // columns], sweeps[index % columns]
         kinds += _sweep_panel(context, axis, options, sweep, dataset)
         name = context.report.dataset_name(dataset)
         axis.set(title=name, xlabel=sweep.x_label, ylabel=measure_label(options.label, options.metric))
@@ -79,7 +95,7 @@ def _sweep_panel(context: FigureContext, axis: Axes, options: Options, sweep: Sw
     points = [(x, found[experiment]) for x, experiment in sorted(sweep.experiments.items()) if experiment in found]
     absent = [x for x, experiment in sorted(sweep.experiments.items()) if experiment not in found]
     if points:
-        draw_curve(axis, points, COLORS[0], MARKERS[0], "with mixing" if options.references else "")
+        draw_curve(axis, points, COLORS[0], MARKERS[0], options.curve)
         width = 0.03 * (max(sweep.experiments) - min(sweep.experiments))
         for x, _ in points:
             draw_seed_dots(axis, x, seed_values(context, sweep.experiments[x], *measured), COLORS[0], width)

@@ -1,0 +1,115 @@
+"""What an adaptation changes in the accuracy of each class, classes in groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from matplotlib.axes import Axes
+from pydantic import Field
+
+from concord3d.config.validation import StrictModel
+from concord3d.reporting.figures.style import (
+    COLORS,
+    GREY,
+    Drawing,
+    FigureContext,
+    named,
+    options_of,
+    panels,
+    placard,
+    sorted_kinds,
+    words,
+)
+
+
+class Pair(StrictModel):
+    """Experiments before and after an adaptation."""
+
+    before: str
+    after: str
+
+
+class Options(StrictModel):
+    """Options of ``class_changes``.
+
+    Attributes:
+        changes: By heading, one panel each.
+        groups: Classes by the name of their group; all others are the last group.
+        others: Name of the last group.
+        dataset: What is measured on.
+        protocol: What is measured.
+        details: Keys that lead to accuracies in percent by class in the protocol's details.
+        label: Of the axis.
+    """
+
+    changes: dict[str, Pair] = Field(min_length=1)
+    groups: dict[str, list[str]] = Field(min_length=1)
+    others: str
+    dataset: str
+    protocol: str
+    details: list[str] = Field(min_length=1)
+    label: str
+
+
+def draw(context: FigureContext) -> Drawing:
+    """Draw one line per class from its accuracy before to that after, sorted within each group by the change."""
+    options = options_of(context, Options)
+    found = {}
+    for title, pair in options.changes.items():
+        before, after = (_accuracies(context, options, name) for name in (pair.before, pair.after))
+        if before and after:
+            found[title] = (before, after)
+    if not found:
+        tried = [name for pair in options.changes.values() for name in (pair.before, pair.after)]
+        return placard(context, f"{words(options.protocol)} of {named(context, tried)}")
+    most = max(len(before) for before, _ in found.values())
+    height = 1.2 + 0.17 * (most + 2 * len(options.groups) + 2)
+    figure, axes = panels(len(found), 5.4, height)
+    for axis, (title, (before, after)) in zip(axes, found.items(), strict=True):
+        _panel(axis, options, before, after)
+        axis.set_title(title)
+    kinds = [
+        evaluation.data_kind
+        for title in found
+        for evaluation in context.results.select(options.changes[title].after, options.dataset, options.protocol)
+    ]
+    return Drawing(figure, sorted_kinds(kinds))
+
+
+def _accuracies(context: FigureContext, options: Options, experiment: str) -> dict[str, float]:
+    """Return the mean over seeds by class."""
+    by_seed = []
+    for evaluation in context.results.select(experiment, options.dataset, options.protocol):
+        value = evaluation.details
+        for key in options.details:
+            value = value.get(key, {}) if isinstance(value, Mapping) else {}
+        if value:
+            by_seed.append(value)
+    return {name: float(np.mean([seed[name] for seed in by_seed if name in seed])) for name in (by_seed or [{}])[0]}
+
+
+def _panel(axis: Axes, options: Options, before: Mapping[str, float], after: Mapping[str, float]) -> None:
+    of_group = {name: group for group, names in options.groups.items() for name in names}
+    groups = [*options.groups, options.others]
+    place, ticks = 0, []
+    for group in groups:
+        classes = [name for name in before if name in after and of_group.get(name, options.others) == group]
+        if not classes:
+            continue
+        classes.sort(key=lambda name: (after[name] - before[name], name), reverse=True)
+        mean = float(np.mean([after[name] - before[name] for name in classes]))
+        axis.text(0, -place, f"{group}: {len(classes)} classes, {mean:+.1f} points on average", fontsize=8.5,
+                  fontweight="bold", va="center")  # fmt: skip
+        place += 1
+        for name in classes:
+            color = COLORS[0] if after[name] >= before[name] else COLORS[1]
+            axis.plot([before[name], after[name]], [-place, -place], color=color, linewidth=2, zorder=2)
+            axis.plot(before[name], -place, "o", color="white", markeredgecolor=GREY, markersize=4, zorder=3)
+            axis.plot(after[name], -place, "o", color=color, markersize=4.5, zorder=4)
+            ticks.append((-place, words(name)))
+            place += 1
+        place += 1
+    axis.set_yticks([y for y, _ in ticks], [name for _, name in ticks], fontsize=7.5)
+    axis.set(xlim=(-3, 103), ylim=(-place + 0.5, 0.8), xlabel=options.label)
+    axis.grid(False, axis="y")

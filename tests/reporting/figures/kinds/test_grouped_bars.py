@@ -1,0 +1,52 @@
+"""Bars in groups."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.reporting.fabricate import Fabricated, outcomes, svg
+
+REPORT = """
+paper: mm_point
+headline: one
+datasets: {ModelNet40: modelnet40, ModelNet10: modelnet10}
+tables: [{id: one, title: One, metrics: [{protocol: linear_svm, metric: overall_accuracy}]}]
+figures:
+  - id: f
+    kind: grouped_bars
+    title: T
+    caption: C
+    options:
+      series: {before: [old_40, old_10], after: [new_40, new_10]}
+      datasets: [modelnet10, modelnet40, scanobjectnn_obj_bg]
+      protocol: linear_svm
+      metrics: {overall_accuracy: whole set}
+      label: accuracy (%)
+"""
+
+
+def measured(root: Path) -> Fabricated:
+    made = Fabricated(root, "demo", "synthetic")
+    made.report(REPORT)
+    made.accuracy("old_40", outcomes(200, 101))
+    made.accuracy("new_40", outcomes(200, 160))
+    made.accuracy("old_10", outcomes(100, 90), dataset="modelnet10")
+    return made
+
+
+def test_each_data_set_shows_the_experiments_that_are_measured_on_it(tmp_path: Path) -> None:
+    text = svg(measured(tmp_path), "f")
+    assert all(word in text for word in ("before", "after", "whole set", "ModelNet10", "ModelNet40"))
+    assert all(f">{value}<" in text for value in ("50", "80", "90")), "rounded means above the bars"
+    assert text.count("not run") == 1 and "scanobjectnn" not in text
+    assert text.index(">ModelNet10<") < text.index(">ModelNet40<"), "in the order of the report's file"
+
+
+def test_nothing_measured_is_a_placard(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.report(REPORT)
+    assert "nothing to draw at scale" in svg(made, "f")
+
+
+def test_the_same_numbers_give_the_same_bytes(tmp_path: Path) -> None:
+    assert svg(measured(tmp_path / "a"), "f") == svg(measured(tmp_path / "b"), "f")
