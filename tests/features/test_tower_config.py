@@ -12,7 +12,13 @@ import pytest
 from concord3d.config.places import Place
 from concord3d.config.validation import validate
 from concord3d.errors import ConfigError
-from concord3d.features.tower_config import AlignedTowerConfig, PatchTowerConfig, config_kind, encoder_checksums
+from concord3d.features.tower_config import (
+    AlignedTowerConfig,
+    PatchTowerConfig,
+    config_kind,
+    encoder_checksums,
+    has_patch_tokens,
+)
 from concord3d.files import read_json, write_json
 
 PATCHES: dict[str, Any] = {
@@ -87,11 +93,24 @@ def test_the_forms_are_told_apart(repository: Path) -> None:
     assert kinds == {
         "concord_small": None,
         "concord_tiny": None,
+        "concord_tiny_vit": None,
         "lite0_minilm": AlignedTowerConfig,
         "lite0_minilm_depth": AlignedTowerConfig,
+        "lite0_tokens112_minilm": PatchTowerConfig,
+        "lite0_tokens96_minilm": PatchTowerConfig,
         "lite0_tokens_minilm": PatchTowerConfig,
     }
     assert config_kind({"model_cfg": {}, "pictures": {}}) is config_kind(None) is config_kind("ViT-B-32") is None
+
+
+def test_which_towers_have_patch_tokens(repository: Path) -> None:
+    contents = {path.stem: read_json(path) for path in (repository / "config" / "towers").glob("*.json")}
+    found = {name for name, content in contents.items() if has_patch_tokens(content)}
+    assert found == {"concord_tiny_vit", "lite0_tokens112_minilm", "lite0_tokens96_minilm", "lite0_tokens_minilm"}
+    assert has_patch_tokens("ViT-B-16"), "open_clip alone knows its models"
+    vision = {"layers": 12, "timm_model_name": "vit_base_patch16_224"}
+    assert not has_patch_tokens({"model_cfg": {"vision_cfg": vision}})
+    assert not has_patch_tokens({"model_cfg": {}}) and not has_patch_tokens({"model_cfg": None})
 
 
 @pytest.mark.parametrize("name", ["lite0_minilm", "lite0_minilm_depth", "lite0_tokens_minilm"])

@@ -85,7 +85,11 @@ ALIGNED = """\
     [
         ("data.tower: concord_tiny_vit\n", "data.tower: null\n", ("'tower'", "valid string", "data.tower")),
         (VIT.as_posix(), "config/towers/concord_tiny.json", ("no patch tokens", "concord_tiny.json", "data.tower")),
-        ("  data.num_views: 2\n", "  data.num_views: 2\n  data.num_strong: 2\n", ("frozen trunk", "concord_tiny_vit")),
+        (
+            "  data.num_views: 2\n",
+            "  data.num_views: 2\n  data.num_strong: 2\n  objective.trunk_rate: 0.0\n",
+            ("frozen trunk", "concord_tiny_vit"),
+        ),
     ],
 )
 def test_a_tower_that_does_not_fit_is_refused(tree: Path, old: str, new: str, parts: tuple[str, ...]) -> None:

@@ -177,8 +177,8 @@ def has_patch_tokens(content: Any) -> bool:
         return kind is not AlignedTowerConfig
     model: Any = content.get("model_cfg")
     vision: Any = model.get("vision_cfg") if isinstance(model, Mapping) else None
-    # open_clip builds a residual network of a list of layers.
-    return isinstance(vision, Mapping) and "timm_model_name" not in vision and isinstance(vision.get("layers"), int)
+    # Of a list of layers open_clip builds a residual network; without any it takes 12.
+    return isinstance(vision, Mapping) and "timm_model_name" not in vision and isinstance(vision.get("layers", 12), int)
 
 
 def encoder_checksums(config: PretrainedTowerConfig) -> dict[str, dict[str, str]]:
