@@ -168,7 +168,7 @@ class StudyNodes:
             training.made(
                 training.files.history,
                 training.files.provenance,
-                *([training.files.exports] if training.settings.exports else []),
+                *([training.files.exports] if training.settings.exports and training.run["training"]["epochs"] else []),
             )
             for training in made
         ]

@@ -34,13 +34,13 @@ def label_lines(
         "store of the training split; `picture_label` and `point_label` are the votes of the teacher's branches, with "
         "their confidences; `label` is the joint one, of the branch that won; `picture_kept` and `point_kept` say "
         "which branch learnt from a label. They are made with the results, and are no part of a clone. Below: the last "
-        "epoch of which they are kept. *Right* and *by the point branch* are shares of the kept labels of that epoch, "
+        "epoch of which they are kept. *Right* and *labelled by the point branch* are shares of that epoch's kept labels, "
         "from the history; the true labels were read for this record alone."
     )
     rows = [_row(name, told, inputs, histories) for name, told in sorted(labels.items())]
     columns = [
         "experiment", "seed", "epoch", "objects", "kept for pictures", "kept for clouds", "branches disagree",
-        "by the point branch", "right, pictures", "right, clouds",
+        "pictures labelled by the point branch", "right, pictures", "right, clouds",
     ]  # fmt: skip
     return ["## Labels that the trainings gave", "", text, "", *markdown_grid(columns, rows), ""]
 
