@@ -86,7 +86,7 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
     for branch, found in shown.items():
         records.append(_class_entropy(f"{branch}_class_entropy", found, len(test.class_names)))
     if settings.of_snapshots:
-        found = _of_snapshots(job, settings, test, pictures, views)
+        found = _of_snapshots(job, settings, test, pictures, views, said)
         details["by_snapshot"] = found.curves
         records += [mean_record(metric, right) for metric, right in found.middle.items()]
         items |= {f"{metric}__last": right for metric, right in found.middle.items()}
@@ -208,20 +208,24 @@ def _of_snapshots(
     test: CloudSplit,
     pictures: PictureSource,
     views: NDArray[np.int64],
+    at_last: dict[str, Said],
 ) -> Snapshots:
+    """Measure the kept snapshots, of which the last is the end of the training, where ``at_last`` is what is said."""
     curves: dict[str, dict[str, float]] = {}
     best: dict[str, NDArray[np.float64]] = {}
     middle: dict[str, NDArray[np.float64]] = {}
     paths = list(job.snapshot_paths) or [job.model_path]
     for number, path in enumerate(paths, start=1):
-        module, curves[path.stem] = job.load_module(path), {}
+        said, curves[path.stem] = at_last, {}
+        if number < len(paths):
+            module = job.load_module(path)
+            said = {name: _said(getattr(module, name), job, settings, test, pictures, views) for name in MODELS}
         for name in MODELS:
-            said = _said(getattr(module, name), job, settings, test, pictures, views)
-            outcomes = _correct(said, views, test.labels)
+            outcomes = _correct(said[name], views, test.labels)
             curves[path.stem] |= {f"{name}_{metric}": float(100 * right.mean()) for metric, right in outcomes.items()}
             if name == "student" and (not best or outcomes["point_top1"].mean() > best["point_top1"].mean()):
                 best = outcomes
-            if number == (len(paths) + 1) // 2:
+            if len(paths) > 1 and number == (len(paths) + 1) // 2:
                 middle |= {f"middle_{name}_{metric}": outcomes[metric] for metric in ("image_top1", "point_top1")}
     return Snapshots(curves, best, middle)
 

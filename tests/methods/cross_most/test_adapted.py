@@ -111,16 +111,18 @@ def test_the_first_step_keeps_the_first_share_and_the_last_of_the_ramp_nearly_th
     assert left(method) == pytest.approx(0.9998, rel=1e-6)
 
 
-def test_a_ramp_may_be_a_share_of_the_training(tmp_path: Path) -> None:
-    told = {"ema_start": 0.5, "ema_end": 0.9, "ema_ramp_steps": None, "ema_ramp_share": 0.25}
+def test_a_shorter_training_leaves_as_much_of_the_initial_model_at_each_fraction_of_its_way(tmp_path: Path) -> None:
+    told = {"ema_start": 0.99, "ema_end": 0.9998, "ema_ramp_steps": 400, "ema_of_steps": 3800}
     method: Any = method_of(task_of(tmp_path, told, mapped_data()))
-    for step, kept in {1: 0.5, 2: 0.6, 4: 0.8, 5: 0.9, 16: 0.9}.items():
-        method.adapted.teacher.classifier.data.fill_(1)
-        method.adapted.student.classifier.data.fill_(0)
-        method.after_step(step, 16)
-        assert left(method) == pytest.approx(kept, rel=1e-6)
+    method.adapted.teacher.classifier.data.fill_(1)
+    method.adapted.student.classifier.data.fill_(0)
+    for step in range(1, 39):
+        method.after_step(step, 38)
+        assert left(method) == pytest.approx(initial_share(100 * step), rel=1e-4)
     settings = CrossMoSTSettings.model_validate({**OBJECTIVE, **told})
-    assert settings.ramp_steps(16) == 4 and settings.ramp_steps(1) == 1
+    assert settings.teacher_share(5, 3800) == CrossMoSTSettings.model_validate(OBJECTIVE).teacher_share(5, 3800)
+    # A longer training than the stated one has steps at which the teacher waits.
+    assert [settings.teacher_share(step, 7600) for step in (1, 2, 3)] == [1, 0.99, 1]
 
 
 def test_the_teacher_sees_weak_pictures_of_which_nothing_is_hidden_and_has_no_gradient(tmp_path: Path) -> None:

@@ -36,8 +36,7 @@ def settings(**told: Any) -> CrossMoSTSettings:
         ({"point_factor": 1.1}, "point_factor"),
         ({"coverage": 0, **NO_THRESHOLDS}, "coverage"),
         ({"coverage": 1.01, **NO_THRESHOLDS}, "coverage"),
-        ({"ema_ramp_share": 0.5}, "either 'ema_ramp_steps' or 'ema_ramp_share'"),
-        ({"ema_ramp_steps": None}, "either 'ema_ramp_steps' or 'ema_ramp_share'"),
+        ({"ema_of_steps": 0}, "ema_of_steps"),
         ({"ema_start": 1.5}, "ema_start"),
         ({"mask_groups": [0.4, 0.3]}, "lower end first"),
         ({"only": "points"}, "a branch alone has 'labels: per_modality'"),
@@ -67,8 +66,8 @@ def test_the_defaults_are_those_of_the_table_of_traps() -> None:
     assert told.mim_norm == "tokens", "trap 2"
     assert not told.tokeniser_statistics, "trap 11"
     assert told.cross_modal_scale == 1, "trap 12"
-    assert (told.ema_ramp_steps, told.ema_ramp_share) == (400, None), "trap 14"
-    assert told.ramp_steps(50) == told.ramp_steps(5000) == 400, "trap 14"
+    assert (told.ema_ramp_steps, told.ema_of_steps) == (400, None), "trap 14"
+    assert told.teacher_share(50, 50) == told.teacher_share(50, 5000) < told.teacher_share(401, 5000), "trap 14"
     assert (told.clouds.upsampled, told.clouds.num_points) == ("student", 8192), "trap 10"
     weights = told.fairness_weight, told.picture_mask_weight, told.point_mask_weight, told.cross_modal_weight
     assert weights == (1, 1, 1, 1) and told.global_local_weight == 0.2 and told.entropy_weight == 0

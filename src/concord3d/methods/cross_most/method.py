@@ -106,10 +106,7 @@ class CrossMoST(Method[UnlabelledBatch]):
 
     def after_step(self, step: int, num_steps: int) -> None:
         """Let the teacher follow, at first more quickly (Cross-MoST spec 3.1)."""
-        told = self._settings
-        # The released code counts from 0: at the first step the share is ema_start.
-        ramp = min(1.0, (step - 1) / told.ramp_steps(num_steps))
-        self.adapted.follow(told.ema_start + (told.ema_end - told.ema_start) * ramp)
+        self.adapted.follow(self._settings.teacher_share(step, num_steps))
 
     def loss(self, batch: UnlabelledBatch, draw: torch.Generator) -> LossTerms:
         """Return the loss of one batch."""

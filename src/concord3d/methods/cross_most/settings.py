@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -51,8 +52,10 @@ class CrossMoSTSettings(MethodSettings):
         clouds: How clouds are changed.
         ema_start: Share of the teacher that stays at the first step.
         ema_end: Share that stays after the ramp.
-        ema_ramp_steps: Length of the ramp in steps; null where ``ema_ramp_share`` is given.
-        ema_ramp_share: Length of the ramp as a share of the training; null where ``ema_ramp_steps`` is given.
+        ema_ramp_steps: Length of the ramp in steps.
+        ema_of_steps: Length of the training that shares and ramp are stated for. A training of another length gives the
+            teacher as much of its past at each fraction of its way: one of a hundredth of the length takes a hundred
+            steps of the average at once. Null takes them as they are.
         initial_scale: Factor of the cosines at the start.
         layer_decay: Factor of the learning rate from each layer of the picture encoder to the one below.
         trunk_rate: Factor of the learning rate for the picture encoder's trunk; 0 freezes it.
@@ -92,8 +95,8 @@ class CrossMoSTSettings(MethodSettings):
     clouds: WeakStrongSettings = WeakStrongSettings()
     ema_start: Probability = 0.99
     ema_end: Probability = 0.9998
-    ema_ramp_steps: PositiveInt | None = 400
-    ema_ramp_share: float | None = Field(default=None, gt=0, le=1)
+    ema_ramp_steps: PositiveInt = 400
+    ema_of_steps: PositiveInt | None = None
     initial_scale: PositiveFloat = 100.0
     layer_decay: float = Field(default=0.65, gt=0, le=1)
     trunk_rate: float = Field(default=1.0, ge=0)
@@ -121,8 +124,6 @@ class CrossMoSTSettings(MethodSettings):
         if self.coverage is None and len(given) < len(_THRESHOLDS):
             lacking = next(name for name in _THRESHOLDS if name not in given)
             raise ValueError(f"neither '{lacking}' nor 'coverage' is given")
-        if (self.ema_ramp_steps is None) == (self.ema_ramp_share is None):
-            raise ValueError("the ramp has either 'ema_ramp_steps' or 'ema_ramp_share'")
         if self.only is not None and (self.labels != "per_modality" or self.cross_modal_weight > 0):
             raise ValueError("a branch alone has 'labels: per_modality' and 'cross_modal_weight: 0'")
         return self
@@ -147,22 +148,18 @@ class CrossMoSTSettings(MethodSettings):
         value: PerDataset = getattr(self, name)
         return value.get(dataset, value[DEFAULT]) if isinstance(value, dict) else value
 
-    def ramp_steps(self, num_steps: int) -> float:
-        """Return the length of the teacher's ramp in a training of so many steps."""
-        if self.ema_ramp_steps is not None:
-            return self.ema_ramp_steps
-        assert self.ema_ramp_share is not None
-        return max(1.0, self.ema_ramp_share * num_steps)
+    def teacher_share(self, step: int, num_steps: int) -> float:
+        """Return the share of the teacher that stays at a step (Cross-MoST spec 3.1; 9, trap 14).
 
-    def check_tower(self, data: Mapping[str, Any], tower: Mapping[str, Any], where: Where = "data") -> None:
-        """Refuse pictures that are made once above a trunk that this training would move."""
-        if data.get("num_strong") and self.trunk_rate:
-            raise ConfigError(
-                "Strong pictures can be made once above a frozen trunk alone, and this training moves it",
-                where=where.of(("num_strong",)) if isinstance(where, Places) else f"{where}.num_strong",
-                expected="objective.trunk_rate 0, or num_strong 0",
-                found=f"num_strong {data['num_strong']}, objective.trunk_rate {self.trunk_rate:g}",
-            )
+        Args:
+            step: Steps done, from 1.
+            num_steps: Steps of the whole training.
+        """
+        stated = self.ema_of_steps or num_steps
+        # The released code counts from 0: at the first step the share is ema_start.
+        first, end = (step - 1) * stated // num_steps, step * stated // num_steps
+        ramps = (min(1.0, number / self.ema_ramp_steps) for number in range(first, end))
+        return math.prod(self.ema_start + (self.ema_end - self.ema_start) * ramp for ramp in ramps)
 
     def forward_passes(self, run: Mapping[str, Any]) -> tuple[ForwardPass, ...]:
         """The point encoder, trained and as a teacher; what the picture branch costs is not known."""
