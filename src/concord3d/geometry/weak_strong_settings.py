@@ -69,7 +69,7 @@ class WeakStrongSettings(BaseModel):
         upsampled: Which side that is done to: ``student`` (Cross-MoST spec 9, trap 10), ``both`` or ``none``.
         num_neighbours: How many nearest points a new point is the mean of.
 
-    Source: Cross-MoST spec 3.2; its crop is left out because it changes no cloud (spec 9, trap 3).
+    Source: Cross-MoST spec 3.2; its crop is left out because it changes no cloud (Cross-MoST spec 9, trap 3).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

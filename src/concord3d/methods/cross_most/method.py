@@ -224,7 +224,7 @@ def self_training(logits: Tensor, labels: Tensor, kept: Tensor) -> Tensor:
         labels: (B,).
         kept: (B,) bool.
 
-    Source: Cross-MoST spec 3.5, L_st; spec 9, trap 4.
+    Source: Cross-MoST spec 3.5, L_st; Cross-MoST spec 9, trap 4.
     """
     losses = functional.cross_entropy(logits.float(), labels, reduction="none")
     return (losses * kept).sum() / kept.sum().clamp(min=1)

@@ -101,7 +101,7 @@ def labels_of(votes: Votes, rule: LabelRule, thresholds: Thresholds, draw: torch
         thresholds: What is kept.
         draw: CPU generator of the coins.
 
-    Source: Cross-MoST spec 3.4; of equal confidences the picture's wins (spec 9, trap 5).
+    Source: Cross-MoST spec 3.4; of equal confidences the picture's wins (Cross-MoST spec 9, trap 5).
     """
     return _RULES[rule](votes, thresholds, draw)
 
