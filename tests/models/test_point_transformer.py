@@ -1,4 +1,4 @@
-"""The point tower of Cross-MoST: sizes, what groups depend on, its frozen tokeniser, and refusals (spec 2.2)."""
+"""The point tower of Cross-MoST: sizes, groups, its frozen tokeniser, and refusals (Cross-MoST spec 2.2)."""
 
 from __future__ import annotations
 

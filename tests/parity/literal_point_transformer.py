@@ -1,4 +1,4 @@
-"""Literal transcription of the point tower of Cross-MoST (spec 2.2, 3.3): loops, 1x1 convolutions, one cloud a time."""
+"""Literal transcription of the point tower (Cross-MoST spec 2.2, 3.3): loops, 1x1 convolutions, one cloud a time."""
 
 from __future__ import annotations
 

@@ -34,8 +34,8 @@ def label_lines(
         "store of the training split; `picture_label` and `point_label` are the votes of the teacher's branches, with "
         "their confidences; `label` is the joint one, of the branch that won; `picture_kept` and `point_kept` say "
         "which branch learnt from a label. They are made with the results, and are no part of a clone. Below: the last "
-        "epoch of which they are kept. *Right* and *labelled by the point branch* are shares of that epoch's kept labels, "
-        "from the history; the true labels were read for this record alone."
+        "epoch of which they are kept. *Right* and *labelled by the point branch* are shares of that epoch's kept "
+        "labels, from the history; the true labels were read for this record alone."
     )
     rows = [_row(name, told, inputs, histories) for name, told in sorted(labels.items())]
     columns = [
