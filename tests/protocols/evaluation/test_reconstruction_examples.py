@@ -24,7 +24,7 @@ RUN = {"tower": {"model": "small"}}
 @pytest.fixture(autouse=True)
 def preprocess(monkeypatch: pytest.MonkeyPatch) -> Preprocess:
     made = Preprocess(SIDE, (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
-    monkeypatch.setattr(module, "tower_preprocess", lambda model: made)
+    monkeypatch.setattr(module, "tower_preprocess", lambda model, weights: made)
     return made
 
 

@@ -49,7 +49,7 @@ def reconstruction_examples(
     student.eval()
     shown = batch.pictures
     said = student.of_pictures(shown.strong, data.pictures.are_maps, shown.masks)
-    preprocess = tower_preprocess(run["tower"]["model"])
+    preprocess = tower_preprocess(run["tower"]["model"], run["tower"].get("weights"))
     arrays = {
         "dataset": np.array(data.dataset),
         "names": np.array(_names(data, units)),
