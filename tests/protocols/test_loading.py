@@ -50,6 +50,7 @@ def test_what_protocols_are_given_follows_from_their_modules() -> None:
         "retrieval": ("images", "texts"),
         "alignment": ("images", "texts"),
         "two_branches": ("pictures",),
+        "two_branch_maps": ("pictures",),
     }
 
 

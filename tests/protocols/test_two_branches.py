@@ -339,9 +339,14 @@ def test_best_test_is_the_first_snapshot_whose_student_classifies_clouds_best(sn
             assert {key: curves[name][key] for key in expected} == pytest.approx(expected)
 
 
-@pytest.mark.parametrize(
-    ("kept", "middle"), [(SNAPSHOTS, "epoch_0002"), (SNAPSHOTS[1:], "epoch_0003"), (("last",), "last"), ((), "last")]
-)
+@pytest.mark.parametrize("kept", [("last",), ()])
+def test_an_end_alone_has_no_middle_and_is_the_best(snapshots: Bench, kept: tuple[str, ...]) -> None:
+    _, arrays, details = measured(snapshots.job({"of_snapshots": True}, kept))
+    assert not [key for key in arrays if key.startswith("middle")] and list(details["by_snapshot"]) == ["last"]
+    np.testing.assert_array_equal(arrays["point_top1__best_test"], arrays["point_top1__last"])
+
+
+@pytest.mark.parametrize(("kept", "middle"), [(SNAPSHOTS, "epoch_0002"), (SNAPSHOTS[1:], "epoch_0003")])
 def test_the_middle_is_the_lower_of_two(snapshots: Bench, kept: tuple[str, ...], middle: str) -> None:
     _, arrays, _ = measured(snapshots.job({"of_snapshots": True}, kept))
     for which in ("student", "teacher"):

@@ -13,7 +13,6 @@ from tests.parity.literal_cross_most import initial_share
 from torch import Tensor, nn
 
 from concord3d.errors import CheckpointCorrupt
-from concord3d.features.tower_config import PatchTowerConfig
 from concord3d.methods.cross_most.adapted import HEADER, Adapted, header, rebuilt
 from concord3d.methods.cross_most.settings import CrossMoSTSettings
 from concord3d.methods.interface import saved_module
@@ -168,6 +167,5 @@ def test_a_file_of_something_else_is_named(tmp_path: Path, entries: dict[str, st
 
 
 def test_the_header_says_the_classes_in_their_order() -> None:
-    config = PatchTowerConfig.model_validate(TOWER)
-    said = header(config, {"name": "point_transformer"}, False, ("b", "a"))
+    said = header(TOWER, {"name": "point_transformer"}, False, ("b", "a"))
     assert '"classes":["b","a"]' in said.replace(" ", "") and "fake_pictures" in said

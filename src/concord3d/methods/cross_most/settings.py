@@ -148,6 +148,16 @@ class CrossMoSTSettings(MethodSettings):
         value: PerDataset = getattr(self, name)
         return value.get(dataset, value[DEFAULT]) if isinstance(value, dict) else value
 
+    def check_tower(self, data: Mapping[str, Any], tower: Mapping[str, Any], where: Where = "data") -> None:
+        """Refuse pictures that are made once above a trunk that this training would move."""
+        if data.get("num_strong") and self.trunk_rate:
+            raise ConfigError(
+                "Strong pictures can be made once above a frozen trunk alone, and this training moves it",
+                where=where.of(("num_strong",)) if isinstance(where, Places) else f"{where}.num_strong",
+                expected="objective.trunk_rate 0, or num_strong 0",
+                found=f"num_strong {data['num_strong']}, objective.trunk_rate {self.trunk_rate:g}",
+            )
+
     def teacher_share(self, step: int, num_steps: int) -> float:
         """Return the share of the teacher that stays at a step (Cross-MoST spec 3.1; 9, trap 14).
 
