@@ -289,8 +289,7 @@ def build(settings: CrossMoSTSettings, context: Context) -> CrossMoST:
         )
     classes, predicts_points = torch.from_numpy(data.class_features), settings.mpm_target == "points"
     student = TwoBranchClassifier(network, points, classes, settings.initial_scale, predicts_points)
-    if settings.start == "earlier":
-        student.points.freeze_tokeniser(settings.tokeniser_statistics)
+    student.points.freeze_tokeniser(settings.tokeniser_statistics)
     _freeze(student, settings)
     thresholds = _thresholds(settings, student, data, context)
     header = files.header(pictures.built_from, context.encoder, predicts_points, data.class_names)
