@@ -165,7 +165,11 @@ def test_a_sixth_paper_is_a_folder_and_a_name(repository: Path, tmp_path: Path) 
     shutil.copytree(folder / "papers/mm_point", folder / "papers/toy_paper")
     for name in ("paper.yaml", "report.yaml"):
         edit(folder / "papers/toy_paper" / name, "paper: mm_point", "paper: toy_paper")
-    edit(folder / "params.yaml", "papers: [mm_point, mm_mixing]", "papers: [mm_point, mm_mixing, toy_paper]")
+    edit(
+        folder / "params.yaml",
+        "papers: [mm_point, mm_mixing, cross_most]",
+        "papers: [mm_point, mm_mixing, cross_most, toy_paper]",
+    )
     dry = call(folder, "snakemake", "--cores", "1", "--dry-run", "--config", "scale=smoke")
     assert dry.returncode == 0, dry.stdout + dry.stderr
     assert "artifacts/smoke/records/papers/toy_paper/train/mm_point__s1.json" in dry.stdout + dry.stderr

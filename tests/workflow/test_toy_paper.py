@@ -35,7 +35,11 @@ def added(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(TOY / part, folder / part, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     catalogue = folder / "datasets/datasets.yaml"
     catalogue.write_text(catalogue.read_text() + (TOY / "datasets_entry.yaml").read_text())
-    edit(folder / "params.yaml", "papers: [mm_point, mm_mixing]", "papers: [mm_point, mm_mixing, beads]")
+    edit(
+        folder / "params.yaml",
+        "papers: [mm_point, mm_mixing, cross_most]",
+        "papers: [mm_point, mm_mixing, cross_most, beads]",
+    )
     return folder
 
 

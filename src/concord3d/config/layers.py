@@ -15,8 +15,9 @@ from concord3d.errors import ConfigError, nearest
 TIMES = "times"
 # Sections whose keys depend on the method.
 OF_METHOD = ("objective", "training")
-# And the one that depends on the kind of data that it reads.
+# And the one that depends on the kind of data that it reads, but for these keys.
 OF_KIND = "data"
+OF_ANY_KIND = ("dataset", "num_points")
 
 
 @dataclass
@@ -57,16 +58,16 @@ class Settings:
         Such a method may be trained with settings that the paper's own training leaves at their defaults.
 
         Args:
-            same_data: Whether it reads the same kind of data; else nothing is kept of that section but the data set.
+            same_data: Whether it reads the same kind of data; else that section keeps data set and number of points alone.
         """
         self._own = OF_METHOD if same_data else (*OF_METHOD, OF_KIND)
         self.values["objective"] = {}
         if not same_data:
-            self.values[OF_KIND] = {key: value for key, value in self.values[OF_KIND].items() if key == "dataset"}
+            self.values[OF_KIND] = {key: value for key, value in self.values[OF_KIND].items() if key in OF_ANY_KIND}
         self.places = {
             dotted: place
             for dotted, place in self.places.items()
-            if (section := dotted.partition(".")[0]) != "objective" and (same_data or section != OF_KIND)
+            if not dotted.startswith("objective.") and (same_data or not _of_kind(dotted))
         }
 
     def apply(self, changes: Mapping[str, Any], place: Place) -> None:
@@ -129,3 +130,8 @@ def _product(base: Any, factor: Any, place: Place) -> int | float:
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _of_kind(dotted: str) -> bool:
+    section, _, key = dotted.partition(".")
+    return section == OF_KIND and key not in OF_ANY_KIND
