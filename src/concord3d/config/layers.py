@@ -58,7 +58,7 @@ class Settings:
         Such a method may be trained with settings that the paper's own training leaves at their defaults.
 
         Args:
-            same_data: Whether it reads the same kind of data; else that section keeps data set and number of points alone.
+            same_data: Whether it reads the same kind of data; else the section keeps data set and number of points.
         """
         self._own = OF_METHOD if same_data else (*OF_METHOD, OF_KIND)
         self.values["objective"] = {}
