@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from concord3d.features.picture_strength import PictureStrength
 from concord3d.features.strong_pictures import StrongPictures, seeded
+from concord3d.training.seeding import seed_everything
 
 SIZE = 24
 GREY, CLIP = (0.498,) * 3, (0.481, 0.457, 0.408)
@@ -34,8 +35,7 @@ def global_states() -> tuple[Any, bytes, int]:
 def test_a_picture_depends_on_its_seed_alone() -> None:
     strong, shown = change(), picture()
     found = [strong(shown, seed) for seed in range(6)]
-    random.seed(3)
-    np.random.seed(3)  # noqa: NPY002
+    seed_everything(3)
     again = [change()(shown.copy(), seed) for seed in reversed(range(6))][::-1]
     assert all(np.array_equal(a, b) for a, b in zip(found, again, strict=True))
     assert len({one.tobytes() for one in found}) == 6

@@ -83,7 +83,7 @@ def test_pixels_come_back_to_their_places() -> None:
     decoder = PixelDecoder(3 * patch**2, patch)
     with torch.no_grad():
         decoder.expand.weight.copy_(torch.eye(3 * patch**2)[..., None, None])
-        decoder.expand.bias.zero_()  # type: ignore[union-attr]
+        decoder.expand.bias.zero_()
     assert torch.equal(decoder(tokens), picture)
 
 

@@ -58,7 +58,7 @@ class HandMade(nn.Module):
 
     def __init__(self, said: Said) -> None:
         super().__init__()
-        self.said, self.sizes = said, []  # type: ignore[var-annotated]
+        self.said, self.sizes = said, []
         self.points = SimpleNamespace(encode=lambda clouds: clouds)
 
     def of_pictures(self, pictures: Tensor, are_maps: bool, masks: Tensor | None = None) -> Any:
@@ -98,7 +98,7 @@ class Bench:
     def module(self, run: Any, name: str, weights: Path) -> nn.Module:
         assert name == "adapted"
         made = nn.ModuleDict({which: HandMade(said) for which, said in self.said[weights.stem].items()})
-        self.built += list(made.values())  # type: ignore[arg-type]
+        self.built += list(made.values())
         return made.requires_grad_(False)
 
     def job(self, settings: dict[str, Any] | None = None, snapshots: tuple[str, ...] = (), **options: Any) -> Any:

@@ -104,9 +104,9 @@ def register(
     """Let a package of a method stand in ``concord3d.methods`` for the time of a test."""
     package = f"{PACKAGE}.{name}"
     said, does = ModuleType(f"{package}.settings"), ModuleType(f"{package}.method")
-    said.SETTINGS, does.build = settings, build  # type: ignore[attr-defined]
+    said.SETTINGS, does.build = settings, build
     if rebuilt is not None:
-        does.rebuilt = rebuilt  # type: ignore[attr-defined]
+        does.rebuilt = rebuilt
         monkeypatch.setattr(settings, "rebuilt_by", does.__name__)
     for module in (ModuleType(package), said, does):
         monkeypatch.setitem(sys.modules, module.__name__, module)

@@ -465,7 +465,7 @@ def test_data_are_never_read_by_two_threads_at_a_time(tmp_path: Path, monkeypatc
         training.append(not held_out & set(units.tolist()))
         return original(units, draw)
 
-    task.data.read = read  # type: ignore[method-assign,union-attr]
+    task.data.read = read
     train(task)
     # Held-out units are read before any batch is read ahead, and once.
     assert training == [False, *[True] * NUM_STEPS]
@@ -481,7 +481,7 @@ def test_steps_leave_the_global_generators_of_python_and_numpy_to_the_thread_tha
 
     class Watching(Restoring):
         def loss(self, batch: Vectors, draw: torch.Generator) -> LossTerms:
-            states.add((random.getstate(), np.random.get_state()[1].tobytes()))  # type: ignore[index] # noqa: NPY002
+            states.add((random.getstate(), np.random.get_state()[1].tobytes()))  # noqa: NPY002
             return super().loss(batch, draw)
 
     register(monkeypatch, lambda settings, context: Watching())

@@ -88,7 +88,7 @@ class OwnData(MethodSettings):
 def test_a_kind_of_data_is_a_module_of_batches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Any, ...]] = []
     kind = ModuleType("concord3d.batches.made_up_vectors")
-    kind.opened = lambda *told: asked.append(told) or VectorData()  # type: ignore[attr-defined]
+    kind.opened = lambda *told: asked.append(told) or VectorData()
     monkeypatch.setitem(sys.modules, kind.__name__, kind)
     register(monkeypatch, lambda settings, context: Restoring(), OwnData)
     run = tiny_run({"method": "made_up", "objective": {}})

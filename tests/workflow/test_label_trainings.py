@@ -133,8 +133,8 @@ def evaluate_node(made: Node) -> list[dict[str, Any]]:
             run_config=made.params["run"],
             model_path=made.inputs["model"][0],
             snapshot_paths=sorted((made.inputs["snapshots"][0] / module).glob("*.safetensors")),
-            train=splits.get((dataset, "train")),  # type: ignore[arg-type]
-            test=splits[dataset, "test"],  # type: ignore[arg-type]
+            train=splits.get((dataset, "train")),
+            test=splits[dataset, "test"],
             protocol=protocol,
             settings=settings,
             out=out.with_suffix(""),

@@ -59,7 +59,11 @@ class StrongPictures:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Set Python's and NumPy's global generators, and put them back."""
+    """Set Python's and NumPy's global generators, and put them back.
+
+    NumPy's own advice is against its global generator; timm draws from no other. One thread at a time may be inside:
+    the one that reads a training's batches.
+    """
     python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002
     random.seed(seed)
     np.random.seed(seed % 2**32)  # noqa: NPY002

@@ -86,12 +86,12 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
     for branch, found in shown.items():
         records.append(_class_entropy(f"{branch}_class_entropy", found, len(test.class_names)))
     if settings.of_snapshots:
-        found = _of_snapshots(job, settings, test, pictures, views, said)
-        details["by_snapshot"] = found.curves
-        records += [mean_record(metric, right) for metric, right in found.middle.items()]
-        items |= {f"{metric}__last": right for metric, right in found.middle.items()}
-        records += [replace(mean_record(metric, right), selection="best_test") for metric, right in found.best.items()]
-        items |= {f"{metric}__best_test": right for metric, right in found.best.items()}
+        kept = _of_snapshots(job, settings, test, pictures, views, said)
+        details["by_snapshot"] = kept.curves
+        records += [mean_record(metric, right) for metric, right in kept.middle.items()]
+        items |= {f"{metric}__last": right for metric, right in kept.middle.items()}
+        records += [replace(mean_record(metric, right), selection="best_test") for metric, right in kept.best.items()]
+        items |= {f"{metric}__best_test": right for metric, right in kept.best.items()}
     arrays = {"labels": test.labels, **{f"predicted_{branch}": found for branch, found in shown.items()}}
     reasons = {f"{branch}_class_entropy": "it is a number of the whole split" for branch in shown}
     reasons |= dict.fromkeys(votes, "every training is confident about other shapes")

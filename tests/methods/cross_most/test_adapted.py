@@ -32,7 +32,7 @@ class Counted(nn.Module):
 
 def adapted() -> Any:
     torch.manual_seed(0)
-    made: Any = Adapted(Counted())  # type: ignore[arg-type]
+    made: Any = Adapted(Counted())
     return made
 
 

@@ -329,7 +329,7 @@ class Stem(nn.Module):
 def test_the_layers_of_the_picture_encoder_have_the_published_rates(trunk_rate: float) -> None:
     """0.65^(13 - i): i = 0 below the blocks, i = k + 1 for block k of 12; 1 for all else (Cross-MoST spec 4)."""
     vit = HybridViT(Stem(), 4, 16, width=8, depth=12, num_heads=2, mlp_width=8, out_dim=WIDTH)
-    student = TwoBranchClassifier(vit, build_point_encoder(ENCODER), torch.ones(3, WIDTH))  # type: ignore[arg-type]
+    student = TwoBranchClassifier(vit, build_point_encoder(ENCODER), torch.ones(3, WIDTH))
     vit.trunk.requires_grad_(trunk_rate > 0)
     settings = CrossMoSTSettings(trunk_rate=trunk_rate)
     method = CrossMoST(settings, student, Thresholds(0.5, 0.5, 0.5), "", 5, False)
@@ -383,7 +383,7 @@ def test_thresholds_by_coverage_read_no_held_out_object_and_leave_the_mode(tmp_p
     data = mapped_data()
     seen: list[int] = []
     original = data.pictures.weak
-    data.pictures.weak = lambda units, view: seen.extend(units.tolist()) or original(units, view)  # type: ignore[method-assign,func-returns-value]
+    data.pictures.weak = lambda units, view: seen.extend(units.tolist()) or original(units, view)
     method = method_of(task_of(tmp_path, told, data))
     assert sorted(seen) == list(range(4, NUM_OBJECTS))
     assert method.adapted.student.training and not method.adapted.teacher.training
@@ -473,4 +473,4 @@ def test_a_record_of_labels_is_no_part_of_the_loss(tmp_path: Path) -> None:
     assert known.labels is None and batch.labels is not None
     share = (votes[:, 0] == batch.labels).float().mean()
     assert torch.equal(found[0].terms["vote/pictures"], share)
-    assert batch.points.shape[1] == NUM_POINTS and isinstance(task_of(tmp_path).data.pictures, DrawnPictures)  # type: ignore[union-attr]
+    assert batch.points.shape[1] == NUM_POINTS and isinstance(task_of(tmp_path).data.pictures, DrawnPictures)

@@ -18,6 +18,7 @@ from tests.training.interruption import files_of, train_until
 from concord3d.arrays import read_arrays
 from concord3d.errors import BadCloud, ConfigError
 from concord3d.training.checkpoint import read_checkpoint
+from concord3d.training.seeding import seed_everything
 from concord3d.training.train import train
 
 WEIGHTS = "weights/adapted.safetensors"
@@ -68,8 +69,7 @@ def test_a_training_that_is_killed_in_the_ramp_goes_on_exactly(tmp_path: Path, a
     train(task("whole"))
     for step in (1, 7):
         train_until(task(f"broken {step}"), step)
-        torch.manual_seed(99)
-        np.random.seed(99)  # noqa: NPY002
+        seed_everything(99)
         train(task(f"broken {step}"))
         out = tmp_path / f"broken {step}" / "out"
         assert files_of(out) == files_of(tmp_path / "whole/out")

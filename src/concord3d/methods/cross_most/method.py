@@ -125,7 +125,7 @@ class CrossMoST(Method[UnlabelledBatch]):
             said = student.points.encode(clouds.strong, told.mask_groups, draw, draw)
             points = student.of_points(said)
             terms |= self._branch_terms("points", points, labels.points, labels.points_kept)
-            terms |= self._point_terms(said, points)
+            terms |= self._point_terms(said)
         if pictures is not None and points is not None:
             terms["cross_modal"] = cross_modal_alignment(points.feature, pictures.feature, told.cross_modal_scale)
         total = torch.stack([self._weight(name) * term for name, term in terms.items()]).sum()
@@ -171,7 +171,7 @@ class CrossMoST(Method[UnlabelledBatch]):
             "global_local/pictures": global_local(network.project(said.tokens), said.feature, said.mask),
         }
 
-    def _point_terms(self, said: PointTokens, output: BranchOutput) -> dict[str, Tensor]:
+    def _point_terms(self, said: PointTokens) -> dict[str, Tensor]:
         student, told = self.adapted.student, self._settings
         predicted = student.group_head(said.tokens)
         if told.mpm_target == "points":
