@@ -95,7 +95,7 @@ def draw(context: FigureContext) -> Drawing:
             _curve(axis, curve, number, label, {seed: values for seed, values in by_seed.items() if values})
         axis.set(title=f"{options.experiments[name]}: {column.title}", xlabel="epoch", ylabel=column.y_label)
         axis.set_ylim(0, 102)
-        axis.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         if axis.get_legend_handles_labels()[1]:
             axis.legend(fontsize=7.5, loc="best")
         else:
