@@ -43,14 +43,19 @@ def test_another_method_on_the_same_kind_of_data_keeps_all_but_the_objective(set
         settings.apply({"data.num_point": 3}, place)
 
 
-def test_another_kind_of_data_keeps_the_data_set_and_may_be_told_keys_of_its_own(
+def test_another_kind_of_data_keeps_data_set_and_number_of_points_and_may_be_told_keys_of_its_own(
     settings: Settings, place: Place
 ) -> None:
     settings.change_method(same_data=False)
-    assert settings.values["data"] == {"dataset": "modelnet40"} and settings.values["objective"] == {}
+    kept = {key: VALUES["data"][key] for key in ("dataset", "num_points")}
+    assert settings.values["data"] == kept and settings.values["objective"] == {}
     assert settings.values["training"] == VALUES["training"] and settings.values["encoder"] == VALUES["encoder"]
     settings.apply({"data.view_set": "ring12", "data.dataset": "shapenet"}, place)
-    assert settings.values["data"] == {"dataset": "shapenet", "view_set": "ring12"}
-    assert settings.places["data.view_set"] and "data.num_points" not in settings.places
+    assert settings.values["data"] == {**kept, "dataset": "shapenet", "view_set": "ring12"}
+    assert {dotted for dotted in settings.places if dotted.startswith("data.")} == {
+        "data.dataset",
+        "data.num_points",
+        "data.view_set",
+    }
     with pytest.raises(ConfigError, match="unknown key 'data'"):
         settings.apply({"data": {}}, place)
