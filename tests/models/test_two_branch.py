@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from concord3d.models.hybrid_vit import HybridViT
 from concord3d.models.point_transformer import PointTransformer
-from concord3d.models.two_branch import PixelDecoder, TwoBranchClassifier
+from concord3d.models.two_branch import PixelDecoder, TwoBranchClassifier, picture_patches
 
 WIDTH, CLASSES = 10, 4
 
@@ -82,9 +82,12 @@ def test_pixels_come_back_to_their_places() -> None:
     tokens = picture.unfold(2, patch, patch).unfold(3, patch, patch).permute(0, 2, 3, 1, 4, 5).reshape(2, side**2, -1)
     decoder = PixelDecoder(3 * patch**2, patch)
     with torch.no_grad():
-        decoder.expand.weight.copy_(torch.eye(3 * patch**2)[..., None, None])
+        decoder.expand.weight.copy_(torch.eye(3 * patch**2))
         decoder.expand.bias.zero_()
     assert torch.equal(decoder(tokens), picture)
+    patches = picture_patches(picture, patch)
+    assert torch.equal(patches.flatten(2), tokens)
+    assert torch.equal(decoder.patches(tokens[0]), patches[0])
 
 
 @pytest.mark.parametrize("predicts_points", [False, True])

@@ -15,7 +15,7 @@ from torch import Tensor
 from concord3d.losses.fairness import fairness
 from concord3d.losses.masked_reconstruction import masked_groups_loss, masked_pixels_loss, masked_tokens_loss
 from concord3d.losses.token_alignment import cross_modal_alignment, global_local
-from concord3d.methods.cross_most.method import mean_entropy, self_training
+from concord3d.methods.cross_most.method import mean_entropy, of_hidden, self_training
 from concord3d.methods.cross_most.pseudo_labels import LabelRule, Thresholds, Votes, labels_of
 
 SEEDS = st.integers(0, 2**31)
@@ -73,7 +73,7 @@ def test_reconstruction_of_pictures(seed: int, rows: int, share: float, divisor:
     drawn.leaf(rows, 3, 4, 5)
     target, hidden = drawn.constant(rows, 3, 4, 5), drawn.mask(rows, 4, 5, share=share)
     drawn.assert_equal(
-        lambda x: masked_pixels_loss(x, target, hidden, divisor),
+        lambda x: masked_pixels_loss(*(values.permute(0, 2, 3, 1)[hidden] for values in (x, target)), divisor),
         lambda x: literal.masked_pixels(x, target.double(), hidden, divisor),
     )
 
@@ -85,11 +85,13 @@ def test_reconstruction_and_alignment_of_tokens(seed: int, rows: int, tokens: in
     drawn.leaf(rows, tokens, 4)
     hidden, target = drawn.mask(rows, tokens, share=share), drawn.constant(rows, tokens, 4)
     drawn.assert_equal(
-        lambda x: masked_tokens_loss(x, target, hidden), lambda x: literal.masked_tokens(x, target.double(), hidden)
+        lambda x: masked_tokens_loss(x[hidden], target[hidden], rows),
+        lambda x: literal.masked_tokens(x, target.double(), hidden),
     )
     drawn.leaf(rows, 4)
     drawn.assert_equal(
-        lambda x, whole: global_local(x, whole, hidden), lambda x, whole: literal.global_local(x, whole, hidden)
+        lambda x, whole: global_local(x[hidden], of_hidden(whole, hidden)),
+        lambda x, whole: literal.global_local(x, whole, hidden),
     )
 
 
@@ -100,7 +102,8 @@ def test_reconstruction_of_groups(seed: int, rows: int, groups: int, size: int, 
     drawn.leaf(rows, groups, size, 3)
     hidden, target = drawn.mask(rows, groups, share=share), drawn.constant(rows, groups, size, 3)
     drawn.assert_equal(
-        lambda x: masked_groups_loss(x, target, hidden), lambda x: literal.masked_groups(x, target.double(), hidden)
+        lambda x: masked_groups_loss(x[hidden], target[hidden]),
+        lambda x: literal.masked_groups(x, target.double(), hidden),
     )
 
 

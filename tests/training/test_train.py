@@ -45,7 +45,8 @@ def test_a_run_writes_an_encoder_snapshots_history_and_record(whole: Path) -> No
         "snapshots/point/epoch_0003.safetensors",
         "train.json",
     }
-    assert out.snapshot("point", 3).read_bytes() == out.weights("point").read_bytes()
+    assert out.snapshot("point", 3).samefile(out.weights("point"))
+    assert out.snapshot("point", 2).read_bytes() != out.weights("point").read_bytes()
     assert history["num_train"] == 40 and history["num_held_out"] == 4 and history["num_steps"] == 15
     assert [entry["epoch"] for entry in history["history"]] == [1, 2, 3]
     assert history["snapshot_epochs"] == [2, 3]
@@ -132,6 +133,7 @@ def test_random_initialisation_needs_no_data_and_equals_the_start_of_training(tm
     train(tiny_task(tmp_path / "random", {"method": "random_init", "objective": {}}, data=None))
     out = tmp_path / "random/out"
     assert set(files_of(out)) == {POINT, "snapshots/point/epoch_0000.safetensors", "train.json"}
+    assert (out / "snapshots/point/epoch_0000.safetensors").samefile(out / POINT)
     weights = load_file(out / POINT)
     train(tiny_task(tmp_path / "start", {"training.learning_rate": 1e-30, "training.epochs": 1}))
     trained = load_file(tmp_path / "start/out" / POINT)

@@ -81,8 +81,8 @@ class PictureSource(Protocol):
         """Return one picture of each of some objects."""
         ...
 
-    def weak(self, units: IntArray, view: int) -> Tensor:
-        """Return one named view of each of some objects, as the teacher sees it."""
+    def weak(self, units: IntArray, view: int | IntArray) -> Tensor:
+        """Return one named view of each of some objects, as the teacher sees it; one number names a view for all."""
         ...
 
 
@@ -111,7 +111,7 @@ class StoredMaps:
         masks = torch.from_numpy(self._maps.masks[units, views, versions])
         return Pictures(_floats(weak), _floats(strong), pixels, masks)
 
-    def weak(self, units: IntArray, view: int) -> Tensor:
+    def weak(self, units: IntArray, view: int | IntArray) -> Tensor:
         """Return (B, C, g, g)."""
         return _floats(self._maps.weak[units, view])
 
@@ -156,9 +156,9 @@ class DrawnPictures:
         pixels = normalised(strong, self._preprocess)
         return Pictures(normalised(stored, self._preprocess), pixels, pixels, masks)
 
-    def weak(self, units: IntArray, view: int) -> Tensor:
+    def weak(self, units: IntArray, view: int | IntArray) -> Tensor:
         """Return (B, 3, s, s)."""
-        views = np.full((len(units), 1), self._chosen[view])
+        views = np.broadcast_to(self._chosen[view], len(units))[:, None]
         return normalised(self._views.read(units, views)[:, 0], self._preprocess)
 
 

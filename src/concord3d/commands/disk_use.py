@@ -83,8 +83,8 @@ class Sizes:
         passes = forward_passes(run)
         if not passes:
             return 0.0
-        # After the last epoch, before the first, and on the way.
-        copies = 2 + run["training"].get("num_snapshots", 0)
+        # The last snapshot is the same file as the weights.
+        copies = run["training"].get("num_snapshots", 1)
         return copies * network_size(self._plan.root, passes[0]).num_parameters * BYTES_PER_WEIGHT
 
 

@@ -1,7 +1,8 @@
 """What hidden patches and hidden groups of points looked like, as the student tells it.
 
-Shape legend: B items, T tokens (patches or groups), W width of tokens, c channels, H and W' sides of a picture, S
-points of a group.
+Predictions are asked for where something is hidden, and nowhere else.
+
+Shape legend: H hidden patches, tokens or groups of a batch, W width of tokens, c channels, S points of a group.
 """
 
 from __future__ import annotations
@@ -10,13 +11,12 @@ import torch
 from torch import Tensor
 
 
-def masked_pixels_loss(predicted: Tensor, target: Tensor, hidden: Tensor, divisor: float) -> Tensor:
-    """Return the sum of |r - x| over hidden pixels and channels, divided by their number and by ``divisor``.
+def masked_pixels_loss(predicted: Tensor, target: Tensor, divisor: float) -> Tensor:
+    """Return the sum of |r - x| over hidden pixels and channels, divided by the number of pixels and by ``divisor``.
 
     Args:
-        predicted: (B, c, H, W') pixels r.
-        target: (B, c, H, W') normalised pixels x.
-        hidden: (B, H, W') bool.
+        predicted: (H, c, ...) pixels r of hidden patches.
+        target: (H, c, ...) normalised pixels x.
         divisor: D, the number of tokens in the published code, of channels in MUST.
 
     Returns:
@@ -24,43 +24,41 @@ def masked_pixels_loss(predicted: Tensor, target: Tensor, hidden: Tensor, diviso
 
     Source: Cross-MoST spec 3.5, L_mask of images.
     """
-    difference = (predicted.float() - target.float()).abs() * hidden[:, None]
-    return difference.sum() / hidden.sum().clamp(min=1) / divisor
+    num_pixels = predicted.numel() // predicted.shape[1]
+    return (predicted.float() - target.float()).abs().sum() / max(1, num_pixels) / divisor
 
 
-def masked_tokens_loss(predicted: Tensor, target: Tensor, hidden: Tensor) -> Tensor:
+def masked_tokens_loss(predicted: Tensor, target: Tensor, num_items: int) -> Tensor:
     """Return (1 / B) sum over hidden tokens of ||h - t||_1, divided by the number of hidden tokens of the batch.
 
     Args:
-        predicted: (B, T, W) predictions h.
-        target: (B, T, W) tokens t.
-        hidden: (B, T) bool.
+        predicted: (H, W) predictions h.
+        target: (H, W) tokens t.
+        num_items: B, the items of the batch.
 
     Returns:
         Scalar; 0 where nothing is hidden.
 
     Source: Cross-MoST spec 3.5, L_mask of points.
     """
-    difference = (predicted.float() - target.float()).abs().sum(-1) * hidden
-    return difference.sum() / hidden.sum().clamp(min=1) / len(hidden)
+    return (predicted.float() - target.float()).abs().sum() / max(1, len(predicted)) / num_items
 
 
-def masked_groups_loss(predicted: Tensor, target: Tensor, hidden: Tensor) -> Tensor:
+def masked_groups_loss(predicted: Tensor, target: Tensor) -> Tensor:
     """Return the mean over hidden groups of the Chamfer distance between predicted and true points.
 
     The distance is the mean squared distance to the nearest point, summed over both directions.
 
     Args:
-        predicted: (B, T, S, 3).
-        target: (B, T, S, 3).
-        hidden: (B, T) bool.
+        predicted: (H, S, 3).
+        target: (H, S, 3).
 
     Returns:
         Scalar; 0 where nothing is hidden.
 
     Source: Cross-MoST spec 3.5, the variant of its figure.
     """
-    distances = torch.cdist(predicted[hidden].float(), target[hidden].float()).square()
-    if not len(distances):
-        return (predicted * 0).sum()
+    if not len(predicted):
+        return predicted.sum()
+    distances = torch.cdist(predicted.float(), target.float()).square()
     return (distances.amin(2).mean(1) + distances.amin(1).mean(1)).mean()

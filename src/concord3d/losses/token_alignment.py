@@ -1,6 +1,6 @@
 """Agreement of hidden tokens with the whole, and of two branches with each other (Cross-MoST spec 3.5).
 
-Shape legend: B items, T tokens, D feature width.
+Shape legend: B items, H hidden tokens of a batch, D feature width.
 """
 
 from __future__ import annotations
@@ -12,22 +12,20 @@ from torch.nn import functional
 from concord3d.losses.info_nce import unit_rows
 
 
-def global_local(tokens: Tensor, whole: Tensor, hidden: Tensor) -> Tensor:
+def global_local(tokens: Tensor, whole: Tensor) -> Tensor:
     """Return the mean over hidden tokens of ||n(token) - n(whole)||^2; gradients reach both sides.
 
     Args:
-        tokens: (B, T, D) projected tokens.
-        whole: (B, D) feature of each item.
-        hidden: (B, T) bool.
+        tokens: (H, D) projected tokens.
+        whole: (H, D) feature of the item of each.
 
     Returns:
         Scalar; 0 where nothing is hidden.
 
     Source: Cross-MoST spec 3.5, L_gl.
     """
-    unit = functional.normalize(tokens.float(), dim=-1)
-    distance = (unit - unit_rows(whole)[:, None]).square().sum(-1)
-    return (distance * hidden).sum() / hidden.sum().clamp(min=1)
+    difference = functional.normalize(tokens.float(), dim=1) - unit_rows(whole)
+    return difference.square().sum() / max(1, len(tokens))
 
 
 def cross_modal_alignment(points: Tensor, pictures: Tensor, scale: float = 1.0) -> Tensor:

@@ -1,7 +1,7 @@
 """A classifier with a branch for pictures and one for clouds, which share their classes (Cross-MoST spec 2).
 
-Shape legend: B objects, N points, K classes, D width of text features, T patch tokens, G groups, S points of a group,
-W width of tokens, g patches per side, P pixels per side of a patch.
+Shape legend: B objects, N points, K classes, D width of text features, T patch tokens, G groups, H hidden tokens, S
+points of a group, W width of tokens, g patches per side, P pixels per side of a patch.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ class TwoBranchClassifier(nn.Module):
 
 
 class PixelDecoder(nn.Module):
-    """A linear map from each patch token to its pixels.
+    """A linear map from a patch token to its pixels.
 
     Args:
         width: W.
@@ -97,11 +97,22 @@ class PixelDecoder(nn.Module):
 
     def __init__(self, width: int, patch_size: int) -> None:
         super().__init__()
-        self.expand = nn.Conv2d(width, 3 * patch_size**2, 1)
-        self.shuffle = nn.PixelShuffle(patch_size)
+        self.patch_size = patch_size
+        self.expand = nn.Linear(width, 3 * patch_size**2)
+
+    def patches(self, tokens: Tensor) -> Tensor:
+        """Return (H, 3, P, P) normalised pixels of (H, W) tokens."""
+        pixels: Tensor = self.expand(tokens).unflatten(1, (3, self.patch_size, self.patch_size))
+        return pixels
 
     def forward(self, tokens: Tensor) -> Tensor:
         """Return (B, 3, g P, g P) normalised pixels of (B, g * g, W) tokens."""
         side = math.isqrt(tokens.shape[1])
-        picture: Tensor = self.shuffle(self.expand(tokens.transpose(1, 2).unflatten(2, (side, side))))
-        return picture
+        patches = self.patches(tokens.flatten(0, 1)).unflatten(0, (-1, side, side))
+        return patches.permute(0, 3, 1, 4, 2, 5).flatten(4, 5).flatten(2, 3)
+
+
+def picture_patches(pictures: Tensor, patch_size: int) -> Tensor:
+    """Return (B, g * g, c, P, P), the patches of (B, c, g P, g P) pictures, row after row."""
+    rows = pictures.unflatten(3, (-1, patch_size)).unflatten(2, (-1, patch_size))
+    return rows.permute(0, 2, 4, 1, 3, 5).flatten(1, 2)

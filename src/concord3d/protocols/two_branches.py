@@ -1,8 +1,8 @@
 """Accuracy of both branches of a student and of its teacher (Cross-MoST spec 5).
 
-The picture branch sees one view of each shape, chosen by the seed of the protocol; what any view gives on average
-stands beside it. The selection ``last`` is the last epoch. ``best_test`` is the snapshot whose student classifies
-clouds of the test split best, as the released code chooses.
+The picture branch sees one view of each shape, chosen by the seed of the protocol; beside it stands what any view gives
+to the student on average. The selection ``last`` is the last epoch. ``best_test`` is the snapshot whose student
+classifies clouds of the test split best, as the released code chooses.
 
 Shape legend: T test shapes, V views, K classes, D feature width.
 """
@@ -25,7 +25,6 @@ from concord3d.protocols.interface import Protocol
 if TYPE_CHECKING:
     from concord3d.batches.unlabelled import PictureSource
     from concord3d.data.stores.objects import CloudSplit
-    from concord3d.models.two_branch import TwoBranchClassifier
     from concord3d.protocols.evaluation.job import EvaluationJob
 
 MODELS = ("student", "teacher")
@@ -59,18 +58,18 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
     test, pictures = job.tested_clouds(classified=True), job.pictures()
     views = drawn_views(pictures, settings.view_seed)
     module = job.load_module()
-    said = {name: _said(getattr(module, name), job, settings, test, pictures, views) for name in MODELS}
+    said = _said_by(module, job, settings, test, pictures, views)
     correct: dict[str, NDArray[np.float64]] = {}
     for name, its in said.items():
         prefix = "" if name == "student" else f"{name}_"
-        correct |= {f"{prefix}{metric}": right for metric, right in _correct(its, views, test.labels).items()}
+        correct |= {f"{prefix}{metric}": right for metric, right in _correct(its, test.labels).items()}
     student = said["student"]
     if test.dataset in settings.unseen:
         unseen = UnseenClasses(settings.unseen[test.dataset]).labels(test.class_names, test.dataset)
         correct |= _apart(correct, np.isin(test.labels, unseen))
-    shown = {"pictures": _of_views(student.pictures, views).argmax(1), "points": student.points.argmax(1)}
+    shown = {"pictures": student.pictures.argmax(1), "points": student.points.argmax(1)}
     gaps = _pair_gaps(student)
-    votes = _confident(said["teacher"], views, test.labels, settings.coverage)
+    votes = _confident(said["teacher"], test.labels, settings.coverage)
     records = [mean_record(metric, right) for metric, right in (correct | votes).items()]
     records.append(mean_record("pair_gap", gaps, unit="cosine"))
     items = {f"{metric}__last": right for metric, right in correct.items()} | {"pair_gap__last": gaps}
@@ -98,21 +97,18 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
     return ProtocolResult(tuple(records), items, test.names, details, arrays, reasons)
 
 
-def _said(
-    classifier: TwoBranchClassifier,
+def _said_by(
+    module: Any,
     job: EvaluationJob,
     settings: Settings,
     test: CloudSplit,
     pictures: PictureSource,
     views: NDArray[np.int64],
-) -> Said:
+) -> dict[str, Said]:
+    """Return what student and teacher say; the student looks at every view."""
     num_points = job.num_points(settings.num_points, test.points.shape[1])
-    return said_of(classifier, test, pictures, views, num_points, settings.batch_size, job.torch_device)
-
-
-def _of_views(logits: Floats, views: NDArray[np.int64]) -> Floats:
-    """Return (T, K) logits of one view of each shape, of (T, V, K)."""
-    return logits[np.arange(len(logits)), views]
+    told = (test, pictures, views, num_points, settings.batch_size, job.torch_device)
+    return {name: said_of(getattr(module, name), *told, every_view=name == "student") for name in MODELS}
 
 
 def _softmax(logits: Floats) -> Floats:
@@ -121,30 +117,28 @@ def _softmax(logits: Floats) -> Floats:
     return found
 
 
-def _correct(said: Said, views: NDArray[np.int64], labels: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+def _correct(said: Said, labels: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
     """Return (T,) outcomes by metric."""
-    chosen = _softmax(_of_views(said.pictures, views))
-    points = _softmax(said.points)
+    chosen, points = _softmax(said.pictures), _softmax(said.points)
     # Of equal confidences the picture's wins, as in training.
     joint = np.where(points.max(1) > chosen.max(1), points.argmax(1), chosen.argmax(1))
     right = {
         "image_top1": chosen.argmax(1) == labels,
-        "image_any_view_top1": (said.pictures.argmax(2) == labels[:, None]).mean(1),
-        "image_all_views_top1": said.pictures.mean(1).argmax(1) == labels,
         "point_top1": points.argmax(1) == labels,
         "joint_top1": joint == labels,
     }
+    if said.of_views is not None:
+        right["image_any_view_top1"] = (said.of_views.argmax(2) == labels[:, None]).mean(1)
+        right["image_all_views_top1"] = said.of_views.mean(1).argmax(1) == labels
     return {metric: np.asarray(outcomes, np.float64) for metric, outcomes in right.items()}
 
 
-def _confident(
-    said: Said, views: NDArray[np.int64], labels: NDArray[np.int64], coverage: float
-) -> dict[str, NDArray[np.float64]]:
+def _confident(said: Said, labels: NDArray[np.int64], coverage: float) -> dict[str, NDArray[np.float64]]:
     """Return (T,) outcomes of the most confident votes, NaN for the others: what such pseudo-labels are worth.
 
     Each branch, and the more confident of both, votes for the same number of shapes.
     """
-    pictures, points = _softmax(_of_views(said.pictures, views)), _softmax(said.points)
+    pictures, points = _softmax(said.pictures), _softmax(said.points)
     by_points = points.max(1) > pictures.max(1)
     joint = np.where(by_points[:, None], points, pictures)
     count = max(1, round(coverage * len(labels)))
@@ -220,10 +214,9 @@ def _of_snapshots(
     for number, path in enumerate(paths, start=1):
         said, curves[path.stem] = at_last, {}
         if number < len(paths):
-            module = job.load_module(path)
-            said = {name: _said(getattr(module, name), job, settings, test, pictures, views) for name in MODELS}
+            said = _said_by(job.load_module(path), job, settings, test, pictures, views)
         for name in MODELS:
-            outcomes = _correct(said[name], views, test.labels)
+            outcomes = _correct(said[name], test.labels)
             curves[path.stem] |= {f"{name}_{metric}": float(100 * right.mean()) for metric, right in outcomes.items()}
             if name == "student" and (not best or outcomes["point_top1"].mean() > best["point_top1"].mean()):
                 best = outcomes

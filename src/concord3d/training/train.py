@@ -103,7 +103,7 @@ def _publish(task: TrainingTask, loop: Loop, started: float) -> None:
             shutil.copytree(kept, folder)
     if task.method_settings.exports:
         out.exports.mkdir(parents=True, exist_ok=True)
-    weights = _save_modules(task, loop.method, out)
+    weights = _save_modules(task, loop.method, out, task.training.epochs)
     with evaluating(loop.method):
         reports = loop.method.reports(weights)
     require_names(loop.method, "reports", reports, task.method_settings.reports)
@@ -122,9 +122,17 @@ def _publish(task: TrainingTask, loop: Loop, started: float) -> None:
     write_json(out.machine, record)
 
 
-def _save_modules(task: TrainingTask, method: Method[Batch], out: TrainingFolder) -> dict[str, Path]:
+def _save_modules(task: TrainingTask, method: Method[Batch], out: TrainingFolder, epoch: int) -> dict[str, Path]:
+    """Save modules as they are after the last epoch, whose snapshot is the same file under another name."""
     for name in method.saved():
-        save_module(task, method, name, out.weights(name))
+        weights, snapshot = out.weights(name), out.snapshot(name, epoch)
+        save_module(task, method, name, weights)
+        snapshot.parent.mkdir(parents=True, exist_ok=True)
+        snapshot.unlink(missing_ok=True)
+        try:
+            os.link(weights, snapshot)
+        except OSError:  # A file system without hard links.
+            shutil.copyfile(weights, snapshot)
     return {name: out.weights(name) for name in method.saved()}
 
 
@@ -161,9 +169,7 @@ def machine_facts(device: torch.device, task: TrainingTask) -> dict[str, Any]:
 def _save_untrained(task: TrainingTask) -> None:
     out, method = TrainingFolder(task.out_dir), new_method(task)
     shutil.rmtree(out.snapshots, ignore_errors=True)
-    _save_modules(task, method, out)
-    for name in method.saved():
-        save_module(task, method, name, out.snapshot(name, 0))
+    _save_modules(task, method, out, 0)
     _write_history(task, out, {"num_train": 0, "num_held_out": 0, "num_steps": 0}, (0,), [])
     record = {"wall_s": 0.0, "resumed_from": [], "resumed_count": 0, "warnings": []}
     write_json(out.machine, {**record, **machine_facts(torch.device("cpu"), task)})

@@ -39,8 +39,9 @@ class SmallPictures:
     def __len__(self) -> int:
         return self.count
 
-    def weak(self, units: NDArray[np.int64], view: int) -> Tensor:
-        return torch.stack([self._drawn(int(unit), view) for unit in units])
+    def weak(self, units: NDArray[np.int64], view: int | NDArray[np.int64]) -> Tensor:
+        views = np.broadcast_to(view, len(units))
+        return torch.stack([self._drawn(int(unit), int(view)) for unit, view in zip(units, views, strict=True)])
 
     def read(self, units: NDArray[np.int64], draw: torch.Generator) -> Pictures:
         pixels = self.weak(units, 0)

@@ -35,7 +35,7 @@ from concord3d.methods.cross_most.settings import CrossMoSTSettings
 from concord3d.methods.interface import Context, LossTerms, Method, ParameterGroup, Table
 from concord3d.methods.settings import TOWER
 from concord3d.models.point_transformer import PointTokens, PointTransformer
-from concord3d.models.two_branch import BranchOutput, TwoBranchClassifier
+from concord3d.models.two_branch import BranchOutput, TwoBranchClassifier, picture_patches
 
 # Objects that the initial teacher sees together.
 _BLOCK = 64
@@ -161,30 +161,36 @@ class CrossMoST(Method[UnlabelledBatch]):
         return terms
 
     def _picture_terms(self, batch: UnlabelledBatch, said: BranchOutput) -> dict[str, Tensor]:
-        student, pixels = self.adapted.student, batch.pictures.pixels
+        student = self.adapted.student
         network: Any = student.pictures
-        times = pixels.shape[-1] // batch.pictures.masks.shape[-1]
-        hidden = batch.pictures.masks.repeat_interleave(times, 1).repeat_interleave(times, 2)
-        divisor = said.tokens.shape[1] + 1 if self._settings.mim_norm == "tokens" else pixels.shape[1]
+        patches = picture_patches(batch.pictures.pixels, network.patch_size)
+        divisor = said.tokens.shape[1] + 1 if self._settings.mim_norm == "tokens" else patches.shape[2]
+        # What no loss asks for is not computed: most tokens are not hidden.
+        hidden = said.tokens[said.mask]
+        predicted = student.pixel_decoder.patches(hidden)
+        whole = of_hidden(said.feature, said.mask)
         return {
-            "masked_pictures": masked_pixels_loss(student.pixel_decoder(said.tokens), pixels, hidden, divisor),
-            "global_local/pictures": global_local(network.project(said.tokens), said.feature, said.mask),
+            "masked_pictures": masked_pixels_loss(predicted, patches[said.mask], divisor),
+            "global_local/pictures": global_local(network.project(hidden), whole),
         }
 
     def _point_terms(self, said: PointTokens) -> dict[str, Tensor]:
-        student, told = self.adapted.student, self._settings
-        predicted = student.group_head(said.tokens)
-        if told.mpm_target == "points":
-            shape = (-1, student.points.group_size, 3)
-            loss = masked_groups_loss(predicted.unflatten(2, shape[1:]), said.neighbourhoods, said.mask)
+        student, target = self.adapted.student, self._settings.mpm_target
+        hidden = said.tokens[said.mask]
+        predicted = student.group_head(hidden)
+        if target == "points":
+            groups = said.neighbourhoods[said.mask]
+            loss = masked_groups_loss(predicted.view(groups.shape), groups)
         else:
-            target = said.targets
-            if told.mpm_target == "mask_token":
-                target = student.points.mask_token.expand_as(target)
-            loss = masked_tokens_loss(predicted, target, said.mask)
-        whole = student.group_alignment(said.class_token)
-        local = global_local(student.group_alignment(said.tokens), whole, said.mask)
-        return {"masked_points": loss, "global_local/points": local}
+            tokens = said.targets[said.mask]
+            if target == "mask_token":
+                tokens = student.points.mask_token.expand_as(tokens)
+            loss = masked_tokens_loss(predicted, tokens, len(said.mask))
+        whole = of_hidden(student.group_alignment(said.class_token), said.mask)
+        return {
+            "masked_points": loss,
+            "global_local/points": global_local(student.group_alignment(hidden), whole),
+        }
 
     @torch.no_grad()
     def _remember(self, units: Tensor, votes: Votes, labels: Labels) -> None:
@@ -211,6 +217,11 @@ class CrossMoST(Method[UnlabelledBatch]):
             "point_kept": kept[:, 1],
         }
         return {"pseudo_labels": table}
+
+
+def of_hidden(features: Tensor, mask: Tensor) -> Tensor:
+    """Return (H, D): for each hidden token of a (B, T) mask the (B, D) feature of its item."""
+    return features[:, None].expand(-1, mask.shape[1], -1)[mask]
 
 
 def self_training(logits: Tensor, labels: Tensor, kept: Tensor) -> Tensor:

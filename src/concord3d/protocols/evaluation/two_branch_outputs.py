@@ -22,13 +22,15 @@ class Said(NamedTuple):
     """What one classifier says of a test split.
 
     Attributes:
-        pictures: (T, V, K) logits.
+        pictures: (T, K) logits of the chosen views.
+        of_views: (T, V, K) logits of all views, or None where the chosen ones alone were looked at.
         points: (T, K) logits.
         picture_features: (T, D) unit features of the chosen views.
         point_features: (T, D) unit features.
     """
 
     pictures: Floats
+    of_views: Floats | None
     points: Floats
     picture_features: Floats
     point_features: Floats
@@ -47,6 +49,7 @@ def said_of(
     num_points: int,
     batch_size: int,
     device: str,
+    every_view: bool = False,
 ) -> Said:
     """Return what a classifier says.
 
@@ -54,10 +57,11 @@ def said_of(
         classifier: Is put into evaluation mode.
         test: The shapes.
         pictures: Their pictures.
-        views: (T,) the view of each shape whose feature is kept.
+        views: (T,) the chosen view of each shape.
         num_points: First points of each cloud.
         batch_size: Shapes per forward pass.
         device: By its torch name.
+        every_view: Whether all views are classified, which takes V times as long.
     """
     import torch
     from torch.nn.functional import normalize
@@ -71,13 +75,17 @@ def said_of(
     with torch.inference_mode():
         for start in range(0, len(test), batch_size):
             rows = np.arange(start, min(start + batch_size, len(test)))
+            looked_at = range(pictures.num_views) if every_view else [views[rows]]
             shown = [
-                classifier.of_pictures(pictures.weak(rows, view).to(device), pictures.are_maps)
-                for view in range(pictures.num_views)
+                classifier.of_pictures(pictures.weak(rows, view).to(device), pictures.are_maps) for view in looked_at
             ]
-            features = torch.stack([said.feature for said in shown], 1)[np.arange(len(rows)), views[rows]]
+            chosen = (np.arange(len(rows)), views[rows] if every_view else np.zeros(len(rows), np.int64))
+            logits, features = (
+                torch.stack([getattr(said, name) for said in shown], 1) for name in ("logits", "feature")
+            )
             clouds = normalise_unit_sphere(torch.from_numpy(np.ascontiguousarray(points[rows])).float().to(device))
             seen = classifier.of_points(classifier.points.encode(clouds))
-            logits = torch.stack([said.logits for said in shown], 1)
-            parts.append((logits, seen.logits, normalize(features, dim=1), normalize(seen.feature, dim=1)))
-    return Said(*(torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True)))
+            unit = normalize(features[chosen], dim=1), normalize(seen.feature, dim=1)
+            parts.append((logits[chosen], logits, seen.logits, *unit))
+    chosen_logits, of_views, *others = (torch.cat(part).cpu().numpy() for part in zip(*parts, strict=True))
+    return Said(chosen_logits, of_views if every_view else None, *others)
