@@ -29,6 +29,7 @@ from concord3d.methods.cross_most.pseudo_labels import (
     Votes,
     coverage_thresholds,
     labels_of,
+    vote_of,
     votes_of,
 )
 from concord3d.methods.cross_most.settings import CrossMoSTSettings
@@ -130,7 +131,7 @@ class CrossMoST(Method[UnlabelledBatch]):
             terms["cross_modal"] = cross_modal_alignment(points.feature, pictures.feature, told.cross_modal_scale)
         total = torch.stack([self._weight(name) * term for name, term in terms.items()]).sum()
         record = {name: term.detach() for name, term in terms.items()}
-        return LossTerms(total, {**record, **_label_record(votes, labels, batch.labels)})
+        return LossTerms(total, {**record, **_label_record(votes, labels, batch.labels, told.branches)})
 
     def _weight(self, term: str) -> float:
         told, what = self._settings, term.partition("/")[0]
@@ -146,10 +147,15 @@ class CrossMoST(Method[UnlabelledBatch]):
 
     @torch.no_grad()
     def _votes(self, batch: UnlabelledBatch, weak: Tensor, draw: torch.Generator) -> Votes:
-        teacher = self.adapted.teacher
-        pictures = teacher.of_pictures(batch.pictures.weak, self._are_maps)
-        points = teacher.of_points(teacher.points.encode(weak, random_start=draw))
-        return votes_of(pictures.logits, points.logits)
+        """Return the teacher's votes; a branch that is not trained has none, and is sure of nothing."""
+        teacher, branches = self.adapted.teacher, self._settings.branches
+        nothing = torch.full_like(batch.units, _NONE), torch.zeros(len(batch.units), device=weak.device)
+        pictures = points = nothing
+        if "pictures" in branches:
+            pictures = vote_of(teacher.of_pictures(batch.pictures.weak, self._are_maps).logits)
+        if "points" in branches:
+            points = vote_of(teacher.of_points(teacher.points.encode(weak, random_start=draw)).logits)
+        return Votes(*pictures, *points)
 
     def _branch_terms(self, name: str, said: BranchOutput, labels: Tensor, kept: Tensor) -> dict[str, Tensor]:
         terms = {
@@ -244,22 +250,22 @@ def mean_entropy(logits: Tensor) -> Tensor:
     return -(logarithms.exp() * logarithms).sum(1).mean()
 
 
-def _label_record(votes: Votes, labels: Labels, truth: Tensor | None) -> dict[str, Tensor]:
+def _label_record(votes: Votes, labels: Labels, truth: Tensor | None, branches: tuple[str, ...]) -> dict[str, Tensor]:
     """Return shares of the batch: what is kept, and, for the record alone, what of it is right."""
-    kept = labels.pictures_kept | labels.points_kept
-    record = {
-        "coverage/pictures": labels.pictures_kept.float().mean(),
-        "coverage/points": labels.points_kept.float().mean(),
-        "from_points": (kept & labels.from_points).float().mean(),
+    told = {
+        "pictures": (votes.picture_label, labels.pictures, labels.pictures_kept),
+        "points": (votes.point_label, labels.points, labels.points_kept),
     }
+    kept = labels.pictures_kept | labels.points_kept
+    record = {"from_points": (kept & labels.from_points).float().mean()}
     if truth is not None:
-        record |= {
-            "right/pictures": (labels.pictures_kept & (labels.pictures == truth)).float().mean(),
-            "right/points": (labels.points_kept & (labels.points == truth)).float().mean(),
-            "right/from_points": (kept & labels.from_points & (votes.point_label == truth)).float().mean(),
-            "vote/pictures": (votes.picture_label == truth).float().mean(),
-            "vote/points": (votes.point_label == truth).float().mean(),
-        }
+        record["right/from_points"] = (kept & labels.from_points & (votes.point_label == truth)).float().mean()
+    for branch in branches:
+        vote, label, its_kept = told[branch]
+        record[f"coverage/{branch}"] = its_kept.float().mean()
+        if truth is not None:
+            record[f"right/{branch}"] = (its_kept & (label == truth)).float().mean()
+            record[f"vote/{branch}"] = (vote == truth).float().mean()
     return record
 
 

@@ -22,7 +22,7 @@ class Votes(NamedTuple):
     """The class that each branch of a teacher takes to be the most likely, with its probability.
 
     Attributes:
-        picture_label: (B,) int64.
+        picture_label: (B,) int64; -1 with probability 0 where the branch was not asked, likewise of points.
         picture_confidence: (B,) in [0, 1].
         point_label: (B,) int64.
         point_confidence: (B,) in [0, 1].
@@ -79,11 +79,15 @@ class Thresholds:
                 )
 
 
+def vote_of(logits: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the (B,) labels and probabilities of the most likely classes of (B, K) logits."""
+    confidence, label = logits.float().softmax(1).max(1)
+    return label, confidence
+
+
 def votes_of(picture_logits: Tensor, point_logits: Tensor) -> Votes:
     """Return what two (B, K) arrays of logits vote for."""
-    picture_confidence, picture_label = picture_logits.float().softmax(1).max(1)
-    point_confidence, point_label = point_logits.float().softmax(1).max(1)
-    return Votes(picture_label, picture_confidence, point_label, point_confidence)
+    return Votes(*vote_of(picture_logits), *vote_of(point_logits))
 
 
 def joint_confidence(votes: Votes, point_factor: float) -> Tensor:
