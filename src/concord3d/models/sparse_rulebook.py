@@ -30,17 +30,36 @@ class Rulebook:
         in_rows: (P,) int64.
         out_rows: (P,) int64.
         counts: Pairs under each of the K offsets; x is the slowest axis of the offsets.
-        num_inputs: M.
+        in_coordinates: (M, 4) int32, sorted.
         out_coordinates: (L, 4) int32, sorted.
-        stride: Input voxels per output voxel along each axis.
+        stride: Fine voxels per coarse voxel along each axis.
+        is_transposed: Whether the inputs are the coarse voxels.
     """
 
     in_rows: Tensor
     out_rows: Tensor
     counts: tuple[int, ...]
-    num_inputs: int
+    in_coordinates: Tensor
     out_coordinates: Tensor
     stride: int
+    is_transposed: bool = False
+
+    @property
+    def num_inputs(self) -> int:
+        """M."""
+        return len(self.in_coordinates)
+
+    def transposed(self) -> Rulebook:
+        """Return the same pairs with inputs and outputs exchanged: the rulebook of the transposed convolution."""
+        return Rulebook(
+            self.out_rows,
+            self.in_rows,
+            self.counts,
+            self.out_coordinates,
+            self.in_coordinates,
+            self.stride,
+            not self.is_transposed,
+        )
 
     @property
     def identity(self) -> int | None:
@@ -97,7 +116,7 @@ def submanifold_rules(coordinates: Tensor, kernel_size: int) -> Rulebook:
             run = [z for z in steps if (x, y, z) > (0, 0, 0)]
             upper += _pairs_along_z(searched, keys, (x, y), run)
     lower = [(out_rows, in_rows) for in_rows, out_rows in reversed(upper)]
-    return _rulebook([*lower, (own, own), *upper], len(keys), coordinates, 1)
+    return _rulebook([*lower, (own, own), *upper], coordinates, coordinates, 1)
 
 
 def strided_rules(coordinates: Tensor, kernel_size: int, stride: int) -> Rulebook:
@@ -123,7 +142,7 @@ def strided_rules(coordinates: Tensor, kernel_size: int, stride: int) -> Ruleboo
     pairs = []
     for x, y in product(steps, steps):
         pairs += _pairs_along_z(searched, corners, (x, y), steps)
-    return _rulebook(pairs, len(coordinates), out_coordinates, stride)
+    return _rulebook(pairs, coordinates, out_coordinates, stride)
 
 
 def strided_sites(coordinates: Tensor, stride: int) -> Tensor:
@@ -206,6 +225,8 @@ def _pairs_along_z(
     return pairs
 
 
-def _rulebook(pairs: list[tuple[Tensor, Tensor]], num_inputs: int, out_coordinates: Tensor, stride: int) -> Rulebook:
+def _rulebook(
+    pairs: list[tuple[Tensor, Tensor]], in_coordinates: Tensor, out_coordinates: Tensor, stride: int
+) -> Rulebook:
     in_rows, out_rows = (torch.cat(rows) for rows in zip(*pairs, strict=True))
-    return Rulebook(in_rows, out_rows, tuple(len(rows) for rows, _ in pairs), num_inputs, out_coordinates, stride)
+    return Rulebook(in_rows, out_rows, tuple(len(rows) for rows, _ in pairs), in_coordinates, out_coordinates, stride)
