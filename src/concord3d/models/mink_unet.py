@@ -64,8 +64,8 @@ class MinkUNet(nn.Module):
     A stage down is a 2^3 convolution of stride 2 that keeps the width, then basic blocks. A stage up is a transposed
     2^3 convolution of stride 2, the features of the same voxels on the way down behind its own, then basic blocks.
 
-    The default is MinkUNet-34C. It has 37,842,976 parameters: 37,825,376 in 62 convolutions, those of shortcuts too, and
-    17,600 in as many normalisations.
+    The default is MinkUNet-34C. It has 37,842,976 parameters: 37,825,376 in 62 convolutions, those of shortcuts too,
+    and 17,600 in as many normalisations.
 
     Args:
         in_channels: Channels of a voxel; 1 is the intensity.
