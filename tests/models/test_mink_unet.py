@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from concord3d.errors import BadCloud, CheckpointCorrupt, ConfigError
-from concord3d.geometry.sweep_voxels import sweep_voxels
+from concord3d.errors import BadCloud, CheckpointCorrupt, ConfigError, DependencyMissing
+from concord3d.geometry.sweep_voxels import SweepVoxels, sweep_voxels
 from concord3d.models.factory import build_point_encoder, load_point_encoder
-from concord3d.models.mink_unet import MinkUNet
+from concord3d.models.mink_unet import MinkUNet, UNetRules
 from concord3d.models.sparse_conv import SparseConv
 from concord3d.models.weights import save_weights
 
@@ -121,6 +121,33 @@ def test_rules_serve_again_and_in_a_network_of_other_widths():
     assert torch.equal(rules.coordinates, voxels.coordinates)
     other = build_point_encoder({**SMALL, "stem_width": 2, "up_widths": [3, 7]}).eval()
     assert torch.equal(other(features, rules), other.encode(sweeps)[1])
+
+
+def test_rules_of_single_sweeps_join_to_those_of_their_batch():
+    network, sweeps = build_point_encoder(SMALL).eval(), _sweeps(80, 50, 120)
+    voxels, expected = network.encode(sweeps)
+    alone = [sweep_voxels([points], network.grid) for points in sweeps]
+    joint = SweepVoxels.joined(alone)
+    for name in ("coordinates", "first", "inverse", "offsets"):
+        assert torch.equal(getattr(joint, name), getattr(voxels, name)), name
+    features = torch.cat(sweeps)[joint.first, 3:]
+    rules = UNetRules.joined([network.rules(part.coordinates) for part in alone])
+    assert torch.equal(network(features, rules), expected)
+    network.path = "spconv"
+    try:
+        rules = UNetRules.joined([network.rules(part.coordinates) for part in alone])
+    except DependencyMissing as error:
+        pytest.skip(f"spconv cannot be imported: {error.__cause__}")
+    with torch.no_grad():
+        torch.testing.assert_close(network(features, rules), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_rules_that_do_not_join():
+    network = build_point_encoder(SMALL)
+    of_two = network.rules(sweep_voxels(_sweeps(30, 40), network.grid).coordinates)
+    for parts in ([], [of_two]):
+        with pytest.raises(BadCloud):
+            UNetRules.joined(parts)
 
 
 def test_two_passes_give_the_same_bits():

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from concord3d.errors import BadCloud, ConfigError
-from concord3d.geometry.voxel import MAX_COORDINATE, key_coordinates, voxel_keys
+from concord3d.geometry.voxel import MAX_COORDINATE, key_coordinates, stacked_coordinates, voxel_keys
 
 CellShape = Literal["cylindrical", "cubic"]
 
@@ -76,6 +76,25 @@ class SweepVoxels:
     first: Tensor
     inverse: Tensor
     offsets: Tensor
+
+    @classmethod
+    def joined(cls, parts: Sequence[SweepVoxels]) -> SweepVoxels:
+        """Return the voxels of a batch from those of its sweeps.
+
+        Args:
+            parts: Of one sweep each, in the order of the batch; at least one.
+
+        Raises:
+            BadCloud: A part holds several sweeps.
+        """
+        points = torch.tensor([0, *(len(part.inverse) for part in parts)]).cumsum(0)
+        voxels = torch.tensor([0, *(len(part.first) for part in parts)]).cumsum(0)
+        return cls(
+            stacked_coordinates([part.coordinates for part in parts]),
+            torch.cat([part.first + shift for part, shift in zip(parts, points[:-1].tolist(), strict=True)]),
+            torch.cat([part.inverse + shift for part, shift in zip(parts, voxels[:-1].tolist(), strict=True)]),
+            points.to(parts[0].offsets.device),
+        )
 
     def rows(self, sweeps: Tensor, points: Tensor) -> Tensor:
         """Return the voxels that hold given points.

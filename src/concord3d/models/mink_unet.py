@@ -57,6 +57,24 @@ class UNetRules:
             levels.append(path.submanifold(down[-1].out_coordinates, kernel_size))
         return cls(tuple(levels), tuple(down), tuple(rules.transposed() for rules in down))
 
+    @classmethod
+    def joined(cls, parts: Sequence[UNetRules]) -> UNetRules:
+        """Return the rules of a batch from those of its sweeps, which were found one by one for networks of one kind.
+
+        Args:
+            parts: Of one sweep each, in the order of the batch.
+
+        Raises:
+            BadCloud: There are none, they are of several kernels, or hold several sweeps.
+        """
+        if not parts or len({len(part.down) for part in parts}) != 1:
+            raise BadCloud("Rules of one kind can be joined", expected="at least one sweep, one depth")
+        levels, down = (
+            tuple(first.joined(others) for first, *others in zip(*of_parts, strict=True))
+            for of_parts in ([part.levels for part in parts], [part.down for part in parts])
+        )
+        return cls(levels, down, tuple(rules.transposed() for rules in down))
+
 
 class MinkUNet(nn.Module):
     """Sparse U-Net: a stem, stages that halve the grid, and as many that double it again beside skip connections.

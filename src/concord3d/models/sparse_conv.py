@@ -9,7 +9,7 @@ Shapes: M input voxels, L output voxels, K kernel offsets, C channels in, O chan
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -54,6 +54,9 @@ class ConvolutionRules(Protocol):
     def transposed(self) -> ConvolutionRules:
         """Return the rules of the transposed convolution: from these output voxels to these input voxels."""
 
+    def joined(self, others: Sequence[Any]) -> ConvolutionRules:
+        """Return the rules of a batch: of this cloud, then of others, made by the same path for the same kernel."""
+
     def convolve(self, features: Tensor, weight: Tensor) -> Tensor:
         """Return (L, O) of (M, C) features and (K, C, O) weights, with gradients for both."""
 
@@ -90,6 +93,10 @@ class TorchRules:
     def transposed(self) -> TorchRules:
         """Return the rules of the transposed convolution: from these output voxels to these input voxels."""
         return TorchRules(self.book.transposed())
+
+    def joined(self, others: Sequence[TorchRules]) -> TorchRules:
+        """Return the rules of a batch: of this cloud, then of others, made by the same path for the same kernel."""
+        return TorchRules(Rulebook.joined([self.book, *(rules.book for rules in others)]))
 
     def convolve(self, features: Tensor, weight: Tensor) -> Tensor:
         """Return (L, O) of (M, C) features and (K, C, O) weights, with gradients for both."""

@@ -8,6 +8,7 @@ Shapes: M input voxels, L output voxels, K kernel offsets, P pairs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from concord3d.errors import BadCloud, ConfigError
-from concord3d.geometry.voxel import MAX_COORDINATE, key_coordinates, voxel_keys
+from concord3d.geometry.voxel import MAX_COORDINATE, key_coordinates, stacked_coordinates, voxel_keys
 
 _LARGEST_KEY = torch.iinfo(torch.int64).max
 
@@ -59,6 +60,37 @@ class Rulebook:
             self.in_coordinates,
             self.stride,
             not self.is_transposed,
+        )
+
+    @classmethod
+    def joined(cls, books: Sequence[Rulebook]) -> Rulebook:
+        """Return the rulebook of a batch from those of its clouds, which were made for the same kernel.
+
+        Args:
+            books: One of each cloud, whose coordinates are numbered 0.
+
+        Raises:
+            BadCloud: There are none, they are of several kernels, or hold several clouds.
+        """
+        kinds = {(len(book.counts), book.stride, book.is_transposed) for book in books}
+        if len(kinds) != 1:
+            raise BadCloud("Rulebooks of one kernel can be joined", expected="one kernel", found=f"{len(kinds)}")
+        _, stride, is_transposed = kinds.pop()
+        rows = []
+        for side in ("in", "out"):
+            shift, pieces = 0, []
+            for book in books:
+                pieces.append((getattr(book, f"{side}_rows") + shift).split(book.counts))
+                shift += len(getattr(book, f"{side}_coordinates"))
+            rows.append(torch.cat([piece for offset in zip(*pieces, strict=True) for piece in offset]))
+        return cls(
+            rows[0],
+            rows[1],
+            tuple(sum(counts) for counts in zip(*(book.counts for book in books), strict=True)),
+            stacked_coordinates([book.in_coordinates for book in books]),
+            stacked_coordinates([book.out_coordinates for book in books]),
+            stride,
+            is_transposed,
         )
 
     @property

@@ -7,7 +7,7 @@ Shapes: M input voxels, L output voxels, K kernel offsets, C channels in, O chan
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.func import functional_call
 
 from concord3d.errors import ConfigError, DependencyMissing
-from concord3d.geometry.voxel import voxel_keys
+from concord3d.geometry.voxel import stacked_coordinates, voxel_keys
 from concord3d.models.sparse_rulebook import check_kernel, strided_sites
 
 _SHARED_PAIRS = "pairs"
@@ -155,6 +155,14 @@ class SpconvRules:
             raise ConfigError("spconv has no transposed submanifold convolution", expected="a stride of at least 2")
         return SpconvTransposedRules(self)
 
+    def joined(self, others: Sequence[SpconvRules]) -> SpconvRules:
+        """Return the rules of a batch: of this cloud, then of others, made for the same kernel."""
+        in_coordinates, out_coordinates = (
+            stacked_coordinates([getattr(rules, side) for rules in (self, *others)])
+            for side in ("in_coordinates", "out_coordinates")
+        )
+        return SpconvRules(self.library, in_coordinates, out_coordinates, self.kernel_size, self.stride)
+
     def convolve(self, features: Tensor, weight: Tensor) -> Tensor:
         """Return (L, O) of (M, C) features and (K, C, O) weights.
 
@@ -241,6 +249,10 @@ class SpconvTransposedRules:
     def transposed(self) -> SpconvRules:
         """Return the rules of the convolution that coarsens."""
         return self.coarsening
+
+    def joined(self, others: Sequence[SpconvTransposedRules]) -> SpconvTransposedRules:
+        """Return the rules of a batch: of this cloud, then of others, made for the same kernel."""
+        return SpconvTransposedRules(self.coarsening.joined([rules.coarsening for rules in others]))
 
     def convolve(self, features: Tensor, weight: Tensor) -> Tensor:
         """Return (L, O) of (M, C) features and (K, C, O) weights.
