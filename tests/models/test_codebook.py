@@ -61,7 +61,7 @@ def test_what_is_quantised_before_an_update_stays() -> None:
 def test_assignment_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     codebook, features = _codebook(), _pairs(100)[0]
     whole = codebook.assign(features)
-    monkeypatch.setattr("concord3d.models.codebook._CHUNK_ELEMENTS", 30)
+    monkeypatch.setattr("concord3d.models.codebook._CPU_CHUNK_ELEMENTS", 30)
     assert torch.equal(codebook.assign(features), whole)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         assert torch.equal(codebook.assign(features), whole)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor, nn
 
+from concord3d.commands.training_work import network_size
 from concord3d.errors import BadCloud, CheckpointCorrupt, ConfigError, DependencyMissing
 from concord3d.geometry.sweep_voxels import SweepVoxels, sweep_voxels
 from concord3d.models.factory import build_point_encoder, load_point_encoder
+from concord3d.models.forward_pass import sweep_pass
 from concord3d.models.mink_unet import MinkUNet, UNetRules
 from concord3d.models.sparse_conv import SparseConv
 from concord3d.models.weights import save_weights
@@ -186,6 +190,45 @@ def test_a_downstream_momentum_takes_the_weights_of_pre_training(tmp_path):
     assert torch.equal(loaded.encode(sweeps)[1], network.eval().encode(sweeps)[1])
     with pytest.raises(CheckpointCorrupt):
         load_point_encoder({**SMALL, "stem_width": 6}, path)
+
+
+@pytest.mark.parametrize(
+    ("saved", "own"),
+    [
+        ({"voxels": "cylindrical"}, {"voxels": "cubic"}),
+        ({"voxel_mm": 100}, {"voxel_mm": 200}),
+        ({"angle_degrees": 1}, {"angle_degrees": 2}),
+    ],
+)
+def test_weights_of_other_voxels_are_refused(tmp_path, saved, own):
+    """CMCR spec 9: pre-training and downstream must agree on the voxels."""
+    path = tmp_path / "model.safetensors"
+    save_weights(build_point_encoder({**SMALL, **saved}), path)
+    assert load_point_encoder({**SMALL, **saved}, path) is not None
+    with pytest.raises(ConfigError, match="other voxels"):
+        load_point_encoder({**SMALL, **own}, path)
+    # Inside of a method too, whose checkpoint a training goes on from.
+    inside = nn.ModuleDict({"point": build_point_encoder({**SMALL, **saved})})
+    with pytest.raises(ConfigError, match="other voxels"):
+        nn.ModuleDict({"point": build_point_encoder({**SMALL, **own})}).load_state_dict(inside.state_dict())
+
+
+def test_cubes_have_no_angle(tmp_path):
+    path = tmp_path / "model.safetensors"
+    save_weights(build_point_encoder({**SMALL, "voxels": "cubic", "angle_degrees": 1}), path)
+    assert load_point_encoder({**SMALL, "voxels": "cubic", "angle_degrees": 2}, path) is not None
+
+
+def test_no_head_is_part_of_the_encoder():
+    """CMCR spec 9: the heads of pre-training must be absent downstream."""
+    names = {name.partition(".")[0] for name in build_point_encoder(SMALL).state_dict()}
+    assert names == {"stem", "down", "up", "trained_grid"}
+
+
+def test_its_work_on_a_sweep_can_be_counted():
+    few, many = (network_size(Path(), sweep_pass({"encoder": SMALL}, num_points)) for num_points in (300, 3000))
+    assert few.num_parameters == many.num_parameters == sum(p.numel() for p in build_point_encoder(SMALL).parameters())
+    assert 0 < 2 * few.flops < many.flops
 
 
 def test_one_voxel_is_refused_in_training_alone():

@@ -14,8 +14,9 @@ from torch.nn import functional
 from concord3d.errors import BadCloud, ConfigError
 
 _SMOOTHING = 1e-5
-# Distances kept at once.
-_CHUNK_ELEMENTS = 1 << 24
+# Distances kept at once: on a CPU they stay in its cache.
+_CPU_CHUNK_ELEMENTS = 1 << 18
+_GPU_CHUNK_ELEMENTS = 1 << 26
 
 Gather = Callable[[Tensor], tuple[Tensor, int]]
 
@@ -90,7 +91,8 @@ class Codebook(nn.Module):
             # |x|^2 is the same for all codes.
             codes = self.codes.to(torch.promote_types(features.dtype, self.codes.dtype))
             squares = codes.square().sum(1)
-            parts = features.to(codes).split(max(1, _CHUNK_ELEMENTS // len(codes)))
+            budget = _CPU_CHUNK_ELEMENTS if features.device.type == "cpu" else _GPU_CHUNK_ELEMENTS
+            parts = features.to(codes).split(max(1, budget // len(codes)))
             nearest = [torch.addmm(squares, part, codes.T, alpha=-2).argmin(1) for part in parts]
         return torch.cat(nearest)
 

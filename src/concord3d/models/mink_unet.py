@@ -5,8 +5,9 @@ Shapes: B sweeps, P_i points of sweep i, M voxels of the finest grid, C channels
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any, get_args
 
 import torch
 from torch import Tensor, nn
@@ -100,8 +101,11 @@ class MinkUNet(nn.Module):
             0.05 in pre-training, 0.02 downstream.
         block_norm_momentum: The same inside of blocks.
 
+    Weights of other voxels are refused: what is learnt of one grid means something else on another.
+
     Attributes:
         grid: The voxels.
+        trained_grid: (3,) int64, the voxels as saved with the weights: shape, thousandths, degrees.
         feature_dim: Width of the output.
         path: Which convolution to use: ``torch`` (our own), ``spconv``, or ``auto``, which is spconv on a GPU where
             it is installed. The weights are the same.
@@ -117,6 +121,8 @@ class MinkUNet(nn.Module):
 
     Source: CMCR spec 2.1.
     """
+
+    trained_grid: Tensor
 
     def __init__(
         self,
@@ -144,6 +150,8 @@ class MinkUNet(nn.Module):
             )
         self.in_channels, self.feature_dim, self.kernel_size = in_channels, up_widths[-1], kernel_size
         self.grid = VoxelGrid(voxels, voxel_mm / 1000, angle_degrees)
+        told = [get_args(CellShape).index(voxels), voxel_mm, angle_degrees if voxels == "cylindrical" else 0]
+        self.register_buffer("trained_grid", torch.tensor(told))
         self.path: PathName = "auto"
         self.stem = ConvNorm(in_channels, stem_width, kernel_size, nn.ReLU(), norm_momentum)
         blocks = kernel_size, block_norm_momentum
@@ -199,6 +207,18 @@ class MinkUNet(nn.Module):
         output: Tensor = current.features
         return output
 
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *told: Any) -> None:
+        stored = state_dict.get(f"{prefix}trained_grid")
+        if isinstance(stored, Tensor) and stored.tolist() != self.trained_grid.tolist():
+            raise ConfigError(
+                "The weights were trained on other voxels",
+                where="encoder",
+                expected=_grid_words(stored),
+                found=_grid_words(self.trained_grid),
+                next_step="set voxels, voxel_mm and angle_degrees as in the earlier training",
+            )
+        super()._load_from_state_dict(state_dict, prefix, *told)
+
     def encode(self, sweeps: Sequence[Tensor]) -> tuple[SweepVoxels, Tensor]:
         """Encode sweeps from their points.
 
@@ -215,6 +235,12 @@ class MinkUNet(nn.Module):
         channels = torch.cat([points[:, 3:] for points in sweeps])[voxels.first]
         features: Tensor = self(channels.to(self.stem.conv.weight.dtype), self.rules(voxels.coordinates))
         return voxels, features
+
+
+def _grid_words(told: Tensor) -> str:
+    shape, thousandths, degrees = told.tolist()
+    angle = f", angle_degrees {degrees}" if degrees else ""
+    return f"voxels {get_args(CellShape)[shape]}, voxel_mm {thousandths}{angle}"
 
 
 class _Down(nn.Module):
