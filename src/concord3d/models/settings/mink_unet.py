@@ -33,6 +33,7 @@ class MinkUNetSettings(EncoderSettings):
     """
 
     builder: ClassVar[str] = "concord3d.models.mink_unet:MinkUNet"
+    encodes: ClassVar[Literal["clouds", "sweeps"]] = "sweeps"
     in_channels: PositiveInt = 1
     voxels: Literal["cylindrical", "cubic"] = "cylindrical"
     voxel_mm: PositiveInt = 100
