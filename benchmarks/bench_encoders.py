@@ -8,8 +8,10 @@ from torch import Tensor, nn
 
 from concord3d.geometry.weak_strong import weak_and_strong
 from concord3d.geometry.weak_strong_settings import WeakStrongSettings
+from concord3d.models.examples import of_sweep
 from concord3d.models.factory import build_point_encoder
 from concord3d.models.image_resnet import image_encoder
+from concord3d.models.mink_unet import UNetRules
 from concord3d.models.point_transformer import PointTransformer
 
 
@@ -23,6 +25,27 @@ def _step(module: nn.Module, batch: Tensor) -> None:
 def test_point_encoder(benchmark, name, num_points):
     points = torch.randn(8, num_points, 3, generator=torch.Generator().manual_seed(0))
     benchmark.pedantic(_step, (build_point_encoder({"name": name}), points), rounds=3, warmup_rounds=1)
+
+
+# Small sizes of CMCR's network, beside the one of the paper.
+UNETS = {
+    "8": {"voxel_mm": 200, "stem_width": 8, "down_widths": [8, 16, 32, 64], "up_widths": [64, 32, 24, 24]},
+    "34C": {},
+}
+
+
+@pytest.mark.benchmark(group="mink_unet")
+@pytest.mark.parametrize("part", ["rules", "joined rules", "step"])
+@pytest.mark.parametrize("size", UNETS)
+def test_mink_unet(benchmark, size, part):
+    network, (features, rules) = of_sweep({"name": "mink_unet", **UNETS[size]}, 10_000)
+    calls = {
+        "rules": lambda: network.rules(rules.coordinates),
+        "joined rules": lambda: UNetRules.joined([rules]),
+        "step": lambda: network(features, rules).square().mean().backward(),
+    }
+    benchmark.extra_info["voxels"] = len(features)
+    benchmark.pedantic(calls[part], rounds=3, warmup_rounds=1)
 
 
 @pytest.mark.benchmark(group="image_encoders")

@@ -76,6 +76,16 @@ def test_the_encoder_of_a_method_on_objects_is_checked_too(encoder: dict[str, An
         method_kind("mm_point").encoder_modules(encoder)
 
 
+def test_a_method_for_clouds_refuses_an_encoder_of_sweeps() -> None:
+    sweeps = {"name": "mink_unet"}
+    for method in ("mm_point", "mm_mixing", "supervised"):
+        with pytest.raises(ConfigError, match=r"(?s)another kind of encoder.*encoder\.name.*of clouds.*mink_unet"):
+            method_kind(method).encoder_modules(sweeps)
+    with pytest.raises(ConfigError, match="dgcnn_partseg"):
+        method_kind("part_segmentation").encoder_modules(sweeps)
+    assert "concord3d.models.mink_unet" in method_kind("random_init").encoder_modules(sweeps)
+
+
 def test_modules_that_build_the_encoder_are_named() -> None:
     modules = ("concord3d.models.settings.dgcnn", "concord3d.models.dgcnn")
     assert method_kind("mm_point").encoder_modules({"name": "dgcnn", "k": 3}) == modules

@@ -36,6 +36,7 @@ def test_there_are_encoders() -> None:
         "dgcnn_partseg",
         "dgcnn_semseg",
         "mink_resnet34",
+        "mink_unet",
         "point_bert",
         "point_transformer",
         "pointnet",

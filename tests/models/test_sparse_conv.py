@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from concord3d.errors import BadCloud, ConfigError
 from concord3d.geometry.voxel import MAX_COORDINATE, voxelise
 from concord3d.models.sparse_conv import SparseConv, SparseTensor, TorchPath, sparse_convolve
-from concord3d.models.sparse_rulebook import kernel_offsets, parent_rows, strided_rules, submanifold_rules
+from concord3d.models.sparse_rulebook import Rulebook, kernel_offsets, parent_rows, strided_rules, submanifold_rules
 
 
 def _voxels(num_points: int = 80, num_channels: int = 4, seed: int = 0) -> SparseTensor:
@@ -54,6 +54,46 @@ def test_clouds_do_not_see_each_other():
         single = SparseTensor(both.coordinates[own], both.features[own])
         alone = layer(single, path.submanifold(single.coordinates, 3)).features
         torch.testing.assert_close(alone, joint[own])
+
+
+@pytest.mark.parametrize(("kernel_size", "stride"), [(3, 1), (1, 1), (2, 2), (3, 2)])
+def test_rulebooks_of_clouds_join_to_that_of_their_batch(kernel_size, stride):
+    clouds = [_voxels(num_points, seed=num_points).coordinates for num_points in (40, 1, 90)]
+    clouds = [cloud[cloud[:, 0] == 0] for cloud in clouds]
+    batch = torch.cat([cloud + torch.tensor([number, 0, 0, 0]) for number, cloud in enumerate(clouds)]).int()
+
+    def build(coordinates):
+        if stride == 1:
+            return submanifold_rules(coordinates, kernel_size)
+        return strided_rules(coordinates, kernel_size, stride)
+
+    for change in (lambda book: book, Rulebook.transposed):
+        joint, expected = Rulebook.joined([change(build(cloud)) for cloud in clouds]), change(build(batch))
+        for name in ("in_rows", "out_rows", "in_coordinates", "out_coordinates"):
+            assert torch.equal(getattr(joint, name), getattr(expected, name)), name
+        assert joint.in_coordinates.dtype == torch.int32
+        assert joint.counts == expected.counts and joint.stride == expected.stride
+        assert joint.is_transposed == expected.is_transposed and joint.identity == expected.identity
+
+
+def test_rulebooks_that_do_not_join():
+    coordinates = _voxels().coordinates
+    own = coordinates[coordinates[:, 0] == 0]
+    one = submanifold_rules(own, 3)
+    for parts in ([], [one, submanifold_rules(own, 5)], [one, strided_rules(own, 3, 2)]):
+        with pytest.raises(BadCloud, match="joined"):
+            Rulebook.joined(parts)
+    with pytest.raises(BadCloud, match="single clouds"):
+        Rulebook.joined([one, submanifold_rules(coordinates, 3)])
+
+
+def test_transposed_rules_refine():
+    voxels, path = _voxels(), TorchPath()
+    down = path.strided(voxels.coordinates, 2, 2)
+    coarse = SparseConv(4, 6, 2)(voxels, down)
+    fine = SparseConv(6, 4, 2)(coarse, down.transposed())
+    assert torch.equal(fine.coordinates, voxels.coordinates) and (coarse.stride, fine.stride) == (2, 1)
+    assert down.book.transposed().identity is None and down.transposed().transposed() == down
 
 
 def test_strides_multiply():

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from concord3d.errors import DependencyMissing
-from concord3d.models import mink_resnet, spconv_adapter
+from concord3d.models import sparse_blocks, spconv_adapter
 from concord3d.models.mink_resnet import MinkResNet34
+from concord3d.models.sparse_blocks import convolution_path
 from concord3d.models.sparse_conv import TorchPath
 from concord3d.models.sparse_rulebook import kernel_offsets
 from concord3d.models.spconv_adapter import SpconvPath, from_spconv_weight, spconv_serves, to_spconv_weight
@@ -59,13 +60,12 @@ def test_only_a_build_for_gpus_serves_a_gpu(monkeypatch, fresh_look, cpu_only):
     assert not spconv_serves(torch.device("cpu"))
 
 
-def test_auto_takes_spconv_where_it_serves(monkeypatch, encoder):
-    monkeypatch.setattr(mink_resnet, "spconv_serves", lambda device: device.type == "cuda")
+def test_auto_takes_spconv_where_it_serves(monkeypatch):
+    monkeypatch.setattr(sparse_blocks, "spconv_serves", lambda device: device.type == "cuda")
     monkeypatch.setattr(SpconvPath, "__init__", lambda self: None)
-    assert isinstance(encoder._path(torch.device("cuda")), SpconvPath)
-    assert isinstance(encoder._path(torch.device("cpu")), TorchPath)
-    encoder.path = "torch"
-    assert isinstance(encoder._path(torch.device("cuda")), TorchPath)
+    assert isinstance(convolution_path("auto", torch.device("cuda")), SpconvPath)
+    assert isinstance(convolution_path("auto", torch.device("cpu")), TorchPath)
+    assert isinstance(convolution_path("torch", torch.device("cuda")), TorchPath)
 
 
 @pytest.mark.parametrize("kernel_size", [1, 2, 3, 5])

@@ -1,4 +1,4 @@
-"""Literal sparse convolutions: a dense grid through conv3d, and a residual network that looks voxels up one by one."""
+"""Literal sparse convolutions: a dense grid through conv3d, and networks that look voxels up one by one."""
 
 from __future__ import annotations
 
@@ -86,9 +86,7 @@ def literal_mink_resnet(encoder: nn.Module, points: Tensor) -> tuple[Tensor, Ten
     for number, stage in enumerate(encoder.stages):
         current = _conv_norm(stage.down, current, 2, functional.relu)
         for block in stage.blocks:
-            inner = _conv_norm(block.second, _conv_norm(block.first, current, 1, functional.relu), 1, lambda v: v)
-            shortcut = _mapped(current, block.shortcut)
-            current = {cell: functional.relu(inner[cell] + shortcut[cell]) for cell in current}
+            current = _basic_block(block, current)
         scale = 2 ** (number + 1)
         sliced.append([[current[(c[0], *(a // scale for a in c[1:]))] for c in cells] for cells in own])
     joined = [
@@ -104,3 +102,65 @@ def literal_mink_resnet(encoder: nn.Module, points: Tensor) -> tuple[Tensor, Ten
         pooled.append(torch.cat([values.max(0).values, values.mean(0)]))
     features = torch.stack(pooled)
     return features, encoder.head(features)
+
+
+def literal_transposed(
+    coarse: Tensor, features: Tensor, weight: Tensor, kernel_size: int, stride: int, fine: Tensor
+) -> Tensor:
+    """Scatter (M, C) coarse features into a dense grid, apply conv_transpose3d, read (L, O) at the fine voxels.
+
+    Args:
+        coarse: (M, 4) int32.
+        features: (M, C).
+        weight: (k^3, C, O), x the slowest axis.
+        kernel_size: k; the kernel is centred where k is odd and starts at the voxel where it is even.
+        stride: Fine voxels per coarse voxel.
+        fine: (L, 4) int32.
+    """
+    low = coarse[:, 1:].amin(0) - kernel_size
+    extent = coarse[:, 1:].amax(0) - low + 1 + kernel_size
+    cells = coarse.long()
+    grid = features.new_zeros(int(cells[:, 0].max()) + 1, *extent.tolist(), features.shape[1])
+    dense = grid.index_put((cells[:, 0], *(cells[:, 1:] - low).unbind(1)), features).permute(0, 4, 1, 2, 3)
+    kernel = weight.view(kernel_size, kernel_size, kernel_size, *weight.shape[1:]).permute(3, 4, 0, 1, 2)
+    output = functional.conv_transpose3d(dense, kernel, stride=stride)
+    # Coarse cell c stands at fine cell stride * c; an odd kernel begins half of its width before.
+    first = kernel_size // 2 if kernel_size % 2 else 0
+    cloud, x, y, z = fine.long()[:, 0], *(fine.long()[:, 1:] - stride * low.long() + first).unbind(1)
+    return output[cloud, :, x, y, z]
+
+
+def lookup_transposed(voxels: dict, weight: Tensor, fine: list) -> dict:
+    """Apply a 2^3 transposed convolution of stride 2 to {(cloud, x, y, z): features}: a fine voxel has one parent."""
+    output = {}
+    for cloud, *cell in fine:
+        parent = voxels[(cloud, *(axis // 2 for axis in cell))]
+        x, y, z = (axis % 2 for axis in cell)
+        output[(cloud, *cell)] = parent @ weight[4 * x + 2 * y + z]
+    return output
+
+
+def _basic_block(block: nn.Module, voxels: dict) -> dict:
+    inner = _conv_norm(block.second, _conv_norm(block.first, voxels, 1, functional.relu), 1, lambda v: v)
+    shortcut = _mapped(voxels, block.shortcut)
+    return {cell: functional.relu(inner[cell] + shortcut[cell]) for cell in voxels}
+
+
+def literal_mink_unet(network: nn.Module, coordinates: Tensor, features: Tensor) -> Tensor:
+    """Run MinkUNet's layers on dictionaries of voxels (CMCR spec 2.1)."""
+    cells = [tuple(cell) for cell in coordinates.tolist()]
+    current = _conv_norm(network.stem, dict(zip(cells, features, strict=True)), 1, functional.relu)
+    skips = []
+    for stage in network.down:
+        skips.append(current)
+        current = _conv_norm(stage.resample, current, 2, functional.relu)
+        for block in stage.blocks:
+            current = _basic_block(block, current)
+    for stage in network.up:
+        skip = skips.pop()
+        raised = lookup_transposed(current, stage.resample.conv.weight, list(skip))
+        raised = _mapped(raised, lambda values, stage=stage: functional.relu(stage.resample.norm(values)))
+        current = {cell: torch.cat([raised[cell], skip[cell]]) for cell in skip}
+        for block in stage.blocks:
+            current = _basic_block(block, current)
+    return torch.stack([current[cell] for cell in cells])

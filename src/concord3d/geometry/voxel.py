@@ -5,6 +5,7 @@ Shapes: B clouds, N points, C channels, M occupied voxels of all clouds together
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -90,6 +91,23 @@ def voxel_keys(coordinates: Tensor) -> Tensor:
     """
     cloud, x, y, z = coordinates.long().unbind(1)
     return (((cloud << AXIS_BITS | x + _OFFSET) << AXIS_BITS | y + _OFFSET) << AXIS_BITS) | z + _OFFSET
+
+
+def stacked_coordinates(parts: Sequence[Tensor]) -> Tensor:
+    """Number single clouds by their place in a list.
+
+    Args:
+        parts: (M_i, 4) int32 coordinates of one cloud each, numbered 0.
+
+    Returns:
+        (M, 4) int32, sorted where the parts are.
+
+    Raises:
+        BadCloud: A part has another number than 0.
+    """
+    if any(part[:, 0].any() for part in parts):
+        raise BadCloud("Only single clouds can be put together", expected="cloud 0 in each part")
+    return torch.cat([torch.cat([part[:, :1] + cloud, part[:, 1:]], 1) for cloud, part in enumerate(parts)])
 
 
 def key_coordinates(keys: Tensor) -> Tensor:

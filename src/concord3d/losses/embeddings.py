@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import torch
 from torch import Tensor
 
 # The least length that an embedding is divided by.
@@ -22,3 +23,8 @@ class Gather(Protocol):
 def no_gather(embeddings: Tensor) -> tuple[Tensor, int]:
     """Return the embeddings unchanged: the single-process form of :class:`Gather`."""
     return embeddings, 0
+
+
+def full_precision(values: Tensor) -> Tensor:
+    """Return float64 values as they are, and all others as float32."""
+    return values if values.dtype == torch.float64 else values.float()

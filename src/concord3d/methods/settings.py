@@ -48,6 +48,7 @@ class MethodSettings(StrictModel):
             was trained on.
         draws: Whether anything is drawn at random; where nothing is, one seed says all.
         encoders: Names of the point encoders that it trains; None for any.
+        encodes: What these encode, ``clouds`` of equal length or ``sweeps`` of any; None for both.
     """
 
     data: ClassVar[str] = "objects"
@@ -63,6 +64,7 @@ class MethodSettings(StrictModel):
     shows_clouds: ClassVar[bool] = False
     draws: ClassVar[bool] = True
     encoders: ClassVar[tuple[str, ...] | None] = None
+    encodes: ClassVar[Literal["clouds", "sweeps"] | None] = "clouds"
 
     @property
     def never_seen(self) -> tuple[str, ...]:
@@ -83,11 +85,12 @@ class MethodSettings(StrictModel):
             ConfigError: An unknown name or key, an impossible value, or an encoder that the method does not train.
         """
         parsed = encoder_settings(encoder, where)
-        if cls.encoders is not None and encoder["name"] not in cls.encoders:
+        of_another_kind = cls.encodes is not None and parsed.encodes != cls.encodes
+        if of_another_kind or (cls.encoders is not None and encoder["name"] not in cls.encoders):
             raise ConfigError(
                 "The method trains another kind of encoder",
                 where=where.of(("name",)) if isinstance(where, Places) else f"{where}.name",
-                expected=" or ".join(cls.encoders),
+                expected=f"an encoder of {cls.encodes}" if cls.encoders is None else " or ".join(cls.encoders),
                 found=encoder["name"],
             )
         return (f"{ENCODERS}.{encoder['name']}", parsed.builder.partition(":")[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict
 
@@ -18,11 +18,13 @@ class EncoderSettings(StrictModel):
 
     Attributes:
         builder: ``module:class`` of the encoder, called with the settings.
+        encodes: ``clouds`` of equal length, or ``sweeps`` of any.
     """
 
     # A number in quotes, or true for 1, is a slip.
     model_config = ConfigDict(strict=True)
     builder: ClassVar[str]
+    encodes: ClassVar[Literal["clouds", "sweeps"]] = "clouds"
 
 
 def encoder_names() -> tuple[str, ...]:

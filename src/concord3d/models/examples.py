@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from concord3d.geometry.sweep_voxels import sweep_voxels
 from concord3d.models.factory import build_point_encoder
 from concord3d.models.image_resnet import image_encoder
+from concord3d.models.mink_unet import MinkUNet
 
 
 def of_points(encoder: Mapping[str, Any], num_points: int) -> tuple[nn.Module, tuple[Tensor]]:
@@ -23,6 +26,25 @@ def of_points(encoder: Mapping[str, Any], num_points: int) -> tuple[nn.Module, t
     # Spread over the unit cube: voxels and balls are empty where all points coincide.
     cloud = torch.rand((1, num_points, int(getattr(network, "in_channels", 3))), generator=_seeded())
     return network, (cloud,)
+
+
+def of_sweep(encoder: Mapping[str, Any], num_points: int) -> tuple[nn.Module, tuple[Any, ...]]:
+    """Return an encoder of sweeps, and features and rules of the voxels of one sweep.
+
+    Args:
+        encoder: The ``encoder`` section of a run.
+        num_points: Points of the sweep, which lie on the ground around the sensor.
+    """
+    network = build_point_encoder(encoder)
+    assert isinstance(network, MinkUNet)
+    turn, away = torch.rand((2, num_points), generator=_seeded())
+    # Rings on the ground, denser near the sensor, as a spinning LiDAR sees them.
+    angle, distance = 2 * math.pi * turn, 3 / (1 - 0.95 * away)
+    ground = torch.full_like(distance, -1.8)
+    positions = torch.stack([distance * angle.cos(), distance * angle.sin(), ground], 1)
+    voxels = sweep_voxels([positions], network.grid)
+    features = torch.rand((len(voxels.coordinates), network.in_channels), generator=_seeded())
+    return network, (features, network.rules(voxels.coordinates))
 
 
 def of_image(name: str, image_size: int) -> tuple[nn.Module, tuple[Tensor]]:

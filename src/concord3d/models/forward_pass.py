@@ -40,6 +40,20 @@ def point_pass(run: Mapping[str, Any], times: float = 1.0, is_trained: bool = Tr
     return ForwardPass(encoder["name"], "concord3d.models.examples:of_points", arguments, times, is_trained)
 
 
+def sweep_pass(run: Mapping[str, Any], num_points: int, times: float = 1.0, is_trained: bool = True) -> ForwardPass:
+    """Return the forward pass of a run's encoder of sweeps.
+
+    Args:
+        run: Resolved configuration.
+        num_points: Points of a sweep, about.
+        times: See :class:`ForwardPass`.
+        is_trained: See :class:`ForwardPass`.
+    """
+    encoder = run["encoder"]
+    arguments = {"encoder": encoder, "num_points": num_points}
+    return ForwardPass(encoder["name"], "concord3d.models.examples:of_sweep", arguments, times, is_trained)
+
+
 def image_pass(name: str, image_size: int, times: float = 1.0) -> ForwardPass:
     """Return the forward pass of an image encoder.
 

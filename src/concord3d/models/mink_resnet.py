@@ -6,16 +6,15 @@ Shapes: B clouds, N points, C channels, M voxels of the finest grid.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from concord3d.errors import BadCloud, ConfigError
 from concord3d.geometry.voxel import voxelise
-from concord3d.models.sparse_conv import ConvolutionPath, ConvolutionRules, SparseConv, SparseTensor, TorchPath
+from concord3d.models.sparse_blocks import ConvNorm, PathName, basic_blocks, convolution_path
+from concord3d.models.sparse_conv import ConvolutionPath, SparseTensor
 from concord3d.models.sparse_rulebook import parent_rows
-from concord3d.models.spconv_adapter import SpconvPath, spconv_serves
 
 _BLOCKS = (3, 4, 6, 3)
 _TAIL_FACTORS = (16, 32)
@@ -54,12 +53,12 @@ class MinkResNet34(nn.Module):
             raise ConfigError("Points have at least x, y and z", where="encoder.in_channels", found=in_channels)
         self.in_channels, self.feature_dim, self.backbone_dim = in_channels, out_dim, 64 * width
         self.voxel_size = voxel_mm / 1000
-        self.path: Literal["auto", "torch", "spconv"] = "auto"
+        self.path: PathName = "auto"
         widths = [width << stage for stage in range(len(_BLOCKS))]
-        self.stem = _ConvNorm(in_channels, width, 5, nn.ReLU())
+        self.stem = ConvNorm(in_channels, width, 5, nn.ReLU())
         self.stages = nn.ModuleList(map(_Stage, [width, *widths[:-1]], widths, _BLOCKS))
         tail = [sum(widths), *(factor * width for factor in _TAIL_FACTORS)]
-        self.tail = nn.ModuleList(_ConvNorm(*pair, 3, nn.LeakyReLU(_LEAKY_SLOPE)) for pair in pairwise(tail))
+        self.tail = nn.ModuleList(ConvNorm(*pair, 3, nn.LeakyReLU(_LEAKY_SLOPE)) for pair in pairwise(tail))
         self.head = _head(self.backbone_dim, 32 * width, out_dim)
 
     def forward(self, points: Tensor) -> Tensor:
@@ -97,7 +96,7 @@ class MinkResNet34(nn.Module):
         if points.ndim != 3 or points.shape[-1] != self.in_channels:
             raise BadCloud("Clouds do not fit", expected=f"(B, N, {self.in_channels})", found=tuple(points.shape))
         voxels = voxelise(points.to(self.stem.conv.weight.dtype), self.voxel_size)
-        path = self._path(points.device)
+        path = convolution_path(self.path, points.device)
         finest = SparseTensor(voxels.coordinates, voxels.features)
         current = self.stem(finest, path.submanifold(finest.coordinates, 5))
         outputs = []
@@ -109,63 +108,14 @@ class MinkResNet34(nn.Module):
             current = layer(current, path.strided(current.coordinates, 3, 2))
         return _pool_clouds(current, len(points))
 
-    def _path(self, device: torch.device) -> ConvolutionPath:
-        if self.path not in ("auto", "torch", "spconv"):
-            raise ConfigError("Unknown convolution path", expected="auto, torch or spconv", found=self.path)
-        if self.path == "spconv" or (self.path == "auto" and spconv_serves(device)):
-            return SpconvPath()
-        return TorchPath()
-
-
-class _ConvNorm(nn.Module):
-    """Sparse convolution, BatchNorm over the voxels, activation."""
-
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, activation: nn.Module) -> None:
-        super().__init__()
-        self.conv = SparseConv(in_channels, out_channels, kernel_size)
-        self.norm = nn.BatchNorm1d(out_channels)
-        self.activation = activation
-
-    def forward(self, voxels: SparseTensor, rules: ConvolutionRules) -> SparseTensor:
-        convolved = self.conv(voxels, rules)
-        if self.training and len(convolved.features) < 2:
-            raise BadCloud(
-                "Batch statistics need more than one voxel",
-                expected="at least 2 voxels in the batch",
-                found=f"1 at stride {convolved.stride}",
-                next_step="use larger batches or smaller voxels",
-            )
-        result: SparseTensor = convolved.with_features(self.activation(self.norm(convolved.features)))
-        return result
-
-
-class _BasicBlock(nn.Module):
-    """Two 3^3 convolutions around a shortcut, which is a linear map where the width changes."""
-
-    def __init__(self, in_channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.first = _ConvNorm(in_channels, out_channels, 3, nn.ReLU())
-        self.second = _ConvNorm(out_channels, out_channels, 3, nn.Identity())
-        self.shortcut: nn.Module = nn.Identity()
-        if in_channels != out_channels:
-            self.shortcut = nn.Sequential(
-                nn.Linear(in_channels, out_channels, bias=False), nn.BatchNorm1d(out_channels)
-            )
-
-    def forward(self, voxels: SparseTensor, rules: ConvolutionRules) -> SparseTensor:
-        inner = self.second(self.first(voxels, rules), rules)
-        result: SparseTensor = inner.with_features((inner.features + self.shortcut(voxels.features)).relu())
-        return result
-
 
 class _Stage(nn.Module):
     """A 2^3 convolution of stride 2 that keeps the width, then basic blocks."""
 
     def __init__(self, in_channels: int, out_channels: int, num_blocks: int) -> None:
         super().__init__()
-        self.down = _ConvNorm(in_channels, in_channels, 2, nn.ReLU())
-        widths = [in_channels] + num_blocks * [out_channels]
-        self.blocks = nn.ModuleList(_BasicBlock(*pair) for pair in pairwise(widths))
+        self.down = ConvNorm(in_channels, in_channels, 2, nn.ReLU())
+        self.blocks = basic_blocks(in_channels, out_channels, num_blocks)
 
     def forward(self, voxels: SparseTensor, path: ConvolutionPath) -> SparseTensor:
         current: SparseTensor = self.down(voxels, path.strided(voxels.coordinates, 2, 2))

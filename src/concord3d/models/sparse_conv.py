@@ -9,7 +9,7 @@ Shapes: M input voxels, L output voxels, K kernel offsets, C channels in, O chan
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -48,9 +48,14 @@ class ConvolutionRules(Protocol):
     def out_coordinates(self) -> Tensor:
         """(L, 4) int32, sorted."""
 
-    @property
-    def stride(self) -> int:
-        """Input voxels per output voxel along each axis."""
+    def out_stride(self, stride: int) -> int:
+        """Return the stride of the output voxels of input voxels with this one, in voxels of the finest grid."""
+
+    def transposed(self) -> ConvolutionRules:
+        """Return the rules of the transposed convolution: from these output voxels to these input voxels."""
+
+    def joined(self, others: Sequence[Any]) -> ConvolutionRules:
+        """Return the rules of a batch: of this cloud, then of others, made by the same path for the same kernel."""
 
     def convolve(self, features: Tensor, weight: Tensor) -> Tensor:
         """Return (L, O) of (M, C) features and (K, C, O) weights, with gradients for both."""
@@ -81,10 +86,17 @@ class TorchRules:
         """(L, 4) int32, sorted."""
         return self.book.out_coordinates
 
-    @property
-    def stride(self) -> int:
-        """Input voxels per output voxel along each axis."""
-        return self.book.stride
+    def out_stride(self, stride: int) -> int:
+        """Return the stride of the output voxels of input voxels with this one, in voxels of the finest grid."""
+        return stride // self.book.stride if self.book.is_transposed else stride * self.book.stride
+
+    def transposed(self) -> TorchRules:
+        """Return the rules of the transposed convolution: from these output voxels to these input voxels."""
+        return TorchRules(self.book.transposed())
+
+    def joined(self, others: Sequence[TorchRules]) -> TorchRules:
+        """Return the rules of a batch: of this cloud, then of others, made by the same path for the same kernel."""
+        return TorchRules(Rulebook.joined([self.book, *(rules.book for rules in others)]))
 
     def convolve(self, features: Tensor, weight: Tensor) -> Tensor:
         """Return (L, O) of (M, C) features and (K, C, O) weights, with gradients for both."""
@@ -171,7 +183,7 @@ class SparseConv(nn.Module):
             BadCloud: The features do not fit.
         """
         features = rules.convolve(voxels.features, self.weight)
-        return SparseTensor(rules.out_coordinates, features, voxels.stride * rules.stride)
+        return SparseTensor(rules.out_coordinates, features, rules.out_stride(voxels.stride))
 
     def extra_repr(self) -> str:
         """Describe the layer."""

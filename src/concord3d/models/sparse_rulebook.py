@@ -8,6 +8,7 @@ Shapes: M input voxels, L output voxels, K kernel offsets, P pairs.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 
 from concord3d.errors import BadCloud, ConfigError
-from concord3d.geometry.voxel import MAX_COORDINATE, key_coordinates, voxel_keys
+from concord3d.geometry.voxel import MAX_COORDINATE, key_coordinates, stacked_coordinates, voxel_keys
 
 _LARGEST_KEY = torch.iinfo(torch.int64).max
 
@@ -30,17 +31,67 @@ class Rulebook:
         in_rows: (P,) int64.
         out_rows: (P,) int64.
         counts: Pairs under each of the K offsets; x is the slowest axis of the offsets.
-        num_inputs: M.
+        in_coordinates: (M, 4) int32, sorted.
         out_coordinates: (L, 4) int32, sorted.
-        stride: Input voxels per output voxel along each axis.
+        stride: Fine voxels per coarse voxel along each axis.
+        is_transposed: Whether the inputs are the coarse voxels.
     """
 
     in_rows: Tensor
     out_rows: Tensor
     counts: tuple[int, ...]
-    num_inputs: int
+    in_coordinates: Tensor
     out_coordinates: Tensor
     stride: int
+    is_transposed: bool = False
+
+    @property
+    def num_inputs(self) -> int:
+        """M."""
+        return len(self.in_coordinates)
+
+    def transposed(self) -> Rulebook:
+        """Return the same pairs with inputs and outputs exchanged: the rulebook of the transposed convolution."""
+        return Rulebook(
+            self.out_rows,
+            self.in_rows,
+            self.counts,
+            self.out_coordinates,
+            self.in_coordinates,
+            self.stride,
+            not self.is_transposed,
+        )
+
+    @classmethod
+    def joined(cls, books: Sequence[Rulebook]) -> Rulebook:
+        """Return the rulebook of a batch from those of its clouds, which were made for the same kernel.
+
+        Args:
+            books: One of each cloud, whose coordinates are numbered 0.
+
+        Raises:
+            BadCloud: There are none, they are of several kernels, or hold several clouds.
+        """
+        kinds = {(len(book.counts), book.stride, book.is_transposed) for book in books}
+        if len(kinds) != 1:
+            raise BadCloud("Rulebooks of one kernel can be joined", expected="one kernel", found=f"{len(kinds)}")
+        _, stride, is_transposed = kinds.pop()
+        rows = []
+        for side in ("in", "out"):
+            shift, pieces = 0, []
+            for book in books:
+                pieces.append((getattr(book, f"{side}_rows") + shift).split(book.counts))
+                shift += len(getattr(book, f"{side}_coordinates"))
+            rows.append(torch.cat([piece for offset in zip(*pieces, strict=True) for piece in offset]))
+        return cls(
+            rows[0],
+            rows[1],
+            tuple(sum(counts) for counts in zip(*(book.counts for book in books), strict=True)),
+            stacked_coordinates([book.in_coordinates for book in books]),
+            stacked_coordinates([book.out_coordinates for book in books]),
+            stride,
+            is_transposed,
+        )
 
     @property
     def identity(self) -> int | None:
@@ -97,7 +148,7 @@ def submanifold_rules(coordinates: Tensor, kernel_size: int) -> Rulebook:
             run = [z for z in steps if (x, y, z) > (0, 0, 0)]
             upper += _pairs_along_z(searched, keys, (x, y), run)
     lower = [(out_rows, in_rows) for in_rows, out_rows in reversed(upper)]
-    return _rulebook([*lower, (own, own), *upper], len(keys), coordinates, 1)
+    return _rulebook([*lower, (own, own), *upper], coordinates, coordinates, 1)
 
 
 def strided_rules(coordinates: Tensor, kernel_size: int, stride: int) -> Rulebook:
@@ -123,7 +174,7 @@ def strided_rules(coordinates: Tensor, kernel_size: int, stride: int) -> Ruleboo
     pairs = []
     for x, y in product(steps, steps):
         pairs += _pairs_along_z(searched, corners, (x, y), steps)
-    return _rulebook(pairs, len(coordinates), out_coordinates, stride)
+    return _rulebook(pairs, coordinates, out_coordinates, stride)
 
 
 def strided_sites(coordinates: Tensor, stride: int) -> Tensor:
@@ -206,6 +257,8 @@ def _pairs_along_z(
     return pairs
 
 
-def _rulebook(pairs: list[tuple[Tensor, Tensor]], num_inputs: int, out_coordinates: Tensor, stride: int) -> Rulebook:
+def _rulebook(
+    pairs: list[tuple[Tensor, Tensor]], in_coordinates: Tensor, out_coordinates: Tensor, stride: int
+) -> Rulebook:
     in_rows, out_rows = (torch.cat(rows) for rows in zip(*pairs, strict=True))
-    return Rulebook(in_rows, out_rows, tuple(len(rows) for rows, _ in pairs), num_inputs, out_coordinates, stride)
+    return Rulebook(in_rows, out_rows, tuple(len(rows) for rows, _ in pairs), in_coordinates, out_coordinates, stride)

@@ -7,7 +7,7 @@ Shapes: M input voxels, L output voxels, K kernel offsets, C channels in, O chan
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -18,10 +18,12 @@ from torch import Tensor
 from torch.func import functional_call
 
 from concord3d.errors import ConfigError, DependencyMissing
-from concord3d.geometry.voxel import voxel_keys
+from concord3d.geometry.voxel import stacked_coordinates, voxel_keys
 from concord3d.models.sparse_rulebook import check_kernel, strided_sites
 
 _SHARED_PAIRS = "pairs"
+# Channels of a convolution that is run for its pairs alone.
+_PROBE_CHANNELS = 8
 
 
 def import_spconv() -> Any:
@@ -129,7 +131,7 @@ class SpconvRules:
         out_coordinates: (L, 4) int32, sorted.
         kernel_size: Voxels of the kernel along each axis.
         stride: Input voxels per output voxel along each axis.
-        shared: What spconv keeps of the pairs from one layer to the next.
+        shared: What spconv keeps of the pairs from one layer to the next, and for the transposed convolution.
     """
 
     library: Any
@@ -139,6 +141,28 @@ class SpconvRules:
     stride: int
     shared: dict[str, Any] = field(default_factory=dict)
 
+    def out_stride(self, stride: int) -> int:
+        """Return the stride of the output voxels of input voxels with this one, in voxels of the finest grid."""
+        return stride * self.stride
+
+    def transposed(self) -> SpconvTransposedRules:
+        """Return the rules of the transposed convolution: from these output voxels to these input voxels.
+
+        Raises:
+            ConfigError: The convolution does not coarsen the grid.
+        """
+        if self.stride == 1:
+            raise ConfigError("spconv has no transposed submanifold convolution", expected="a stride of at least 2")
+        return SpconvTransposedRules(self)
+
+    def joined(self, others: Sequence[SpconvRules]) -> SpconvRules:
+        """Return the rules of a batch: of this cloud, then of others, made for the same kernel."""
+        in_coordinates, out_coordinates = (
+            stacked_coordinates([getattr(rules, side) for rules in (self, *others)])
+            for side in ("in_coordinates", "out_coordinates")
+        )
+        return SpconvRules(self.library, in_coordinates, out_coordinates, self.kernel_size, self.stride)
+
     def convolve(self, features: Tensor, weight: Tensor) -> Tensor:
         """Return (L, O) of (M, C) features and (K, C, O) weights.
 
@@ -147,24 +171,26 @@ class SpconvRules:
         Raises:
             ConfigError: Gradients are wanted on a CPU, where spconv has none.
         """
-        device = features.device.type
-        if device == "cpu" and torch.is_grad_enabled() and (features.requires_grad or weight.requires_grad):
-            raise ConfigError(
-                "spconv computes no gradients on a CPU",
-                next_step="set path = 'torch', or compute under torch.no_grad()",
-            )
-        half = torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.float16
-        dtype = torch.float16 if half else torch.float32
-        with torch.autocast(device, enabled=False):
-            if self.kernel_size == 1:
+        if self.kernel_size == 1:
+            dtype = _kernel_type(features)
+            with torch.autocast(features.device.type, enabled=False):
                 return features.to(dtype) @ weight[0].to(dtype)
-            kernel = to_spconv_weight(weight.to(dtype), self.kernel_size)
-            layer = self._layer(weight.shape[1], weight.shape[2])
-            with exact_on_a_cpu(device):
-                output = functional_call(layer, {"weight": kernel}, (self._input(features.to(dtype)),))
-        if self.stride == 1:
-            self.shared.update(output.indice_dict)
-        return output.features if self.stride == 1 else output.features.index_select(0, self._own_rows(output.indices))
+        output = _apply(self._layer(weight.shape[1], weight.shape[2]), self._input, features, weight)
+        self.shared.update(output.indice_dict)
+        return output.features if self.stride == 1 else output.features.index_select(0, self.own_rows(output.indices))
+
+    def coarse_pairs(self, features: Tensor) -> Any:
+        """Return what spconv knows of the pairs of a convolution that coarsens, which it finds while it convolves.
+
+        Args:
+            features: Features of any voxels, for their type and device.
+        """
+        if _SHARED_PAIRS not in self.shared:
+            channels = _PROBE_CHANNELS
+            with torch.no_grad():
+                weight = features.new_zeros(self.kernel_size**3, channels, channels)
+                self.convolve(features.new_zeros(len(self.in_coordinates), channels), weight)
+        return self.shared[_SHARED_PAIRS]
 
     def _layer(self, in_channels: int, out_channels: int) -> torch.nn.Module:
         shape = (in_channels, out_channels, self.kernel_size)
@@ -175,7 +201,8 @@ class SpconvRules:
                 layer = self.library.SubMConv3d(*shape, bias=False, indice_key=_SHARED_PAIRS)
             else:
                 padding = self.kernel_size // 2 if self.kernel_size % 2 else 0
-                layer = self.library.SparseConv3d(*shape, stride=self.stride, padding=padding, bias=False)
+                told = {"stride": self.stride, "padding": padding, "indice_key": _SHARED_PAIRS}
+                layer = self.library.SparseConv3d(*shape, **told, bias=False)
         return layer
 
     def _input(self, features: Tensor) -> Any:
@@ -184,7 +211,9 @@ class SpconvRules:
         room = self.stride + self.kernel_size
         highest = indices.amax(0).tolist()
         shape = [(cell // self.stride) * self.stride + room for cell in highest[1:]]
-        return self.library.SparseConvTensor(features, indices, shape, highest[0] + 1, indice_dict=dict(self.shared))
+        # Only submanifold layers may take pairs that an earlier layer has found.
+        known = dict(self.shared) if self.stride == 1 else {}
+        return self.library.SparseConvTensor(features, indices, shape, highest[0] + 1, indice_dict=known)
 
     def _origin(self) -> Tensor:
         """Return (4,) int32: the lowest output coordinate of each axis, and cloud 0."""
@@ -192,7 +221,78 @@ class SpconvRules:
         origin[0] = 0
         return origin
 
-    def _own_rows(self, indices: Tensor) -> Tensor:
+    def own_rows(self, indices: Tensor) -> Tensor:
         """Return (L,) int64: where spconv, which orders voxels its own way and finds more, put our output voxels."""
         theirs, order = voxel_keys(indices).sort()
         return order[torch.searchsorted(theirs, voxel_keys(self.out_coordinates - self._origin()))]
+
+
+@dataclass(frozen=True)
+class SpconvTransposedRules:
+    """The transposed convolution of one that coarsens the grid, through spconv's inverse convolution.
+
+    Args:
+        coarsening: The convolution whose output voxels are the inputs here.
+    """
+
+    coarsening: SpconvRules
+
+    @property
+    def out_coordinates(self) -> Tensor:
+        """(L, 4) int32, sorted."""
+        return self.coarsening.in_coordinates
+
+    def out_stride(self, stride: int) -> int:
+        """Return the stride of the output voxels of input voxels with this one, in voxels of the finest grid."""
+        return stride // self.coarsening.stride
+
+    def transposed(self) -> SpconvRules:
+        """Return the rules of the convolution that coarsens."""
+        return self.coarsening
+
+    def joined(self, others: Sequence[SpconvTransposedRules]) -> SpconvTransposedRules:
+        """Return the rules of a batch: of this cloud, then of others, made for the same kernel."""
+        return SpconvTransposedRules(self.coarsening.joined([rules.coarsening for rules in others]))
+
+    def convolve(self, features: Tensor, weight: Tensor) -> Tensor:
+        """Return (L, O) of (M, C) features and (K, C, O) weights.
+
+        Raises:
+            ConfigError: Gradients are wanted on a CPU, where spconv has none.
+        """
+        rules = self.coarsening
+        pairs = rules.coarse_pairs(features)
+        shape = (weight.shape[1], weight.shape[2], rules.kernel_size)
+        with torch.device("meta"):
+            layer = rules.library.SparseInverseConv3d(*shape, indice_key=_SHARED_PAIRS, bias=False)
+
+        def inputs(values: Tensor) -> Any:
+            # spconv has more coarse voxels than ours, in another order; the others hold zeros.
+            rows = rules.own_rows(pairs.out_indices)
+            theirs = values.new_zeros(len(pairs.out_indices), values.shape[1]).index_copy(0, rows, values)
+            num_clouds = int(pairs.out_indices[:, 0].max()) + 1
+            return rules.library.SparseConvTensor(
+                theirs, pairs.out_indices, pairs.out_spatial_shape, num_clouds, indice_dict={_SHARED_PAIRS: pairs}
+            )
+
+        output: Tensor = _apply(layer, inputs, features, weight).features
+        return output
+
+
+def _kernel_type(features: Tensor) -> torch.dtype:
+    device = features.device.type
+    half = torch.is_autocast_enabled(device) and torch.get_autocast_dtype(device) == torch.float16
+    return torch.float16 if half else torch.float32
+
+
+def _apply(layer: torch.nn.Module, inputs: Callable[[Tensor], Any], features: Tensor, weight: Tensor) -> Any:
+    """Run a layer of spconv on ``inputs(features)`` with one of our weights."""
+    device = features.device.type
+    if device == "cpu" and torch.is_grad_enabled() and (features.requires_grad or weight.requires_grad):
+        raise ConfigError(
+            "spconv computes no gradients on a CPU", next_step="set path = 'torch', or compute under torch.no_grad()"
+        )
+    dtype = _kernel_type(features)
+    with torch.autocast(device, enabled=False), exact_on_a_cpu(device):
+        kernel = to_spconv_weight(weight.to(dtype), round(len(weight) ** (1 / 3)))
+        return functional_call(layer, {"weight": kernel}, (inputs(features.to(dtype)),))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from concord3d.methods.settings import ObjectMethodSettings
 
@@ -11,6 +11,7 @@ class RandomInitSettings(ObjectMethodSettings):
     """No settings."""
 
     is_trained: ClassVar[bool] = False
+    encodes: ClassVar[Literal["clouds", "sweeps"] | None] = None
 
 
 SETTINGS = RandomInitSettings
