@@ -41,9 +41,9 @@ def project_points(
 ) -> PointPixels:
     """Project points into all cameras (CMCR spec 1.5): nothing hides a point but the edge of the picture.
 
-    A pixel's centre has whole coordinates. Points count whose depth is above ``min_depth`` and whose image lies strictly
-    between the centres of the outermost pixels, at 0 and at ``width - 1``; the pixel is the nearest one. The nuScenes
-    devkit (``map_pointcloud_to_image``) does the same but for the left and upper edge, where it leaves a pixel more out.
+    A pixel's centre has whole coordinates. Points count whose depth is above ``min_depth`` and whose image lies
+    strictly between the centres of the outermost pixels, at 0 and at ``width - 1``; the pixel is the nearest one. The
+    nuScenes devkit (``map_pointcloud_to_image``) does the same, but leaves a pixel more out on the left and above.
 
     Args:
         points: (P, 3 or more), the first three are xyz.

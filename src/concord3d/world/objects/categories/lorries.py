@@ -217,5 +217,7 @@ def bus(style: Style) -> Assembly:
     made.add("light", palette.PAPER, mirror(lamp))
     made.add("light", _LAMP_RED, mirror(box(0.16, 0.4, 0.06).moved(width * 0.42, floor + 0.2 * tall, -front)))
     if style.flag("has_roof_box", 0.6):
-        made.add("roof", tinted(paint, 0.9), box(width * 0.7, 0.22, length * 0.25, 0.05).moved(0, height, -length * 0.2))
+        made.add(
+            "roof", tinted(paint, 0.9), box(width * 0.7, 0.22, length * 0.25, 0.05).moved(0, height, -length * 0.2)
+        )
     return made

@@ -118,9 +118,7 @@ def _bulldozer(
     made.add("exhaust", metal, cylinder(0.06, 0.9, 8).moved(width * 0.15, floor * 0.7 + 1.1, length * 0.3))
 
 
-def _roller(
-    style: Style, made: Assembly, colors: tuple[Color, Color], size: tuple[float, float, float]
-) -> None:
+def _roller(style: Style, made: Assembly, colors: tuple[Color, Color], size: tuple[float, float, float]) -> None:
     (paint, metal), (width, high, length) = colors, size
     radius = style.real("drum_radius", 0.55, 0.75)
     drum = cylinder(radius, width * 0.8, 24).moved(y=-width * 0.4).turned("z", 90)
@@ -176,7 +174,9 @@ def _crane(
     jack = bar((width * 0.45, deck - 0.2, 0), (width * 0.8, deck - 0.25, 0), 0.08, sides=4)
     leg = bar((width * 0.8, 0.03, 0), (width * 0.8, deck - 0.2, 0), 0.06, sides=6)
     if style.flag("has_outriggers", 0.6):
-        made.add("stand", metal, *(mirror(part.moved(z=end * length * 0.52)) for part in (jack, leg) for end in (-1, 1)))
+        made.add(
+            "stand", metal, *(mirror(part.moved(z=end * length * 0.52)) for part in (jack, leg) for end in (-1, 1))
+        )
 
 
 def _dark(color: Color) -> Color:

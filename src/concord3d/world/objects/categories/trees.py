@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from concord3d.world.objects import palette
 from concord3d.world.objects.categories.style import Assembly, Style, tinted
 from concord3d.world.objects.grammar import bar, cone, ellipsoid, smooth, tube
 
@@ -29,8 +28,8 @@ def tree(style: Style) -> Assembly:
     thick = height * style.real("trunk_radius", 0.018, 0.03)
     lean = height * 0.03
     top = np.array([style.jitter(lean), stem, style.jitter(lean)])
-    path = smooth([(0, 0, 0), tuple(top / 2 + np.array([style.jitter(lean * 0.5), 0, 0])), tuple(top)], 7)
-    made.add("trunk", bark, tube(path, np.linspace(thick * 1.2, thick * 0.8, 7), 9))
+    path = smooth([(0, 0, 0), tuple(top / 2 + np.array([style.jitter(lean * 0.5), 0, 0])), tuple(top)], 5)
+    made.add("trunk", bark, tube(path, np.linspace(thick * 1.2, thick * 0.8, 5), 7))
     crown = height - stem
     if kind == "conifer":
         layers = style.whole("num_layers", 3, 6)
@@ -49,20 +48,22 @@ def tree(style: Style) -> Assembly:
     for angle in np.arange(count) * 2.4:
         reach = np.array([np.sin(angle) * radius, crown * float(style.rng.uniform(0.1, 0.4)), np.cos(angle) * radius])
         tip = centre + reach * 0.75
-        made.add("branch", bark, bar(tuple(top - np.array([0, thick, 0])), tuple(tip), thick * 0.6, thick * 0.2, 6))
+        made.add("branch", bark, bar(tuple(top - np.array([0, thick, 0])), tuple(tip), thick * 0.6, thick * 0.2, 5))
         if kind == "bare":
             for turn in (-0.7, 0.6):
-                twig = np.array([np.sin(angle + turn), style.rng.uniform(0.4, 1.0), np.cos(angle + turn)]) * radius * 0.5
+                twig = (
+                    np.array([np.sin(angle + turn), style.rng.uniform(0.4, 1.0), np.cos(angle + turn)]) * radius * 0.5
+                )
                 middle = top + (tip - top) * 0.6
                 made.add("branch", bark, bar(tuple(middle), tuple(middle + twig), thick * 0.25, thick * 0.08, 5))
     if kind == "bare":
         return made
-    made.add("leaf", green, ellipsoid(radius * 0.8, crown * 0.46, radius * 0.8, 8, 14).moved(*centre))
+    made.add("leaf", green, ellipsoid(radius * 0.8, crown * 0.46, radius * 0.8, 7, 10).moved(*centre))
     flat = 0.62 if kind == "spreading" else 1.0
     for _ in range(style.whole("num_clumps", 6, 13)):
         way = style.rng.normal(size=3)
         way = way / np.linalg.norm(way) * np.array([radius * 0.62, crown * 0.36 * flat, radius * 0.62])
         size = float(style.rng.uniform(0.32, 0.5))
-        clump = ellipsoid(radius * size, min(crown * 0.3, radius * size * 1.3) * flat, radius * size, 6, 10)
+        clump = ellipsoid(radius * size, min(crown * 0.3, radius * size * 1.3) * flat, radius * size, 5, 8)
         made.add("leaf", tinted(green, float(style.rng.uniform(0.85, 1.18))), clump.moved(*(centre + way)))
     return made
