@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 Matrix = NDArray[np.float64]
 
@@ -34,6 +33,9 @@ def from_quaternion(quaternion: Sequence[float], translation: Sequence[float]) -
     Raises:
         ValueError: The quaternion is zero or not finite, or a number is missing.
     """
+    # SciPy takes a second to import, and every plan imports the world.
+    from scipy.spatial.transform import Rotation
+
     q = np.asarray(quaternion, dtype=np.float64)
     if q.shape != (4,) or not np.isfinite(q).all():
         raise ValueError(f"{quaternion} is no quaternion")
@@ -42,6 +44,8 @@ def from_quaternion(quaternion: Sequence[float], translation: Sequence[float]) -
 
 def to_quaternion(rotation: Matrix) -> list[float]:
     """Return the unit quaternion (w, x, y, z) with w >= 0 of a (3, 3) rotation."""
+    from scipy.spatial.transform import Rotation
+
     w, x, y, z = Rotation.from_matrix(rotation).as_quat(canonical=True, scalar_first=True).tolist()
     return [w, x, y, z]
 
@@ -52,7 +56,10 @@ def turn_about_z(radians: float) -> Matrix:
     return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])
 
 
-def transformed(matrix: Matrix, points: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Apply a (4, 4) transformation to (P, 3) points."""
-    moved: NDArray[np.float64] = points.astype(np.float64) @ matrix[:3, :3].T + matrix[:3, 3]
-    return moved
+def turn(roll: float, pitch: float, yaw: float) -> Matrix:
+    """Return the (3, 3) rotation by ``roll`` about x, then ``pitch`` about y, then ``yaw`` about z, in radians."""
+    cr, sr, cp, sp = np.cos(roll), np.sin(roll), np.cos(pitch), np.sin(pitch)
+    about_x = np.array([[1.0, 0.0, 0.0], [0.0, cr, -sr], [0.0, sr, cr]])
+    about_y = np.array([[cp, 0.0, sp], [0.0, 1.0, 0.0], [-sp, 0.0, cp]])
+    turned: Matrix = turn_about_z(yaw) @ about_y @ about_x
+    return turned

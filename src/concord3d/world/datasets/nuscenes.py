@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from concord3d.data.nuscenes_splits import SCENES
 from concord3d.errors import ConfigError
@@ -151,12 +150,11 @@ def _record(
 ) -> None:
     """Record one keyframe: what moves stands still meanwhile, but for the vehicle of the sensors."""
     mesh = street.mesh_at(time)
-    rays, normals = _caster().scene(mesh.mesh), mesh.mesh.face_normals()
+    rays = _caster().scene(mesh.mesh)
     pose = street.street_from_ego(time)
     sweep = scan(
         rays,
         mesh,
-        normals,
         pose @ street.rig.ego_from_lidar,
         options.beams,
         options.azimuth_steps,
@@ -168,9 +166,7 @@ def _record(
     _write_labels(root, scene.add_labels(number), sweep)
     poses = np.stack([street.street_from_ego(time + delay) for delay in CAMERA_DELAYS])
     size = (options.height, options.width)
-    pictures = take_pictures(
-        rays, mesh, normals, street.plan, poses @ street.rig.ego_from_camera, street.rig.focal, *size, rng
-    )
+    pictures = take_pictures(rays, mesh, street.plan, poses @ street.rig.ego_from_camera, street.rig.focal, *size, rng)
     for name, picture, own, delay in zip(CAMERA_NAMES, pictures, poses, CAMERA_DELAYS, strict=True):
         moment = scene.times_us[number] + round(delay * 1e6)
         _write_picture(root / scene.add_data(name, number, moment, street.global_from_street @ own, size), picture)
@@ -211,6 +207,8 @@ def _write_bytes(path: Path, array: NDArray[Any]) -> None:
 
 
 def _write_picture(path: Path, picture: NDArray[np.uint8]) -> None:
+    from PIL import Image
+
     path.parent.mkdir(parents=True, exist_ok=True)
     options: Mapping[str, Any] = {"quality": 95, "subsampling": 0} if path.suffix == ".jpg" else {}
     Image.fromarray(picture).save(path, **options)

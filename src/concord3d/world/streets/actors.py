@@ -58,7 +58,7 @@ class ActorKind:
     Attributes:
         category: Name of the general category.
         model: Category of the world that its shapes are of.
-        zone: ``lane``, ``towed`` (behind a truck in a lane), ``parking``, ``walk`` or ``works``.
+        zone: ``lane``, ``towed`` (behind a truck), ``parking``, ``walk`` or ``works``.
         counts: Least and greatest number on 100 m of a street.
         scale: Factor on the size of the shape.
         height: Height in metres that the shape gets instead, between two limits.
@@ -74,7 +74,7 @@ class ActorKind:
 
 # In the order in which they are placed: what is large first.
 KINDS = (
-    ActorKind("vehicle.construction", "construction_vehicle", "works", (0, 1)),
+    ActorKind("vehicle.construction", "construction_vehicle", "works", (0, 2)),
     ActorKind("movable_object.barrier", "barrier", "works", (2, 6)),
     ActorKind("movable_object.trafficcone", "cone", "works", (2, 7), height=(0.5, 0.85)),
     ActorKind("human.pedestrian.construction_worker", "person", "works", (0, 2)),
@@ -82,8 +82,8 @@ KINDS = (
     ActorKind("vehicle.bus.rigid", "bus", "parking", (0, 1)),
     ActorKind("vehicle.truck", "truck", "lane", (0, 2)),
     ActorKind("vehicle.truck", "truck", "parking", (0, 1)),
-    ActorKind("vehicle.trailer", "trailer", "parking", (0, 1)),
-    ActorKind("vehicle.trailer", "trailer", "towed", (0, 1)),
+    ActorKind("vehicle.trailer", "trailer", "parking", (0, 2)),
+    ActorKind("vehicle.trailer", "trailer", "towed", (0, 2)),
     ActorKind("vehicle.car", "car", "lane", (2, 5)),
     ActorKind("vehicle.car", "car", "parking", (2, 6)),
     ActorKind("vehicle.motorcycle", "motorcycle", "parking", (0, 2)),
@@ -205,7 +205,7 @@ def _spot(
         y = lane.middle + float(rng.normal(0, 0.15))
         return Spot(x, y, 0.0, lane.heading + turn, (lane.speed * float(np.cos(lane.heading)), 0.0))
     if kind.zone == "towed":
-        return _behind_a_truck(placed, model)
+        return _behind_a_truck(placed, model, rng)
     side = int(rng.integers(2))
     sign = (1, -1)[side]
     if kind.zone == "parking":
@@ -236,14 +236,14 @@ def _spot(
     return _works_spot(plan, kind, works, len(placed), rng)
 
 
-def _behind_a_truck(placed: Sequence[Actor], model: StreetModel) -> Spot | None:
-    trucks = [actor for actor in placed if actor.category == "vehicle.truck" and actor.velocity != (0.0, 0.0)]
+def _behind_a_truck(placed: Sequence[Actor], model: StreetModel, rng: np.random.Generator) -> Spot | None:
+    trucks = [actor for actor in placed if actor.category == "vehicle.truck"]
     if not trucks:
         return None
-    truck = trucks[-1]
+    truck = trucks[int(rng.integers(len(trucks)))]
     back = (truck.model.size[0] + model.size[0]) / 2 + 2 * _MARGIN + 0.1
     x, y = truck.x - back * float(np.cos(truck.yaw)), truck.y - back * float(np.sin(truck.yaw))
-    return Spot(x, y, 0.0, truck.yaw, truck.velocity)
+    return Spot(x, y, truck.z, truck.yaw, truck.velocity)
 
 
 def _works_spot(

@@ -42,7 +42,6 @@ class LabelledSweep:
 def scan(
     scene: RayScene,
     street: LabelledMesh,
-    normals: NDArray[np.float32],
     street_from_lidar: Matrix,
     beams: int,
     azimuth_steps: int,
@@ -54,7 +53,6 @@ def scan(
     Args:
         scene: The street made ready for rays.
         street: The same with its labels.
-        normals: (F, 3) of its faces.
         street_from_lidar: (4, 4).
         beams: A key of :data:`ELEVATIONS`.
         azimuth_steps: A.
@@ -72,20 +70,18 @@ def scan(
     rays = np.empty((len(own), 6), np.float32)
     rays[:, :3], rays[:, 3:] = street_from_lidar[:3, 3], own @ street_from_lidar[:3, :3].T
     hits = scene.cast(rays)
-    distance = hits.distance.astype(np.float64)
-    face = hits.face
-    with np.errstate(invalid="ignore"):
-        incidence = np.abs(np.einsum("rc,rc->r", rays[:, 3:], normals[face])).astype(np.float64)
-        weak = np.where(np.isfinite(distance), distance / _RANGE[1], 1.0)
+    met = np.flatnonzero((hits.face >= 0) & (hits.distance > _RANGE[0]) & (hits.distance < _RANGE[1]))
+    incidence = np.abs(np.einsum("rc,rc->r", rays[met, 3:], street.normals_of(hits.face[met]))).astype(np.float64)
+    weak = hits.distance[met].astype(np.float64) / _RANGE[1]
     lost = 0.02 + (0.1 if rain else 0.0) + 0.7 * weak**2 * (1 - incidence) ** 4
-    kept = (face >= 0) & (distance > _RANGE[0]) & (distance < _RANGE[1]) & (rng.random(len(own)) >= lost)
-    chosen, distance, incidence = face[kept], distance[kept], incidence[kept]
-    colors = street.mesh.face_colors
-    brightness = np.full(len(chosen), 128.0) if colors is None else colors[chosen].mean(axis=1)
+    kept = rng.random(len(met)) >= lost
+    met, incidence = met[kept], incidence[kept]
+    chosen, distance = hits.face[met], hits.distance[met].astype(np.float64)
+    brightness = street.colors_of(chosen).mean(axis=1)
     strength = (6 + 0.3 * brightness) * (0.3 + 0.7 * incidence) * np.exp(-distance / 70)
     intensity = np.clip(np.rint(strength * rng.lognormal(0, 0.15, len(chosen)) + rng.normal(0, 1, len(chosen))), 0, 255)
     measured = distance + rng.normal(0, _NOISE, len(chosen))
     points = np.empty((len(chosen), 5), np.float32)
-    points[:, :3] = own[kept] * measured[:, None]
-    points[:, 3], points[:, 4] = intensity, np.tile(np.arange(beams), azimuth_steps)[kept]
+    points[:, :3] = own[met] * measured[:, None]
+    points[:, 3], points[:, 4] = intensity, met % beams
     return LabelledSweep(points, street.category[chosen], street.instance[chosen])

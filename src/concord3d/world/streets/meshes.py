@@ -1,6 +1,6 @@
 """Meshes whose faces know their category and instance, and the plain shapes that streets are built of.
 
-Shape legend: V vertices, F faces, B boxes, Q rectangles.
+Shape legend: V vertices, F faces, B boxes, Q rectangles, R faces that rays met.
 """
 
 from __future__ import annotations
@@ -33,6 +33,20 @@ class LabelledMesh:
     mesh: Mesh
     category: NDArray[np.uint8]
     instance: NDArray[np.int32]
+
+    def colors_of(self, faces: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Return (R, 3) the colours of some faces, grey where the mesh has none."""
+        colors = self.mesh.face_colors
+        return np.full((len(faces), 3), 128.0) if colors is None else colors[faces].astype(np.float64)
+
+    def normals_of(self, faces: NDArray[np.int32]) -> NDArray[np.float32]:
+        """Return (R, 3) the unit normals of some faces; each face is computed once, those not asked for never."""
+        asked = np.zeros(len(self.mesh.faces), bool)
+        asked[faces] = True
+        few = np.flatnonzero(asked)
+        place = np.empty(len(asked), np.int64)
+        place[few] = np.arange(len(few))
+        return Mesh(self.mesh.vertices, self.mesh.faces[few]).face_normals()[place[faces]]
 
 
 @dataclass(frozen=True)

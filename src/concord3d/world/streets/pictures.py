@@ -1,6 +1,6 @@
 """What cameras in a street see.
 
-Shape legend: V cameras, H and W image height and width, F faces, R rays.
+Shape legend: V cameras, H and W image height and width, R rays.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ _GRAIN = 0.16
 def take_pictures(
     scene: RayScene,
     street: LabelledMesh,
-    normals: NDArray[np.float32],
     plan: StreetPlan,
     street_from_camera: Matrix,
     focal: NDArray[np.float64],
@@ -36,7 +35,6 @@ def take_pictures(
     Args:
         scene: The street made ready for rays.
         street: The same with its colours.
-        normals: (F, 3) of its faces.
         plan: Tells sun, light and weather.
         street_from_camera: (V, 4, 4).
         focal: (V,) in widths of the picture.
@@ -57,11 +55,10 @@ def take_pictures(
     sky = _sky(directions, plan)
     seen = hits.face >= 0
     face, depth = hits.face[seen], hits.distance[seen]
-    colors = street.mesh.face_colors
-    base = np.full((len(face), 3), 128.0) if colors is None else colors[face].astype(np.float64)
+    base = street.colors_of(face)
     place = rays[seen, :3] + rays[seen, 3:] * depth[:, None]
     # Both sides of a face are seen; the one that is turned to the camera is lit.
-    normal = normals[face]
+    normal = street.normals_of(face)
     facing = np.where(np.einsum("rc,rc->r", normal, directions[seen]) > 0, -1.0, 1.0)
     sunlight = np.clip(facing * (normal @ np.array(plan.sun)), 0, 1)
     lit = base * (_grain(place) * (0.52 + 0.5 * sunlight * (0.3 if plan.rain else 1.0)))[:, None]

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
-from concord3d.geometry.rigid import Matrix, rigid, turn_about_z
+from concord3d.geometry.rigid import Matrix, rigid, turn, turn_about_z
 
 LIDAR = "LIDAR_TOP"
 _LIDAR_PLACE = (0.94, 0.0, 1.84)
@@ -69,6 +68,5 @@ def draw_rig(rng: np.random.Generator) -> Rig:
 
 
 def _turned(axes: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    small = Rotation.from_euler("xyz", rng.normal(0, _TURN, 3), degrees=True).as_matrix()
-    turned: NDArray[np.float64] = axes @ small
+    turned: NDArray[np.float64] = axes @ turn(*np.radians(rng.normal(0, _TURN, 3)))
     return turned

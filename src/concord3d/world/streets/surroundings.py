@@ -194,7 +194,7 @@ def _greenery(made: MeshBuilder, plan: StreetPlan, side: int, model_of: ModelOf,
                 vertices = model.vertices @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]) * factor
                 made.add(vertices + np.array([x, sign * distance, 0.0]), model.faces, model.colors, "static.vegetation")
     if plan.front[side] == "flat.terrain" and rng.random() < 0.6:
-        bush = ellipsoid(1.0, 0.8, 0.7, 5, 8, 3.0)
+        bush = ellipsoid(1.0, 0.8, 0.7, 5, 7, 3.0)
         vertices = bush.vertices[:, [2, 0, 1]]
         y = sign * (plan.walk_band(side)[1] + 0.8)
         tone = _tone((58, 92, 44), rng)

@@ -58,12 +58,12 @@ def tree(style: Style) -> Assembly:
                 made.add("branch", bark, bar(tuple(middle), tuple(middle + twig), thick * 0.25, thick * 0.08, 5))
     if kind == "bare":
         return made
-    made.add("leaf", green, ellipsoid(radius * 0.8, crown * 0.46, radius * 0.8, 7, 10).moved(*centre))
+    made.add("leaf", green, ellipsoid(radius * 0.8, crown * 0.46, radius * 0.8, 6, 9).moved(*centre))
     flat = 0.62 if kind == "spreading" else 1.0
     for _ in range(style.whole("num_clumps", 6, 13)):
         way = style.rng.normal(size=3)
         way = way / np.linalg.norm(way) * np.array([radius * 0.62, crown * 0.36 * flat, radius * 0.62])
         size = float(style.rng.uniform(0.32, 0.5))
-        clump = ellipsoid(radius * size, min(crown * 0.3, radius * size * 1.3) * flat, radius * size, 5, 8)
+        clump = ellipsoid(radius * size, min(crown * 0.3, radius * size * 1.3) * flat, radius * size, 5, 7)
         made.add("leaf", tinted(green, float(style.rng.uniform(0.85, 1.18))), clump.moved(*(centre + way)))
     return made
