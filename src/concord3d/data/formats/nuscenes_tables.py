@@ -6,6 +6,7 @@ Shape legend: V cameras.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,11 +71,11 @@ class NuScenesTables:
         self._labels = self._paths("lidarseg")
         self._panoptic = self._paths("panoptic")
         self._data: dict[str, dict[str, Row]] = {}
-        for row in self._rows("sample_data"):
-            if row["is_key_frame"]:
-                sensor = self._follow(self._calibrated, "calibrated_sensor", row["calibrated_sensor_token"])
-                channel = self._follow(self._sensors, "sensor", sensor["sensor_token"])["channel"]
-                self._data.setdefault(row["sample_token"], {})[channel] = row
+        with self._form_named("sample_data"):
+            for row in self._rows("sample_data"):
+                if row["is_key_frame"]:
+                    channel = self._follow(self._sensors, "sensor", self._calibration(row)["sensor_token"])["channel"]
+                    self._data.setdefault(row["sample_token"], {})[channel] = row
 
     def keyframes(self, scenes: Collection[str]) -> Iterator[Keyframe]:
         """Yield the keyframes of some scenes, in the order of the scene table.
@@ -86,14 +87,20 @@ class NuScenesTables:
             UnreadableFile: A token leads nowhere, to another scene or in a circle, or a row lacks a key.
             DatasetMissing: A keyframe has no sweep, or lacks a camera.
         """
-        for scene in self._scenes:
-            if scene["name"] in scenes:
-                for number, sample in enumerate(self._chain(scene)):
-                    yield self._keyframe(f"{scene['name']}/{number:03d}", sample)
+        for name, number, sample in self._samples_of(scenes):
+            yield self._keyframe(f"{name}/{number:03d}", sample)
 
     def num_keyframes(self, scenes: Collection[str]) -> int:
         """Return how many keyframes some scenes have."""
-        return sum(1 for scene in self._scenes if scene["name"] in scenes for _ in self._chain(scene))
+        return sum(1 for _ in self._samples_of(scenes))
+
+    def _samples_of(self, scenes: Collection[str]) -> Iterator[tuple[str, int, Row]]:
+        """Yield scene, number and row of each keyframe of some scenes."""
+        with self._form_named("scene and sample"):
+            for scene in self._scenes:
+                if scene["name"] in scenes:
+                    for number, sample in enumerate(self._chain(scene)):
+                        yield scene["name"], number, sample
 
     def _chain(self, scene: Row) -> Iterator[Row]:
         token, seen = scene["first_sample_token"], set[str]()
@@ -116,7 +123,7 @@ class NuScenesTables:
                 expected=f"{', '.join((LIDAR, *CAMERAS))} of {name}", found=f"absent: {', '.join(absent)}",
                 next_step="obtain the tables again",
             )  # fmt: skip
-        try:
+        with self._form_named(name):
             sweep, pictures = rows[LIDAR], [rows[channel] for channel in CAMERAS]
             global_from_lidar = self._pose(sweep)
             chain = np.stack([inverse(self._pose(picture)) @ global_from_lidar for picture in pictures])
@@ -131,9 +138,17 @@ class NuScenesTables:
                 chain,
                 np.array(intrinsics, dtype=np.float64).reshape(len(CAMERAS), 3, 3),
             )
+
+    @contextmanager
+    def _form_named(self, what: str) -> Iterator[None]:
+        try:
+            yield
         except (KeyError, TypeError, ValueError) as error:
             raise UnreadableFile(
-                "A row of a table has another form", where=f"{self._folder}: {name}", found=error, next_step=NEXT_STEP
+                "A row of a table has another form",
+                where=f"{self._folder}: {what}",
+                found=error,
+                next_step=NEXT_STEP,
             ) from error
 
     def _pose(self, row: Row) -> Matrix:
