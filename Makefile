@@ -5,6 +5,7 @@ PYTHON ?= python3
 SCALE ?= demo
 BIN := .venv/bin
 STAMP := .venv/.complete
+PARITY := .venv-parity
 # Cached bytecode makes every import, and there is one per job, several times faster.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -20,7 +21,7 @@ reproduce: setup  ## every table and figure of the scale SCALE (default demo), c
 test: setup  ## unit, parity, fault and workflow tests: what every change needs
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not slow"
 
-test-all: setup  ## these, and the tests that take minutes or read complete data sets
+test-all: setup $(PARITY)/.complete  ## these, and the tests that take minutes, read complete data sets or ask foreign readers
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 lint: setup  ## style, types and the workflow, checked
@@ -38,5 +39,12 @@ setup: $(STAMP)  ## .venv from the hash-locked requirements
 $(STAMP): envs/requirements.lock pyproject.toml envs/setup.sh
 	@PYTHON="$(PYTHON)" sh envs/setup.sh
 
+# Foreign readers and evaluators that the tests compare with want packages of their own.
+$(PARITY)/.complete: envs/parity.lock | setup
+	@[ -x $(PARITY)/bin/python ] || $(BIN)/uv venv --quiet --python $(BIN)/python $(PARITY)
+	@$(BIN)/uv pip sync --quiet --require-hashes --python $(PARITY)/bin/python envs/parity.lock
+	@touch $@
+
 lock: setup  ## newer versions for the hash-locked requirements
 	$(BIN)/uv pip compile --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 --override envs/overrides.txt --all-extras pyproject.toml envs/requirements.in -o envs/requirements.lock
+	$(BIN)/uv pip compile --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 --override envs/parity_overrides.txt envs/parity.in -o envs/parity.lock

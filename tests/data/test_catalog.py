@@ -41,7 +41,7 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
         "scanobjectnn_obj_only", "scanobjectnn_pb_t50_rs", "shapenet", "shapenetpart", "s3dis", "named_meshes",
         "ensembled", "objaverse_lvis",
         "openshape_shapenet", "openshape_ensembled", "openshape_no_lvis", "openshape_lvis", "openshape_modelnet40",
-        "openshape_scanobjectnn", "redwood", "co3d", "shapenet55",
+        "openshape_scanobjectnn", "redwood", "co3d", "shapenet55", "nuscenes",
     ]  # fmt: skip
     counts = {name: spec.releases[0].counts for name, spec in catalog.items()}
     assert counts["modelnet10"] == counts["modelnet10_off"] == {"train": 3991, "test": 908}
@@ -53,6 +53,7 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
         40, 15, 16, 13,
     ]  # fmt: skip
     assert [len(catalog[name].class_names) for name in ("redwood", "co3d")] == [9, 42]
+    assert counts["nuscenes"] == {"train": 28130, "val": 6019} and len(catalog["nuscenes"].class_names) == 16
     assert catalog["redwood"].held_out == catalog["co3d"].held_out == 0.2
     for spec in catalog.values():
         assert spec.reader in reader_names()

@@ -42,6 +42,17 @@ def test_what_is_seen_does_not_depend_on_threads_or_earlier_cameras() -> None:
         np.testing.assert_array_equal(kept.depth, fresh.depth)
 
 
+def test_single_rays_meet_the_nearest_face_at_a_distance_in_lengths_of_their_direction() -> None:
+    rays = np.array(
+        [[0, 0, 2, 0, 0, -1], [0, 0, 2, 0, 0, -2], [0, 0, -2, 0, 0, 1], [0, 0, 2, 0, 0, 1], [0.4, 0.1, 2, 0, 0, -1]],
+        np.float32,
+    )
+    hits = RayCaster(1).scene(walls()).cast(rays)
+    assert hits.distance[:3] == pytest.approx([1.5, 0.75, 1.5]) and np.isinf(hits.distance[3])
+    assert hits.distance[4] == pytest.approx(2.5)
+    assert hits.face[0] in (0, 1) and hits.face[2] in (2, 3) and hits.face[3] == -1 and hits.face[4] in (2, 3)
+
+
 def test_a_mesh_without_faces_is_refused() -> None:
     with pytest.raises(BadMesh):
         RayCaster(1).cast(Mesh(walls().vertices, walls().faces[:0]), orbit_cameras([0], 0, image_size=16))

@@ -83,6 +83,7 @@ def test_counts_are_spread_over_categories(tmp_path):
         ({"categories": ()}, "not empty"),
         ({"num_points": 0}, "num_points"),
         ({"seed": -1}, "seed >= 0"),
+        ({"options": {"beams": 32}}, "has no option 'beams'"),
     ],
 )
 def test_impossible_recipes(tmp_path, change, message):
@@ -91,7 +92,7 @@ def test_impossible_recipes(tmp_path, change, message):
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("dataset", world_datasets())
+@pytest.mark.parametrize("dataset", [name for name in world_datasets() if name != "nuscenes"])
 def test_the_readers_of_real_data_read_the_world(tmp_path, repository, dataset):
     spec = load_catalog(repository / "datasets" / "datasets.yaml")[dataset]
     counts = {"train": 5, "test": 3, "val": 2}

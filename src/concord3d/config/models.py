@@ -74,19 +74,21 @@ class DatasetUse(StrictModel):
         num_points: Points per cloud that the world writes, that are sampled where a data set consists of meshes, or
             that are kept of stored clouds; for real data the default is all that are stored.
         categories: Restriction to these categories (world only); null means all that the format has.
+        options: What the data set's family knows beside these (world only), such as the beams of a LiDAR.
     """
 
     source: Literal["world", "real"]
     splits: dict[str, PositiveInt] | None = None
     num_points: PositiveInt = 2048
     categories: list[str] | None = None
+    options: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _world_needs_splits(self) -> DatasetUse:
         if self.source == "world" and not self.splits:
             raise ValueError("a data set made by the world needs 'splits'")
-        if self.source == "real" and (self.splits or self.categories):
-            raise ValueError("a real data set brings its own splits and categories")
+        if self.source == "real" and (self.splits or self.categories or self.options):
+            raise ValueError("a real data set brings its own splits and categories, and knows no options")
         return self
 
 

@@ -1,6 +1,6 @@
-"""Which face of a mesh each pixel of some cameras sees, by exact ray casting on the CPU; no window and no GPU needed.
+"""Which face of a mesh a ray meets first, by exact ray casting on the CPU; no window and no GPU needed.
 
-Shape legend: V views, H and W image height and width.
+Shape legend: V views, H and W image height and width, R rays.
 """
 
 from __future__ import annotations
@@ -32,8 +32,44 @@ class Hits:
     depth: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class RayHits:
+    """What single rays meet first.
+
+    Attributes:
+        face: (R,) int32 index of the face, -1 where there is none.
+        distance: (R,) float32 in lengths of the ray's direction, infinite where there is no face.
+    """
+
+    face: NDArray[np.int32]
+    distance: NDArray[np.float32]
+
+
+class RayScene:
+    """A mesh that many rays are cast at; :meth:`RayCaster.scene` makes it."""
+
+    def __init__(self, open3d: ModuleType, mesh: Mesh, num_threads: int) -> None:
+        mesh.validated()
+        self._core, self._num_threads = open3d.core, num_threads
+        self._scene = open3d.t.geometry.RaycastingScene()
+        self._scene.add_triangles(
+            self._core.Tensor(np.ascontiguousarray(mesh.vertices, dtype=np.float32)),
+            self._core.Tensor(np.ascontiguousarray(mesh.faces, dtype=np.uint32)),
+        )
+
+    def cast(self, rays: NDArray[np.float32]) -> RayHits:
+        """Cast rays.
+
+        Args:
+            rays: (R, 6) float32 origin and direction; both sides of a face are hit.
+        """
+        hits = self._scene.cast_rays(self._core.Tensor.from_numpy(rays), nthreads=self._num_threads)
+        # The mark of a miss, the greatest unsigned number, is -1 when read as signed.
+        return RayHits(hits["primitive_ids"].numpy().view(np.int32), hits["t_hit"].numpy())
+
+
 class RayCaster:
-    """Casts one ray through the middle of each pixel of all views at once.
+    """Casts rays at meshes; of cameras, one ray through the middle of each pixel of all views at once.
 
     Args:
         num_threads: Threads; 0 uses all cores. What is seen does not depend on it.
@@ -46,6 +82,17 @@ class RayCaster:
         self._cameras: Cameras | None = None
         self._rays: NDArray[np.float32] = np.empty((0, 0, 0, 6), np.float32)
 
+    def scene(self, mesh: Mesh) -> RayScene:
+        """Return a mesh made ready for rays.
+
+        Args:
+            mesh: At least one triangle.
+
+        Raises:
+            BadMesh: No faces, broken indices or coordinates that are not finite.
+        """
+        return RayScene(self._open3d, mesh, self.num_threads)
+
     def cast(self, mesh: Mesh, cameras: Cameras) -> Hits:
         """Look at ``mesh`` from every camera.
 
@@ -56,21 +103,13 @@ class RayCaster:
         Raises:
             BadMesh: No faces, broken indices or coordinates that are not finite.
         """
-        mesh.validated()
-        core = self._open3d.core
-        scene = self._open3d.t.geometry.RaycastingScene()
-        scene.add_triangles(
-            core.Tensor(np.ascontiguousarray(mesh.vertices, dtype=np.float32)),
-            core.Tensor(np.ascontiguousarray(mesh.faces, dtype=np.uint32)),
-        )
+        scene = self.scene(mesh)
         windows = _windows(mesh, cameras)
         rays = self._rays_of(cameras)
         packed = np.concatenate([rays[view, rows, columns].reshape(-1, 6) for view, rows, columns in windows])
-        hits = scene.cast_rays(core.Tensor.from_numpy(packed), nthreads=self.num_threads)
-        # Rays have z = 1 in the camera frame, so the ray parameter is the depth.
-        seen_depth = hits["t_hit"].numpy()
-        # The mark of a miss, the greatest unsigned number, is -1 when read as signed.
-        seen_face = hits["primitive_ids"].numpy().view(np.int32)
+        hits = scene.cast(packed)
+        # Rays have z = 1 in the camera frame, so the distance is the depth.
+        seen_depth, seen_face = hits.distance, hits.face
         depth = np.zeros(rays.shape[:3], np.float32)
         face = np.full(rays.shape[:3], -1, np.int32)
         start = 0

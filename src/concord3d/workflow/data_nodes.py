@@ -17,7 +17,8 @@ from concord3d.layout import CATALOG, Layout
 from concord3d.render.view_spec import view_spec
 from concord3d.workflow.batching import Batching
 from concord3d.workflow.node import Graph, Made
-from concord3d.world.datasets import family_module
+from concord3d.world.datasets import family_module, find_family
+from concord3d.world.datasets.interface import WorldRecipe
 
 # Words of the catalogue, and addresses: they say nothing about the data themselves.
 CATALOGUE_WORDS: dict[str, Any] = {
@@ -85,13 +86,16 @@ class DataNodes:
             marker = self.layout.real_marker(dataset)
             spec = {"spec": self.spec(dataset)}
             return self.graph.add_node(f"raw/real/{dataset}", "raw", spec, (), {}, [marker], self._params(dataset))
-        recipe = {
+        recipe: dict[str, Any] = {
             "dataset": dataset,
             "splits": use.splits,
             "categories": use.categories,
             "num_points": use.num_points,
             "seed": self.scale.world_seed,
+            # Data sets without options keep the identity that they had before there were some.
+            **({"options": use.options} if use.options else {}),
         }
+        WorldRecipe(**recipe).chosen_options(find_family(dataset).layouts[dataset])
         key = f"raw/world_{self.params.scale}/{dataset}"
         marker = self.layout.world_marker(dataset)
         entries = ["workflow_scripts/world_dataset.py", family_module(dataset)]

@@ -13,7 +13,6 @@ import shutil
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
@@ -50,7 +49,7 @@ def build_dataset(recipe: WorldRecipe, out: Path, workers: int = 1) -> None:
                 made = list(pool.map(make, items, chunksize=max(1, min(16, len(items) // (4 * workers)))))
         family.write(recipe, staging, items, made)
     counts = {split: sum(item.count for item in items if item.split == split) for split in recipe.splits}
-    write_json(out / "world.json", {"recipe": asdict(recipe), "shapes": counts, "data_kind": "synthetic"})
+    write_json(out / "world.json", {"recipe": recipe.told(), "shapes": counts, "data_kind": "synthetic"})
 
 
 @contextmanager

@@ -34,6 +34,10 @@ def sweeps(sizes: tuple[int, ...] = (3, 1, 5), channels: int = 4, labelled: bool
         tuple(f"scene_{index}/{index:03d}" for index in range(len(sizes))),
         rng.integers(-1, 2, total) if labelled else None,
         {"instance": rng.integers(0, 9, total), "pixel": rng.normal(size=(total, 2))},
+        {
+            "pictures": rng.integers(0, 256, (len(sizes), 2, 3, 4, 3), np.uint8),
+            "camera_from_lidar": rng.normal(size=(len(sizes), 2, 4, 4)),
+        },
     )
 
 
@@ -41,6 +45,7 @@ def assert_same(first: SweepSplit, second: SweepSplit) -> None:
     assert (first.dataset, first.split, first.data_kind) == (second.dataset, second.split, second.data_kind)
     assert first.names == second.names and first.class_names == second.class_names
     assert (first.labels is None) == (second.labels is None) and list(first.extra) == list(second.extra)
+    assert list(first.per_sweep) == list(second.per_sweep)
     for name, array in first.arrays().items():
         np.testing.assert_array_equal(array, second.arrays()[name])
         assert array.dtype == second.arrays()[name].dtype
@@ -67,6 +72,8 @@ def test_any_sizes_come_back(sizes: list[int], channels: int, labelled: bool, ma
             assert sweep.points.shape == (size, channels) and sweep.name == given_sweeps.names[index]
             np.testing.assert_array_equal(sweep.points, given_sweeps.points[rows])
             np.testing.assert_array_equal(sweep.extra["pixel"], given_sweeps.extra["pixel"][rows])
+            np.testing.assert_array_equal(sweep.per_sweep["pictures"], given_sweeps.per_sweep["pictures"][index])
+            assert sweep.per_sweep["pictures"].shape == (2, 3, 4, 3)
             assert (sweep.labels is None) == (not labelled)
         read.save(Path(folder) / "b.npz")
         assert (Path(folder) / "a.npz").read_bytes() == (Path(folder) / "b.npz").read_bytes()
@@ -82,6 +89,9 @@ def test_a_subset_holds_the_sweeps_asked_for(index: list[int]) -> None:
         np.testing.assert_array_equal(part.sweep(place).points, whole.sweep(source).points)
         np.testing.assert_array_equal(part.sweep(place).labels, whole.sweep(source).labels)
         np.testing.assert_array_equal(part.sweep(place).extra["instance"], whole.sweep(source).extra["instance"])
+        np.testing.assert_array_equal(
+            part.sweep(place).per_sweep["pictures"], whole.sweep(source).per_sweep["pictures"]
+        )
 
 
 def test_there_is_no_sweep_beyond_the_last() -> None:
@@ -129,6 +139,8 @@ def test_what_does_not_fit_is_named() -> None:
     assert whole.validated() is whole
     points = whole.points.copy()
     points[4, 3] = np.inf
+    calibration = whole.per_sweep["camera_from_lidar"].copy()
+    calibration[1, 0, 2, 3] = np.nan
     for wrong, message in (
         (replace(whole, points=points), "1 of 9 points, first: in sweep scene_2/002"),
         (replace(whole, points=whole.points[:, :2]), "wrong shape"),
@@ -136,6 +148,9 @@ def test_what_does_not_fit_is_named() -> None:
         (replace(whole, labels=whole.labels[:5]), "differ in number"),
         (replace(whole, extra={"ring": np.zeros(8)}), "differ in number"),
         (replace(whole, extra={"a ring": np.zeros(9)}), "no identifier"),
+        (replace(whole, per_sweep={"pictures": whole.per_sweep["pictures"][:2]}), "differ in number"),
+        (replace(whole, per_sweep={"two words": np.zeros(3)}), "no identifier"),
+        (replace(whole, per_sweep={"pose": calibration}), r"'pose' that are not finite(.|\n)*scene_1/001"),
         (whole.subset(np.zeros(0, np.int64)), "no sweep"),
     ):
         with pytest.raises(BadCloud, match=message):

@@ -44,7 +44,7 @@ SCANOBJECTNN = [
 ]  # fmt: skip
 STREETS_AND_PHOTOS = [
     "bicycle", "motorcycle", "traffic_sign", "trash_container", "banana", "donut", "hydrant", "skateboard",
-    "stop_sign", "teddy_bear", "umbrella",
+    "stop_sign", "teddy_bear", "umbrella", "truck", "bus", "trailer", "construction_vehicle", "barrier", "tree",
 ]  # fmt: skip
 COMMON_STYLE = {"heading_deg", "stretch_x", "stretch_y", "stretch_z", "taper", "bend", "twist_deg"}
 
@@ -72,10 +72,10 @@ def check(made: WorldObject) -> None:
     assert all(isinstance(value, float | int | str) for value in made.style.values())
 
 
-def test_the_58_categories() -> None:
+def test_the_64_categories() -> None:
     """The order of the first 47 decides the bytes of every data set that holds them."""
     assert [*COMMON_CATEGORIES] == [*MODELNET40, *(name for name in SCANOBJECTNN if name not in MODELNET40)]
-    assert len(CATEGORIES) == 58 and [*CATEGORIES] == [*COMMON_CATEGORIES, *STREETS_AND_PHOTOS]
+    assert len(CATEGORIES) == 64 and [*CATEGORIES] == [*COMMON_CATEGORIES, *STREETS_AND_PHOTOS]
     assert set(HEADINGS) <= set(CATEGORIES)
 
 
@@ -121,6 +121,27 @@ def test_wheels_turn_about_x_and_stand_on_the_floor() -> None:
             saddle = made.mesh.vertices[made.mesh.faces[made.mesh.face_parts == made.part_names.index("seat")]]
             bars = made.mesh.vertices[made.mesh.faces[made.mesh.face_parts == made.part_names.index("handlebar")]]
             assert saddle[..., 2].mean() < middle < bars[..., 2].mean()
+
+
+@pytest.mark.parametrize(
+    ("category", "before", "behind"),
+    [("truck", "cab", "cargo"), ("bus", "sign", "wheel"), ("trailer", "coupling", "light")],
+)
+def test_lorries_drive_towards_the_front(category: str, before: str, behind: str) -> None:
+    seen = 0
+    for index in range(16):
+        made = generate(category, index, 6, Variation(spread=0.0))
+        assert made.mesh.face_parts is not None
+        middle = {
+            part: float(made.mesh.vertices[made.mesh.faces[made.mesh.face_parts == number], 2].mean())
+            for number, part in enumerate(made.part_names)
+        }
+        length, height = np.ptp(made.mesh.vertices[:, 2]), np.ptp(made.mesh.vertices[:, 1])
+        assert length > 0.9 * height
+        if {before, behind} <= set(middle):
+            seen += 1
+            assert middle[before] > middle[behind] + 0.2 * length
+    assert seen >= 4
 
 
 @pytest.mark.parametrize("category", ["traffic_sign", "stop_sign"])
@@ -235,9 +256,9 @@ def test_contact_sheet_has_one_cell_per_category(tmp_path: Path) -> None:
             return Views()
 
     for name in ("a.png", "b.png"):
-        contact_sheet(Flat(), tmp_path / name, 0, 8, image_size=16, labels=False)
+        contact_sheet(Flat(), tmp_path / name, 0, 9, image_size=16, labels=False)
     picture = np.asarray(Image.open(tmp_path / "a.png"))
-    assert picture.shape == (8 * 16, 8 * 16, 3)
+    assert picture.shape == (8 * 16, 9 * 16, 3)
     colors = generate("airplane", 0, 0).mesh.face_colors
     assert colors is not None
     assert np.array_equal(picture[0, 0], colors.mean(axis=0).astype(np.uint8))

@@ -1,4 +1,4 @@
-"""Picture files as squares of RGB, and the choice of some of a folder.
+"""Picture files as arrays of RGB, and the choice of some of a folder.
 
 Shape legend: V pictures.
 """
@@ -76,6 +76,34 @@ def read_squares(files: Sequence[Path], image_size: int) -> NDArray[np.uint8]:
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise UnreadableFile("Cannot read an image", where=path, found=error, next_step=NEXT_STEP) from error
     return views
+
+
+def read_resized(path: Path, size: tuple[int, int], stored: tuple[int, int]) -> NDArray[np.uint8]:
+    """Read a whole picture, resized where it is to be stored in another size.
+
+    Args:
+        path: The file.
+        size: Height and width that it has.
+        stored: Height and width to be had; its proportions may change.
+
+    Returns:
+        (height, width, 3) uint8 RGB.
+
+    Raises:
+        UnreadableFile: The file is absent, truncated, no picture, or of another size.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            if image.size != size[::-1]:
+                raise ValueError(f"{image.height} x {image.width} pixels where {size[0]} x {size[1]} belong")
+            picture = image.convert("RGB")
+            if stored != size:
+                picture = picture.resize(stored[::-1], Image.Resampling.BILINEAR)
+            return np.asarray(picture)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UnreadableFile("Cannot read an image", where=path, found=error, next_step=NEXT_STEP) from error
 
 
 def _rgb8(image: PIL.Image.Image) -> PIL.Image.Image:

@@ -26,6 +26,7 @@ from concord3d.data.stores.interface import (
 from concord3d.errors import BadCloud
 
 _EXTRA = "extra."
+_PER_SWEEP = "sweep."
 _RADIUS_POINTS = 1 << 20
 
 
@@ -38,12 +39,14 @@ class Sweep:
         points: (P, C) float32.
         labels: (P,) int64 class index, or None.
         extra: (P, ...) further arrays by name.
+        per_sweep: (...) what belongs to the sweep as a whole, by name.
     """
 
     name: str
     points: NDArray[np.float32]
     labels: NDArray[np.int64] | None
     extra: Mapping[str, NDArray[Any]]
+    per_sweep: Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,7 @@ class SweepSplit(Store):
         names: One identifier per sweep.
         labels: (N,) int64 class index, -1 where a point has none, or None where no point has.
         extra: (N, ...) further arrays per point by name (identifiers), such as ``instance``.
+        per_sweep: (S, ...) arrays with a row per sweep by name (identifiers), such as ``pictures``.
     """
 
     kind: ClassVar[str] = "sweeps"
@@ -67,6 +71,7 @@ class SweepSplit(Store):
     names: tuple[str, ...]
     labels: NDArray[np.int64] | None = None
     extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    per_sweep: Mapping[str, NDArray[Any]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -88,6 +93,7 @@ class SweepSplit(Store):
             self.points[rows],
             None if self.labels is None else self.labels[rows],
             {name: array[rows] for name, array in self.extra.items()},
+            {name: array[index] for name, array in self.per_sweep.items()},
         )
 
     def with_class_names(self, class_names: tuple[str, ...]) -> SweepSplit:
@@ -106,6 +112,7 @@ class SweepSplit(Store):
             names=tuple(self.names[i] for i in index),
             labels=None if self.labels is None else self.labels[taken],
             extra={name: array[taken] for name, array in self.extra.items()},
+            per_sweep={name: array[index] for name, array in self.per_sweep.items()},
         )
 
     def validated(self, where: str | Path | None = None) -> SweepSplit:
@@ -127,12 +134,19 @@ class SweepSplit(Store):
                 expected=f"0, rising to {len(self.points)}",
                 found=problem or "no sweep",
             )
-        require_lengths(where, len(self), names=len(self.names))
+        require_lengths(
+            where, len(self), names=len(self.names), **{name: len(array) for name, array in self.per_sweep.items()}
+        )
         per_point = {**({} if self.labels is None else {"labels": self.labels}), **self.extra}
         require_lengths(where, len(self.points), **{name: len(array) for name, array in per_point.items()})
-        strange = [name for name in self.extra if not name.isidentifier()]
+        strange = [name for name in (*self.extra, *self.per_sweep) if not name.isidentifier()]
         if strange:
             raise BadCloud("A name of an array is no identifier", where=where, found=", ".join(map(repr, strange)))
+        for name, array in self.per_sweep.items():
+            if np.issubdtype(array.dtype, np.floating) and len(rows := not_finite(array)):
+                raise BadCloud(
+                    f"Sweeps hold values of '{name}' that are not finite", where=where, found=self.names[int(rows[0])]
+                )
         bad = not_finite(self.points)
         if len(bad):
             first = self.names[int(np.searchsorted(self.offsets, bad[0], side="right")) - 1]
@@ -166,6 +180,7 @@ class SweepSplit(Store):
             "names": np.array(self.names),
             **({} if self.labels is None else {"labels": self.labels}),
             **{f"{_EXTRA}{name}": array for name, array in self.extra.items()},
+            **{f"{_PER_SWEEP}{name}": array for name, array in self.per_sweep.items()},
         }
 
     @classmethod
@@ -187,8 +202,13 @@ class SweepSplit(Store):
             words(arrays["class_names"]),
             words(arrays["names"]),
             arrays.get("labels"),
-            {name.removeprefix(_EXTRA): array for name, array in arrays.items() if name.startswith(_EXTRA)},
+            _below(_EXTRA, arrays),
+            _below(_PER_SWEEP, arrays),
         )
+
+
+def _below(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
 
 
 def _offset_fault(offsets: NDArray[Any], num_points: int) -> str | None:

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from concord3d.errors import ConfigError, nearest
 
@@ -27,12 +27,14 @@ class Layout:
         splits: Its splits.
         categories: What it shows, in the order of the official labels.
         lacking: Classes of the real data set that the world has no shape for.
+        options: Dataclass of what a recipe may say beside shapes and points, each with a default, or None.
     """
 
     series: int
     splits: tuple[str, ...]
     categories: tuple[str, ...]
     lacking: tuple[str, ...] = ()
+    options: type[Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class WorldRecipe:
         categories: Restriction to these, or None for all that the real set has. Labels keep the official numbers.
         num_points: Points per cloud; sets of meshes leave it to their reader.
         seed: The world's seed.
+        options: What the data set's :attr:`Layout.options` know, where it differs from the default.
     """
 
     dataset: str
@@ -52,6 +55,7 @@ class WorldRecipe:
     categories: tuple[str, ...] | None
     num_points: int
     seed: int
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def validated(self, layout: Layout) -> WorldRecipe:
         """Return self.
@@ -60,8 +64,9 @@ class WorldRecipe:
             layout: The data set.
 
         Raises:
-            ConfigError: An unknown split or category, or a count that is impossible.
+            ConfigError: An unknown split, category or option, or a value that is impossible.
         """
+        self.chosen_options(layout)
         for split, count in self.splits.items():
             if split not in layout.splits:
                 raise ConfigError(
@@ -86,6 +91,25 @@ class WorldRecipe:
                 found=asdict(self),
             )
         return self
+
+    def chosen_options(self, layout: Layout) -> Any:
+        """Return the data set's options, an instance of ``layout.options``, or None where it has none.
+
+        Raises:
+            ConfigError: An unknown option, or an impossible value.
+        """
+        known = [one.name for one in fields(layout.options)] if layout.options else []
+        for name in self.options:
+            if name not in known:
+                raise ConfigError(
+                    f"'{self.dataset}' has no option '{name}'{nearest(name, known)}",
+                    where="options", expected=", ".join(known) or "none", found=name,
+                )  # fmt: skip
+        return layout.options(**self.options) if layout.options else None
+
+    def told(self) -> dict[str, Any]:
+        """Return what it says, as JSON values; options only where there are some."""
+        return {name: value for name, value in asdict(self).items() if name != "options" or value}
 
 
 class Item(Protocol):

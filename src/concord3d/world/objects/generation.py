@@ -24,16 +24,19 @@ from concord3d.world.objects.categories import (
     instruments,
     leisure,
     lights,
+    lorries,
     lounging,
     motorcycles,
     outdoors,
     plants,
+    roadworks,
     sanitary,
     seating,
     signs,
     storage,
     street,
     tables,
+    trees,
     vehicles,
     vessels,
 )
@@ -108,6 +111,12 @@ GENERATORS: Mapping[str, Generator] = MappingProxyType(
         "stop_sign": signs.stop_sign,
         "teddy_bear": leisure.teddy_bear,
         "umbrella": leisure.umbrella,
+        "truck": lorries.truck,
+        "bus": lorries.bus,
+        "trailer": lorries.trailer,
+        "construction_vehicle": roadworks.construction_vehicle,
+        "barrier": roadworks.barrier,
+        "tree": trees.tree,
     }
 )
 
