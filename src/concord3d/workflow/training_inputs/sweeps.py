@@ -1,0 +1,73 @@
+"""Files of a training on LiDAR sweeps with the pictures around them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import Field, PositiveFloat, PositiveInt
+
+from concord3d.config.study import joined_datasets
+from concord3d.config.validation import StrictModel
+from concord3d.errors import ConfigError
+from concord3d.methods.settings import MethodSettings
+from concord3d.workflow.node import Made
+from concord3d.workflow.tower_nodes import TowerNodes
+from concord3d.workflow.training_inputs import DataSettings
+
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class CropSettings(StrictModel):
+    """How pictures are cropped and mirrored; see :class:`concord3d.geometry.picture_crops.CropRanges`.
+
+    Attributes:
+        area: Range of the crop's share of the picture.
+        aspect: Range of its width over its height.
+        min_pairs: A crop is good if it keeps more pairs of a point and a pixel than this, or more than ``min_share``.
+        min_share: See there.
+        flip: Probability of mirroring.
+    """
+
+    area: tuple[Share, Share]
+    aspect: tuple[PositiveFloat, PositiveFloat]
+    min_pairs: int = Field(ge=0)
+    min_share: float = Field(ge=0, le=1)
+    flip: float = Field(ge=0, le=1)
+
+
+class SweepDataSettings(DataSettings):
+    """What a training on sweeps with pictures is told.
+
+    Attributes:
+        picture_size: Height and width of a picture as the network sees it, multiples of 16.
+        crops: How pictures are cropped; null shows them whole.
+        picture_encoder: Frozen trunk whose maps are distilled, by name; ``random`` is the same trunk with weights that
+            have seen nothing.
+        verifying_scenes: Whether the scenes that are kept to choose hyper-parameters are trained on as well.
+    """
+
+    picture_size: tuple[PositiveInt, PositiveInt] = Field(strict=False)
+    crops: CropSettings | None
+    picture_encoder: str
+    verifying_scenes: bool
+
+
+SETTINGS = SweepDataSettings
+
+
+def inputs(run: Mapping[str, Any], settings: MethodSettings, sources: TowerNodes) -> dict[str, list[Made]]:
+    """Return the files that a training reads, by name.
+
+    Args:
+        run: Resolved configuration.
+        settings: Settings of the method.
+        sources: Makes the nodes of stores.
+
+    Raises:
+        ConfigError: Several data sets.
+    """
+    sets = joined_datasets(run["pretrain"]["dataset"])
+    if len(sets) > 1:
+        raise ConfigError("Methods that read sweeps train on one data set", where="data.dataset", found="+".join(sets))
+    return {"sweeps": [sources.data.store(sets[0], "train")]}
