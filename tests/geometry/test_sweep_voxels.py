@@ -92,9 +92,13 @@ def test_rows_of_points_of_a_batch():
     assert voxels.coordinates[rows, 0].tolist() == [2, 0, 2]
 
 
-def test_points_of_two_precisions_share_their_voxels():
-    points = _sweeps([500])[0]
-    assert torch.equal(sweep_voxels([points], GRIDS[0]).inverse, sweep_voxels([points.double()], GRIDS[0]).inverse)
+@pytest.mark.parametrize("grid", [VoxelGrid(), VoxelGrid("cubic", 0.1)], ids=str)
+def test_points_of_two_precisions_share_their_voxels(grid):
+    # On the borders of voxels, where a quotient in single precision is rounded to the next whole number.
+    steps = torch.arange(-500, 500) * 0.1
+    points = torch.stack([steps, torch.zeros(1000), steps.flip(0)], 1)
+    single, double = (sweep_voxels([values], grid) for values in (points, points.double()))
+    assert torch.equal(single.coordinates, double.coordinates) and torch.equal(single.inverse, double.inverse)
 
 
 @pytest.mark.parametrize(

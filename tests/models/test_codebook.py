@@ -58,6 +58,12 @@ def test_what_is_quantised_before_an_update_stays() -> None:
     assert torch.equal(quantised, before)
 
 
+def test_the_nearest_code_and_not_the_most_parallel_one() -> None:
+    codebook = _codebook(num_codes=2, dim=2)
+    codebook.codes.copy_(torch.tensor([[3.0, 0.0], [0.6, 0.8]]))
+    assert codebook.assign(torch.tensor([[1.0, 0.0], [2.5, 0.0]])).tolist() == [1, 0]
+
+
 def test_assignment_in_parts_is_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     codebook, features = _codebook(), _pairs(100)[0]
     whole = codebook.assign(features)

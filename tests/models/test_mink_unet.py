@@ -165,6 +165,15 @@ def test_two_passes_give_the_same_bits():
     assert all(torch.equal(once, again) for once, again in zip(*results, strict=True))
 
 
+def test_bfloat16_autocast():
+    network, sweeps = build_point_encoder(SMALL).eval(), _sweeps(200, 100)
+    with torch.no_grad():
+        exact = network.encode(sweeps)[1]
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            rounded = network.encode(sweeps)[1].float()
+    assert 0 < (rounded - exact).norm() < 0.1 * exact.norm()
+
+
 def test_training_lowers_a_loss():
     torch.manual_seed(0)
     network = build_point_encoder(SMALL)

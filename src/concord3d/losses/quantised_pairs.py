@@ -65,6 +65,6 @@ def code_matching(points: Tensor, pixels: Tensor, codes: Tensor) -> Tensor:
 
 
 def _spread(values: Tensor, codes: Tensor) -> Tensor:
-    """Return (n, V) probabilities of codes that fall with their distance; the gradient is finite at distance 0."""
+    """Return (n, V) probabilities of codes that fall with their distance; at distance 0 the gradient is 0."""
     squares = values.square().sum(1)[:, None] - 2 * values @ codes.T + codes.square().sum(1)
-    return (-(squares.clamp(min=0) + _ROOT_FLOOR).sqrt()).softmax(1)
+    return (-squares.clamp(min=_ROOT_FLOOR).sqrt()).softmax(1)

@@ -72,11 +72,13 @@ class PictureHeads(nn.Module):
 
     def forward(self, maps: Tensor) -> SharedAndSpecific:
         """Return (B, D, H, W) features of (B, C, h, w) maps."""
-        shared, specific = (
-            functional.interpolate(head(maps), self.size, mode="bilinear", align_corners=True)
-            for head in (self.shared, self.specific)
-        )
+        shared, specific = (self._interpolated(head(maps)) for head in (self.shared, self.specific))
         return SharedAndSpecific(functional.normalize(shared, dim=1), specific)
+
+    def _interpolated(self, maps: Tensor) -> Tensor:
+        # With the channels of a pixel side by side all that follows is faster, and a list of pixels is no copy.
+        dense = maps.contiguous(memory_format=torch.channels_last)
+        return functional.interpolate(dense, self.size, mode="bilinear", align_corners=True)
 
     def shared_at(self, maps: Tensor, pixels: Tensor) -> Tensor:
         """Return the shared features of some pixels, without computing those of all others.
