@@ -77,7 +77,7 @@ def pair_rows(pixels: Tensor, masks: Tensor) -> PairRows:
         pixels: (n, 3) int64 picture, row and column.
         masks: (B, H, W) bool, True where hidden.
 
-    Source: CMCR spec 1.7; a boolean choice, see spec 9.
+    Source: CMCR spec 1.7; a boolean choice, see CMCR spec 9.
     """
     hidden = masks[pixels.unbind(1)]
     return PairRows((~hidden).nonzero().squeeze(1), hidden.nonzero().squeeze(1))
