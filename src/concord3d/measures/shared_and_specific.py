@@ -86,8 +86,7 @@ class TwoModalities:
 
 def canonical_correlations(model: TwoModalities) -> FloatArray:
     """Return the (min(d, e),) correlations that linear features of both modalities can reach, falling."""
-    correlations: FloatArray = np.linalg.svd(_whitened_cross(model), compute_uv=False)
-    return correlations
+    return np.asarray(np.linalg.svd(_whitened_cross(model), compute_uv=False), dtype=np.float64)
 
 
 def agreement_encoder(model: TwoModalities, num_features: int) -> FloatArray:
