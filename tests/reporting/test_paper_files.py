@@ -46,6 +46,9 @@ METRICS = {
     "classification": {"overall_accuracy", "mean_class_accuracy"},
     "part_segmentation": {"instance_miou", "class_miou"},
     "semantic_segmentation": {"overall_accuracy", "miou"},
+    "sweep_segmentation": {"miou", "fwiou", "overall_accuracy"},
+    "distillation": {"masked_error", "occupancy_accuracy", "occupancy_accuracy_shared_alone", "squared_cosine"}
+    | {"same_code_share", "code_perplexity"},
     "zero_shot": {"top1", "top3", "top5", "class_mean_top1"},
     "open_vocabulary": {"top1", "top1_above_chance", "class_mean_top1"},
     "linear_probe": {"overall_accuracy", "mean_class_accuracy"},

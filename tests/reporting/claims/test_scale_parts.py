@@ -22,6 +22,19 @@ def test_without_an_essential_part_nothing_is_judged(tmp_path: Path) -> None:
         claims_of(made, "{name: it, lhs: left, rhs: right, essential: false}")
 
 
+def test_what_nothing_measures_is_not_run_and_says_why(tmp_path: Path) -> None:
+    made = two_arms(tmp_path, 170, 140)
+    claim = claims_of(made, f"{PART[:-1]}, essential: false}}, {{name: detection, unmeasured: no detector is trained}}")
+    assert claim["verdict"] == "not_run" and claim["headline"] == "Not run."
+    assert claim["details"].startswith("Not judged, since") and "it: holds" in claim["details"]
+    assert claim["details"].endswith("Not run at this scale: detection (no detector is trained).")
+    assert (claim["parts"][1]["lhs"], claim["parts"][1]["reason"]) == ("", "no detector is trained")
+    beside = claims_of(made, f"{PART}, {{name: detection, unmeasured: no detector is trained, essential: false}}")
+    assert beside["verdict"] == "holds", "what is not essential stands in no way"
+    with pytest.raises(ConfigError, match="either lhs or trend or says why"):
+        claims_of(made, "{name: it, lhs: left, rhs: right, unmeasured: no detector is trained}")
+
+
 def test_a_preferred_row_is_judged_where_it_is_run_on_both_sides(tmp_path: Path) -> None:
     made = two_arms(tmp_path, 170, 140)
     part = "{name: it, lhs: {preferred: [better, left]}, rhs: {preferred: [other, right]}}"

@@ -85,6 +85,8 @@ class ScaleParts:
         return next((each for each in candidates if all(self._runs(leaf) for leaf in _leaves(each))), candidates[-1])
 
     def _state(self, part: ClaimPart) -> ScalePart:
+        if part.unmeasured:
+            return ScalePart(part, "not_run", part.unmeasured)
         if part.is_absolute and scope_of_part(part, self._inputs, otherwise=self._results.data_kinds) != "paper":
             return ScalePart(part, "not_testable", "the number it compares with belongs to the paper's setting")
         if part.real_alone and scope_of_part(part, self._inputs, otherwise=self._results.data_kinds) == "synthetic":

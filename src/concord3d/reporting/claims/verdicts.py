@@ -127,6 +127,8 @@ def _rounded(value: float | None) -> float | None:
 
 
 def _sides(part: ClaimPart) -> tuple[str, str]:
+    if part.unmeasured:
+        return "", ""
     if part.trend is None:
         assert part.lhs is not None
         return describe(part.lhs, part), describe(part.rhs, part)

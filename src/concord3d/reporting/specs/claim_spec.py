@@ -138,7 +138,7 @@ class ClaimPart(StrictModel):
 
     Attributes:
         name: What distinguishes the part, e.g. the data set; may be empty with ``over``.
-        lhs: Left side; or ``trend``, whose rank correlation is compared with 0.
+        lhs: Left side; or ``trend``, whose rank correlation is compared with 0; or neither with ``unmeasured``.
         trend: See :class:`Trend`.
         relation: ``>`` or ``>=``.
         rhs: Right side.
@@ -151,6 +151,8 @@ class ClaimPart(StrictModel):
             claim. Others count where they are run. With ``over`` or ``for_each``, one that is run is enough.
         real_alone: Why synthetic data cannot show it, such as the lack of photographs; where the scale has those, the
             part is not testable. Empty for all other parts.
+        unmeasured: Why nothing here measures it, such as a task that no method of this project trains for; the part is
+            run at no scale, and has no sides. Empty for all other parts.
         for_each: One part per experiment of the scale that has the data set and protocol, but for these.
         over: One part per entry in place of ``dataset``. An entry maps labels to data sets that stand in for each
             other: the first on which the scale evaluates the protocol is taken, and the part is named after it.
@@ -168,13 +170,14 @@ class ClaimPart(StrictModel):
     selection: SelectionName = "last"
     essential: bool = True
     real_alone: str = ""
+    unmeasured: str = ""
     for_each: list[str] | None = None
     over: list[dict[str, str]] = []
 
     @model_validator(mode="after")
     def _one_side(self) -> ClaimPart:
-        if (self.lhs is None) == (self.trend is None):
-            raise ValueError("a part has either lhs or trend")
+        if sum((self.lhs is not None, self.trend is not None, bool(self.unmeasured))) != 1:
+            raise ValueError("a part has either lhs or trend or says why it is unmeasured")
         if self.dataset and self.over:
             raise ValueError("a part has either dataset or over")
         if not self.name and not self.over:
@@ -213,8 +216,8 @@ class ClaimPart(StrictModel):
         if self.trend is not None:
             terms = [term.mapped(change) for term in self.trend.terms]
             return self.model_copy(update={"trend": self.trend.model_copy(update={"terms": terms})})
-        assert self.lhs is not None
-        return self.model_copy(update={"lhs": self.lhs.mapped(change), "rhs": self.rhs.mapped(change)})
+        lhs = None if self.lhs is None else self.lhs.mapped(change)
+        return self.model_copy(update={"lhs": lhs, "rhs": self.rhs.mapped(change)})
 
     def on(self, label: str, dataset: str) -> ClaimPart:
         """Return a part of ``over`` on one data set, named after it."""
