@@ -118,6 +118,7 @@ class DatasetSpec(StrictModel):
     num_parts: PositiveInt | None = None
     max_radius: PositiveFloat | None = None
     up_axis: Literal["y", "z"] = "y"
+    intensity_range: PositiveFloat | None = None
     picture_size: tuple[PositiveInt, PositiveInt] | None = None
     held_out: float | None = Field(default=None, gt=0, lt=1)
     doc: str

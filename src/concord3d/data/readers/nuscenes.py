@@ -89,6 +89,7 @@ class NuScenes(Reader):
             labels,
             {"instance": instance},
             _camera_arrays(spec, folder, keyframes),
+            spec.intensity_range,
         )
         return Reading(store, "float32")
 

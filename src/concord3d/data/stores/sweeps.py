@@ -27,6 +27,7 @@ from concord3d.errors import BadCloud
 
 _EXTRA = "extra."
 _PER_SWEEP = "sweep."
+_INTENSITY = "intensity_range"
 _RADIUS_POINTS = 1 << 20
 
 
@@ -61,6 +62,7 @@ class SweepSplit(Store):
         labels: (N,) int64 class index, -1 where a point has none, or None where no point has.
         extra: (N, ...) further arrays per point by name (identifiers), such as ``instance``.
         per_sweep: (S, ...) arrays with a row per sweep by name (identifiers), such as ``pictures``.
+        intensity_range: Largest value of the fourth channel, or None where that is no intensity.
     """
 
     kind: ClassVar[str] = "sweeps"
@@ -72,6 +74,7 @@ class SweepSplit(Store):
     labels: NDArray[np.int64] | None = None
     extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     per_sweep: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    intensity_range: float | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -95,6 +98,28 @@ class SweepSplit(Store):
             {name: array[rows] for name, array in self.extra.items()},
             {name: array[index] for name, array in self.per_sweep.items()},
         )
+
+    def network_points(self, index: int) -> NDArray[np.float32]:
+        """Return the points of one sweep as networks read them.
+
+        Args:
+            index: 0 to S - 1.
+
+        Returns:
+            (P, 4) float32: x, y, z and the intensity divided by its range.
+
+        Raises:
+            BadCloud: The sweeps have no intensity.
+        """
+        if self.intensity_range is None or self.points.shape[1] != 4:
+            raise BadCloud(
+                "Sweeps have no intensity",
+                where=f"{self.dataset}/{self.split}",
+                expected="four channels, and intensity_range in the catalogue",
+                found=f"{self.points.shape[1]} channels, intensity_range {self.intensity_range}",
+            )
+        scale = np.array([1, 1, 1, self.intensity_range], dtype=np.float32)
+        return np.asarray(self.sweep(index).points / scale)
 
     def with_class_names(self, class_names: tuple[str, ...]) -> SweepSplit:
         """Return the same with these names of classes."""
@@ -181,6 +206,7 @@ class SweepSplit(Store):
             **({} if self.labels is None else {"labels": self.labels}),
             **{f"{_EXTRA}{name}": array for name, array in self.extra.items()},
             **{f"{_PER_SWEEP}{name}": array for name, array in self.per_sweep.items()},
+            **({} if self.intensity_range is None else {_INTENSITY: np.array(self.intensity_range)}),
         }
 
     @classmethod
@@ -204,6 +230,7 @@ class SweepSplit(Store):
             arrays.get("labels"),
             _below(_EXTRA, arrays),
             _below(_PER_SWEEP, arrays),
+            float(arrays[_INTENSITY]) if _INTENSITY in arrays else None,
         )
 
 

@@ -19,6 +19,7 @@ from torch import nn
 from concord3d.data.stores.interface import Store
 from concord3d.data.stores.objects import CloudSplit
 from concord3d.data.stores.rooms import RoomBlocks
+from concord3d.data.stores.sweeps import SweepSplit
 from concord3d.errors import EvaluationError
 from concord3d.features.cloud_form import CloudForm, Layer
 from concord3d.features.clouds import cloud_channels, extract_features
@@ -43,7 +44,7 @@ class EvaluationJob:
         model_path: Final weights of the module that is evaluated.
         snapshot_paths: Its weights kept during training, the final ones included; empty where nothing was trained.
         train: Training split; None where the data set has none, for protocols that learn nothing from it.
-        test: Test split.
+        test: Split that is tested.
         protocol: Name of the protocol.
         settings: Its settings.
         out: Where the result goes, without suffix.
@@ -111,6 +112,19 @@ class EvaluationJob:
         if not isinstance(split, RoomBlocks):
             raise EvaluationError(
                 f"Protocol '{self.protocol}' needs blocks of rooms", where=self.out, found=type(split).__name__
+            )
+        return split
+
+    def sweeps(self, name: SplitName) -> SweepSplit:
+        """Return the sweeps of a split.
+
+        Raises:
+            EvaluationError: There is no such split, or it holds no sweeps.
+        """
+        split = self._split(name)
+        if not isinstance(split, SweepSplit):
+            raise EvaluationError(
+                f"Protocol '{self.protocol}' needs sweeps", where=self.out, found=type(split).__name__
             )
         return split
 
