@@ -29,7 +29,9 @@ def even_spread(num_items: int, count: int, where: object = None) -> NDArray[np.
         ([0, 2, 4], [0, 2, 4, 6])
     """
     if not 1 <= count <= num_items:
-        raise ConfigError("There are fewer sweeps than are asked for", where=where, expected=num_items, found=count)
+        raise ConfigError(
+            "There are fewer sweeps than are asked for", where=where, expected=f"1 to {num_items}", found=count
+        )
     bits = max(1, (num_items - 1).bit_length())
     numbers = np.arange(1 << bits)
     turned = np.zeros_like(numbers)

@@ -66,17 +66,23 @@ def class_iou(confusion: NDArray[np.generic]) -> FloatArray:
     return np.divide(inter, union, out=np.full(union.shape, np.nan), where=union > 0)
 
 
-def mean_iou(confusion: NDArray[np.generic], absent: AbsentClass = "one") -> FloatArray:
+def mean_iou(
+    confusion: NDArray[np.generic], absent: AbsentClass = "one", occurring: NDArray[np.bool_] | None = None
+) -> FloatArray:
     """Return (...) mean IoU over the classes of (..., K, K) matrices.
 
     Args:
         confusion: The matrices; a point in each.
         absent: What a class counts that is neither predicted nor true: ``one``, the rule of the released code, or
             nothing (``left_out``), the rule of the nuScenes devkit.
+        occurring: (K,) classes that occur in the whole of which the matrices are a part; where a part has none of them
+            they count 0.
 
     Source: CMCR spec 5.
     """
     ious = class_iou(confusion)
+    if occurring is not None:
+        ious = np.where(np.isnan(ious) & occurring, 0.0, ious)
     if absent == "one":
         return np.asarray(np.where(np.isnan(ious), 1.0, ious).mean(axis=-1))
     return np.asarray(np.nanmean(ious, axis=-1))
@@ -145,3 +151,18 @@ class SceneConfusions:
             EvaluationError: There is one scene alone.
         """
         return jackknife_outcomes(float(measure(self.total)), measure(sums_without_each(self.sums)))
+
+    def miou_outcomes(self, absent: AbsentClass = "one") -> FloatArray:
+        """Return (G,) outcomes per scene whose mean is the mean IoU, and whose spread gives its variance.
+
+        Without the only scene that has a class, this class counts 0, so that its IoU is as uncertain as it is large:
+        one scene says nothing of its spread (docs/STATISTICS.md has the coverage).
+
+        Args:
+            absent: See :func:`mean_iou`.
+
+        Raises:
+            EvaluationError: There is one scene alone.
+        """
+        occurring = ~np.isnan(class_iou(self.total))
+        return self.outcomes(lambda sums: mean_iou(sums, absent, occurring))

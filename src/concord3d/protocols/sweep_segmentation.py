@@ -9,7 +9,7 @@ Shape legend: S sweeps, P_i points of sweep i, K classes, G scenes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +25,6 @@ from concord3d.measures.sweep_confusion import (
     class_iou,
     confusion_matrix,
     frequency_weighted_iou,
-    mean_iou,
     point_accuracy,
 )
 from concord3d.protocols.evaluation.results import ProtocolResult, record_from_interval
@@ -136,12 +135,11 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
     blocks = _blocks(tested, settings.sweeps_per_block)
     confusions = sweep_confusions(segmenter, tested, settings.batch_size, job.torch_device)
     scenes = SceneConfusions.of(confusions, blocks)
-
-    def miou(sums: NDArray[Any]) -> NDArray[np.float64]:
-        return mean_iou(sums, settings.absent_class)
-
-    measures = {"miou": miou, "fwiou": frequency_weighted_iou, "overall_accuracy": point_accuracy}
-    outcomes = {name: scenes.outcomes(measure) for name, measure in measures.items()}
+    outcomes = {
+        "miou": scenes.miou_outcomes(settings.absent_class),
+        "fwiou": scenes.outcomes(frequency_weighted_iou),
+        "overall_accuracy": scenes.outcomes(point_accuracy),
+    }
     ious = class_iou(scenes.total)
     return ProtocolResult(
         tuple(record_from_interval(name, jackknife_interval(values)) for name, values in outcomes.items()),
