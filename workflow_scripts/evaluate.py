@@ -16,9 +16,11 @@ def make(job: NodeJob) -> None:
     run, module = job.params["run"], job.params["module"]
     set_threads(job.threads)
     splits = {(path.parent.name, path.stem): open_store(path) for path in sorted(set(job.files["stores"]))}
+    # Of a data set whose test labels nobody has, the plan opens the validation split.
+    tested = {dataset: split for name in ("val", "test") for (dataset, found), split in splits.items() if found == name}
     towers = {
         dataset: read_tower_features(
-            splits[dataset, "test"], TowerFiles(**{need: Path(index) for need, index in indices.items()})
+            tested[dataset], TowerFiles(**{need: Path(index) for need, index in indices.items()})
         )
         for dataset, indices in job.params["tower"].items()
     }
@@ -30,7 +32,7 @@ def make(job: NodeJob) -> None:
             model_path=job.files["model"][0],
             snapshot_paths=sorted((job.files["snapshots"][0] / module).glob("*.safetensors")),
             train=splits.get((dataset, "train")),
-            test=splits[dataset, "test"],
+            test=tested[dataset],
             protocol=protocol,
             settings=settings,
             out=out.with_suffix(""),

@@ -155,22 +155,31 @@ class RoomMethodSettings(MethodSettings):
     left_out_area: PositiveInt | None = None
 
 
-class LabelMethodSettings(MethodSettings):
-    """Base of the settings of methods that learn labels, from random weights or from those of an earlier training.
+class StartedMethodSettings(MethodSettings):
+    """Base of the settings of methods that start from random weights or from those of an earlier training.
 
     Attributes:
         start: ``scratch`` starts from random weights, ``earlier`` from the encoder of the training in the role
             ``init``.
-        label_smoothing: Mass of the target that the wrong classes share.
     """
 
     start: Literal["scratch", "earlier"] = "scratch"
-    label_smoothing: float = Field(default=0.2, ge=0, lt=1)
 
     @property
     def roles(self) -> tuple[str, ...]:
         """The role ``init``, if it starts from an earlier training."""
         return (INIT,) if self.start == "earlier" else ()
+
+
+class LabelMethodSettings(StartedMethodSettings):
+    """Base of the settings of methods that learn labels with a smoothed cross-entropy.
+
+    Attributes:
+        start: See :class:`StartedMethodSettings`.
+        label_smoothing: Mass of the target that the wrong classes share.
+    """
+
+    label_smoothing: float = Field(default=0.2, ge=0, lt=1)
 
 
 def method_names() -> tuple[str, ...]:

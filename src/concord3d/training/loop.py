@@ -127,6 +127,7 @@ class Loop:
             self.settings.learning_rate,
             decay,
             self.settings.momentum,
+            self.settings.dampening,
         )
         self._module, self._optimizer = fabric.setup(method, optimizer)
         self._module.mark_forward_method("loss")

@@ -72,7 +72,12 @@ def _warmup_cosine(base: float, step: int, warmup: int, num_steps: int, final: f
 
 
 def make_optimizer(
-    name: OptimizerName, groups: Sequence[dict[str, Any]], rate: float, weight_decay: float, momentum: float = 0.9
+    name: OptimizerName,
+    groups: Sequence[dict[str, Any]],
+    rate: float,
+    weight_decay: float,
+    momentum: float = 0.9,
+    dampening: float = 0.0,
 ) -> torch.optim.Optimizer:
     """Return Adam, AdamW, or SGD with momentum, in the fused form (one pass over each parameter).
 
@@ -82,9 +87,12 @@ def make_optimizer(
         rate: Learning rate of the groups that state none.
         weight_decay: Of the groups that state none.
         momentum: Of SGD.
+        dampening: Of its momentum.
     """
     if name == "adam":
         return torch.optim.Adam(groups, lr=rate, fused=True, weight_decay=weight_decay)
     if name == "adamw":
         return torch.optim.AdamW(groups, lr=rate, fused=True, weight_decay=weight_decay)
-    return torch.optim.SGD(groups, lr=rate, fused=True, momentum=momentum, weight_decay=weight_decay)
+    return torch.optim.SGD(
+        groups, lr=rate, fused=True, momentum=momentum, dampening=dampening, weight_decay=weight_decay
+    )

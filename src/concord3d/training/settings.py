@@ -27,6 +27,7 @@ class TrainingSettings(StrictModel):
         learning_rate: Initial rate.
         final_learning_rate: Rate that a cosine approaches.
         momentum: Of SGD.
+        dampening: Of SGD's momentum: the part of each gradient that does not enter it.
         weight_decay: As the optimiser defines it.
         schedule: See :func:`concord3d.training.schedule.learning_rate`.
         warmup_epochs: Epochs in which the rate rises, under ``warmup_cosine``.
@@ -45,6 +46,7 @@ class TrainingSettings(StrictModel):
     learning_rate: PositiveFloat = 1e-3
     final_learning_rate: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     momentum: float = Field(default=0.9, ge=0, lt=1)
+    dampening: float = Field(default=0.0, ge=0, lt=1)
     weight_decay: float = Field(default=1e-6, ge=0)
     schedule: Schedule = "cosine"
     warmup_epochs: float = Field(default=0.0, ge=0, allow_inf_nan=False)

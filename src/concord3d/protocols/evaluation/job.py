@@ -44,7 +44,7 @@ class EvaluationJob:
         model_path: Final weights of the module that is evaluated.
         snapshot_paths: Its weights kept during training, the final ones included; empty where nothing was trained.
         train: Training split; None where the data set has none, for protocols that learn nothing from it.
-        test: Test split.
+        test: Split that is tested.
         protocol: Name of the protocol.
         settings: Its settings.
         out: Where the result goes, without suffix.

@@ -1,0 +1,1 @@
+"""Semantic segmentation of LiDAR sweeps, from scratch or from an earlier training: fine-tuned, or probed linearly."""

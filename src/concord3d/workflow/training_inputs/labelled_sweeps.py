@@ -1,0 +1,53 @@
+"""Files of a training on labelled LiDAR sweeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import PositiveInt, model_validator
+
+from concord3d.config.study import joined_datasets
+from concord3d.errors import ConfigError
+from concord3d.methods.settings import MethodSettings
+from concord3d.workflow.node import Made
+from concord3d.workflow.tower_nodes import TowerNodes
+from concord3d.workflow.training_inputs import DataSettings
+
+
+class LabelledSweepSettings(DataSettings):
+    """What a training on labelled sweeps is told (CMCR spec 1.1).
+
+    Attributes:
+        percent: Share of the scenes whose labels are used, by the official rule; null uses all.
+        num_sweeps: So many sweeps of an even spread are used instead; more sweeps hold all those of fewer.
+    """
+
+    percent: Literal[1, 5, 10, 25, 100] | None = None
+    num_sweeps: PositiveInt | None = None
+
+    @model_validator(mode="after")
+    def _one_choice(self) -> LabelledSweepSettings:
+        if self.percent is not None and self.num_sweeps is not None:
+            raise ValueError("'percent' and 'num_sweeps' exclude each other")
+        return self
+
+
+SETTINGS = LabelledSweepSettings
+
+
+def inputs(run: Mapping[str, Any], settings: MethodSettings, sources: TowerNodes) -> dict[str, list[Made]]:
+    """Return the files that a training reads, by name.
+
+    Args:
+        run: Resolved configuration.
+        settings: Settings of the method.
+        sources: Makes the nodes of stores.
+
+    Raises:
+        ConfigError: Several data sets.
+    """
+    sets = joined_datasets(run["pretrain"]["dataset"])
+    if len(sets) > 1:
+        raise ConfigError("Methods that read labelled sweeps train on one data set", where="data.dataset", found=sets)
+    return {"sweeps": [sources.data.store(sets[0], "train")]}
