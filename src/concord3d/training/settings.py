@@ -41,7 +41,7 @@ class TrainingSettings(StrictModel):
     """
 
     epochs: NonNegativeInt
-    batch_size: int = Field(ge=2)
+    batch_size: PositiveInt
     optimizer: OptimizerName = "adam"
     learning_rate: PositiveFloat = 1e-3
     final_learning_rate: float = Field(default=0.0, ge=0, allow_inf_nan=False)
@@ -70,18 +70,30 @@ def training_settings(
         where: Place for messages.
 
     Raises:
-        ConfigError: A key is unknown or a value impossible, or no epoch is asked for of a method that needs some.
+        ConfigError: A key is unknown or a value impossible, no epoch is asked for of a method that needs some, or a
+            batch is smaller than the method can learn from.
     """
     settings = validate(TrainingSettings, dict(section), where)
     if settings.epochs == 0 and not method.starts_fitted:
-        place = where.of(("epochs",)) if isinstance(where, Places) else where
         raise ConfigError(
             "'epochs' is 0, and the method learns nothing before its first step",
-            where=place.below("epochs") if isinstance(place, Place) else place,
+            where=_key_place(where, "epochs"),
             expected="at least 1",
             found=0,
         )
+    if settings.batch_size < method.smallest_batch:
+        raise ConfigError(
+            "'batch_size' is too small: the method compares units of a batch",
+            where=_key_place(where, "batch_size"),
+            expected=f"at least {method.smallest_batch}",
+            found=settings.batch_size,
+        )
     return settings
+
+
+def _key_place(where: Where, key: str) -> object:
+    place = where.of((key,)) if isinstance(where, Places) else where
+    return place.below(key) if isinstance(place, Place) else place
 
 
 def snapshot_epochs(num_epochs: int, num_snapshots: int) -> tuple[int, ...]:

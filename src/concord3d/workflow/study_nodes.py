@@ -83,7 +83,8 @@ class StudyNodes:
 
         settings = method_settings(run["method"], run["objective"], places("objective"))
         encoder_modules = settings.encoder_modules(run["encoder"], places("encoder"))
-        require_data_settings(settings.data, run["data"], places("data"))
+        if settings.is_trained:
+            require_data_settings(settings.data, run["data"], places("data"))
         training_settings(run["training"], settings, places("training"))
         self._check_roles(experiment, settings.roles)
         strict = run["data"].get("without_classes") and not run["data"].get("tower_knows_them")

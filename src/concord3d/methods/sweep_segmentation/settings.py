@@ -25,6 +25,8 @@ class SweepSegmentationSettings(StartedMethodSettings):
     data: ClassVar[str] = "labelled_sweeps"
     saved: ClassVar[tuple[str, ...]] = ("segmenter",)
     rebuilt_by: ClassVar[str | None] = "concord3d.methods.sweep_segmentation.method"
+    # One per cent of 100 scenes is one sweep, which has thousands of voxels.
+    smallest_batch: ClassVar[int] = 1
     encoders: ClassVar[tuple[str, ...] | None] = ("mink_unet",)
     encodes: ClassVar[Literal["clouds", "sweeps"] | None] = "sweeps"
 
