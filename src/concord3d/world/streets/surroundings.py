@@ -181,9 +181,9 @@ def _furniture(made: MeshBuilder, plan: StreetPlan, side: int, model_of: ModelOf
 
 def _greenery(made: MeshBuilder, plan: StreetPlan, side: int, model_of: ModelOf, rng: np.random.Generator) -> None:
     sign, kind = _SIGNS[side], _TREES[plan.surroundings]
-    rows = [(plan.half_road + max(plan.verge[side] / 2, 0.7), float(rng.uniform(9, 16)), 0.8)]
+    rows = [(plan.half_road + max(plan.verge[side] / 2, 0.7), float(rng.uniform(8, 15)), 0.9)]
     if plan.front[side] == "flat.terrain":
-        rows.append((plan.walk_band(side)[1] + float(rng.uniform(1.5, 3)), float(rng.uniform(6, 14)), 1.0))
+        rows.append((plan.walk_band(side)[1] + float(rng.uniform(1.5, 3)), float(rng.uniform(5, 12)), 1.15))
     for distance, step, size in rows:
         for x in _places(plan, step, rng):
             if rng.random() < kind:
@@ -199,8 +199,8 @@ def _greenery(made: MeshBuilder, plan: StreetPlan, side: int, model_of: ModelOf,
         y = sign * (plan.walk_band(side)[1] + 0.8)
         tone = _tone((58, 92, 44), rng)
         for x in _places(plan, float(rng.uniform(1.6, 5.0)), rng):
-            scale = rng.uniform(0.7, 1.2, 3)
-            made.add(vertices * scale + np.array([x, y, 0.6]), bush.faces, tone, "static.vegetation")
+            scale = rng.uniform(0.8, 1.5, 3)
+            made.add(vertices * scale + np.array([x, y, 0.7]), bush.faces, tone, "static.vegetation")
 
 
 def _places(plan: StreetPlan, step: float, rng: np.random.Generator) -> list[float]:
