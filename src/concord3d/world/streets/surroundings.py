@@ -17,6 +17,7 @@ from concord3d.world.streets.plan import StreetPlan
 ModelOf = Callable[[str], StreetModel]
 
 _FAR = 60.0
+_BEYOND = 60.0
 _DEEP = -0.3
 _STOREY = 3.1
 _SIGNS = (1, -1)
@@ -50,17 +51,19 @@ def _tone(color: tuple[int, int, int], rng: np.random.Generator, spread: float =
 
 
 def _ground(made: MeshBuilder, plan: StreetPlan, rng: np.random.Generator) -> None:
-    """Strips are boxes, so that kerbs have risers."""
+    """Add strips as boxes, so that kerbs have risers; they reach beyond the houses, for what drives there."""
+    start, end = plan.start - _BEYOND, plan.end + _BEYOND
     asphalt, paving = _tone(_ASPHALT, rng), _tone(_PAVING, rng)
     half = plan.half_road
-    made.add_boxes((plan.start, -half, _DEEP), (plan.end, half, 0.0), asphalt, "flat.driveable_surface")
+    made.add_boxes((start, -half, _DEEP), (end, half, 0.0), asphalt, "flat.driveable_surface")
     if plan.crossing is not None:
         middle, width = plan.crossing
         for low, high in ((-_FAR, -half), (half, _FAR)):
             made.add_boxes(
                 (middle - width / 2, low, _DEEP), (middle + width / 2, high, 0.0), asphalt, "flat.driveable_surface"
             )
-    for low, high in plan.stretches:
+    cuts = [start, *[edge for stretch in plan.stretches for edge in stretch][1:-1], end]
+    for low, high in zip(cuts[::2], cuts[1::2], strict=True):
         if plan.median:
             tone = _tone(_GROUND[plan.median_category], rng)
             made.add_boxes((low, -plan.median, _DEEP), (high, plan.median, plan.kerb), tone, plan.median_category)
