@@ -47,4 +47,4 @@ $(PARITY)/.complete: envs/parity.lock | setup
 
 lock: setup  ## newer versions for the hash-locked requirements
 	$(BIN)/uv pip compile --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 --override envs/overrides.txt --all-extras pyproject.toml envs/requirements.in -o envs/requirements.lock
-	$(BIN)/uv pip compile --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 --override envs/parity_overrides.txt envs/parity.in -o envs/parity.lock
+	$(BIN)/uv pip compile --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 --override envs/parity_overrides.txt --constraint envs/requirements.lock envs/parity.in -o envs/parity.lock

@@ -37,8 +37,8 @@ def _requirements_in(repository: Path) -> dict[str, Requirement]:
     return _named([line for line in lines if line and not line.startswith("#")])
 
 
-def _locked(repository: Path) -> dict[str, str]:
-    text = (repository / "envs/requirements.lock").read_text()
+def _locked(repository: Path, lock: str = "requirements.lock") -> dict[str, str]:
+    text = (repository / "envs" / lock).read_text()
     return {canonicalize_name(name): version for name, version in re.findall(r"^([\w.-]+)==([^\s\\]+)", text, re.M)}
 
 
@@ -124,6 +124,18 @@ def test_what_is_overridden_is_not_locked_and_no_installation_asks_for_it(reposi
     for script in (repository / "envs").glob("*.post-deploy.sh"):
         assert "pip install --no-deps --require-hashes -r envs/requirements.lock" in script.read_text()
     assert "uv pip sync" in (repository / "envs/setup.sh").read_text()
+
+
+def test_foreign_readers_have_an_environment_with_the_same_versions(repository: Path) -> None:
+    foreign, own = _locked(repository, "parity.lock"), _locked(repository)
+    assert "nuscenes-devkit" in foreign and "nuscenes-devkit" not in own
+    assert len(set(foreign) & set(own)) > 10
+    assert {name: version for name, version in foreign.items() if own.get(name, version) != version} == {}
+    text = (repository / "envs/parity.lock").read_text()
+    assert len(re.findall(r"^[\w.-]+==.+ \\$\n    --hash=sha256:", text, re.M)) == len(foreign)
+    sources = "--override envs/parity_overrides.txt --constraint envs/requirements.lock envs/parity.in"
+    for name in ("Makefile", "envs/parity.lock"):
+        assert sources in (repository / name).read_text()
 
 
 def test_licence_and_version_are_the_same_everywhere(repository: Path, project: dict[str, Any]) -> None:

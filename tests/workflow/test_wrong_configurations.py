@@ -50,6 +50,11 @@ WRONG: dict[str, tuple[Path, str, str, tuple[str, ...]]] = {
     "objective of a tower": (SCALE, "min_zero_shot_top1: 0", "min_zero_shot_topp1: 0", ("min_zero_shot_top1",)),
     "view set of a tower": (SCALE, "[ring12, photo12]", "[ring12, foto12]", ("foto12", "photo12")),
     "data set of a scale": (SCALE, "  modelnet40: {source", "  modelnet04: {source", ("modelnet04", "modelnet40")),
+    "split of the world": (SCALE, "splits: {train: 90, test: 48}", "splits: {train: 90, tst: 48}", ("tst", "test")),
+    "category of the world": (SCALE, "[airplane, bottle,", "[airplan, bottle,", ("airplan", "airplane")),
+    "option of the world": (
+        SCALE, "splits: {train: 90, test: 48},", "splits: {train: 90, test: 48}, options: {beams: 32},", ("beams",),
+    ),
     "experiment that is a path": (POINT, "  single_view:", "  ../x:", ("../x",)),
     "experiment that is empty": (POINT, "  single_view:", '  "":', ("plain",)),
     "experiment that is not there": (POINT_SCALE, "single_view,", "singel_view,", ("singel_view", "single_view")),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from concord3d.config.models import Params, Scale
+from concord3d.config.places import Place
 from concord3d.data.catalog import DatasetSpec
 from concord3d.data.readers import find_reader, reader_module
 from concord3d.data.readers.interface import Reader
@@ -44,6 +45,7 @@ class DataNodes:
         catalog: What is known of each data set.
         renderer: What draws meshes.
         batching: Which nodes share a job.
+        places: Where each data set stands in the files of the scale.
     """
 
     graph: Graph
@@ -54,6 +56,7 @@ class DataNodes:
     catalog: dict[str, DatasetSpec]
     renderer: str
     batching: Batching
+    places: Mapping[str, Place]
 
     def brings_features(self, dataset: str) -> bool:
         """Whether a data set is a release that holds tower features of its shapes."""
@@ -95,11 +98,24 @@ class DataNodes:
             # Data sets without options keep the identity that they had before there were some.
             **({"options": use.options} if use.options else {}),
         }
-        WorldRecipe(**recipe).chosen_options(find_family(dataset).layouts[dataset])
+        self._require_possible(WorldRecipe(**recipe))
         key = f"raw/world_{self.params.scale}/{dataset}"
         marker = self.layout.world_marker(dataset)
         entries = ["workflow_scripts/world_dataset.py", family_module(dataset)]
         return self.graph.add_node(key, "raw", recipe, entries, {}, [marker])
+
+    def _require_possible(self, recipe: WorldRecipe) -> None:
+        try:
+            recipe.validated(find_family(recipe.dataset).layouts[recipe.dataset])
+        except ConfigError as error:
+            keys = str(error.where).split(".") if error.where else []
+            raise ConfigError(
+                error.what,
+                where=self.places[recipe.dataset].below(*keys),
+                expected=error.expected,
+                found=error.found,
+                next_step=error.next_step,
+            ) from error
 
     def _splits(self, dataset: str) -> list[str]:
         """The splits for training and testing that a data set has at this scale; see :meth:`tested_split`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from concord3d.config.models import Params, Scale
 from concord3d.config.places import Place
@@ -59,8 +59,18 @@ class Plan:
         self.renderer = choose_renderer(params.renderer, self.scale.renderer, params.device).name
         self.nodes = Graph()
         batching = Batching(self.scale.batch)
-        self._data = DataNodes(self.nodes, root, params, self.scale, self.layout, catalog, self.renderer, batching)
-        self.towers = TowerNodes(self._data, self._tower_places())
+        self._data = DataNodes(
+            self.nodes,
+            root,
+            params,
+            self.scale,
+            self.layout,
+            catalog,
+            self.renderer,
+            batching,
+            self._places("datasets"),
+        )
+        self.towers = TowerNodes(self._data, self._places("towers"))
         self.papers: dict[str, StudyNodes] = {}
         self.papers.update({name: StudyNodes(study, self.towers, self.papers) for name, study in self.loaded.items()})
         for name in self.studies:
@@ -74,12 +84,12 @@ class Plan:
         overlays = [(study.overlay, study.overlay_place) for study in self.loaded.values()]
         return with_own_entries(first.common, first.common_place, overlays)
 
-    def _tower_places(self) -> dict[str, Place]:
-        """Return where each tower of the scale stands."""
+    def _places(self, section: Literal["datasets", "towers"]) -> dict[str, Place]:
+        """Return where each data set, or tower, of the scale stands."""
         first = next(iter(self.studies.values()))
-        places = {name: first.common_place.below("towers", name) for name in first.common.towers}
+        places = {name: first.common_place.below(section, name) for name in getattr(first.common, section)}
         for study in self.loaded.values():
-            places.update({name: study.overlay_place.below("towers", name) for name in study.overlay.towers})
+            places.update({name: study.overlay_place.below(section, name) for name in getattr(study.overlay, section)})
         return places
 
     @cached_property

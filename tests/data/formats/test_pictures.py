@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from concord3d.data.formats.pictures import evenly_spaced, picture_files, read_squares
+from concord3d.data.formats.pictures import evenly_spaced, picture_files, read_resized, read_squares
 from concord3d.errors import DatasetMissing, UnreadableFile
 
 
@@ -81,3 +81,21 @@ def test_a_truncated_picture_is_named(tmp_path: Path) -> None:
     (tmp_path / "f.jpg").write_bytes((tmp_path / "f.jpg").read_bytes()[:2000])
     with pytest.raises(UnreadableFile, match=r"f\.jpg"):
         read_squares([tmp_path / "f.jpg"], 16)
+
+
+def test_a_whole_picture_keeps_its_size_or_is_resized_with_its_edges(tmp_path: Path) -> None:
+    Image.fromarray(striped(30, 90)).save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_resized(tmp_path / "a.png", (30, 90), (30, 90)), striped(30, 90))
+    small = read_resized(tmp_path / "a.png", (30, 90), (10, 9))
+    assert small.shape == (10, 9, 3) and (small[:, [0, 4, 8]].argmax(axis=2) == [0, 1, 2]).all()
+    assert (small[:, [0, 4, 8]].max(axis=2) == 250).all()
+
+
+def test_a_picture_of_another_size_or_kind_is_named(tmp_path: Path) -> None:
+    Image.fromarray(striped(30, 90)).save(tmp_path / "a.png")
+    with pytest.raises(UnreadableFile, match=r"a\.png(.|\n)*30 x 90 pixels where 90 x 30"):
+        read_resized(tmp_path / "a.png", (90, 30), (9, 9))
+    (tmp_path / "b.jpg").write_bytes(b"no picture")
+    for name in ("b.jpg", "absent.jpg"):
+        with pytest.raises(UnreadableFile, match=name):
+            read_resized(tmp_path / name, (30, 90), (9, 9))

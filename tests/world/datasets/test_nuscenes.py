@@ -79,7 +79,19 @@ def test_keyframes_are_half_a_second_apart_and_cameras_have_their_own_time(built
     delays = {row["timestamp"] - next(s["timestamp"] for s in samples if s["token"] == row["sample_token"])
               for row in table(built, "sample_data")}  # fmt: skip
     assert min(delays) == -42_000 and max(delays) == 0 and len(delays) == 6
-    assert all(poses[row["ego_pose_token"]]["timestamp"] == row["timestamp"] for row in table(built, "sample_data"))
+    data = table(built, "sample_data")
+    assert all(poses[row["ego_pose_token"]]["timestamp"] == row["timestamp"] for row in data)
+    # The vehicle drives on meanwhile: between two of its poses lies its speed.
+    speeds = []
+    for scene in table(built, "scene"):
+        frames = {row["token"] for row in samples if row["scene_token"] == scene["token"]}
+        own = sorted((row for row in data if row["sample_token"] in frames), key=lambda row: row["timestamp"])
+        times = np.array([row["timestamp"] for row in own]) / 1e6
+        places = np.array([poses[row["ego_pose_token"]]["translation"] for row in own])
+        velocity = (places[-1] - places[0]) / (times[-1] - times[0])
+        np.testing.assert_allclose(places, places[0] + (times - times[0])[:, None] * velocity, atol=1e-4)
+        speeds.append(np.linalg.norm(velocity))
+    assert max(speeds) > 3
 
 
 def test_boxes_hold_the_points_that_they_count(built: Path) -> None:

@@ -103,7 +103,7 @@ class WorldRecipe:
             if name not in known:
                 raise ConfigError(
                     f"'{self.dataset}' has no option '{name}'{nearest(name, known)}",
-                    where="options", expected=", ".join(known) or "none", found=name,
+                    where=f"options.{name}", expected=", ".join(known) or "none", found=name,
                 )  # fmt: skip
         return layout.options(**self.options) if layout.options else None
 

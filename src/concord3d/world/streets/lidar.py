@@ -1,6 +1,6 @@
 """A spinning LiDAR in a street.
 
-Shape legend: B beams, A steps of azimuth, P points.
+Shape legend: B beams, A steps of azimuth, P points, R rays.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from concord3d.geometry.ray_casting import RayScene
 from concord3d.geometry.rigid import Matrix
 from concord3d.world.streets.meshes import LabelledMesh
+from concord3d.world.streets.taxonomy import CATEGORY_INDEX, GENERAL_CATEGORIES
 
 # Elevations in degrees from the lowest beam to the highest: as of a VLP-16, an HDL-32E and an HDL-64E.
 ELEVATIONS: dict[int, NDArray[np.float64]] = {
@@ -22,6 +23,20 @@ ELEVATIONS: dict[int, NDArray[np.float64]] = {
 }
 _RANGE = (1.2, 85.0)
 _NOISE = 0.02
+# The roof of the vehicle below the LiDAR, which its lowest beams meet: half width, front, back and depth in metres.
+_ROOF = (0.5, 0.4, -1.1, -0.42)
+_ROOF_BRIGHTNESS = 170.0
+# Brightness in near infrared in relation to that for the eye: plants are bright, asphalt is dark.
+_INFRARED = np.ones(len(GENERAL_CATEGORIES))
+for _name, _factor in {
+    "flat.driveable_surface": 0.85,
+    "flat.sidewalk": 1.45,
+    "flat.terrain": 1.5,
+    "static.vegetation": 1.6,
+}.items():
+    _INFRARED[CATEGORY_INDEX[_name]] = _factor
+# Standard deviation of the logarithm of the intensity on one material; distance up to which the receiver is damped.
+_SPREAD, _DAMPED_M = 0.4, 6.0
 
 
 @dataclass(frozen=True)
@@ -70,18 +85,36 @@ def scan(
     rays = np.empty((len(own), 6), np.float32)
     rays[:, :3], rays[:, 3:] = street_from_lidar[:3, 3], own @ street_from_lidar[:3, :3].T
     hits = scene.cast(rays)
-    met = np.flatnonzero((hits.face >= 0) & (hits.distance > _RANGE[0]) & (hits.distance < _RANGE[1]))
-    incidence = np.abs(np.einsum("rc,rc->r", rays[met, 3:], street.normals_of(hits.face[met]))).astype(np.float64)
-    weak = hits.distance[met].astype(np.float64) / _RANGE[1]
-    lost = 0.02 + (0.1 if rain else 0.0) + 0.7 * weak**2 * (1 - incidence) ** 4
+    roof = _roof_distance(own)
+    on_roof = np.isfinite(roof)
+    met = np.flatnonzero(on_roof | ((hits.face >= 0) & (hits.distance > _RANGE[0]) & (hits.distance < _RANGE[1])))
+    on_roof = on_roof[met]
+    face = np.where(on_roof, 0, hits.face[met])
+    distance = np.where(on_roof, roof[met], hits.distance[met]).astype(np.float64)
+    slope = np.abs(np.einsum("rc,rc->r", rays[met, 3:], street.normals_of(face))).astype(np.float64)
+    incidence = np.where(on_roof, -own[met, 2], slope)
+    category = np.where(on_roof, np.uint8(CATEGORY_INDEX["vehicle.ego"]), street.category[face])
+    instance = np.where(on_roof, 0, street.instance[face])
+    brightness = np.where(on_roof, _ROOF_BRIGHTNESS, street.colors_of(face).mean(axis=1))
+    lost = 0.02 + (0.1 if rain else 0.0) + 0.7 * (distance / _RANGE[1]) ** 2 * (1 - incidence) ** 4
     kept = rng.random(len(met)) >= lost
-    met, incidence = met[kept], incidence[kept]
-    chosen, distance = hits.face[met], hits.distance[met].astype(np.float64)
-    brightness = street.colors_of(chosen).mean(axis=1)
-    strength = (6 + 0.3 * brightness) * (0.3 + 0.7 * incidence) * np.exp(-distance / 70)
-    intensity = np.clip(np.rint(strength * rng.lognormal(0, 0.15, len(chosen)) + rng.normal(0, 1, len(chosen))), 0, 255)
-    measured = distance + rng.normal(0, _NOISE, len(chosen))
-    points = np.empty((len(chosen), 5), np.float32)
+    damping = np.clip(distance / _DAMPED_M, 0.6, 1.0)
+    strength = (
+        (8 + 0.36 * brightness) * _INFRARED[category] * (0.25 + 0.75 * incidence) * np.exp(-distance / 70) * damping
+    )
+    intensity = np.clip(np.rint(strength * rng.lognormal(0, _SPREAD, len(met)) + rng.normal(0, 1, len(met))), 0, 255)
+    measured = distance + rng.normal(0, _NOISE, len(met))
+    points = np.empty((len(met), 5), np.float32)
     points[:, :3] = own[met] * measured[:, None]
     points[:, 3], points[:, 4] = intensity, met % beams
-    return LabelledSweep(points, street.category[chosen], street.instance[chosen])
+    return LabelledSweep(points[kept], category[kept], instance[kept])
+
+
+def _roof_distance(directions: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (R,) distances at which rays from the LiDAR meet its own vehicle's roof, infinite where they miss it."""
+    half, front, back, depth = _ROOF
+    with np.errstate(divide="ignore"):
+        distance = np.where(directions[:, 2] < 0, depth / directions[:, 2], np.inf)
+        place = directions[:, :2] * np.where(np.isfinite(distance), distance, 0.0)[:, None]
+    inside = (np.abs(place[:, 0]) < half) & (place[:, 1] > back) & (place[:, 1] < front)
+    return np.where(inside, distance, np.inf)

@@ -17,6 +17,7 @@ from concord3d.world.streets.plan import StreetPlan
 ModelOf = Callable[[str], StreetModel]
 
 _FAR = 60.0
+_BEYOND = 60.0
 _DEEP = -0.3
 _STOREY = 3.1
 _SIGNS = (1, -1)
@@ -50,17 +51,19 @@ def _tone(color: tuple[int, int, int], rng: np.random.Generator, spread: float =
 
 
 def _ground(made: MeshBuilder, plan: StreetPlan, rng: np.random.Generator) -> None:
-    """Strips are boxes, so that kerbs have risers."""
+    """Add strips as boxes, so that kerbs have risers; they reach beyond the houses, for what drives there."""
+    start, end = plan.start - _BEYOND, plan.end + _BEYOND
     asphalt, paving = _tone(_ASPHALT, rng), _tone(_PAVING, rng)
     half = plan.half_road
-    made.add_boxes((plan.start, -half, _DEEP), (plan.end, half, 0.0), asphalt, "flat.driveable_surface")
+    made.add_boxes((start, -half, _DEEP), (end, half, 0.0), asphalt, "flat.driveable_surface")
     if plan.crossing is not None:
         middle, width = plan.crossing
         for low, high in ((-_FAR, -half), (half, _FAR)):
             made.add_boxes(
                 (middle - width / 2, low, _DEEP), (middle + width / 2, high, 0.0), asphalt, "flat.driveable_surface"
             )
-    for low, high in plan.stretches:
+    cuts = [start, *[edge for stretch in plan.stretches for edge in stretch][1:-1], end]
+    for low, high in zip(cuts[::2], cuts[1::2], strict=True):
         if plan.median:
             tone = _tone(_GROUND[plan.median_category], rng)
             made.add_boxes((low, -plan.median, _DEEP), (high, plan.median, plan.kerb), tone, plan.median_category)
@@ -181,9 +184,9 @@ def _furniture(made: MeshBuilder, plan: StreetPlan, side: int, model_of: ModelOf
 
 def _greenery(made: MeshBuilder, plan: StreetPlan, side: int, model_of: ModelOf, rng: np.random.Generator) -> None:
     sign, kind = _SIGNS[side], _TREES[plan.surroundings]
-    rows = [(plan.half_road + max(plan.verge[side] / 2, 0.7), float(rng.uniform(9, 16)), 0.8)]
+    rows = [(plan.half_road + max(plan.verge[side] / 2, 0.7), float(rng.uniform(8, 15)), 0.9)]
     if plan.front[side] == "flat.terrain":
-        rows.append((plan.walk_band(side)[1] + float(rng.uniform(1.5, 3)), float(rng.uniform(6, 14)), 1.0))
+        rows.append((plan.walk_band(side)[1] + float(rng.uniform(1.5, 3)), float(rng.uniform(5, 12)), 1.15))
     for distance, step, size in rows:
         for x in _places(plan, step, rng):
             if rng.random() < kind:
@@ -199,8 +202,8 @@ def _greenery(made: MeshBuilder, plan: StreetPlan, side: int, model_of: ModelOf,
         y = sign * (plan.walk_band(side)[1] + 0.8)
         tone = _tone((58, 92, 44), rng)
         for x in _places(plan, float(rng.uniform(1.6, 5.0)), rng):
-            scale = rng.uniform(0.7, 1.2, 3)
-            made.add(vertices * scale + np.array([x, y, 0.6]), bush.faces, tone, "static.vegetation")
+            scale = rng.uniform(0.8, 1.5, 3)
+            made.add(vertices * scale + np.array([x, y, 0.7]), bush.faces, tone, "static.vegetation")
 
 
 def _places(plan: StreetPlan, step: float, rng: np.random.Generator) -> list[float]:
