@@ -30,6 +30,9 @@ from concord3d.reporting.figures.style import (
 )
 from concord3d.reporting.specs.claim_spec import ClaimPart, Term
 
+# Labels of more bars than this are slanted.
+MOST_LEVEL = 5
+
 
 class Options(StrictModel):
     """Options of ``bars``: label per experiment (the first that ran is the reference), data sets, what is measured."""
@@ -72,6 +75,10 @@ def _bars(context: FigureContext, axis: Axes, options: Options, found: Mapping[s
         axis.plot(offsets, values, "o", color="white", markeredgecolor="black", markersize=4, zorder=4)
         axis.text(place, interval.high + 1.2, f"{interval.value:.1f}", ha="center", va="bottom", fontsize=9)
     axis.set_xticks(range(len(options.experiments)), list(options.experiments.values()))
+    if len(options.experiments) > MOST_LEVEL:
+        axis.tick_params("x", rotation=35)
+        for text in axis.get_xticklabels():
+            text.set(ha="right", rotation_mode="anchor")
     axis.set_xlim(-0.6, len(options.experiments) - 0.4)
     axis.set_ylim(0, 108)
     axis.set(title=context.report.dataset_name(dataset), ylabel=measure_label(options.label, options.metric))
