@@ -87,9 +87,9 @@ class CMCR(Method[SweepBatch]):
         told = self._settings
         return {
             "contrast": 1.0,
-            "commitment/points": told.code_weight,
-            "commitment/pixels": told.code_weight,
-            "code_matching": told.code_weight,
+            "commitment/points": 1.0,
+            "commitment/pixels": 1.0,
+            "code_matching": told.matching_weight,
             "orthogonality": told.orthogonality_weight,
             "orthogonality/pictures": told.picture_orthogonality_weight,
             "kl": told.kl_weight,

@@ -38,7 +38,7 @@ class CMCRSettings(MethodSettings):
         orthogonality_weight: Weight of the orthogonality of voxels' features.
         orthogonality_rows: Number of voxels to which the sum over voxels is scaled; null leaves it as released.
         picture_orthogonality_weight: Weight of the orthogonality of pixels' features, on as many pixels as voxels.
-        code_weight: Weight of commitment and of code matching.
+        matching_weight: Weight of code matching.
         kl_weight: Weight of the term that draws voxels' specific features towards a standard normal.
     """
 
@@ -70,7 +70,7 @@ class CMCRSettings(MethodSettings):
     orthogonality_weight: Weight = 0.1
     orthogonality_rows: PositiveInt | None = None
     picture_orthogonality_weight: Weight = 0.0
-    code_weight: Weight = 1.0
+    matching_weight: Weight = 1.0
     kl_weight: Weight = 0.0
 
     @model_validator(mode="after")
