@@ -26,6 +26,7 @@ class SweepSegmentationSettings(StartedMethodSettings):
     saved: ClassVar[tuple[str, ...]] = ("segmenter",)
     rebuilt_by: ClassVar[str | None] = "concord3d.methods.sweep_segmentation.method"
     encoders: ClassVar[tuple[str, ...] | None] = ("mink_unet",)
+    least_batch: ClassVar[int] = 1
     encodes: ClassVar[Literal["clouds", "sweeps"] | None] = "sweeps"
 
     trunk: Literal["trained", "frozen"] = "trained"
