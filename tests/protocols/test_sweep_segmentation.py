@@ -53,17 +53,18 @@ def test_every_point_has_the_class_of_its_voxel_and_matrices_are_kept_by_sweep(t
     evaluate(job)
     body, arrays = check_contract(job)
     module = segmenter().eval()
-    confusions = np.zeros((12, 3, 3), np.int64)
+    confusions, shared = np.zeros((12, 3, 3), np.int64), 0
     for row in range(len(TESTED)):
         points = torch.from_numpy(TESTED.network_points(row))
         voxels = sweep_voxels([points], module.encoder.grid)
-        assert len(voxels.first) < len(points)
+        shared += len(points) - len(voxels.first)
         with torch.no_grad():
             classes = module([points])[1].argmax(1)[voxels.inverse]
         for guess, answer in zip(classes.tolist(), np.asarray(TESTED.sweep(row).labels).tolist(), strict=True):
             if answer >= 0:
                 confusions[row, answer, guess] += 1
     np.testing.assert_array_equal(arrays["confusions"], confusions)
+    assert shared > 50
     assert arrays["sweep_names"].tolist() == list(TESTED.names)
     assert arrays["item_names"].tolist() == ["scene-0003", "scene-0012", "scene-0013"]
     total = confusions.sum(axis=0)
@@ -71,7 +72,7 @@ def test_every_point_has_the_class_of_its_voxel_and_matrices_are_kept_by_sweep(t
     assert values(body)["overall_accuracy"] == pytest.approx(100 * np.trace(total) / total.sum())
     assert list(values(body)) == ["miou", "fwiou", "overall_accuracy"]
     assert body["details"]["num_sweeps_tested"] == 12 and body["details"]["num_scenes_tested"] == 3
-    assert list(body["details"]["class_iou"]) == list(CLASSES)
+    assert set(body["details"]["class_iou"]) == set(CLASSES)
     assert all(record["n_items"] == 3 for record in body["records"])
 
 

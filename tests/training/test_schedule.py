@@ -79,3 +79,14 @@ def test_every_optimizer_makes_the_steps_of_its_formula(name: str, decay: float)
         weight.grad = torch.tensor([gradient])
         optimizer.step()
     assert weight.item() == pytest.approx(_literal_steps(name, 2.0, gradients, 0.1, decay), rel=1e-5)
+
+
+def test_dampening_is_that_of_the_momentum() -> None:
+    weight = torch.nn.Parameter(torch.ones(1))
+    optimizer = make_optimizer("sgd", [{"params": [weight]}], 0.1, 0.0, momentum=0.5, dampening=0.2)
+    for _ in range(2):
+        optimizer.zero_grad()
+        weight.sum().backward()
+        optimizer.step()
+    # The first step takes the whole gradient, the second 0.5 of it and 0.8 of its own.
+    assert weight.item() == pytest.approx(1 - 0.1 - 0.1 * (0.5 + 0.8))

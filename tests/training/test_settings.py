@@ -40,14 +40,15 @@ def test_a_missing_key_is_named(key: str) -> None:
         ({"optimizer": "lion"}, "'optimizer'.*'adam', 'adamw' or 'sgd'.*found 'lion'"),
         ({"schedule": "cosin"}, "did you mean 'cosine'"),
         ({"precision": "16-mixed"}, "'precision'.*did you mean 'bf16-mixed'"),
-        ({"batch_size": 1}, "'batch_size'"),
+        ({"batch_size": 0}, "'batch_size'"),
         ({"epochs": -1}, "'epochs'"),
         ({"threads": 0}, "'threads'"),
         ({"learning_rate": -0.1}, "'learning_rate'"),
+        ({"dampening": 1}, "'dampening'"),
         ({"weight_decay": -1}, "'weight_decay'"),
         ({"warmup_epochs": float("inf")}, "'warmup_epochs'"),
         ({"num_snapshots": 0}, "'num_snapshots'"),
-        ({"epochs": -1, "batch_size": 1}, "'epochs'.*'batch_size'"),
+        ({"epochs": -1, "batch_size": 0}, "'epochs'.*'batch_size'"),
     ],
 )
 def test_what_cannot_be_is_refused_with_the_nearest_name(changes: dict[str, Any], message: str) -> None:
@@ -80,3 +81,13 @@ def test_the_section_is_read_without_torch() -> None:
     code = "import sys, concord3d.training.settings, concord3d.training.files; print('torch' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "False"
+
+
+def test_one_unit_is_a_batch_only_for_a_method_that_says_so() -> None:
+    class OfSweeps(MethodSettings):
+        least_batch = 1
+
+    section = {**NEEDED, "batch_size": 1}
+    assert training_settings(section, OfSweeps()).batch_size == 1
+    with pytest.raises(ConfigError, match=r"'batch_size' is less than(?s:.*)where: training(?s:.*)at least 2"):
+        training_settings(section, MethodSettings())

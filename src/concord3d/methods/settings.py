@@ -46,7 +46,7 @@ class MethodSettings(StrictModel):
         sees_patches: Whether the picture encoder of that tower must have patch tokens.
         shows_clouds: Whether that tower sees pictures of clouds, which must then have as many points as those that it
             was trained on.
-        smallest_batch: Units that a batch must have at least; most methods compare units, or need statistics of them.
+        least_batch: Units that a step needs: two where batch normalisation meets one row per unit.
         draws: Whether anything is drawn at random; where nothing is, one seed says all.
         encoders: Names of the point encoders that it trains; None for any.
         encodes: What these encode, ``clouds`` of equal length or ``sweeps`` of any; None for both.
@@ -63,7 +63,7 @@ class MethodSettings(StrictModel):
     takes_released: ClassVar[bool] = False
     sees_patches: ClassVar[bool] = False
     shows_clouds: ClassVar[bool] = False
-    smallest_batch: ClassVar[int] = 2
+    least_batch: ClassVar[int] = 2
     draws: ClassVar[bool] = True
     encoders: ClassVar[tuple[str, ...] | None] = None
     encodes: ClassVar[Literal["clouds", "sweeps"] | None] = "clouds"

@@ -22,7 +22,8 @@ class TrainingSettings(StrictModel):
     Attributes:
         epochs: Passes over the training units; 0 leaves a method that is of use as it is built
             (:attr:`concord3d.methods.settings.MethodSettings.starts_fitted`).
-        batch_size: Units per step over all processes.
+        batch_size: Units per step over all processes; most methods need two
+            (:attr:`concord3d.methods.settings.MethodSettings.least_batch`).
         optimizer: Adam, AdamW, or SGD with momentum.
         learning_rate: Initial rate.
         final_learning_rate: Rate that a cosine approaches.
@@ -70,30 +71,31 @@ def training_settings(
         where: Place for messages.
 
     Raises:
-        ConfigError: A key is unknown or a value impossible, no epoch is asked for of a method that needs some, or a
-            batch is smaller than the method can learn from.
+        ConfigError: A key is unknown or a value impossible, or no epoch is asked for, or too small a batch, of a method
+            that needs more.
     """
     settings = validate(TrainingSettings, dict(section), where)
     if settings.epochs == 0 and not method.starts_fitted:
         raise ConfigError(
             "'epochs' is 0, and the method learns nothing before its first step",
-            where=_key_place(where, "epochs"),
+            where=_place_of("epochs", where),
             expected="at least 1",
             found=0,
         )
-    if settings.batch_size < method.smallest_batch:
+    if method.is_trained and settings.batch_size < method.least_batch:
         raise ConfigError(
-            "'batch_size' is too small: the method compares units of a batch",
-            where=_key_place(where, "batch_size"),
-            expected=f"at least {method.smallest_batch}",
+            "'batch_size' is less than a step of the method needs",
+            where=_place_of("batch_size", where),
+            expected=f"at least {method.least_batch}",
             found=settings.batch_size,
         )
     return settings
 
 
-def _key_place(where: Where, key: str) -> object:
-    place = where.of((key,)) if isinstance(where, Places) else where
-    return place.below(key) if isinstance(place, Place) else place
+def _place_of(key: str, where: Where) -> object:
+    if isinstance(where, Places):
+        return where.of((key,))
+    return where.below(key) if isinstance(where, Place) else where
 
 
 def snapshot_epochs(num_epochs: int, num_snapshots: int) -> tuple[int, ...]:

@@ -66,8 +66,9 @@ class Steps:
 
 
 def steps_of(task: TrainingTask) -> Steps:
-    """Return the steps of a task; a last batch of one unit is left out, as batch normalisation needs two."""
+    """Return the steps of a task; a last batch of fewer units than the method needs is left out."""
     index, size = task.training_index(), task.training.batch_size
     full, rest = divmod(len(index), size)
-    keeps_rest = not task.training.drop_last and rest >= 2 * task.num_devices and rest % task.num_devices == 0
+    enough = rest >= task.method_settings.least_batch * task.num_devices
+    keeps_rest = not task.training.drop_last and enough and rest % task.num_devices == 0
     return Steps(task.units, index, size, full + int(keeps_rest), task.seed)

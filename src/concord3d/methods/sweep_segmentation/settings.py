@@ -25,9 +25,8 @@ class SweepSegmentationSettings(StartedMethodSettings):
     data: ClassVar[str] = "labelled_sweeps"
     saved: ClassVar[tuple[str, ...]] = ("segmenter",)
     rebuilt_by: ClassVar[str | None] = "concord3d.methods.sweep_segmentation.method"
-    # One per cent of 100 scenes is one sweep, which has thousands of voxels.
-    smallest_batch: ClassVar[int] = 1
     encoders: ClassVar[tuple[str, ...] | None] = ("mink_unet",)
+    least_batch: ClassVar[int] = 1
     encodes: ClassVar[Literal["clouds", "sweeps"] | None] = "sweeps"
 
     trunk: Literal["trained", "frozen"] = "trained"
