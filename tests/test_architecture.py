@@ -23,7 +23,7 @@ ALLOWED = {
     "statistics": set(),
     "measures": {"statistics"},
     "features": {"config.validation", "data", "geometry", "measures", "models", "render"},
-    "batches": {"data", "features", "methods.settings", "render"},
+    "batches": {"data", "features", "geometry", "methods.settings", "render"},
     "methods": {"batches", "config", "features", "geometry", "losses", "models"},
     "training": {"batches", "config", "losses", "methods", "models"},
     "protocols": {

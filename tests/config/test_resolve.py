@@ -85,6 +85,12 @@ def test_experiments_that_rest_on_no_training_have_more_seeds(copy: Path) -> Non
     assert load_study(copy, "mm_point", "smoke").seeds_of("random_init") == (4, 5), "never fewer than the others"
 
 
+def test_an_experiment_that_nobody_measures_needs_no_more_seeds(copy: Path) -> None:
+    _edit(copy / SMOKE, "seeds: [1]", "seeds: [1]\nuntrained_seeds: [1, 2, 3]")
+    _edit(copy / POINT, ", method: random_init}", ", method: random_init, protocols: []}")
+    assert load_study(copy, "mm_point", "smoke").seeds_of("random_init") == (1,)
+
+
 def test_what_draws_nothing_at_random_has_one_seed(copy: Path) -> None:
     study = load_study(copy, "mm_mixing", "small")
     assert study.seeds_of("depth_views") == (1,) and study.seeds == (1, 2)

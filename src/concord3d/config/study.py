@@ -109,7 +109,9 @@ class Study:
         if not self._method_kind(experiment).draws:
             return self.seeds[:1]
         rests_on_training = self.is_trained(experiment) or self.paper.experiments[experiment].needs
-        seeds = self.seeds if rests_on_training else self.untrained_seeds
+        # More random encoders say something only where they are measured themselves.
+        measured = any(experiment in self._evaluated(name, self.protocol(name)) for name in self.overlay.protocols)
+        seeds = self.seeds if rests_on_training or not measured else self.untrained_seeds
         return seeds[: self.overlay.max_seeds.get(experiment)]
 
     def job_seed(self, seed: int) -> int:
