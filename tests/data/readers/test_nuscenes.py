@@ -76,6 +76,7 @@ def first_file(root: Path, pattern: str) -> Path:
 def test_sweeps_are_what_the_files_hold(spec: DatasetSpec, world: Path) -> None:
     store = read(spec, world)
     assert store.kind == "sweeps" and store.points.shape[1] == 4 and store.points.dtype == np.float32
+    assert store.intensity_range == 255 and 0 < store.network_points(0)[:, 3].max() <= 1
     assert store.names == tuple(f"{scene}/{number:03d}" for scene in SCENES["train"][:2] for number in (0, 1))
     assert read(spec, world, "val").names == ("scene-0003/000", "scene-0003/001")
     assert store.class_names == spec.class_names

@@ -208,3 +208,19 @@ def test_a_store_larger_than_memory_is_read_by_index(tmp_path: Path) -> None:
     assert float(mapped.stdout) == 12 * 10_000
     # The limit is one: the same store does not fit where it is read as a whole.
     assert whole.returncode != 0 and "Unable to allocate" in whole.stderr
+
+
+def test_networks_read_intensities_from_0_to_1(tmp_path: Path) -> None:
+    store = replace(sweeps(), intensity_range=255.0)
+    store.save(tmp_path / "train.npz")
+    again = SweepSplit.load(tmp_path / "train.npz")
+    assert again.intensity_range == 255.0
+    for row in range(len(store)):
+        points = again.network_points(row)
+        assert points.dtype == np.float32
+        np.testing.assert_array_equal(points[:, :3], store.sweep(row).points[:, :3])
+        np.testing.assert_array_equal(points[:, 3], store.sweep(row).points[:, 3] / np.float32(255))
+    sweeps().save(tmp_path / "train.npz")
+    for other in (SweepSplit.load(tmp_path / "train.npz"), replace(sweeps(channels=3), intensity_range=1.0)):
+        with pytest.raises(BadCloud, match=r"(?s)no intensity.*streets/train.*intensity_range"):
+            other.network_points(0)
