@@ -32,8 +32,8 @@ BATCHES = {"cpu": 4, "cuda": 256}
 SMALLEST = 32
 _MEAN, _STD = (0.498,) * 3, (0.502,) * 3
 _STAGES = (1, 2, 2, 3, 3, 4, 1)
-# Of these the first five have halved the picture four times.
-_TRUNK_STAGES = 5
+# How many of these a trunk has, and the channels of its map, by how many times smaller the map is than the picture.
+_TRUNKS = {8: (3, 40), 16: (5, 112)}
 _OUTSIDE = {"_conv_stem": "conv_stem", "_bn0": "bn1", "_conv_head": "conv_head", "_bn1": "bn2"}
 # The first block does not widen its input; timm then counts from another layer.
 _FIRST = {"_depthwise_conv": "conv_dw", "_bn1": "bn1", "_project_conv": "conv_pw", "_bn2": "bn2"}
@@ -168,21 +168,33 @@ def _released(weights_folder: Path | None) -> dict[str, Tensor]:
 
 
 class Lite0Trunk(nn.Module):
-    """The first five stages of EfficientNet-Lite0 with random weights: a map of 112 channels, 16 times smaller.
+    """The first stages of EfficientNet-Lite0 with random weights.
 
     Without gradients a few pictures at a time pass through it.
+
+    Args:
+        stride: How many times smaller the map is than the picture: 16 (five stages, 112 channels), or 8 (three, 40).
+
+    Attributes:
+        patch_size: The stride.
+        channels: Of the map.
+
+    Raises:
+        ConfigError: Another stride.
     """
 
-    channels, patch_size = 112, PATCH_SIZE
-
-    def __init__(self) -> None:
+    def __init__(self, stride: int = PATCH_SIZE) -> None:
         super().__init__()
+        if stride not in _TRUNKS:
+            raise ConfigError("No such trunk", where="stride", expected=" or ".join(map(str, _TRUNKS)), found=stride)
         whole = _architecture()
-        self.conv_stem, self.bn1, self.blocks = whole.conv_stem, whole.bn1, whole.blocks[:_TRUNK_STAGES]
+        stages, self.channels = _TRUNKS[stride]
+        self.patch_size = stride
+        self.conv_stem, self.bn1, self.blocks = whole.conv_stem, whole.bn1, whole.blocks[:stages]
         self.to(memory_format=torch.channels_last)
 
     def forward(self, pixels: Tensor) -> Tensor:
-        """Return the (B, 112, s / 16, s / 16) map of (B, 3, s, s) normalised pixels, s a multiple of 16."""
+        """Return the (B, channels, H / stride, W / stride) map of (B, 3, H, W) normalised pixels."""
         ready = pixels.contiguous(memory_format=torch.channels_last)
         if torch.is_grad_enabled() or not len(ready):
             return self._map(ready)

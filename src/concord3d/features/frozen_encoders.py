@@ -128,11 +128,12 @@ def open_picture_encoder(
     return EfficientNetLite.open(image_size, device, weights_folder)
 
 
-def new_trunk(name: str) -> Lite0Trunk:
+def new_trunk(name: str, stride: int = 16) -> Lite0Trunk:
     """Build the lower part of a picture encoder with random weights, which are then loaded from a trained tower.
 
     Args:
         name: One of ``PICTURE_ENCODERS``.
+        stride: How many times smaller its map is than the picture.
 
     Raises:
         ConfigError: The name is unknown.
@@ -141,15 +142,16 @@ def new_trunk(name: str) -> Lite0Trunk:
     _check_name(name, PICTURE_ENCODERS, "picture encoder")
     from concord3d.features.efficientnet_adapter import Lite0Trunk
 
-    return Lite0Trunk()
+    return Lite0Trunk(stride)
 
 
-def open_trunk(name: str, weights_folder: Path | None = None) -> Lite0Trunk:
+def open_trunk(name: str, weights_folder: Path | None = None, stride: int = 16) -> Lite0Trunk:
     """Build the lower part of a picture encoder with the weights of its release.
 
     Args:
         name: One of ``PICTURE_ENCODERS``.
         weights_folder: See :func:`open_picture_encoder`.
+        stride: How many times smaller its map is than the picture.
 
     Raises:
         ConfigError: The name is unknown.
@@ -157,7 +159,7 @@ def open_trunk(name: str, weights_folder: Path | None = None) -> Lite0Trunk:
         TowerWeightsMissing: There are no weights; the message says which package has them.
         CheckpointCorrupt, TowerMismatch: The weights are not those that are known.
     """
-    trunk = new_trunk(name)
+    trunk = new_trunk(name, stride)
     trunk.load_released(weights_folder)
     return trunk
 

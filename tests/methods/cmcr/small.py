@@ -39,7 +39,7 @@ def method_of(name: str, data: SweepData | None = None, **told: Any) -> CMCR:
     settings = CMCRSettings(**{**SMALL, **PARTS[name], **told})
     data = data or data_of(settings)
     torch.manual_seed(0)
-    return build(settings, Context(ENCODER, {"picture_encoder": "random"}, data))
+    return build(settings, Context(ENCODER, {"picture_encoder": "random", "picture_stride": 16}, data))
 
 
 def data_of(settings: CMCRSettings) -> SweepData:

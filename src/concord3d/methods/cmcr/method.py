@@ -5,6 +5,7 @@ Shape legend: B sweeps, V cameras, H x W a picture.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -170,7 +171,7 @@ def build(settings: CMCRSettings, context: Context) -> CMCR:
     data: SweepData = context.data
     point: Any = context.point_encoder()
     assert isinstance(point, MinkUNet)
-    trunk = open_picture_trunk(context.data_settings["picture_encoder"], context.weights_folder)
+    trunk = open_picture_trunk(context.data_settings, context.weights_folder)
     if any(side % trunk.patch_size for side in data.size):
         raise ConfigError(
             "Pictures have no whole number of patches",
@@ -183,17 +184,18 @@ def build(settings: CMCRSettings, context: Context) -> CMCR:
     return CMCR(settings, network, trunk, header)
 
 
-def open_picture_trunk(name: str, weights_folder: Path | None) -> Lite0Trunk:
-    """Return the frozen trunk of a name; ``random`` is one whose weights have seen nothing.
+def open_picture_trunk(data: Mapping[str, Any], weights_folder: Path | None) -> Lite0Trunk:
+    """Return the frozen trunk that a ``data`` section names; ``random`` is one whose weights have seen nothing.
 
     Raises:
-        ConfigError: An unknown name.
+        ConfigError: An unknown name, or no trunk has such a stride.
         TowerWeightsMissing: The weights are not there.
     """
+    name, stride = data["picture_encoder"], data["picture_stride"]
     if name == RANDOM:
         with torch.random.fork_rng():
             torch.manual_seed(_RANDOM_SEED)
-            trunk = new_trunk("efficientnet_lite0")
+            trunk = new_trunk("efficientnet_lite0", stride)
     else:
-        trunk = open_trunk(name, weights_folder)
+        trunk = open_trunk(name, weights_folder, stride)
     return trunk.eval().requires_grad_(False)

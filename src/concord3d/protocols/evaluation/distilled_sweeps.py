@@ -44,7 +44,7 @@ def opened_distillation(job: EvaluationJob, max_sweeps: int | None) -> tuple[Dis
     network = job.load_module()
     assert isinstance(network, DistillationNetwork)
     data, device = job.run_config["data"], torch.device(job.torch_device)
-    trunk = open_picture_trunk(data["picture_encoder"], TOWER_WEIGHTS)
+    trunk = open_picture_trunk(data, TOWER_WEIGHTS)
     split = job.sweeps("test").validated()
     rows = np.unique(np.linspace(0, len(split) - 1, min(max_sweeps or len(split), len(split))).round().astype(np.int64))
     height, width = data["picture_size"]

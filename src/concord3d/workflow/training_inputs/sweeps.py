@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
@@ -40,16 +40,18 @@ class SweepDataSettings(DataSettings):
     """What a training on sweeps with pictures is told.
 
     Attributes:
-        picture_size: Height and width of a picture as the network sees it, multiples of 16.
+        picture_size: Height and width of a picture as the network sees it, multiples of ``picture_stride``.
         crops: How pictures are cropped; null shows them whole.
         picture_encoder: Frozen trunk whose maps are distilled, by name; ``random`` is the same trunk with weights that
             have seen nothing.
+        picture_stride: How many times smaller its map is than the picture.
         verifying_scenes: Whether the scenes that are kept to choose hyper-parameters are trained on as well.
     """
 
     picture_size: tuple[PositiveInt, PositiveInt] = Field(strict=False)
     crops: CropSettings | None
     picture_encoder: str
+    picture_stride: Literal[8, 16]
     verifying_scenes: bool
 
 
