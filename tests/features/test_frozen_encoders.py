@@ -142,11 +142,13 @@ def test_every_tensor_of_the_release_has_its_place() -> None:
     assert renamed["blocks.6.0.bn3.bias"] is released["_blocks.15._bn2.bias"]
 
 
+@pytest.mark.parametrize(("stride", "channels"), [(8, 40), (16, 112)])
 def test_the_trunk_is_the_lower_part_of_the_picture_encoder(
-    pictures_encoder: PictureEncoder, monkeypatch: pytest.MonkeyPatch
+    pictures_encoder: PictureEncoder, monkeypatch: pytest.MonkeyPatch, stride: int, channels: int
 ) -> None:
     whole: Any = pictures_encoder
-    trunk, pixels = open_trunk("efficientnet_lite0").eval(), torch.randn(5, 3, 64, 48)
+    trunk, pixels = open_trunk("efficientnet_lite0", stride=stride).eval(), torch.randn(5, 3, 64, 48)
+    assert (trunk.patch_size, trunk.channels) == (stride, channels)
     with torch.no_grad():
         found = trunk(pixels)
         assert found.shape == (5, trunk.channels, 64 // trunk.patch_size, 48 // trunk.patch_size)
@@ -156,11 +158,13 @@ def test_the_trunk_is_the_lower_part_of_the_picture_encoder(
         monkeypatch.setitem(efficientnet_adapter.BATCHES, "cpu", 2)
         torch.testing.assert_close(trunk(pixels), found, atol=1e-4, rtol=1e-4)
     torch.testing.assert_close(trunk(pixels), found, atol=1e-4, rtol=1e-4)
-    random = new_trunk("efficientnet_lite0")
+    random = new_trunk("efficientnet_lite0", stride)
     assert random.state_dict().keys() == trunk.state_dict().keys()
     assert not torch.equal(random.conv_stem.weight, trunk.conv_stem.weight)
     with pytest.raises(ConfigError, match="did you mean 'efficientnet_lite0'"):
         new_trunk("efficientnet_lite")
+    with pytest.raises(ConfigError, match="No such trunk"):
+        new_trunk("efficientnet_lite0", 4)
 
 
 def test_identities_are_made_of_content_and_size(
