@@ -44,6 +44,13 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new, 1))
 
 
+def ask_for(folder: Path, paper: str) -> list[str]:
+    """Add a paper to those that ``params.yaml`` asks for, and return all of them."""
+    asked = strict_yaml.load_yaml(folder / "params.yaml")["papers"]
+    edit(folder / "params.yaml", f"papers: [{', '.join(asked)}]", f"papers: [{', '.join([*asked, paper])}]")
+    return [*asked, paper]
+
+
 def append(path: Path, text: str = "\nEDITED = 1\n") -> None:
     """Add to a file."""
     path.write_text(path.read_text() + text)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.workflow.clones import call, copy_tree, tree_hash
-from tests.workflow.graphs import edit
+from tests.workflow.graphs import ask_for, edit
 
 from concord3d.config.strict_yaml import load_yaml
 
@@ -165,17 +165,12 @@ def test_a_sixth_paper_is_a_folder_and_a_name(repository: Path, tmp_path: Path) 
     shutil.copytree(folder / "papers/mm_point", folder / "papers/toy_paper")
     for name in ("paper.yaml", "report.yaml"):
         edit(folder / "papers/toy_paper" / name, "paper: mm_point", "paper: toy_paper")
-    edit(
-        folder / "params.yaml",
-        "papers: [mm_point, mm_mixing, cross_most]",
-        "papers: [mm_point, mm_mixing, cross_most, toy_paper]",
-    )
+    papers = ask_for(folder, "toy_paper")
     dry = call(folder, "snakemake", "--cores", "1", "--dry-run", "--config", "scale=smoke")
     assert dry.returncode == 0, dry.stdout + dry.stderr
     assert "artifacts/smoke/records/papers/toy_paper/train/mm_point__s1.json" in dry.stdout + dry.stderr
     stages = call(folder, "dvc", "stage", "list", "--name-only").stdout.split()
-    papers = [f"paper@{name}" for name in ("mm_point", "mm_mixing", "cross_most", "toy_paper")]
-    assert stages == ["data", "towers", *papers, "cross"]
+    assert stages == ["data", "towers", *(f"paper@{name}" for name in papers), "cross"]
     changed = subprocess.run(["git", "status", "--porcelain"], cwd=folder, text=True, capture_output=True, check=True)
     assert changed.stdout.split("\n")[:-1] == [" M params.yaml", "?? papers/toy_paper/"]
 

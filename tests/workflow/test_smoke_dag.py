@@ -11,6 +11,7 @@ import pytest
 from tests.workflow.clones import call, copy_tree, tree_hash
 
 from concord3d.config.resolve import load_study
+from concord3d.config.strict_yaml import load_yaml
 from concord3d.render.choice import pytorch3d_installed
 
 pytestmark = pytest.mark.workflow
@@ -147,7 +148,8 @@ def test_the_slurm_profile_builds_the_paper_graph(smoke_run: Path) -> None:
     )  # fmt: skip
     assert completed.returncode == 0, completed.stderr[-3000:]
     assert "profiles/default" not in completed.stdout + completed.stderr, "its entries would win over the cluster's"
-    studies = [load_study(smoke_run, paper, "paper") for paper in ("mm_point", "mm_mixing", "cross_most")]
+    papers = load_yaml(smoke_run / "params.yaml")["papers"]
+    studies = [load_study(smoke_run, paper, "paper") for paper in papers]
     trainings = {f"train_{s.paper.paper}_{name}__s{seed}" for s in studies for name, seed in s.trainings()}
     jobs = set(re.findall(r"^(train_\w+) +1$", completed.stdout + completed.stderr, re.MULTILINE))
     assert jobs == trainings, "each has a job of its own, which can have a GPU of its own"

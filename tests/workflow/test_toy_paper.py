@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 from tests.workflow.clones import call, copy_tree, tracked_files
-from tests.workflow.graphs import edit
+from tests.workflow.graphs import ask_for, edit
 
 pytestmark = pytest.mark.workflow
 
@@ -35,11 +35,7 @@ def added(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
         shutil.copytree(TOY / part, folder / part, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     catalogue = folder / "datasets/datasets.yaml"
     catalogue.write_text(catalogue.read_text() + (TOY / "datasets_entry.yaml").read_text())
-    edit(
-        folder / "params.yaml",
-        "papers: [mm_point, mm_mixing, cross_most]",
-        "papers: [mm_point, mm_mixing, cross_most, beads]",
-    )
+    ask_for(folder, "beads")
     return folder
 
 
