@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.workflow.graphs import copy_parts, differing, edit, identities, remembered_yaml
@@ -28,9 +29,9 @@ def tree(repository: Path, tmp_path: Path) -> Iterator[Path]:
         yield root
 
 
-def plan_of(root: Path, seeds: int | None = None) -> Plan:
-    knobs = {"scale": "smoke", "papers": ["cmcr"], "device": "cpu", "renderer": "open3d", "seeds": seeds}
-    return Plan(root, load_params({key: value for key, value in knobs.items() if value is not None}))
+def plan_of(root: Path, **knobs: Any) -> Plan:
+    told = {"scale": "smoke", "papers": ["cmcr"], "device": "cpu", "renderer": "open3d", **knobs}
+    return Plan(root, load_params(told))
 
 
 def readers_of(plan: Plan, key: str) -> set[str]:
@@ -38,7 +39,7 @@ def readers_of(plan: Plan, key: str) -> set[str]:
 
 
 def test_the_training_of_slidr_alone_reads_superpixels(tree: Path) -> None:
-    plan = plan_of(tree, seeds=2)
+    plan = plan_of(tree, seeds=[1, 2])
     trainings = {f"cmcr/train/{name}__s{seed}" for name in ("ppkt", "cmcr", "slidr") for seed in (1, 2)}
     assert trainings <= set(plan.nodes)
     assert readers_of(plan, NODE) == {"cmcr/train/slidr__s1", "cmcr/train/slidr__s2"}
