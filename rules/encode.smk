@@ -1,8 +1,9 @@
-"""What frozen towers say of pictures, texts and class names, and frozen picture encoders of pictures, computed once.
+"""What is computed once for all trainings: what frozen towers say of pictures, texts and class names, what frozen picture
+encoders say of pictures, and superpixels of pictures.
 
 Inputs: views, stores and the weights of towers, features by frozen encoders, or releases that bring features along.
 Outputs: indices artifacts/<scale>/features/<tower>/<data set>__*.json, and features/frozen/<encoder>__<size>/ beside them,
-into a store addressed by content.
+into a store addressed by content; features/superpixels/<data set>__*.npz.
 """
 
 for job in PLAN.jobs_of("encode"):

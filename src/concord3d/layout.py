@@ -127,6 +127,10 @@ class Layout:
         """A file of what a frozen picture encoder makes of pictures; the data set comes first in its name."""
         return self.artifacts / "features" / "frozen" / encoder / file
 
+    def superpixels(self, file: str) -> Path:
+        """A file of the superpixels of a data set's pictures."""
+        return self.artifacts / "features" / "superpixels" / file
+
     def training(self, paper: str, experiment: str, seed: int | str) -> Path:
         """Folder of one training."""
         return self.artifacts / paper / "train" / f"{experiment}__s{seed}"

@@ -7,11 +7,13 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+from numpy.typing import NDArray
 
 from concord3d.batches.sweeps import SweepData
 from concord3d.data.catalog import load_catalog
 from concord3d.data.reading import read_split
 from concord3d.data.stores.sweeps import SweepSplit
+from concord3d.features.slic_adapter import superpixels_of
 from concord3d.geometry.picture_crops import CropRanges
 from concord3d.world.build import build_dataset
 from concord3d.world.datasets.interface import WorldRecipe
@@ -31,7 +33,16 @@ def streets(split: str = "train") -> SweepSplit:
     return store
 
 
-def street_data(num_queries: int = 0, crops: CropRanges | None = None, split: str = "train") -> SweepData:
+@cache
+def street_superpixels(split: str = "train") -> NDArray[np.uint8]:
+    """Return about 30 superpixels of each picture."""
+    return superpixels_of(streets(split).per_sweep["pictures"], 30)
+
+
+def street_data(
+    num_queries: int = 0, crops: CropRanges | None = None, split: str = "train", with_superpixels: bool = False
+) -> SweepData:
     """Return them as a training reads them."""
     store = streets(split)
-    return SweepData(store, np.arange(len(store)), SIZE, crops, num_queries)
+    superpixels = street_superpixels(split) if with_superpixels else None
+    return SweepData(store, np.arange(len(store)), SIZE, crops, num_queries, superpixels)

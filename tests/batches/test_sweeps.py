@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.batches.streets import SIZE, street_data, streets
+from tests.batches.streets import SIZE, street_data, street_superpixels, streets
 
 from concord3d.batches.sweeps import SweepData, opened
-from concord3d.errors import BadCloud, ConfigError
+from concord3d.errors import BadCloud, ConfigError, UnreadableFile
+from concord3d.features.superpixels import write_superpixels
 from concord3d.geometry.picture_crops import CropRanges
 
 
@@ -52,6 +53,63 @@ def test_pairs_follow_the_crop() -> None:
     said = 255 * batch.pictures[picture, :2, row, column]
     true = torch.tensor([own[int(p), int(c)] for p, c in zip(batch.pairs.points, picture, strict=True)])
     assert 0 < len(true) < len(found) and (said - true).abs().max() < 1.5
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_superpixels_follow_the_crop(axis: int) -> None:
+    """A superpixel that is a row, or a column, of the stored picture holds the pixels of the pairs that were there."""
+    data = street_data()
+    height, width = data.split.per_sweep["pictures"].shape[2:4]
+    named = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")[axis].astype(np.uint8)
+    superpixels = np.broadcast_to(named, (4, 6, height, width))
+    crops = CropRanges(min_pairs=1)
+    cropped = replace(data, crops=crops, size=(2 * height, 2 * width), superpixels=superpixels)
+    batch, found = cropped.read(np.array([1]), draw(3)), cropped.projected(1)
+    places = zip(found.point, found.camera, np.stack([found.row, found.column], 1)[:, axis], strict=True)
+    own = {(int(point), int(camera)): int(place) for point, camera, place in places}
+    picture, row, column = batch.pairs.pixels.unbind(1)
+    assert batch.superpixels is not None and batch.superpixels.dtype == torch.int64
+    true = [own[int(point), int(camera)] for point, camera in zip(batch.pairs.points, picture, strict=True)]
+    assert len(true) and batch.superpixels[picture, row, column].tolist() == true
+    mirrored = batch.superpixels[:, 0, 0] > batch.superpixels[:, 0, -1]
+    assert not axis or 0 < mirrored.sum() < 6
+
+
+def test_superpixels_are_as_large_as_the_pictures_and_change_nothing_else() -> None:
+    told = {"num_queries": 30, "crops": CropRanges(min_pairs=10)}
+    data, without = street_data(**told, with_superpixels=True), street_data(**told)
+    batch, other = (each.read(np.array([2, 0]), draw()) for each in (data, without))
+    assert other.superpixels is None and batch.superpixels is not None
+    assert batch.superpixels.shape == (12, *SIZE) and batch.superpixels.amax((1, 2)).min() > 5
+    assert torch.equal(batch.pictures, other.pictures) and torch.equal(batch.pairs.pixels, other.pairs.pixels)
+    assert torch.equal(batch.queries.ways, other.queries.ways)
+    assert batch.to(torch.device("meta")).superpixels.is_meta
+    # Whole pictures at their own size: those of the row of the store.
+    own = replace(data, size=(48, 80), crops=None, rows=np.array([3, 1])).read(np.array([1]), draw())
+    np.testing.assert_array_equal(own.superpixels, street_superpixels()[1])
+
+
+def test_superpixels_of_another_size_than_the_pictures_are_refused() -> None:
+    data = street_data(with_superpixels=True)
+    data.validated()
+    for wrong in (data.superpixels[:, :, :-1], data.superpixels[:3], data.superpixels[:, :5]):
+        with pytest.raises(BadCloud, match=r"(?s)another size than the pictures.*nuscenes/train.*\(4, 6, 48, 80\)"):
+            replace(data, superpixels=wrong).validated()
+
+
+def test_superpixels_are_opened_where_they_are_among_the_files(tmp_path: Path) -> None:
+    streets().save(tmp_path / "s.npz")
+    write_superpixels(tmp_path / "p.npz", street_superpixels())
+    run = {"data": {"picture_size": SIZE, "crops": None, "verifying_scenes": True}}
+
+    class Told:
+        num_queries = 0
+
+    assert opened(run, Told, {"sweeps": [tmp_path / "s.npz"]}).superpixels is None
+    found = opened(run, Told, {"sweeps": [tmp_path / "s.npz"], "superpixels": [tmp_path / "p.npz"]})
+    np.testing.assert_array_equal(found.superpixels, street_superpixels())
+    with pytest.raises(UnreadableFile, match="Not the superpixels"):
+        opened(run, Told, {"sweeps": [tmp_path / "s.npz"], "superpixels": [tmp_path / "s.npz"]})
 
 
 def test_queries_lie_near_their_points() -> None:

@@ -71,7 +71,7 @@ def clouds(folder: Path, shape_texts: tuple[ShapeTexts, ...] | None) -> Path:
 
 def test_every_kind_has_an_encode_and_says_whose_sources_made_its_shards() -> None:
     kinds = set(module_names("concord3d.features.encode")) - {"task"}
-    assert kinds == {"classes", "frozen", "images", "projected", "shipped", "texts", "trunk_maps"}
+    assert kinds == {"classes", "frozen", "images", "projected", "shipped", "superpixels", "texts", "trunk_maps"}
     for name in kinds:
         kind = import_module(f"concord3d.features.encode.{name}")
         assert callable(kind.encode) and kind.MADE_BY in ((), ("concord3d.features",))

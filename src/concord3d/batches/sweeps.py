@@ -9,20 +9,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as pictures_of
 
 from concord3d.batches.interface import Batch, IntArray, shuffled
 from concord3d.data.nuscenes_splits import VERIFYING_SCENES, scene_of
 from concord3d.data.stores.sweeps import SweepSplit
 from concord3d.errors import ConfigError
+from concord3d.features.superpixels import read_superpixels, require_fit
 from concord3d.geometry.occupancy_queries import OccupancyQueries, near_pairs, occupancy_queries
-from concord3d.geometry.picture_crops import CropRanges, cropped_pixels, drawn_crop, whole_picture
+from concord3d.geometry.picture_crops import Crop, CropRanges, cropped_pixels, drawn_crop, whole_picture
 from concord3d.geometry.projection import PointPixels, project_points
 
 PER_SWEEP = ("pictures", "camera_from_lidar", "intrinsics")
@@ -74,7 +76,7 @@ class SweepBatch(Batch):
         pictures: (B V, 3, H, W) float32 in [0, 1]: those of the first sweep, then those of the second, ...
         pairs: Their pairs.
         queries: None where the method asks for none.
-        superpixels: (B V, H, W) int64, or None where the method asks for none.
+        superpixels: (B V, H, W) int64 numbers from 0 in each picture, or None where the method asks for none.
     """
 
     points: list[Tensor]
@@ -82,6 +84,14 @@ class SweepBatch(Batch):
     pairs: Pairs
     queries: Queries | None
     superpixels: Tensor | None = None
+
+
+class _Shown(NamedTuple):
+    """The (V, 3, H, W) pictures of a sweep, its pairs, and the (V, H, W) superpixels."""
+
+    pictures: Tensor
+    pairs: Pairs
+    superpixels: Tensor | None
 
 
 @dataclass(frozen=True)
@@ -94,6 +104,7 @@ class SweepData:
         size: H and W.
         crops: How pictures are cropped; None shows them whole.
         num_queries: Q of each sweep; 0 asks for none.
+        superpixels: Those of the pictures of all sweeps of ``split``, as large as the pictures; None asks for none.
     """
 
     split: SweepSplit
@@ -101,6 +112,7 @@ class SweepData:
     size: tuple[int, int]
     crops: CropRanges | None = None
     num_queries: int = 0
+    superpixels: NDArray[np.uint8] | None = None
     unit: str = field(default="sweeps", init=False)
 
     def __len__(self) -> int:
@@ -122,23 +134,28 @@ class SweepData:
 
     def read(self, units: IntArray, draw: torch.Generator) -> SweepBatch:
         """Return some sweeps, with freshly drawn crops and queries."""
-        points, pictures, pairs, queries = [], [], [], []
+        points, shown, queries = [], list[_Shown](), []
         for number, row in enumerate(self.rows[units].tolist()):
             cloud = torch.from_numpy(self.split.network_points(row))
             points.append(cloud)
-            shown, its_pairs = self._shown(row, cloud.numpy(), number, draw)
-            pictures.append(shown)
-            pairs.append(its_pairs)
+            shown.append(self._shown(row, cloud.numpy(), number, draw))
             if self.num_queries:
                 asked = occupancy_queries(cloud[:, :3], cloud[:, 3], draw, self.num_queries)
                 queries.append(_near(asked, cloud[:, :3], number))
-        return SweepBatch(points, torch.cat(pictures), _joined(pairs), _joined(queries) if queries else None)
+        superpixels = [one.superpixels for one in shown if one.superpixels is not None]
+        return SweepBatch(
+            points,
+            torch.cat([one.pictures for one in shown]),
+            _joined([one.pairs for one in shown]),
+            _joined(queries) if queries else None,
+            torch.cat(superpixels) if superpixels else None,
+        )
 
-    def _shown(self, row: int, points: NDArray[np.float32], number: int, draw: torch.Generator) -> tuple[Tensor, Pairs]:
-        """Return the (V, 3, H, W) pictures of a sweep and its pairs."""
+    def _shown(self, row: int, points: NDArray[np.float32], number: int, draw: torch.Generator) -> _Shown:
+        """Return what the cameras of a sweep show; a picture and its superpixels are cropped alike."""
         stored, (matrices, intrinsics) = self.split.per_sweep["pictures"][row], self._cameras(row)
         found = project_points(points, matrices, intrinsics, *stored.shape[1:3])
-        shown, pairs = [], []
+        shown, pairs, superpixels = [], [], []
         for camera in range(self.num_cameras):
             picture = torch.from_numpy(np.array(stored[camera])).permute(2, 0, 1)
             own = torch.from_numpy(np.flatnonzero(found.camera == camera))
@@ -146,13 +163,20 @@ class SweepData:
             crop = whole_picture((picture.shape[1], picture.shape[2]))
             if self.crops is not None:
                 crop = drawn_crop(pixels, (crop.height, crop.width), self.crops, draw)
-            part = pictures_of.resized_crop(picture, *crop[:4], list(self.size), antialias=True)
-            shown.append((part.flip(2) if crop.mirrored else part).float() / 255)
+            shown.append(self._cropped(picture, crop, InterpolationMode.BILINEAR).float() / 255)
+            if self.superpixels is not None:
+                numbers = torch.from_numpy(np.array(self.superpixels[row, camera]))[None]
+                superpixels.append(self._cropped(numbers, crop, InterpolationMode.NEAREST_EXACT)[0].long())
             kept, places = cropped_pixels(pixels, crop, self.size)
             point = torch.from_numpy(found.point)[own[kept]]
             which = torch.full((len(kept), 1), number * self.num_cameras + camera)
             pairs.append(Pairs(torch.full_like(point, number), point, torch.cat([which, places], 1)))
-        return torch.stack(shown), _joined(pairs)
+        return _Shown(torch.stack(shown), _joined(pairs), torch.stack(superpixels) if superpixels else None)
+
+    def _cropped(self, picture: Tensor, crop: Crop, interpolation: InterpolationMode) -> Tensor:
+        """Return a (c, H, W) crop of a picture."""
+        part = pictures_of.resized_crop(picture, *crop[:4], list(self.size), interpolation, antialias=True)
+        return part.flip(2) if crop.mirrored else part
 
     def _cameras(self, row: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return self.split.per_sweep["camera_from_lidar"][row], self.split.per_sweep["intrinsics"][row]
@@ -167,7 +191,8 @@ class SweepData:
         """Check points and cameras.
 
         Raises:
-            BadCloud: Arrays that do not fit each other, values that are not finite, or sweeps without intensities.
+            BadCloud: Arrays that do not fit each other, values that are not finite, sweeps without intensities, or
+                superpixels of another size than the pictures.
             ConfigError: There are no pictures.
         """
         self.split.validated()
@@ -180,6 +205,9 @@ class SweepData:
                 found=f"no {', '.join(missing)}",
             )
         self.split.network_points(0)
+        if self.superpixels is not None:
+            where = f"{self.split.dataset}/{self.split.split}"
+            require_fit(self.superpixels, self.split.per_sweep["pictures"], where)
 
 
 def _near(asked: OccupancyQueries, points: Tensor, number: int) -> Queries:
@@ -200,10 +228,10 @@ def opened(run: Mapping[str, Any], settings: Any, files: Mapping[str, Sequence[P
     Args:
         run: Resolved configuration.
         settings: Settings of the method, whose ``num_queries`` are asked for.
-        files: ``sweeps``.
+        files: ``sweeps``, and ``superpixels`` where the method asks for them.
 
     Raises:
-        UnreadableFile: The store is absent, damaged or of another kind.
+        UnreadableFile: A file is absent, damaged or of another kind.
         ConfigError: No scene is left.
     """
     [path] = files["sweeps"]
@@ -215,4 +243,5 @@ def opened(run: Mapping[str, Any], settings: Any, files: Mapping[str, Sequence[P
         raise ConfigError("No sweep is left to train on", where="data.verifying_scenes", found=f"{len(split)} sweeps")
     crops = CropRanges(**data["crops"]) if data.get("crops") else None
     height, width = data["picture_size"]
-    return SweepData(split, rows, (height, width), crops, settings.num_queries)
+    superpixels = read_superpixels(files["superpixels"][0]) if "superpixels" in files else None
+    return SweepData(split, rows, (height, width), crops, settings.num_queries, superpixels)

@@ -144,6 +144,23 @@ class ObjectMethodSettings(MethodSettings):
         return 0
 
 
+class SweepMethodSettings(MethodSettings):
+    """Base of the settings of methods that read sweeps with pictures, and no label."""
+
+    data: ClassVar[str] = "sweeps"
+    encodes: ClassVar[Literal["clouds", "sweeps"] | None] = "sweeps"
+
+    @property
+    def num_queries(self) -> int:
+        """Places of each sweep whose occupancy it reads."""
+        return 0
+
+    @property
+    def reads_superpixels(self) -> bool:
+        """Whether it reads superpixels of the pictures."""
+        return False
+
+
 class RoomMethodSettings(MethodSettings):
     """Base of the settings of methods that read blocks of rooms.
 

@@ -72,13 +72,16 @@ class PictureHeads(nn.Module):
 
     def forward(self, maps: Tensor) -> SharedAndSpecific:
         """Return (B, D, H, W) features of (B, C, h, w) maps."""
-        shared, specific = (self._interpolated(head(maps)) for head in (self.shared, self.specific))
-        return SharedAndSpecific(functional.normalize(shared, dim=1), specific)
+        return SharedAndSpecific(self.shared_everywhere(maps), self._interpolated(self.specific(maps)))
 
     def _interpolated(self, maps: Tensor) -> Tensor:
         # With the channels of a pixel side by side all that follows is faster, and a list of pixels is no copy.
         dense = maps.contiguous(memory_format=torch.channels_last)
         return functional.interpolate(dense, self.size, mode="bilinear", align_corners=True)
+
+    def shared_everywhere(self, maps: Tensor) -> Tensor:
+        """Return the (B, D, H, W) shared features of (B, C, h, w) maps alone."""
+        return functional.normalize(self._interpolated(self.shared(maps)), dim=1)
 
     def shared_at(self, maps: Tensor, pixels: Tensor) -> Tensor:
         """Return the shared features of some pixels, without computing those of all others.

@@ -1,4 +1,4 @@
-"""Nodes of frozen towers, of what they say of pictures, texts and class names, and of frozen picture encoders."""
+"""Nodes of frozen towers, of what they and frozen picture encoders say of their inputs, and of superpixels."""
 
 from __future__ import annotations
 
@@ -301,6 +301,22 @@ class TowerNodes:
             [self.data.layout.frozen_features(encoder, name) for name in (f"{of}.npz", f"{of}.run.json")],
             {**told, **self._told("trunk_maps", None)},
             self.data.batching.features(f"frozen_{encoder}", of),
+        )
+        return Made(made.node, made.files[:1])
+
+    def superpixels(self, dataset: str, split: str, num_superpixels: int) -> Made:
+        """Return the superpixels of the pictures that a store of sweeps holds."""
+        kind, of = "superpixels", f"{dataset}__{split}__{num_superpixels}"
+        told = {"num_superpixels": num_superpixels}
+        made = self.data.graph.add_node(
+            f"features/{kind}/{of}",
+            "towers",
+            {**told, "kind": kind},
+            [ENCODE, f"concord3d.features.encode.{kind}"],
+            {"sweeps": [self.data.store(dataset, split)]},
+            [self.data.layout.superpixels(name) for name in (f"{of}.npz", f"{of}.run.json")],
+            {**told, **self._told(kind, None)},
+            self.data.batching.features(kind, of),
         )
         return Made(made.node, made.files[:1])
 

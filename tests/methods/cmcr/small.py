@@ -19,8 +19,9 @@ ENCODER: dict[str, Any] = {
 }  # fmt: skip
 SMALL = {"feature_width": 8, "num_pairs": 60, "queries_per_sweep": 45, "num_codes": 12, "patch": 8}
 # Each adds a part to what is above it.
-PARTS: dict[str, dict[str, bool]] = {
+PARTS: dict[str, dict[str, Any]] = {
     "ppkt": {},
+    "slidr": {"contrast": "superpixels"},
     "occupancy": {"occupancy": True},
     "masked_pictures": {"masked_pictures": True},
     "decoupled": {"occupancy": True, "masked_pictures": True, "decoupled": True},
@@ -44,9 +45,10 @@ def method_of(name: str, data: SweepData | None = None, **told: Any) -> CMCR:
 
 def data_of(settings: CMCRSettings) -> SweepData:
     """The streets as the method reads them."""
-    return street_data(settings.num_queries, CropRanges(min_pairs=10))
+    crops = CropRanges(min_pairs=10)
+    return street_data(settings.num_queries, crops, with_superpixels=settings.reads_superpixels)
 
 
-def batch_of(name: str, seed: int = 1) -> SweepBatch:
+def batch_of(name: str, seed: int = 1, **told: Any) -> SweepBatch:
     """Two sweeps."""
-    return data_of(CMCRSettings(**{**SMALL, **PARTS[name]})).read(torch.tensor([0, 2]).numpy(), draw(seed))
+    return data_of(CMCRSettings(**{**SMALL, **PARTS[name], **told})).read(torch.tensor([0, 2]).numpy(), draw(seed))

@@ -17,7 +17,9 @@ from concord3d.batches.sweeps import Pairs
 from concord3d.errors import CheckpointCorrupt, ConfigError
 from concord3d.geometry.pixel_blocks import pair_rows
 from concord3d.geometry.sweep_turns import draw_turn
-from concord3d.methods.cmcr.forward import decoded_pictures, see, shared_of_pairs
+from concord3d.losses.point_pixel_info_nce import point_pixel_info_nce
+from concord3d.losses.superpixel_info_nce import superpixel_features
+from concord3d.methods.cmcr.forward import decoded_pictures, see, shared_and_superpixels, shared_of_pairs
 from concord3d.methods.cmcr.method import drawn_masks
 from concord3d.methods.cmcr.network import DistillationNetwork, rebuilt
 from concord3d.methods.cmcr.settings import CMCRSettings
@@ -25,6 +27,7 @@ from concord3d.models.weights import save_weights
 
 TERMS = {
     "ppkt": {"contrast"},
+    "slidr": {"contrast"},
     "occupancy": {"contrast", "occupancy", "intensity"},
     "masked_pictures": {"contrast", "picture"},
     "decoupled": {"contrast", "occupancy", "intensity", "picture", "orthogonality"},
@@ -84,6 +87,51 @@ def test_pairs_without_whole_pictures_have_the_same_features() -> None:
     for one, other in zip(*said, strict=True):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
         torch.testing.assert_close(one.norm(dim=1), torch.ones(50))
+
+
+def test_superpixels_are_contrasted_over_all_pairs_whatever_their_number() -> None:
+    """Means over superpixels, one picture and one superpixel after another."""
+    batch, method = batch_of("slidr"), method_of("slidr", num_pairs=1)
+    found = method.eval().loss(batch, draw(4))
+    turns = draw(4)
+    seen = see(
+        method.network, method._trunk[0], batch, torch.zeros_like(batch.pictures[:, 0], dtype=torch.bool),
+        torch.stack([draw_turn(turns) for _ in batch.points]),
+    )  # fmt: skip
+    assert seen.of_pixels is None
+    maps = method.network.picture_heads(seen.maps).shared
+    points = seen.of_voxels.shared[seen.voxels.rows(batch.pairs.sweeps, batch.pairs.points)]
+    picture, row, column = batch.pairs.pixels.unbind(1)
+    numbers = batch.superpixels[picture, row, column]
+    of_points, of_pixels = [], []
+    for one, number in sorted(set(zip(picture.tolist(), numbers.tolist(), strict=True))):
+        of_points.append(points[(picture == one) & (numbers == number)].mean(0))
+        of_pixels.append(maps[one][:, batch.superpixels[one] == number].mean(1))
+    expected = point_pixel_info_nce(torch.stack(of_points), torch.stack(of_pixels), 0.07)
+    torch.testing.assert_close(found.total, expected, rtol=1e-4, atol=1e-5)
+    assert int(found.terms["pairs"]) == len(batch.pairs.points) and 20 < len(of_points) < len(points)
+
+
+def test_hidden_pixels_are_in_no_superpixel_that_is_contrasted() -> None:
+    told = {"contrast": "superpixels", "mask_probability": 1.0}
+    method, batch = method_of("masked_pictures", **told), batch_of("masked_pictures", **told)
+    masks, turns = drawn_masks(method._settings, batch, draw()), torch.eye(3).expand(2, 3, 3)
+    seen = see(method.network, method._trunk[0], batch, masks, turns)
+    rows = pair_rows(batch.pairs.pixels, masks).visible
+    points, maps, superpixels = shared_and_superpixels(method.network, batch, seen, rows)
+    assert maps is seen.of_pixels.shared and 0.3 < masks.float().mean() < 0.7
+    assert torch.equal(superpixels[~masks], batch.superpixels[~masks])
+    pooled = superpixel_features(points, batch.pairs.pixels[rows], maps, superpixels)
+    [gradient] = torch.autograd.grad(pooled.pixels.square().sum(), [maps])
+    reached = gradient.abs().sum(1) > 0
+    assert not reached[masks].any() and 0.1 < reached[~masks].float().mean() < 1
+    assert "picture" in method.loss(batch, draw()).terms
+
+
+def test_the_other_contrast_needs_no_superpixels_and_both_learn_something_else() -> None:
+    assert batch_of("ppkt").superpixels is None
+    losses = [method_of(name).loss(batch_of(name), draw()).total for name in ("ppkt", "slidr")]
+    assert not torch.isclose(*losses)
 
 
 def test_geometry_reaches_hidden_pixels_alone_and_moves_the_point_encoder() -> None:
@@ -165,7 +213,12 @@ def test_pictures_without_a_whole_number_of_patches_are_refused() -> None:
 
 @pytest.mark.parametrize(
     ("told", "words"),
-    [({"geometry": True}, "needs codebook"), ({"decoupled": True}, "needs a task"), ({"beta": 1.0}, "beta")],
+    [
+        ({"geometry": True}, "needs codebook"),
+        ({"decoupled": True}, "needs a task"),
+        ({"beta": 1.0}, "beta"),
+        ({"contrast": "pixel"}, "superpixels"),
+    ],
 )
 def test_parts_that_need_others_say_so(told: dict[str, object], words: str) -> None:
     with pytest.raises(ValidationError, match=words):

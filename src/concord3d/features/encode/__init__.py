@@ -1,1 +1,1 @@
-"""What a frozen tower says of something, computed once: one kind of input a module, each with ``encode(task)``."""
+"""What is computed once for all trainings, such as what a frozen tower says: a kind a module, with ``encode(task)``."""

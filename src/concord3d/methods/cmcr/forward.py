@@ -74,6 +74,27 @@ def shared_of_pairs(network: DistillationNetwork, batch: SweepBatch, seen: Seen,
     return seen.of_voxels.shared[voxels], features_at(seen.of_pixels.shared, pixels)
 
 
+def shared_and_superpixels(
+    network: DistillationNetwork, batch: SweepBatch, seen: Seen, rows: Tensor
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what a contrast of superpixels compares.
+
+    Args:
+        network: The network.
+        batch: With superpixels.
+        seen: What was seen of it.
+        rows: Visible pairs.
+
+    Returns:
+        (n, D) shared features of the points of the pairs, (B V, D, H, W) shared features of all pixels, and (B V, H, W)
+        superpixels; hidden pixels have a number that no visible pair has.
+    """
+    assert batch.superpixels is not None
+    numbers = batch.superpixels.masked_fill(seen.masks, int(batch.superpixels.max()) + 1)
+    pictures = network.picture_heads.shared_everywhere(seen.maps) if seen.of_pixels is None else seen.of_pixels.shared
+    return seen.of_voxels.shared[_voxels_of_pairs(batch, seen, rows)], pictures, numbers
+
+
 def decoded_queries(
     network: DistillationNetwork, batch: SweepBatch, seen: Seen, quantised: Tensor, with_specific: bool = True
 ) -> Tensor:

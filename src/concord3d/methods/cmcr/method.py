@@ -24,8 +24,16 @@ from concord3d.losses.orthogonality import orthogonality
 from concord3d.losses.point_pixel_info_nce import draw_pairs, point_pixel_info_nce
 from concord3d.losses.quantised_pairs import code_matching, commitment
 from concord3d.losses.standard_normal import standard_normal_kl
+from concord3d.losses.superpixel_info_nce import superpixel_info_nce
 from concord3d.methods.cmcr import network as files
-from concord3d.methods.cmcr.forward import Seen, decoded_pictures, decoded_queries, see, shared_of_pairs
+from concord3d.methods.cmcr.forward import (
+    Seen,
+    decoded_pictures,
+    decoded_queries,
+    see,
+    shared_and_superpixels,
+    shared_of_pairs,
+)
 from concord3d.methods.cmcr.network import DistillationNetwork
 from concord3d.methods.cmcr.settings import CMCRSettings
 from concord3d.methods.interface import Context, LossTerms, Method
@@ -69,9 +77,7 @@ class CMCR(Method[SweepBatch]):
         turns = torch.stack([draw_turn(draw) for _ in batch.points])
         seen = see(network, self._trunk[0], batch, drawn_masks(told, batch, draw), turns)
         rows = pair_rows(batch.pairs.pixels, seen.masks)
-        chosen = rows.visible[draw_pairs(len(rows.visible), told.num_pairs, draw).to(rows.visible.device)]
-        points, pixels = shared_of_pairs(network, batch, seen, chosen)
-        terms = {"contrast": point_pixel_info_nce(points, pixels, told.temperature)}
+        terms = {"contrast": self._contrast(batch, seen, rows.visible, draw)}
         record: dict[str, Tensor] = {"pairs": torch.tensor(float(len(rows.visible)))}
         if told.codebook:
             again = rows.visible[draw_pairs(len(rows.visible), told.num_pairs, draw).to(rows.visible.device)]
@@ -83,6 +89,15 @@ class CMCR(Method[SweepBatch]):
             terms |= self._reconstruction_terms(batch, seen, rows.hidden)
         total = torch.stack([self._weight(name) * term for name, term in terms.items()]).sum()
         return LossTerms(total, {name: term.detach() for name, term in (terms | record).items()})
+
+    def _contrast(self, batch: SweepBatch, seen: Seen, visible: Tensor, draw: torch.Generator) -> Tensor:
+        told = self._settings
+        if told.contrast == "superpixels":
+            points, pictures, superpixels = shared_and_superpixels(self.network, batch, seen, visible)
+            pixels = batch.pairs.pixels[visible]
+            return superpixel_info_nce(points, pixels, pictures, superpixels, told.temperature)
+        chosen = visible[draw_pairs(len(visible), told.num_pairs, draw).to(visible.device)]
+        return point_pixel_info_nce(*shared_of_pairs(self.network, batch, seen, chosen), told.temperature)
 
     def _weight(self, term: str) -> float:
         told = self._settings

@@ -6,14 +6,14 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from concord3d.methods.settings import MethodSettings
+from concord3d.methods.settings import SweepMethodSettings
 
 Weight = Annotated[float, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class CMCRSettings(MethodSettings):
-    """Settings of a distillation; with every part switched off it is PPKT.
+class CMCRSettings(SweepMethodSettings):
+    """Settings of a distillation; with every part switched off it is PPKT, or SLidR where superpixels are contrasted.
 
     Attributes:
         occupancy: Whether occupancy and intensity near the points are estimated (C).
@@ -21,9 +21,11 @@ class CMCRSettings(MethodSettings):
         decoupled: Whether shared and specific features have heads of their own, kept apart (E).
         codebook: Whether both modalities' shared features are quantised by one codebook (F).
         geometry: Whether masked pixels take the quantised features of the voxels that they show (G).
+        contrast: What is contrasted: ``pixels`` with the points that they show, or means over ``superpixels`` and over
+            the points in them, for which shared features of whole pictures are computed.
         feature_width: Channels of all heads.
         temperature: tau of the contrast.
-        num_pairs: Pairs of a point and a pixel that are contrasted, n.
+        num_pairs: Pairs of a point and a pixel that are contrasted, n; a contrast of superpixels takes all.
         queries_per_sweep: Places of each sweep whose occupancy is estimated.
         num_codes: Codes.
         code_decay: gamma of the averages behind the codes.
@@ -42,8 +44,6 @@ class CMCRSettings(MethodSettings):
         kl_weight: Weight of the term that draws voxels' specific features towards a standard normal.
     """
 
-    data: ClassVar[str] = "sweeps"
-    encodes: ClassVar[Literal["clouds", "sweeps"] | None] = "sweeps"
     saved: ClassVar[tuple[str, ...]] = ("point", "distillation")
     rebuilt_by: ClassVar[str | None] = "concord3d.methods.cmcr.network"
     encoders: ClassVar[tuple[str, ...] | None] = ("mink_unet",)
@@ -53,6 +53,7 @@ class CMCRSettings(MethodSettings):
     decoupled: bool = False
     codebook: bool = False
     geometry: bool = False
+    contrast: Literal["pixels", "superpixels"] = "pixels"
     feature_width: PositiveInt = 64
     temperature: PositiveFloat = 0.07
     num_pairs: PositiveInt = 2048
@@ -87,6 +88,11 @@ class CMCRSettings(MethodSettings):
     def num_queries(self) -> int:
         """Queries that are drawn of each sweep."""
         return self.queries_per_sweep if self.occupancy else 0
+
+    @property
+    def reads_superpixels(self) -> bool:
+        """Whether superpixels are contrasted."""
+        return self.contrast == "superpixels"
 
 
 SETTINGS = CMCRSettings

@@ -10,12 +10,14 @@ from pydantic import Field, PositiveFloat, PositiveInt
 from concord3d.config.study import joined_datasets
 from concord3d.config.validation import StrictModel
 from concord3d.errors import ConfigError
-from concord3d.methods.settings import MethodSettings
+from concord3d.methods.settings import SweepMethodSettings
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
 from concord3d.workflow.training_inputs import DataSettings
 
 Share = Annotated[float, Field(gt=0, le=1)]
+# A byte counts those of a picture.
+SuperpixelCount = Annotated[int, Field(ge=1, le=255)]
 
 
 class CropSettings(StrictModel):
@@ -46,6 +48,9 @@ class SweepDataSettings(DataSettings):
             have seen nothing.
         picture_stride: How many times smaller its map is than the picture.
         verifying_scenes: Whether the scenes that are kept to choose hyper-parameters are trained on as well.
+        num_superpixels: Superpixels of a picture, where the method reads some. They are made of the pictures as stored,
+            at ``paper`` scale too: the store has nuScenes at 224 x 416 pixels. The published ones are made of the
+            files, 900 x 1600 pixels, of which the smoothing by 3 pixels is a smaller part.
     """
 
     picture_size: tuple[PositiveInt, PositiveInt] = Field(strict=False)
@@ -53,18 +58,19 @@ class SweepDataSettings(DataSettings):
     picture_encoder: str
     picture_stride: Literal[8, 16]
     verifying_scenes: bool
+    num_superpixels: SuperpixelCount
 
 
 SETTINGS = SweepDataSettings
 
 
-def inputs(run: Mapping[str, Any], settings: MethodSettings, sources: TowerNodes) -> dict[str, list[Made]]:
+def inputs(run: Mapping[str, Any], settings: SweepMethodSettings, sources: TowerNodes) -> dict[str, list[Made]]:
     """Return the files that a training reads, by name.
 
     Args:
         run: Resolved configuration.
         settings: Settings of the method.
-        sources: Makes the nodes of stores.
+        sources: Makes the nodes of stores and superpixels.
 
     Raises:
         ConfigError: Several data sets.
@@ -72,4 +78,7 @@ def inputs(run: Mapping[str, Any], settings: MethodSettings, sources: TowerNodes
     sets = joined_datasets(run["pretrain"]["dataset"])
     if len(sets) > 1:
         raise ConfigError("Methods that read sweeps train on one data set", where="data.dataset", found="+".join(sets))
-    return {"sweeps": [sources.data.store(sets[0], "train")]}
+    files = {"sweeps": [sources.data.store(sets[0], "train")]}
+    if settings.reads_superpixels:
+        files["superpixels"] = [sources.superpixels(sets[0], "train", run["data"]["num_superpixels"])]
+    return files
