@@ -474,3 +474,24 @@ def test_a_record_of_labels_is_no_part_of_the_loss(tmp_path: Path) -> None:
     share = (votes[:, 0] == batch.labels).float().mean()
     assert torch.equal(found[0].terms["vote/pictures"], share)
     assert batch.points.shape[1] == NUM_POINTS and isinstance(task_of(tmp_path).data.pictures, DrawnPictures)
+
+
+def test_labels_of_all_processes_are_exported(tmp_path: Path) -> None:
+    """The other process has the other half of the objects, and says the same of them."""
+    task = task_of(tmp_path, encoder=STEADY)
+    method, half = method_of(task), NUM_OBJECTS // 2
+    batch = task.units.read(np.arange(half), draw())
+
+    def gather(rows: Tensor) -> tuple[Tensor, int]:
+        if rows.dtype != torch.float64:
+            return rows, 0
+        others = rows.clone()
+        others[:, 0] += half
+        return torch.cat([rows, others]), 0
+
+    method.gather = gather
+    method.loss(batch, draw())
+    found = method.exports(1)["pseudo_labels"]
+    assert found["unit"].tolist() == list(range(2 * half)) and (found["picture_confidence"] > 0).all()
+    for name in set(found) - {"unit"}:
+        np.testing.assert_array_equal(found[name][:half], found[name][half:])

@@ -200,10 +200,16 @@ class CrossMoST(Method[UnlabelledBatch]):
 
     @torch.no_grad()
     def _remember(self, units: Tensor, votes: Votes, labels: Labels) -> None:
+        """Keep what a batch was labelled with; the labels of all processes, since the first one exports them."""
         given = torch.where(labels.from_points, votes.point_label, votes.picture_label)
-        self.labels_given[units] = torch.stack([votes.picture_label, votes.point_label, given], 1)
-        self.confidences[units] = torch.stack([votes.picture_confidence, votes.point_confidence], 1).float()
-        self.kept[units] = torch.stack([labels.pictures_kept, labels.points_kept], 1)
+        said = (votes.picture_label, votes.point_label, given, labels.pictures_kept, labels.points_kept)
+        # Whole numbers are exact in float64.
+        rows = torch.stack([*(x.double() for x in (units, *said)), *_confidences(votes)], 1)
+        everywhere, _ = self.gather(rows)
+        whose = everywhere[:, 0].long()
+        self.labels_given[whose] = everywhere[:, 1:4].long()
+        self.kept[whose] = everywhere[:, 4:6].bool()
+        self.confidences[whose] = everywhere[:, 6:].float()
 
     def exports(self, epoch: int) -> dict[str, Table]:
         """Return the labels of the epoch: of each object that a batch held, who voted for what, and what was kept."""
@@ -223,6 +229,10 @@ class CrossMoST(Method[UnlabelledBatch]):
             "point_kept": kept[:, 1],
         }
         return {"pseudo_labels": table}
+
+
+def _confidences(votes: Votes) -> tuple[Tensor, Tensor]:
+    return votes.picture_confidence.double(), votes.point_confidence.double()
 
 
 def of_hidden(features: Tensor, mask: Tensor) -> Tensor:
