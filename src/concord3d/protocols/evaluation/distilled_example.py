@@ -1,7 +1,7 @@
 """What figures show of one sweep and a distillation's network (CMCR spec 8, figures 2, 3, 7 and 9).
 
-Shape legend: P points, V cameras, H x W a picture, h x w a picture as it is shown, D channels of a head, g cells of a
-grid along each side.
+Shape legend: P points, V cameras of which v are shown, H x W a picture, h x w a picture as it is shown, H' x W' patches
+of a picture, D channels of a head, g cells of a grid along each side.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from concord3d.geometry.occupancy_queries import near_pairs
 from concord3d.methods.cmcr.forward import Seen, decoded_queries, see
 from concord3d.protocols.evaluation.distilled_sweeps import Distillation, DrawnSweep, rebuilt_pictures
 
-# Pictures are shown at most this wide.
-SHOWN_WIDTH = 208
+# Pictures are shown of so many cameras, and at most this wide.
+SHOWN_CAMERAS, SHOWN_WIDTH = 3, 208
 # Metres: half the side of the map of occupancy, the side of its cells, and its height above the sensor, which stands
 # higher than the bonnets of cars.
 MAP_REACH, MAP_CELL, MAP_HEIGHT = 24.0, 0.25, -1.0
@@ -38,20 +38,21 @@ def example_arrays(told: Distillation, drawn: DrawnSweep) -> dict[str, NDArray[A
         drawn: The sweep.
 
     Returns:
-        By name. Of networks that reconstruct pictures: ``pictures`` and ``rebuilt`` (V, h, w, 3) uint8 and ``hidden``
-        (V, h, w) bool. Of those that decode occupancy: ``points`` (P, 3) float16, ``occupancy`` (g, g) float16, rows
-        by y and columns by x, NaN where no point is near, and ``map_place`` (3,) float32: its reach, its height and the
-        band of returns about it. Of those with shared and specific features: ``channel_cosines`` (D, D) float16, rows
-        by shared channels; with pictures also ``cosine_points`` (2, P) and ``cosine_pixels`` (2, h, w) float16 of the
-        shared and of the specific features with those of the point ``asked_point``, which lies at ``asked_pixel`` (3,)
-        camera, row and column.
+        By name. Of networks that reconstruct pictures: ``pictures`` and ``rebuilt`` (v, h, w, 3) uint8 and
+        ``hidden`` (v, H', W') bool. Of those that decode occupancy: ``points`` (P, 3) float16, ``occupancy`` (g, g)
+        float16, rows by y and columns by x, NaN where no point is near, and ``map_place`` (3,) float32: its reach, its
+        height and the band of returns about it. Of those with shared and specific features: ``channel_cosines`` (D, D)
+        float16, rows by shared channels; with pictures also ``cosine_points`` (2, P) and ``cosine_pixels`` (2, h, w)
+        float16 of the shared and of the specific features with those of the point ``asked_point``, which lies at
+        ``asked_pixel`` (3,) camera, row and column.
     """
     network, batch = told.network, drawn.batch
     whole = see(network, told.trunk, batch, torch.zeros_like(drawn.masks), torch.eye(3)[None])
     found: dict[str, NDArray[Any]] = {}
     if network.settings.masked_pictures:
         found |= {"pictures": _colours(batch.pictures), "rebuilt": _colours(rebuilt_pictures(told, drawn))}
-        found["hidden"] = (_shown(drawn.masks[:, None].float())[:, 0] > 0.5).numpy()
+        patch = network.settings.patch
+        found["hidden"] = drawn.masks[:SHOWN_CAMERAS, ::patch, ::patch].numpy()
     if network.settings.occupancy:
         found |= {"points": _half(batch.points[0][:, :3]), "occupancy": _half(_occupancy(told, batch, whole))}
         found["map_place"] = np.array([MAP_REACH, MAP_HEIGHT, MAP_BAND], np.float32)
@@ -67,13 +68,14 @@ def _half(values: Tensor) -> NDArray[np.float16]:
 
 
 def _shown(pictures: Tensor) -> Tensor:
-    """Return (V, C, h, w) pictures as they are shown, of (V, C, H, W)."""
+    """Return (n, C, h, w) pictures as they are shown, of (n, C, H, W)."""
     factor = -(-pictures.shape[3] // SHOWN_WIDTH)
     return functional.avg_pool2d(pictures, factor).cpu()
 
 
 def _colours(pictures: Tensor) -> NDArray[np.uint8]:
-    return np.asarray((255 * _shown(pictures)).round().clamp(0, 255).permute(0, 2, 3, 1).numpy(), np.uint8)
+    shown = _shown(pictures[:SHOWN_CAMERAS])
+    return np.asarray((255 * shown).round().clamp(0, 255).permute(0, 2, 3, 1).numpy(), np.uint8)
 
 
 def _occupancy(told: Distillation, batch: SweepBatch, whole: Seen) -> Tensor:
@@ -122,8 +124,9 @@ def _cosines_of_one_point(batch: SweepBatch, whole: Seen) -> dict[str, NDArray[A
 
 
 def _asked_pair(batch: SweepBatch) -> int:
-    """Return the pair of the nearest point that a camera sees at the height of the map, or of the nearest of all."""
+    """Return the pair of the nearest point at the height of the map that is in a shown picture, else of any pair."""
     places = batch.points[0][batch.pairs.points, :3]
     distance = places[:, :2].norm(dim=1)
     stands = (places[:, 2] - MAP_HEIGHT).abs() <= MAP_BAND
-    return int(torch.where(stands, distance, distance + 1e6).argmin())
+    shown = batch.pairs.pixels[:, 0] < SHOWN_CAMERAS
+    return int((distance + 1e3 * ~stands + 1e6 * ~shown).argmin())
