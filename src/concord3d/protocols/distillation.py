@@ -1,7 +1,8 @@
 """What a distillation has learnt, on sweeps that it has not seen (CMCR spec 7, claims 15 to 18).
 
 Of every sweep the same pictures are masked in the same places, and the same places are asked for, whatever is measured.
-A figure of a part that the network lacks is left out.
+A figure of a part that the network lacks is left out. What drawings show is of the first sweep, but for the choice of
+codes, which is counted over all.
 
 Shape legend: S test sweeps.
 """
@@ -39,18 +40,26 @@ class Settings(StrictModel):
 
 def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
     """Measure what is aligned, reconstructed and kept apart, sweep by sweep."""
-    from concord3d.protocols.evaluation.distilled_sweeps import measured_sweep, opened_distillation
+    from concord3d.protocols.evaluation.distilled_example import example_arrays
+    from concord3d.protocols.evaluation.distilled_sweeps import drawn_sweep, measured_sweep, opened_distillation
 
     told, data = opened_distillation(job, settings.max_sweeps)
     found: dict[str, list[float]] = {}
+    arrays: dict[str, Any] = {}
     for unit in range(len(data)):
-        measured = measured_sweep(told, data, unit, settings.num_pairs, settings.seed)
-        for metric, value in measured.items():
+        drawn = drawn_sweep(told, data, unit, settings.num_pairs, settings.seed)
+        measured = measured_sweep(told, drawn)
+        for metric, value in measured.figures.items():
             found.setdefault(metric, []).append(value)
+        if unit == 0:
+            arrays |= example_arrays(told, drawn)
+        if measured.code_counts is not None:
+            arrays["code_counts"] = arrays.get("code_counts", 0) + measured.code_counts
     items: dict[str, Any] = {metric: np.array(values, np.float64) for metric, values in found.items()}
     records = tuple(mean_record(metric, values, unit=_UNITS.get(metric, "%")) for metric, values in items.items())
     names = tuple(data.split.names[row] for row in data.rows)
-    return ProtocolResult(records, {f"{metric}__last": values for metric, values in items.items()}, names)
+    outcomes = {f"{metric}__last": values for metric, values in items.items()}
+    return ProtocolResult(records, outcomes, names, {"example": names[0]}, arrays)
 
 
 PROTOCOL = Protocol(Settings, run, store="sweeps")

@@ -9,7 +9,7 @@ Shape legend: S sweeps, P_i points of sweep i, K classes, G scenes.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,6 +80,31 @@ def sweep_confusions(segmenter: SweepSegmenter, sweeps: SweepSplit, batch_size: 
                 truth = np.asarray(sweeps.sweep(row).labels)
                 found[row] = confusion_matrix(classes.cpu().numpy(), truth, segmenter.num_classes)
     return found
+
+
+def example_arrays(segmenter: SweepSegmenter, sweeps: SweepSplit, device: str) -> dict[str, NDArray[Any]]:
+    """Return the first sweep for figures (CMCR spec 8, figure 6).
+
+    Args:
+        segmenter: As :func:`sweep_confusions` leaves it.
+        sweeps: Labelled sweeps.
+        device: Torch device.
+
+    Returns:
+        ``example_points`` (P_0, 3) float16, ``example_truth`` and ``example_predicted`` (P_0,) int16, -1 where a point
+        has no class, and ``class_names`` (K,).
+    """
+    import torch
+
+    points = sweeps.network_points(0)
+    with torch.inference_mode():
+        [predicted] = segmenter.point_classes([torch.from_numpy(points).to(device)])
+    return {
+        "example_points": points[:, :3].astype(np.float16),
+        "example_truth": np.asarray(sweeps.sweep(0).labels).astype(np.int16),
+        "example_predicted": predicted.cpu().numpy().astype(np.int16),
+        "class_names": np.array(sweeps.class_names),
+    }
 
 
 def _tested(job: EvaluationJob, segmenter: SweepSegmenter, settings: Settings) -> SweepSplit:
@@ -153,7 +178,11 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
                 for name, iou in zip(tested.class_names, ious, strict=True)
             },
         },
-        {"confusions": confusions, "sweep_names": np.array(tested.names)},
+        {
+            "confusions": confusions,
+            "sweep_names": np.array(tested.names),
+            **example_arrays(segmenter, tested, job.torch_device),
+        },
     )
 
 

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from concord3d.errors import EvaluationError
-from concord3d.measures.shared_and_specific import (
+from concord3d.statistics.shared_and_specific import (
     TwoModalities,
     agreement_encoder,
     canonical_correlations,

@@ -1,0 +1,41 @@
+"""How alike channels of shared and of specific features are over the voxels of a sweep (CMCR spec 8, figure 9)."""
+
+from __future__ import annotations
+
+import numpy as np
+from pydantic import Field
+
+from concord3d.config.validation import StrictModel
+from concord3d.reporting.figures.examples import examples_with, not_run
+from concord3d.reporting.figures.style import Drawing, FigureContext, named, options_of, panels, placard, sorted_kinds
+
+# A report that is made from results keeps the figure that is there.
+SHOWS_EXAMPLES = True
+
+
+class Options(StrictModel):
+    """Options of ``channel_cosines``: the title of each panel, by experiment, and where the cosines lie."""
+
+    experiments: dict[str, str] = Field(min_length=1)
+    dataset: str
+    protocol: str
+
+
+def draw(context: FigureContext) -> Drawing:
+    """Draw a panel per experiment: |cosine| of every shared channel with every specific one."""
+    options = options_of(context, Options)
+    found = examples_with(context, options.experiments, options.dataset, options.protocol, "channel_cosines")
+    if not found:
+        return placard(context, f"cosines of channels of {named(context, options.experiments)}")
+    figure, axes = panels(len(options.experiments), 4.6, 4.2)
+    for axis, (experiment, title) in zip(axes, options.experiments.items(), strict=True):
+        if experiment not in found:
+            not_run(axis)
+            axis.set_title(title)
+            continue
+        cosines = np.abs(found[experiment].arrays["channel_cosines"].astype(np.float64))
+        shown = axis.imshow(cosines, "cividis", vmin=0, vmax=1, interpolation="nearest")
+        axis.grid(False)
+        axis.set(xlabel="specific channel", ylabel="shared channel", title=f"{title}: mean {cosines.mean():.2f}")
+    figure.colorbar(shown, ax=axes, label="|cosine| over voxels", shrink=0.85)
+    return Drawing(figure, sorted_kinds(evaluation.data_kind for evaluation in found.values()))
