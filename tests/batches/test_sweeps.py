@@ -63,7 +63,7 @@ def test_superpixels_follow_the_crop(axis: int) -> None:
     named = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")[axis].astype(np.uint8)
     superpixels = np.broadcast_to(named, (4, 6, height, width))
     crops = CropRanges(min_pairs=1)
-    cropped = replace(data, crops=crops, size=(2 * height, 2 * width), superpixels=superpixels)
+    cropped = replace(data, crops=crops, size=(height, width), superpixels=superpixels)
     batch, found = cropped.read(np.array([1]), draw(3)), cropped.projected(1)
     places = zip(found.point, found.camera, np.stack([found.row, found.column], 1)[:, axis], strict=True)
     own = {(int(point), int(camera)): int(place) for point, camera, place in places}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,8 +22,7 @@ NODE = "features/superpixels/nuscenes__train__150"
 def tree(repository: Path, tmp_path: Path) -> Iterator[Path]:
     """The sources and the configuration, where SLidR runs beside the others at the scale smoke."""
     root = copy_parts(repository, tmp_path / "tree")
-    path = root / SCALE
-    path.write_text(re.sub(r"(?m)^experiments: .*$", "experiments: [ppkt, cmcr, slidr]", path.read_text(), count=1))
+    edit(root / SCALE, "experiments: [", "experiments: [slidr, ")
     with remembered_yaml():
         yield root
 
@@ -61,7 +59,7 @@ def test_the_node_is_made_of_the_store_by_its_rule_and_kept_with_the_features(tr
 
 
 def test_without_slidr_there_are_none(tree: Path) -> None:
-    edit(tree / SCALE, ", slidr]", "]")
+    edit(tree / SCALE, "slidr, ", "")
     assert not [key for key in plan_of(tree).nodes if "superpixels" in key]
 
 
