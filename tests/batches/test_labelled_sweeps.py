@@ -53,6 +53,16 @@ def test_a_number_of_sweeps_lies_evenly_and_more_hold_fewer(tmp_path: Path) -> N
         assert set(fewer) < set(more)
 
 
+def test_an_epoch_of_a_given_length_reads_the_chosen_sweeps_again_and_again(tmp_path: Path) -> None:
+    store = sweeps(MANY)
+    assert open_with(tmp_path, store, num_sweeps=2, sweeps_per_epoch=4).rows.tolist() == [0, 24, 0, 24]
+    data = open_with(tmp_path, store, num_sweeps=3, sweeps_per_epoch=4)
+    assert len(data) == 4 and data.rows.tolist() == [0, 12, 24, 0]
+    assert data.identity != open_with(tmp_path, store, num_sweeps=3).identity
+    with pytest.raises(ConfigError, match=r"(?s)fewer sweeps than were chosen.*sweeps_per_epoch.*at least 3.*2"):
+        open_with(tmp_path, store, num_sweeps=3, sweeps_per_epoch=2)
+
+
 def test_a_share_that_leaves_nothing_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"(?s)leave no scene.*at least 100 scenes.*24"):
         open_with(tmp_path, sweeps(MANY), percent=1)

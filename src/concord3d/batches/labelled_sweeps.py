@@ -46,7 +46,7 @@ class LabelledSweepData:
 
     Attributes:
         sweeps: A split of a data set.
-        rows: (S,) which of them are trained on.
+        rows: (S,) which of them are trained on; one may stand there several times.
     """
 
     sweeps: SweepSplit
@@ -114,12 +114,28 @@ def opened(run: Mapping[str, Any], settings: MethodSettings, files: Mapping[str,
 
     Raises:
         UnreadableFile: A store is absent, damaged or of another kind.
-        ConfigError: The fraction of labels is none of the published ones, or leaves no scene, or there are fewer sweeps
-            than asked for.
+        ConfigError: The fraction of labels is none of the published ones, or leaves no scene, there are fewer sweeps
+            than asked for, or an epoch is shorter than the choice.
     """
     [path] = files["sweeps"]
     sweeps = SweepSplit.load(path)
-    return LabelledSweepData(sweeps, _chosen(sweeps, run["data"].get("percent"), run["data"].get("num_sweeps")))
+    told = run["data"]
+    rows, length = _chosen(sweeps, told.get("percent"), told.get("num_sweeps")), told.get("sweeps_per_epoch")
+    return LabelledSweepData(sweeps, rows if length is None else _repeated(rows, length))
+
+
+def _repeated(rows: IntArray, length: int) -> IntArray:
+    """Return ``rows`` over and over, ``length`` of them.
+
+    Raises:
+        ConfigError: Some would never be read.
+    """
+    if length < len(rows):
+        raise ConfigError(
+            "An epoch reads fewer sweeps than were chosen", where="data.sweeps_per_epoch",
+            expected=f"at least {len(rows)}", found=length,
+        )  # fmt: skip
+    return np.resize(rows, length)
 
 
 def _chosen(sweeps: SweepSplit, percent: int | None, num_sweeps: int | None) -> IntArray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from concord3d.config.places import Place
 from concord3d.config.strict_yaml import load_yaml
@@ -119,6 +119,7 @@ class DatasetSpec(StrictModel):
     max_radius: PositiveFloat | None = None
     up_axis: Literal["y", "z"] = "y"
     intensity_range: PositiveFloat | None = None
+    no_class: NonNegativeInt | None = None
     picture_size: tuple[PositiveInt, PositiveInt] | None = None
     held_out: float | None = Field(default=None, gt=0, lt=1)
     doc: str

@@ -146,7 +146,7 @@ def _from_mirrors(spec: DatasetSpec, root: Path, mirrors: Sequence[str]) -> Rele
             continue
         layout = layout_folder(spec, source)
         if layout != source:
-            _copy_tree(layout, root / layout.name, root)
+            _copy_tree(layout, root / layout.relative_to(source), root)
         elif spec.folders:
             _copy_tree(layout, root / spec.folders[0], root)
         else:
@@ -170,6 +170,7 @@ def _copy_tree(source: Path, target: Path, root: Path) -> None:
                 shutil.copyfile(path, destination)
             if target.is_dir():
                 shutil.rmtree(target)
+            target.parent.mkdir(parents=True, exist_ok=True)
             copy.replace(target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)

@@ -122,6 +122,9 @@ def test_files_have_the_form_of_the_real_ones(built: Path) -> None:
     [
         ({"options": {"beam": 16}}, "no option 'beam'; did you mean 'beams'"),
         ({"options": {"beams": 17}}, r"No such LiDAR(.|\n)*16, 32, 64"),
+        ({"options": {"beams": [32, 17]}}, r"No such LiDAR(.|\n)*16, 32, 64(.|\n)*17"),
+        ({"options": {"beams": []}}, r"No LiDAR(.|\n)*some of 16, 32, 64"),
+        ({"options": {"beams": "32"}}, r"No LiDAR(.|\n)*some of 16, 32, 64"),
         ({"options": {"keyframes": 0}}, r"Impossible option(.|\n)*keyframes(.|\n)*1 to 40"),
         ({"options": {"height": 10**6}}, r"Impossible option(.|\n)*height"),
         ({"options": {"width": 12.5}}, r"Impossible option(.|\n)*width"),
@@ -135,3 +138,20 @@ def test_impossible_recipes(tmp_path: Path, change: dict[str, Any], message: str
     with pytest.raises(ConfigError, match=message):
         build_dataset(replace(RECIPE, **change), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_scenes_take_turns_with_several_lidars(tmp_path: Path) -> None:
+    options = {"beams": [32, 64], "azimuth_steps": 30, "height": 12, "width": 20}
+    build_dataset(WorldRecipe("nuscenes", {"train": 3}, None, 1, 7, options), tmp_path / "both")
+    build_dataset(WorldRecipe("nuscenes", {"train": 3}, None, 1, 7, {**options, "beams": 64}), tmp_path / "one")
+    found = {}
+    for folder in ("both", "one"):
+        paths = [
+            tmp_path / folder / "nuscenes" / row["filename"]
+            for row in table(tmp_path / folder, "sample_data")
+            if "LIDAR_TOP" in row["filename"]
+        ]
+        found[folder] = [path.read_bytes() for path in paths]
+    beams = [len(set(np.frombuffer(sweep, "<f4").reshape(-1, 5)[:, 4])) for sweep in found["both"]]
+    assert beams[0] == beams[2] <= 32 < beams[1] <= 64
+    assert [sweep == other for sweep, other in zip(found["both"], found["one"], strict=True)] == [False, True, False]

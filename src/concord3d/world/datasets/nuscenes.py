@@ -46,14 +46,14 @@ class StreetOptions:
 
     Attributes:
         keyframes: Keyframes of each scene, two a second.
-        beams: Beams of the LiDAR: 16, 32 or 64.
+        beams: Beams of the LiDAR: 16, 32 or 64. Of several the scenes take turns, so that a training sees them all.
         azimuth_steps: Firings of each beam in one turn.
         height: Height of the pictures in pixels.
         width: Width of the pictures in pixels.
     """
 
     keyframes: int = 1
-    beams: int = 32
+    beams: int | Sequence[int] = 32
     azimuth_steps: int = 1080
     height: int = 225
     width: int = 400
@@ -65,9 +65,20 @@ class StreetOptions:
                 raise ConfigError(
                     "Impossible option of streets", where=f"options.{name}", expected=f"1 to {limit}", found=value
                 )
-        if self.beams not in ELEVATIONS:
-            expected = ", ".join(map(str, ELEVATIONS))
-            raise ConfigError("No such LiDAR", where="options.beams", expected=expected, found=self.beams)
+        known = ", ".join(map(str, ELEVATIONS))
+        if not isinstance(self.beams, int) and (isinstance(self.beams, str) or not self.beams):
+            raise ConfigError("No LiDAR", where="options.beams", expected=f"some of {known}", found=self.beams)
+        for beams in self._lidars:
+            if beams not in ELEVATIONS:
+                raise ConfigError("No such LiDAR", where="options.beams", expected=known, found=beams)
+
+    @property
+    def _lidars(self) -> tuple[int, ...]:
+        return (self.beams,) if isinstance(self.beams, int) else tuple(self.beams)
+
+    def beams_of(self, number: int) -> int:
+        """Return the beams of the LiDAR of one scene, by its number."""
+        return self._lidars[number % len(self._lidars)]
 
 
 @dataclass(frozen=True)
@@ -116,7 +127,8 @@ class NuScenes(DatasetFamily[StreetItem, Tables]):
         for name, pose, matrix in zip(CAMERA_NAMES, street.rig.ego_from_camera, matrices, strict=True):
             scene.add_sensor(name, pose, matrix)
         for number, time in enumerate(times):
-            _record(root, street, scene, options, number, float(time), _rng(recipe, item, 1 + number))
+            rng = _rng(recipe, item, 1 + number)
+            _record(root, street, scene, options, options.beams_of(item.number), number, float(time), rng)
         return scene.tables
 
     def write(self, recipe: WorldRecipe, out: Path, items: Sequence[StreetItem], made: Sequence[Tables]) -> None:
@@ -144,6 +156,7 @@ def _record(
     street: Street,
     scene: SceneTables,
     options: StreetOptions,
+    beams: int,
     number: int,
     time: float,
     rng: np.random.Generator,
@@ -156,7 +169,7 @@ def _record(
         rays,
         mesh,
         pose @ street.rig.ego_from_lidar,
-        options.beams,
+        beams,
         options.azimuth_steps,
         street.plan.rain,
         rng,
