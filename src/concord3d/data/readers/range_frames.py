@@ -1,8 +1,8 @@
 """Labelled LiDAR frames as range images, each a file of its own (CMCR spec 1.3 names what else there is).
 
-``<folder>/<frame>.npy`` is (H, W, 6): x, y, z in metres, intensity, distance, label, where a cell without a return has the
-distance 0. ``<folder>/<frame>.npz`` has the returns alone: ``points`` (P, 4) and ``label`` (P,). Labels count the classes
-of the catalogue and, among them, ``no_class``, which says that a point has none.
+``<folder>/<frame>.npy`` is (H, W, 6): x, y, z in metres, intensity, distance, label, where a cell without a return has
+the distance 0. ``<folder>/<frame>.npz`` has the returns alone: ``points`` (P, 4) and ``label`` (P,). Labels count the
+classes of the catalogue and, among them, ``no_class``, which says that a point has none.
 
 Shape legend: S frames, N points of all frames together, P points of one, H and W rows and columns.
 """
@@ -108,7 +108,8 @@ def _returns(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
         stored = read_arrays(path, "a frame")
         lacking = {"points", "label"} - stored.keys()
         if lacking:
-            raise UnreadableFile("A frame lacks an array", where=path, expected="points, label", found=", ".join(stored))
+            found = ", ".join(stored)
+            raise UnreadableFile("A frame lacks an array", where=path, expected="points, label", found=found)
         points, labels = stored["points"], stored["label"]
         _require_shape(path, points.ndim == 2 and points.shape[1:] == (4,) and labels.shape == points.shape[:1],
             "points (P, 4), label (P,)", (points.shape, labels.shape))  # fmt: skip

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
@@ -68,7 +71,7 @@ def draw(context: FigureContext) -> Drawing:
     return Drawing(figure, sorted_kinds(evaluation.data_kind for evaluation in found.values()))
 
 
-def _sweep(axis: Axes, points: NDArray[np.float64], colors: list[object], reach: float) -> None:
+def _sweep(axis: Axes, points: NDArray[np.float64], colors: Sequence[Any], reach: float) -> None:
     # As pixels also in the SVG, as the clouds of other figures.
     axis.scatter(points[:, 0], points[:, 1], s=2.2, c=colors, linewidths=0, rasterized=True)
     from_above(axis, reach)

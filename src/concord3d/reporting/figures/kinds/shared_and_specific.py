@@ -62,8 +62,8 @@ def draw(context: FigureContext) -> Drawing:
 def _errors(options: Options, shares: FloatArray, draw: np.random.Generator) -> dict[str, FloatArray]:
     """Return the (S,) errors of every curve for one draw of loadings, the bound last."""
     sizes = [options.shared, options.specific] * 2
-    loadings = [draw.normal(size=(options.channels, size)) / np.sqrt(size) for size in sizes]
-    model = TwoModalities(*loadings, sweep_noise=options.noise, picture_noise=options.noise)
+    first, second, third, fourth = (draw.normal(size=(options.channels, size)) / np.sqrt(size) for size in sizes)
+    model = TwoModalities(first, second, third, fourth, sweep_noise=options.noise, picture_noise=options.noise)
     # Half a label's weight on every factor: loadings are drawn alike, so that no direction is special.
     label = np.full(options.shared, options.shared**-0.5), np.full(options.specific, options.specific**-0.5)
     encoders = {"agreement alone": agreement_encoder(model, options.features)}
