@@ -80,12 +80,6 @@ def _frame(spec: DatasetSpec, path: Path) -> tuple[NDArray[np.float32], NDArray[
     values, labels = _returns(path)
     if not len(values):
         raise BadCloud("A frame has no return", where=path, expected="at least one", found=0, next_step=NEXT_STEP)
-    bad = np.flatnonzero(~(np.isfinite(values).all(axis=1) & np.isfinite(labels)))
-    if len(bad):
-        raise BadCloud(
-            "A frame holds values that are not finite", where=path, expected="finite values",
-            found=f"{len(bad)} of {len(values)} points", next_step=NEXT_STEP,
-        )  # fmt: skip
     highest = len(spec.class_names) - (spec.no_class is None)
     strange = np.unique(labels[(labels != np.rint(labels)) | (labels < 0) | (labels > highest)])
     if len(strange):
@@ -108,11 +102,13 @@ def _returns(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
         stored = read_arrays(path, "a frame")
         lacking = {"points", "label"} - stored.keys()
         if lacking:
-            found = ", ".join(stored)
-            raise UnreadableFile("A frame lacks an array", where=path, expected="points, label", found=found)
+            raise UnreadableFile(
+                "A frame lacks an array", where=path, expected="points, label", found=", ".join(stored)
+            )
         points, labels = stored["points"], stored["label"]
         _require_shape(path, points.ndim == 2 and points.shape[1:] == (4,) and labels.shape == points.shape[:1],
             "points (P, 4), label (P,)", (points.shape, labels.shape))  # fmt: skip
+        _require_finite(path, np.column_stack([points, labels]))
         return points, labels
     try:
         image = np.load(path, allow_pickle=False)
@@ -121,7 +117,17 @@ def _returns(path: Path) -> tuple[NDArray[Any], NDArray[Any]]:
     _require_shape(path, image.ndim == 3 and image.shape[2] == _CHANNELS, f"(H, W, {_CHANNELS})", image.shape)
     # What is not finite is no 0 either: it is kept, and named.
     returned = image[image[..., 4] != 0]
+    _require_finite(path, returned)
     return returned[:, :4], returned[:, 5]
+
+
+def _require_finite(path: Path, returns: NDArray[Any]) -> None:
+    bad = np.flatnonzero(~np.isfinite(returns).all(axis=1))
+    if len(bad):
+        raise BadCloud(
+            "A frame holds values that are not finite", where=path, expected="finite values",
+            found=f"{len(bad)} of {len(returns)} points", next_step=NEXT_STEP,
+        )  # fmt: skip
 
 
 def _require_shape(path: Path, fits: bool, expected: str, found: object) -> None:
