@@ -21,8 +21,8 @@ class LabelledSweepSettings(DataSettings):
     Attributes:
         percent: Share of the scenes whose labels are used, by the official rule; null uses all.
         num_sweeps: So many sweeps of an even spread are used instead; more sweeps hold all those of fewer.
-        sweeps_per_epoch: An epoch reads so many sweeps, the chosen ones again and again, so that trainings on few and on
-            many sweeps have as many steps; null reads each once.
+        sweeps_per_epoch: An epoch reads so many sweeps, the chosen ones again and again, so that trainings on few and
+            on many sweeps have as many steps; null reads each once.
     """
 
     percent: Literal[1, 5, 10, 25, 100] | None = None
