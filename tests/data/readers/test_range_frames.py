@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from concord3d.arrays import write_arrays
 from concord3d.data.catalog import DatasetSpec, load_catalog
 from concord3d.data.reading import read_split, recognise
 from concord3d.data.stores.sweeps import SweepSplit
@@ -169,7 +170,7 @@ def test_damages_of_returns_are_named(
 ) -> None:
     folder = write_frames(spec, tmp_path)
     as_returns(folder)
-    np.savez(folder / "train" / "4.npz", **arrays)
+    write_arrays(folder / "train" / "4.npz", arrays)
     with pytest.raises(UnreadableFile, match=message):
         read(spec, tmp_path, "train")
 

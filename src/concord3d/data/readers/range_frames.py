@@ -1,8 +1,8 @@
-"""Labelled LiDAR frames as range images, each a file of its own (CMCR spec 1.3 names what else there is).
+"""Labelled LiDAR frames, one a file, as range images or as their returns (ika-rwth-aachen/PCLSegmentation).
 
-``<folder>/<frame>.npy`` is (H, W, 6): x, y, z in metres, intensity, distance, label, where a cell without a return has
-the distance 0. ``<folder>/<frame>.npz`` has the returns alone: ``points`` (P, 4) and ``label`` (P,). Labels count the
-classes of the catalogue and, among them, ``no_class``, which says that a point has none.
+``<folder>/<frame>.npy`` is (H, W, 6): x, y, z in metres, intensity, distance, label; a cell without a return has the
+distance 0. ``<folder>/<frame>.npz`` has the returns alone: ``points`` (P, 4) and ``label`` (P,). Labels count the
+classes of the catalogue and, among them, its ``no_class``, which says that a point has none.
 
 Shape legend: S frames, N points of all frames together, P points of one, H and W rows and columns.
 """
