@@ -27,7 +27,7 @@ def evaluated(folder: Path, name: str) -> tuple[dict[str, float], dict[str, Any]
     method = method_of(name)
     job = make_job(folder, "distillation", {"num_pairs": 40}, method="cmcr", module="distillation")
     save_weights(method.network, job.model_path, {"config_hash": "x", **method.header("distillation")})
-    data = {"picture_encoder": "random", "picture_size": [32, 64]}
+    data = {"picture_encoder": "random", "picture_size": [32, 64], "picture_stride": 16}
     run_config = {**job.run_config, "encoder": ENCODER, "data": data}
     job = replace(job, train=None, test=streets("val"), run_config=run_config)
     evaluate(job)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
@@ -68,14 +71,14 @@ def draw(context: FigureContext) -> Drawing:
     return Drawing(figure, sorted_kinds(evaluation.data_kind for evaluation in found.values()))
 
 
-def _palette(classes: list[int]) -> dict[int, object]:
+def _palette(classes: list[int]) -> dict[int, Any]:
     """Return a colour per class; classes that follow each other, as the kinds of ground do, get unlike ones."""
     colors = class_colors(max(len(classes), 2))
     half = -(-len(classes) // 2)
     return {label: colors[number // 2 + half * (number % 2)] for number, label in enumerate(classes)}
 
 
-def _sweep(axis: Axes, points: NDArray[np.float64], colors: list[object], reach: float) -> None:
+def _sweep(axis: Axes, points: NDArray[np.float64], colors: Sequence[Any], reach: float) -> None:
     # As pixels also in the SVG, as the clouds of other figures.
     axis.scatter(points[:, 0], points[:, 1], s=4.0, c=colors, linewidths=0, rasterized=True)
     from_above(axis, reach)

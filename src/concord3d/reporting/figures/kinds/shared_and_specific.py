@@ -68,8 +68,8 @@ def mean_errors(options: Options, shares: FloatArray) -> dict[str, FloatArray]:
 def _errors(options: Options, shares: FloatArray, draw: np.random.Generator) -> dict[str, FloatArray]:
     """Return the errors of every curve for one draw of loadings."""
     sizes = [options.shared, options.specific] * 2
-    loadings = [draw.normal(size=(options.channels, size)) / np.sqrt(size) for size in sizes]
-    model = TwoModalities(*loadings, sweep_noise=options.noise, picture_noise=options.noise)
+    first, second, third, fourth = (draw.normal(size=(options.channels, size)) / np.sqrt(size) for size in sizes)
+    model = TwoModalities(first, second, third, fourth, sweep_noise=options.noise, picture_noise=options.noise)
     # Every factor weighs the same.
     label = np.full(options.shared, options.shared**-0.5), np.full(options.specific, options.specific**-0.5)
     encoders = {"agreement alone": agreement_encoder(model, options.features)}
