@@ -16,7 +16,7 @@ from tests.protocols.small_jobs import assert_traceable
 from concord3d.losses.orthogonality import mean_squared_cosine
 from concord3d.methods.cmcr.forward import see
 from concord3d.models.weights import save_weights
-from concord3d.protocols.evaluation.distilled_sweeps import measured_sweep, opened_distillation
+from concord3d.protocols.evaluation.distilled_sweeps import drawn_sweep, measured_sweep, opened_distillation
 from concord3d.protocols.evaluation.evaluate import evaluate
 from concord3d.protocols.evaluation.job import EvaluationJob
 
@@ -67,13 +67,13 @@ def test_each_network_has_the_figures_of_its_parts(tmp_path: Path, name: str) ->
 
 def test_a_sweep_says_the_same_whenever_it_is_asked(tmp_path: Path) -> None:
     told, data = opened_distillation(job_of(tmp_path, "cmcr"), None)
-    one, other = (measured_sweep(told, data, 1, 30, seed=0) for _ in range(2))
-    assert one == other and one != measured_sweep(told, data, 1, 30, seed=1)
+    one, other = (measured_sweep(told, drawn_sweep(told, data, 1, 30, 0)).figures for _ in range(2))
+    assert one == other and one != measured_sweep(told, drawn_sweep(told, data, 1, 30, 1)).figures
 
 
 def test_figures_are_those_of_their_definition(tmp_path: Path) -> None:
     told, data = opened_distillation(job_of(tmp_path, "cmcr"), None)
-    found = measured_sweep(told, data, 0, 10_000, seed=0)
+    found = measured_sweep(told, drawn_sweep(told, data, 0, 10_000, 0)).figures
     batch = data.read(np.array([0]), torch.Generator().manual_seed(0))
     network, pairs = told.network, batch.pairs
     with torch.inference_mode():

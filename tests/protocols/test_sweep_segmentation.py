@@ -60,6 +60,10 @@ def test_every_point_has_the_class_of_its_voxel_and_matrices_are_kept_by_sweep(t
         shared += len(points) - len(voxels.first)
         with torch.no_grad():
             classes = module([points])[1].argmax(1)[voxels.inverse]
+        if row == 0:
+            np.testing.assert_array_equal(arrays["example_predicted"], classes.numpy())
+            np.testing.assert_array_equal(arrays["example_truth"], TESTED.sweep(row).labels)
+            np.testing.assert_array_equal(arrays["example_points"], points[:, :3].numpy().astype(np.float16))
         for guess, answer in zip(classes.tolist(), np.asarray(TESTED.sweep(row).labels).tolist(), strict=True):
             if answer >= 0:
                 confusions[row, answer, guess] += 1

@@ -31,7 +31,7 @@ def draw(context: FigureContext) -> Drawing:
     first = next(iter(found.values())).arrays
     pictures = first["pictures"]
     hidden = hidden_pixels(first["hidden"], pictures.shape[1:3])
-    rows = {"picture": pictures, "as the network gets it": np.where(hidden[..., None], 0, pictures)}
+    rows = {"picture": pictures, "input": np.where(hidden[..., None], 0, pictures)}
     for experiment, evaluation in found.items():
         rebuilt = evaluation.arrays["rebuilt"]
         error = (((rebuilt.astype(np.float64) - pictures) / 255) ** 2)[hidden].mean()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from pydantic import Field
 
 from concord3d.config.validation import StrictModel
@@ -30,12 +31,13 @@ def draw(context: FigureContext) -> Drawing:
     for axis, (experiment, evaluation) in zip(axes, found.items(), strict=True):
         arrays = evaluation.arrays
         reach, height, band = arrays["map_place"].tolist()
-        shown = show_map(axis, arrays["occupancy"].astype(float), reach, "cividis")
+        shown = show_map(axis, arrays["occupancy"].astype(float), reach, "viridis")
         points = arrays["points"].astype(float)
         near = points[abs(points[:, 2] - height) <= band]
         axis.plot(near[:, 0], near[:, 1], "s", color="#D55E00", markersize=2.2, markeredgewidth=0, label="return")
         axis.plot(0, 0, "k+", markersize=9)
-        axis.set_title(options.experiments[experiment])
+        low, high = np.nanmin(arrays["occupancy"]), np.nanmax(arrays["occupancy"])
+        axis.set_title(f"{options.experiments[experiment]}: from {low:.2f} to {high:.2f}")
         from_above(axis, reach)
     figure.colorbar(shown, ax=axes, label=f"probability of being occupied, {-height:g} m below the sensor", shrink=0.85)
     return Drawing(figure, sorted_kinds(evaluation.data_kind for evaluation in found.values()))

@@ -50,7 +50,7 @@ def draw(context: FigureContext) -> Drawing:
     predictions = {experiment: evaluation.arrays["example_predicted"] for experiment, evaluation in found.items()}
     known, reach = truth >= 0, reach_of(points)
     shown = np.unique(np.concatenate([truth[known], *predictions.values()]))
-    palette = dict(zip(shown.tolist(), class_colors(max(len(shown), 2)), strict=False))
+    palette = _palette(shown.tolist())
     _sweep(axes[0], points, [palette.get(label, UNLABELLED) for label in truth.tolist()], reach)
     axes[0].set_title("truth")
     for number, (experiment, predicted) in enumerate(predictions.items(), start=1):
@@ -71,7 +71,14 @@ def draw(context: FigureContext) -> Drawing:
     return Drawing(figure, sorted_kinds(evaluation.data_kind for evaluation in found.values()))
 
 
+def _palette(classes: list[int]) -> dict[int, Any]:
+    """Return a colour per class; classes that follow each other, as the kinds of ground do, get unlike ones."""
+    colors = class_colors(max(len(classes), 2))
+    half = -(-len(classes) // 2)
+    return {label: colors[number // 2 + half * (number % 2)] for number, label in enumerate(classes)}
+
+
 def _sweep(axis: Axes, points: NDArray[np.float64], colors: Sequence[Any], reach: float) -> None:
     # As pixels also in the SVG, as the clouds of other figures.
-    axis.scatter(points[:, 0], points[:, 1], s=2.2, c=colors, linewidths=0, rasterized=True)
+    axis.scatter(points[:, 0], points[:, 1], s=4.0, c=colors, linewidths=0, rasterized=True)
     from_above(axis, reach)

@@ -33,9 +33,9 @@ class Options(StrictModel):
     """
 
     channels: PositiveInt = 24
-    shared: PositiveInt = 3
-    specific: PositiveInt = 3
-    features: PositiveInt = 6
+    shared: PositiveInt = 4
+    specific: PositiveInt = 12
+    features: PositiveInt = 8
     reconstruction: dict[str, PositiveFloat] = Field(default_factory=dict)
     noise: PositiveFloat = 1.0
     models: PositiveInt = 50
@@ -45,10 +45,7 @@ def draw(context: FigureContext) -> Drawing:
     """Draw the error of the best linear reader of a label against the share of it that the sweep alone has."""
     options = options_of(context, Options)
     shares = np.linspace(0, 1, SHARES)
-    totals: dict[str, FloatArray] = {}
-    for seed in range(options.models):
-        for name, errors in _errors(options, shares, np.random.default_rng(seed)).items():
-            totals[name] = totals.get(name, np.zeros(SHARES)) + errors / options.models
+    totals = mean_errors(options, shares)
     figure, (axis,) = panels(1, 6.8, 4.4)
     for number, (name, errors) in enumerate(totals.items()):
         color, style = (GREY, "--") if number == len(totals) - 1 else (COLORS[number], "-")
@@ -59,12 +56,21 @@ def draw(context: FigureContext) -> Drawing:
     return Drawing(figure, ())
 
 
+def mean_errors(options: Options, shares: FloatArray) -> dict[str, FloatArray]:
+    """Return the (S,) errors of every curve at (S,) shares of the label, means over drawn loadings, the bound last."""
+    totals: dict[str, FloatArray] = {}
+    for seed in range(options.models):
+        for name, errors in _errors(options, shares, np.random.default_rng(seed)).items():
+            totals[name] = totals.get(name, np.zeros(len(shares))) + errors / options.models
+    return totals
+
+
 def _errors(options: Options, shares: FloatArray, draw: np.random.Generator) -> dict[str, FloatArray]:
-    """Return the (S,) errors of every curve for one draw of loadings, the bound last."""
+    """Return the errors of every curve for one draw of loadings."""
     sizes = [options.shared, options.specific] * 2
     first, second, third, fourth = (draw.normal(size=(options.channels, size)) / np.sqrt(size) for size in sizes)
     model = TwoModalities(first, second, third, fourth, sweep_noise=options.noise, picture_noise=options.noise)
-    # Half a label's weight on every factor: loadings are drawn alike, so that no direction is special.
+    # Every factor weighs the same.
     label = np.full(options.shared, options.shared**-0.5), np.full(options.specific, options.specific**-0.5)
     encoders = {"agreement alone": agreement_encoder(model, options.features)}
     for name, weight in options.reconstruction.items():
