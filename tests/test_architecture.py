@@ -32,6 +32,7 @@ ALLOWED = {
         "data",
         "features",
         "geometry",
+        "losses",
         "measures",
         "methods",
         "models",
