@@ -25,6 +25,7 @@ OCCUPANCY = {"occupancy_accuracy", "occupancy_accuracy_shared_alone"}
 CODES = {"same_code_share", "code_perplexity"}
 METRICS = {
     "ppkt": ALWAYS,
+    "slidr": ALWAYS,
     "occupancy": ALWAYS | OCCUPANCY,
     "masked_pictures": ALWAYS | {"masked_error"},
     "decoupled": ALWAYS | OCCUPANCY | {"masked_error", "squared_cosine"},
