@@ -53,8 +53,9 @@ def test_estimate_counts_jobs_and_tells_what_is_not_known(folder: Path) -> None:
             assert (f"{node.stage}/{run['experiment']} " in result.output) == (run["method"] != "random_init")
     lines = [[part.strip() for part in line.split("\u2502")[1:-1]] for line in result.output.splitlines()]
     rows = {row[0]: row[1:] for row in lines if row}
-    assert rows["train"][:2] == [str(len(plan.jobs_of("train"))), "158"]
-    assert rows["evaluate"][:2] == [str(len(plan.jobs_of("evaluate"))), "152"]
+    for script in ("train", "evaluate"):
+        nodes = [node for node in plan.nodes.values() if node.script == script]
+        assert rows[script][:2] == [str(len(plan.jobs_of(script))), str(len(nodes))] and len(nodes) > 100
     assert rows["all"][:2] == [str(len(plan.jobs)), str(len(plan.nodes))]
     assert rows["towers/tower_concord_tiny"][3] == "no record of this network", "this folder has no records"
     assert "Hours of evaluations, encodings and views: not known" in result.output
