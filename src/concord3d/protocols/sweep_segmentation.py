@@ -114,7 +114,9 @@ def _tested(job: EvaluationJob, segmenter: SweepSegmenter, settings: Settings) -
         EvaluationError: The split holds no sweeps, has no labels, or has other classes than the segmenter.
         ConfigError: There are fewer sweeps than asked for.
     """
-    sweeps = job.sweeps("test").validated()
+    from concord3d.protocols.evaluation.tested_sweeps import tested_sweeps
+
+    sweeps = tested_sweeps(job).validated()
     if sweeps.labels is None or len(sweeps.class_names) != segmenter.num_classes:
         raise EvaluationError(
             "The tested sweeps have no labels, or other classes than the segmenter",

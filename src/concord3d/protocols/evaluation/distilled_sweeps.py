@@ -23,6 +23,7 @@ from concord3d.methods.cmcr.forward import Seen, decoded_pictures, decoded_queri
 from concord3d.methods.cmcr.method import open_picture_trunk
 from concord3d.methods.cmcr.network import DistillationNetwork
 from concord3d.models.codebook import perplexity
+from concord3d.protocols.evaluation.tested_sweeps import tested_sweeps
 
 if TYPE_CHECKING:
     from concord3d.protocols.evaluation.job import EvaluationJob
@@ -47,7 +48,7 @@ def opened_distillation(job: EvaluationJob, max_sweeps: int | None) -> tuple[Dis
     assert isinstance(network, DistillationNetwork)
     data, device = job.run_config["data"], torch.device(job.torch_device)
     trunk = open_picture_trunk(data, TOWER_WEIGHTS)
-    split = job.sweeps("test").validated()
+    split = tested_sweeps(job).validated()
     rows = np.unique(np.linspace(0, len(split) - 1, min(max_sweeps or len(split), len(split))).round().astype(np.int64))
     height, width = data["picture_size"]
     sweeps = SweepData(split, rows, (height, width), None, network.settings.num_queries)

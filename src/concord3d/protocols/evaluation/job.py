@@ -19,7 +19,6 @@ from torch import nn
 from concord3d.data.stores.interface import Store
 from concord3d.data.stores.objects import CloudSplit
 from concord3d.data.stores.rooms import RoomBlocks
-from concord3d.data.stores.sweeps import SweepSplit
 from concord3d.errors import EvaluationError
 from concord3d.features.cloud_form import CloudForm, Layer
 from concord3d.features.clouds import cloud_channels, extract_features
@@ -112,19 +111,6 @@ class EvaluationJob:
         if not isinstance(split, RoomBlocks):
             raise EvaluationError(
                 f"Protocol '{self.protocol}' needs blocks of rooms", where=self.out, found=type(split).__name__
-            )
-        return split
-
-    def sweeps(self, name: SplitName) -> SweepSplit:
-        """Return the sweeps of a split.
-
-        Raises:
-            EvaluationError: There is no such split, or it holds no sweeps.
-        """
-        split = self._split(name)
-        if not isinstance(split, SweepSplit):
-            raise EvaluationError(
-                f"Protocol '{self.protocol}' needs sweeps", where=self.out, found=type(split).__name__
             )
         return split
 
