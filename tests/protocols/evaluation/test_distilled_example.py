@@ -77,7 +77,7 @@ def test_masks_and_pairs_are_the_same_with_and_without_queries() -> None:
     for name in ("ppkt", "occupancy"):
         method = method_of(name)
         data = street_data(method.network.settings.num_queries, split="val")
-        told = Distillation(method.network, None, next(method.network.parameters()).device)  # type: ignore[arg-type]
+        told = Distillation(method.network, None, next(method.network.parameters()).device)
         drawn.append(drawn_sweep(told, data, 1, 30, 0))
     assert drawn[0].batch.queries is None and drawn[1].batch.queries is not None
     assert drawn[0].masks.equal(drawn[1].masks) and drawn[0].rows.equal(drawn[1].rows)

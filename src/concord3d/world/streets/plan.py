@@ -120,11 +120,21 @@ def draw_plan(rng: np.random.Generator, duration: float) -> StreetPlan:
         median,
         "flat.other" if rng.random() < 0.6 else "flat.terrain",
         rng.uniform(0.1, 0.18),
-        tuple(rng.uniform(0.8, 2.2) if rng.random() < 0.35 else 0.0 for _ in range(2)),  # type: ignore[arg-type]
+        (_verge(rng), _verge(rng)),
         tuple(rng.uniform(1.8, 4.2, 2).tolist()),
-        tuple("flat.terrain" if rng.random() < green else "flat.other" for _ in range(2)),  # type: ignore[arg-type]
+        (_ground(rng, green), _ground(rng, green)),
         (float(rng.uniform(15, max(16.0, end - 25))), rng.uniform(6.5, 10)) if rng.random() < 0.35 else None,
         (float(sun[0]), float(sun[1]), float(sun[2])),
         (rng.uniform(0.25, 0.45) if rng.random() < 0.12 else rng.uniform(0.8, 1.1)) * (0.8 if rain else 1.0),
         rain,
     )
+
+
+def _verge(rng: np.random.Generator) -> float:
+    """Return the width of the strip between kerb and sidewalk on one side, 0 where there is none."""
+    return float(rng.uniform(0.8, 2.2)) if rng.random() < 0.35 else 0.0
+
+
+def _ground(rng: np.random.Generator, green: float) -> str:
+    """Return the category of the ground before the houses of one side."""
+    return "flat.terrain" if rng.random() < green else "flat.other"
