@@ -14,6 +14,15 @@ from concord3d.batches.sweeps import SweepData, opened
 from concord3d.errors import BadCloud, ConfigError, UnreadableFile
 from concord3d.features.superpixels import write_superpixels
 from concord3d.geometry.picture_crops import CropRanges
+from concord3d.geometry.projection import PointPixels, project_points
+
+
+def projected(data: SweepData, row: int) -> PointPixels:
+    """The pairs of a stored sweep, with pixels as they are stored."""
+    cameras = data.split.per_sweep
+    height, width = cameras["pictures"].shape[2:4]
+    told = cameras["camera_from_lidar"][row], cameras["intrinsics"][row]
+    return project_points(data.split.sweep(row).points, *told, height, width)
 
 
 def draw(seed: int = 0) -> torch.Generator:
@@ -32,7 +41,7 @@ def test_a_batch_holds_the_sweeps_their_pictures_and_their_pairs() -> None:
     assert set(pairs.sweeps.tolist()) == {0, 1} and torch.equal(pairs.pixels[:, 0] // 6, pairs.sweeps)
     assert (pairs.pixels[:, 1] < SIZE[0]).all() and (pairs.pixels[:, 2] < SIZE[1]).all() and pairs.pixels.min() >= 0
     # As many pairs as the projection finds, each of a point of its sweep.
-    assert len(pairs.points) == len(data.projected(2)) + len(data.projected(0))
+    assert len(pairs.points) == len(projected(data, 2)) + len(projected(data, 0))
     for number, unit in enumerate((2, 0)):
         assert pairs.points[pairs.sweeps == number].max() < len(data.split.sweep(unit).points)
 
@@ -45,7 +54,7 @@ def test_pairs_follow_the_crop() -> None:
     named = np.broadcast_to(np.stack([rows, columns, 0 * rows], 2).astype(np.uint8), (4, 6, height, width, 3))
     split = replace(data.split, per_sweep={**data.split.per_sweep, "pictures": named})
     cropped = replace(data, split=split, crops=CropRanges(min_pairs=1), size=(height, width))
-    batch, found = cropped.read(np.array([1]), draw(3)), cropped.projected(1)
+    batch, found = cropped.read(np.array([1]), draw(3)), projected(cropped, 1)
     own = {
         (int(p), int(c)): (r, q) for p, c, r, q in zip(found.point, found.camera, found.row, found.column, strict=True)
     }
@@ -64,7 +73,7 @@ def test_superpixels_follow_the_crop(axis: int) -> None:
     superpixels = np.broadcast_to(named, (4, 6, height, width))
     crops = CropRanges(min_pairs=1)
     cropped = replace(data, crops=crops, size=(height, width), superpixels=superpixels)
-    batch, found = cropped.read(np.array([1]), draw(3)), cropped.projected(1)
+    batch, found = cropped.read(np.array([1]), draw(3)), projected(cropped, 1)
     places = zip(found.point, found.camera, np.stack([found.row, found.column], 1)[:, axis], strict=True)
     own = {(int(point), int(camera)): int(place) for point, camera, place in places}
     picture, row, column = batch.pairs.pixels.unbind(1)

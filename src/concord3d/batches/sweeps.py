@@ -19,13 +19,13 @@ from torchvision.transforms.v2 import InterpolationMode
 from torchvision.transforms.v2 import functional as pictures_of
 
 from concord3d.batches.interface import Batch, IntArray, shuffled
-from concord3d.data.nuscenes_splits import VERIFYING_SCENES, scene_of
+from concord3d.data.nuscenes_splits import pretraining_sweeps
 from concord3d.data.stores.sweeps import SweepSplit
 from concord3d.errors import ConfigError
 from concord3d.features.superpixels import read_superpixels, require_fit
 from concord3d.geometry.occupancy_queries import OccupancyQueries, near_pairs, occupancy_queries
 from concord3d.geometry.picture_crops import Crop, CropRanges, cropped_pixels, drawn_crop, whole_picture
-from concord3d.geometry.projection import PointPixels, project_points
+from concord3d.geometry.projection import project_points
 
 PER_SWEEP = ("pictures", "camera_from_lidar", "intrinsics")
 
@@ -181,12 +181,6 @@ class SweepData:
     def _cameras(self, row: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         return self.split.per_sweep["camera_from_lidar"][row], self.split.per_sweep["intrinsics"][row]
 
-    def projected(self, unit: int) -> PointPixels:
-        """Return the pairs of one sweep with pixels as they are stored."""
-        row = int(self.rows[unit])
-        height, width = self.split.per_sweep["pictures"].shape[2:4]
-        return project_points(self.split.sweep(row).points, *self._cameras(row), height, width)
-
     def validated(self) -> None:
         """Check points and cameras.
 
@@ -236,9 +230,7 @@ def opened(run: Mapping[str, Any], settings: Any, files: Mapping[str, Sequence[P
     """
     [path] = files["sweeps"]
     split, data = SweepSplit.load(path), run["data"]
-    rows = np.arange(len(split))
-    if not data["verifying_scenes"]:
-        rows = np.array([i for i in rows if scene_of(split.names[i]) not in VERIFYING_SCENES], np.int64)
+    rows = np.arange(len(split)) if data["verifying_scenes"] else pretraining_sweeps(split.names)
     if not len(rows):
         raise ConfigError("No sweep is left to train on", where="data.verifying_scenes", found=f"{len(split)} sweeps")
     crops = CropRanges(**data["crops"]) if data.get("crops") else None

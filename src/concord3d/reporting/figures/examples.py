@@ -8,9 +8,25 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.image import AxesImage
 from numpy.typing import NDArray
+from pydantic import Field
 
+from concord3d.config.validation import StrictModel
 from concord3d.reporting.evidence.measurements import Evaluation
 from concord3d.reporting.figures.style import GREY, FigureContext
+
+
+class ExampleOptions(StrictModel):
+    """Options of a figure that shows arrays of several experiments.
+
+    Attributes:
+        experiments: Title of each, by experiment.
+        dataset: Where the arrays lie.
+        protocol: What left them.
+    """
+
+    experiments: dict[str, str] = Field(min_length=1)
+    dataset: str
+    protocol: str
 
 
 def examples_with(

@@ -11,8 +11,9 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field
 
+from concord3d.config.study import joined_datasets
 from concord3d.config.validation import StrictModel, Where, validate
-from concord3d.errors import nearest
+from concord3d.errors import ConfigError, nearest
 from concord3d.named_modules import load_named
 from concord3d.render.view_spec import MIN_PIXELS, VIEW_SET_NAMES
 
@@ -32,6 +33,22 @@ def _known_view_set(name: str) -> str:
 
 ViewSetName = Annotated[str, AfterValidator(_known_view_set)]
 Pixels = Annotated[int, Field(ge=MIN_PIXELS)]
+
+
+def only_dataset(run: Mapping[str, Any], read: str) -> str:
+    """Return the one data set that a training reads.
+
+    Args:
+        run: Resolved configuration.
+        read: What such methods read, in the plural, for messages.
+
+    Raises:
+        ConfigError: Several data sets are joined.
+    """
+    sets = joined_datasets(run["pretrain"]["dataset"])
+    if len(sets) > 1:
+        raise ConfigError(f"Methods that read {read} train on one data set", where="data.dataset", found="+".join(sets))
+    return sets[0]
 
 
 def require_data_settings(kind: str, section: Mapping[str, Any], where: Where) -> None:

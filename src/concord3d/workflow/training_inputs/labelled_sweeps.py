@@ -7,12 +7,10 @@ from typing import Any, Literal
 
 from pydantic import PositiveInt, model_validator
 
-from concord3d.config.study import joined_datasets
-from concord3d.errors import ConfigError
 from concord3d.methods.settings import MethodSettings
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
-from concord3d.workflow.training_inputs import DataSettings
+from concord3d.workflow.training_inputs import DataSettings, only_dataset
 
 
 class LabelledSweepSettings(DataSettings):
@@ -50,7 +48,5 @@ def inputs(run: Mapping[str, Any], settings: MethodSettings, sources: TowerNodes
     Raises:
         ConfigError: Several data sets.
     """
-    sets = joined_datasets(run["pretrain"]["dataset"])
-    if len(sets) > 1:
-        raise ConfigError("Methods that read labelled sweeps train on one data set", where="data.dataset", found=sets)
-    return {"sweeps": [sources.data.store(sets[0], "train")]}
+    dataset = only_dataset(run, "labelled sweeps")
+    return {"sweeps": [sources.data.store(dataset, "train")]}

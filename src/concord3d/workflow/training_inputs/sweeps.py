@@ -7,13 +7,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveFloat, PositiveInt
 
-from concord3d.config.study import joined_datasets
 from concord3d.config.validation import StrictModel
-from concord3d.errors import ConfigError
 from concord3d.methods.settings import SweepMethodSettings
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
-from concord3d.workflow.training_inputs import DataSettings
+from concord3d.workflow.training_inputs import DataSettings, only_dataset
 
 Share = Annotated[float, Field(gt=0, le=1)]
 # A byte counts those of a picture.
@@ -75,10 +73,8 @@ def inputs(run: Mapping[str, Any], settings: SweepMethodSettings, sources: Tower
     Raises:
         ConfigError: Several data sets.
     """
-    sets = joined_datasets(run["pretrain"]["dataset"])
-    if len(sets) > 1:
-        raise ConfigError("Methods that read sweeps train on one data set", where="data.dataset", found="+".join(sets))
-    files = {"sweeps": [sources.data.store(sets[0], "train")]}
+    dataset = only_dataset(run, "sweeps")
+    files = {"sweeps": [sources.data.store(dataset, "train")]}
     if settings.reads_superpixels:
-        files["superpixels"] = [sources.superpixels(sets[0], "train", run["data"]["num_superpixels"])]
+        files["superpixels"] = [sources.superpixels(dataset, "train", run["data"]["num_superpixels"])]
     return files

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
-from pydantic import Field
 
-from concord3d.config.validation import StrictModel
-from concord3d.reporting.figures.examples import examples_with, not_run
+from concord3d.reporting.figures.examples import ExampleOptions, examples_with, not_run
 from concord3d.reporting.figures.style import Drawing, FigureContext, named, options_of, panels, placard, sorted_kinds
 
 # A report that is made from results keeps the figure that is there.
 SHOWS_EXAMPLES = True
 
 
-class Options(StrictModel):
+class Options(ExampleOptions):
     """Options of ``channel_cosines``: the title of each panel, by experiment, and where the cosines lie."""
-
-    experiments: dict[str, str] = Field(min_length=1)
-    dataset: str
-    protocol: str
 
 
 def draw(context: FigureContext) -> Drawing:

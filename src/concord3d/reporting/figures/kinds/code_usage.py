@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from pydantic import Field
 
-from concord3d.config.validation import StrictModel
-from concord3d.reporting.figures.examples import examples_with
+from concord3d.reporting.figures.examples import ExampleOptions, examples_with
 from concord3d.reporting.figures.style import (
     COLORS,
     Drawing,
@@ -24,12 +22,8 @@ from concord3d.reporting.figures.style import (
 SHOWS_EXAMPLES = True
 
 
-class Options(StrictModel):
+class Options(ExampleOptions):
     """Options of ``code_usage``: the title of each panel, by experiment, and where the counts lie."""
-
-    experiments: dict[str, str] = Field(min_length=1)
-    dataset: str
-    protocol: str
 
 
 def draw(context: FigureContext) -> Drawing:

@@ -8,10 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
-from pydantic import Field
 
-from concord3d.config.validation import StrictModel
-from concord3d.reporting.figures.examples import examples_with, from_above, reach_of
+from concord3d.reporting.figures.examples import ExampleOptions, examples_with, from_above, reach_of
 from concord3d.reporting.figures.style import (
     Drawing,
     FigureContext,
@@ -29,12 +27,8 @@ SHOWS_EXAMPLES = True
 RIGHT, WRONG, UNLABELLED = "#B8B8B8", "#D00000", "#E8E8E8"
 
 
-class Options(StrictModel):
+class Options(ExampleOptions):
     """Options of ``segmented_sweep``: the title of each column, by experiment, and where the predictions lie."""
-
-    experiments: dict[str, str] = Field(min_length=1)
-    dataset: str
-    protocol: str
 
 
 def draw(context: FigureContext) -> Drawing:
