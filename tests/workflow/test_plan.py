@@ -219,6 +219,21 @@ def test_the_scale_says_what_shares_a_job(
     assert {node.key for job in plan.jobs_of("train") for node in job.nodes} == keys
 
 
+def test_a_paper_may_share_jobs_otherwise_than_the_scale(tree: Path) -> None:
+    plan = smoke_plan(tree, scale="demo")
+    edit(tree / "papers/mm_point/scales/demo.yaml", "\nprotocols:", "\nbatch: node\nprotocols:")
+    own = smoke_plan(tree, scale="demo")
+
+    def jobs_of(paper: str, which: Plan) -> int:
+        return sum(job.name.startswith((f"train_{paper}_", f"evaluate_{paper}_")) for job in which.jobs.values())
+
+    assert jobs_of("mm_point", own) > jobs_of("mm_point", plan)
+    assert jobs_of("mm_mixing", own) == jobs_of("mm_mixing", plan)
+    assert {key: node.recipe for key, node in own.nodes.items()} == {
+        key: node.recipe for key, node in plan.nodes.items()
+    }
+
+
 def test_an_unknown_node_is_named_with_the_nearest(smoke: Plan) -> None:
     assert smoke.node("mm_point/train/mm_point__s1") is smoke.nodes["mm_point/train/mm_point__s1"]
     with pytest.raises(ConfigError, match="did you mean 'mm_point/train/mm_point__s1'") as caught:

@@ -167,6 +167,7 @@ class PaperScale(StrictModel):
         protocols: Changes per protocol; a protocol that is not named does not run.
         datasets: Data sets that this paper alone needs, besides those of the scale.
         towers: Towers that this paper alone needs, besides those of the scale.
+        batch: What shares a job of this paper's trainings and evaluations; null takes that of the scale.
     """
 
     experiments: Literal["all"] | AllBut | Names
@@ -177,6 +178,7 @@ class PaperScale(StrictModel):
     protocols: dict[str, ProtocolOverlay]
     datasets: dict[Name, DatasetUse] = {}
     towers: dict[Name, TowerUse] = {}
+    batch: BatchName | None = None
 
 
 class Scale(StrictModel):

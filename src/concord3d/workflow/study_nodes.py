@@ -15,6 +15,7 @@ from concord3d.methods.settings import TOWER, MethodSettings, method_settings
 from concord3d.protocols.interface import Protocol
 from concord3d.protocols.loading import load_protocol, parse, protocol_module
 from concord3d.training.settings import training_settings
+from concord3d.workflow.batching import Batching
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
 from concord3d.workflow.training_inputs import require_data_settings
@@ -40,6 +41,7 @@ class StudyNodes:
         self.study, self.towers, self.others = study, towers, others
         self.data = towers.data
         self.paper = study.paper.paper
+        self._batching = Batching(study.overlay.batch) if study.overlay.batch else towers.data.batching
         self._trainings: dict[tuple[str, int], MadeTraining] = {}
         self._protocols = {name: load_protocol(name, self._protocol_place(name)) for name in study.paper.protocols}
         self.protocol_settings = {name: self._checked_protocol(name) for name in study.overlay.protocols}
@@ -103,7 +105,7 @@ class StudyNodes:
         request = TrainingRequest(
             f"{self.paper}/train/{experiment}__s{seed}",
             self.paper,
-            self.data.batching.training(self.paper, experiment, seed, study.job_seed(seed)),
+            self._batching.training(self.paper, experiment, seed, study.job_seed(seed)),
             run,
             settings,
             encoder_modules,
@@ -257,8 +259,6 @@ class StudyNodes:
             },
             evaluation_files(self._stems(keys)),
             {"run": dict(training.run), "module": first.module, "jobs": protocols, "tower": tower},
-            self.data.batching.evaluation(
-                self.paper, first.experiment, first.seed, self.study.job_seed(first.seed), name
-            ),
+            self._batching.evaluation(self.paper, first.experiment, first.seed, self.study.job_seed(first.seed), name),
             training.run["training"]["threads"],
         )
