@@ -20,7 +20,6 @@ from concord3d.reporting.parts import tables
 from concord3d.reporting.report_part import build_part
 from concord3d.reporting.specs.report_spec import load_report_spec
 from concord3d.reporting.tables.cells import describe_run
-from concord3d.reporting.tables.table_files import latex_escape
 from concord3d.statistics.intervals import binomial_interval
 
 REPORT = """
@@ -202,10 +201,6 @@ def test_every_experiment_named_in_the_report_exists(tmp_path: Path, repository:
     report = load_report_spec(Fabricated(tmp_path).inputs.report_yaml)
     named = {name for table in report.tables for match in table.match for name in match.experiments}
     assert named <= set(known)
-
-
-def test_latex_escapes() -> None:
-    assert latex_escape("a_b & 5 % ±") == r"a\_b \& 5 \% $\pm$"
 
 
 def test_an_unknown_table_names_the_nearest(tmp_path: Path) -> None:

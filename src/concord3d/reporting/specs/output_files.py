@@ -15,7 +15,8 @@ METRICS, CLAIMS = "metrics.csv", "claims.json"
 COMPARED = (METRICS, CLAIMS)
 # In the order in which they are made; each is a module of ``parts``.
 PARTS = ("metrics", "tables", "figures", "verdicts", "pages")
-TABLE_SUFFIXES = ("csv", "md", "tex")
+TABLE_SUFFIXES = ("csv", "md", "tex", "long.tex")
+REFERENCE = "tables/reference.bib"
 FIGURE_SUFFIXES = ("png", "svg")
 # What pages tell beside the numbers.
 PAGE_FACTS = "page_facts.json"
@@ -37,7 +38,7 @@ def report_outputs(report_yaml: Path, part: Literal["tables", "figures"]) -> lis
     """
     report = load_report_spec(report_yaml)
     if part == "tables":
-        return [f"tables/{table.id}.{suffix}" for table in report.tables for suffix in TABLE_SUFFIXES]
+        return [*(f"tables/{table.id}.{suffix}" for table in report.tables for suffix in TABLE_SUFFIXES), REFERENCE]
     drawn = [f"figures/{figure.id}.{suffix}" for figure in report.figures for suffix in FIGURE_SUFFIXES]
     return [*drawn, FIGURES_IN_WORDS]
 

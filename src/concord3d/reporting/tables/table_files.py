@@ -1,4 +1,4 @@
-"""Tables as CSV, Markdown and LaTeX."""
+"""Tables as CSV and Markdown, and all their files."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from pathlib import Path
 from concord3d.files import write_text
 from concord3d.reporting.csv_text import csv_text
 from concord3d.reporting.evidence.estimates import Estimate
+from concord3d.reporting.specs.output_files import TABLE_SUFFIXES
 from concord3d.reporting.tables.cells import Cell, Table
+from concord3d.reporting.tables.latex import compact_latex, long_latex
 
 CSV_COLUMNS = (
     "method", "dataset", "setting", "metric", "unit", "published", "published_half_width", "evidence", "source",
@@ -34,10 +36,11 @@ STATUS_WORDS = {"not_run": "not run", "quoted": "quoted only"}
 
 
 def write_table(table: Table, folder: Path) -> None:
-    """Write ``<id>.csv``, ``<id>.md`` and ``<id>.tex``; each says scale and data kind."""
-    write_text(folder / f"{table.spec.id}.csv", table_csv(table))
-    write_text(folder / f"{table.spec.id}.md", table_markdown(table))
-    write_text(folder / f"{table.spec.id}.tex", table_latex(table))
+    """Write a table as CSV, Markdown and LaTeX (compact, and in the long form); each says scale and data kind."""
+    long = long_latex(table, _columns(table), [_row(table, cell) for cell in table.cells], table.smallest_effect)
+    texts = {"csv": table_csv(table), "md": table_markdown(table), "tex": compact_latex(table), "long.tex": long}
+    for suffix in TABLE_SUFFIXES:
+        write_text(folder / f"{table.spec.id}.{suffix}", texts[suffix])
 
 
 def table_csv(table: Table) -> str:
@@ -162,37 +165,3 @@ def markdown_grid(columns: list[str], rows: list[list[str]]) -> list[str]:
     """Return the lines of a Markdown table; bars in cells are escaped."""
     lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
     return lines + ["| " + " | ".join(value.replace("|", "\\|") for value in row) + " |" for row in rows]
-
-
-LATEX_ESCAPES = {"\\": r"\textbackslash{}", "±": r"$\pm$", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
-                 "<": r"$<$", ">": r"$>$", **{c: f"\\{c}" for c in "&%$#_{}"}}  # fmt: skip
-
-
-def latex_escape(text: str) -> str:
-    """Return text that LaTeX prints as it stands."""
-    return "".join(LATEX_ESCAPES.get(character, character) for character in text)
-
-
-def table_latex(table: Table) -> str:
-    """Return the table as LaTeX with booktabs, breaking over pages (packages booktabs, longtable)."""
-    columns, rows = _columns(table), [_row(table, cell) for cell in table.cells]
-    caption = f"{latex_escape(table.spec.title)} ({latex_escape(table.header)})"
-    head = " & ".join(latex_escape(column) for column in columns) + r" \\"
-    lines = [
-        "% needs \\usepackage{booktabs,longtable}",
-        r"{\scriptsize",
-        r"\begin{longtable}{" + "l" * len(columns) + "}",
-        rf"\caption{{{caption}}}\label{{tab:{table.spec.id}}}\\",
-        r"\toprule",
-        head,
-        r"\midrule\endhead",
-        *(" & ".join(latex_escape(value) for value in row) + r" \\" for row in rows),
-        r"\bottomrule",
-        *(
-            [rf"\multicolumn{{{len(columns)}}}{{p{{\linewidth}}}}{{{latex_escape(table.smallest_effect)}}}\\"]
-            if table.smallest_effect
-            else []
-        ),
-        r"\end{longtable}}",
-    ]
-    return "\n".join(lines) + "\n"
