@@ -54,7 +54,7 @@ def compact_latex(table: Table) -> str:
     if not columns:
         lines.append(latex_escape(f"{table.spec.title}: no value is published or measured at this scale."))
     if table.smallest_effect:
-        lines.append(rf"\noindent {latex_escape(table.smallest_effect)}\par")
+        lines.append(rf"\raggedright\noindent {latex_escape(table.smallest_effect)}\par")
     return "\n".join([*lines, "}"]) + "\n"
 
 
