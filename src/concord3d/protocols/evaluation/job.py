@@ -29,6 +29,7 @@ from concord3d.protocols.evaluation.tower_features import TowerFeatures
 from concord3d.protocols.interface import AlignedSettings, FrozenSettings
 
 if TYPE_CHECKING:
+    from concord3d.batches.scan_objects import ScanFiles
     from concord3d.batches.unlabelled import PictureSource
 
 SplitName = Literal["train", "test"]
@@ -51,6 +52,7 @@ class EvaluationJob:
         tower: Features of the tower that the test split is compared with, for the protocols that need some.
         module: Which saved module of the training is evaluated.
         memo: Features shared with other jobs on this training; None computes them anew.
+        scan_files: What frozen encoders make of the tested scans, for the protocols that read scans.
     """
 
     run_config: Mapping[str, Any]
@@ -65,6 +67,7 @@ class EvaluationJob:
     tower: TowerFeatures = field(default_factory=TowerFeatures)
     module: str = "point"
     memo: FeatureMemo | None = None
+    scan_files: ScanFiles | None = None
 
     def identity(self) -> dict[str, Any]:
         """Return the columns of ``metrics.csv`` that name the job."""
