@@ -131,7 +131,7 @@ def any_hit_rate(scores: FloatArray, relevant: NDArray[np.bool_], k: int) -> Flo
         k: At least 1; a list longer than the candidates holds them all.
     """
     better, tied = first_places(scores, k)
-    found = (better & relevant).any(axis=1).astype(np.float64)
+    found = np.array((better & relevant).any(axis=1), dtype=np.float64)
     num_tied, num_relevant = tied.sum(axis=1), (tied & relevant).sum(axis=1)
     places = np.minimum(k - better.sum(axis=1), num_tied)
     for row in np.flatnonzero((found == 0) & (num_relevant > 0)):

@@ -102,7 +102,7 @@ def temporal_queries(spaces: Sequence[str], reference: NDArray[np.bool_]) -> NDA
     """Return the reference scans of which the split holds a rescan (CrossOver spec 7.7)."""
     names, counts = np.unique(np.array(spaces, dtype=np.str_), return_counts=True)
     again = set(names[counts > 1])
-    return np.array([row for row in np.flatnonzero(reference) if spaces[row] in again], dtype=np.int64)
+    return np.array([row for row in np.flatnonzero(reference).tolist() if spaces[row] in again], dtype=np.int64)
 
 
 def rescan_found(search: SceneSearch, spaces: Sequence[str], reference: NDArray[np.bool_], k: int) -> FloatArray:

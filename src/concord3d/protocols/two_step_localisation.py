@@ -35,8 +35,8 @@ class Settings(ScanSettings):
     """Settings of localisation in two steps.
 
     Attributes:
-        steps: Modality by which scans are looked for and that in which, then the same of objects; what a module does not
-            know is left out.
+        steps: Modalities of the query scan and of the scans searched, then those of objects; what a module does not know
+            is left out.
     """
 
     steps: tuple[Steps, ...] = Field(default=STEPS, min_length=1, strict=False)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -268,8 +269,8 @@ class ScanEncoding:
         vectors, present = {}, {}
         for name in names:
             key = _Encoded(self.weights, self.split.dataset, what, self.data.view, name)
-            stored = self.memo.get(key, lambda name=name: extract(name))
-            present[name] = ~np.isnan(stored).any(axis=1)
+            stored = self.memo.get(key, partial(extract, name))
+            present[name] = np.asarray(~np.isnan(stored).any(axis=1))
             vectors[name] = np.where(present[name][:, None], stored, np.float32(0))
         return vectors, present
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,7 +36,7 @@ class SceneSettings(ScanSettings):
 
     ks: Ks = Field(default=(1, 5, 10, 20), strict=False)
     category_ks: Ks = Field(default=(1, 5, 10), strict=False)
-    temporal_ks: tuple[int, ...] = Field(default=(1, 5, 10), strict=False)
+    temporal_ks: tuple[Annotated[int, Field(ge=1, le=PUBLISHED_LIST)], ...] = Field(default=(1, 5, 10), strict=False)
     intra_ks: Ks = Field(default=(1, 3, 5), strict=False)
 
 
@@ -62,17 +64,17 @@ def add_scene_measures(
         if f"{prefix}_{name}" in found.num_queries:
             found.chance[f"{prefix}_{name}"] = _percent(measure(equal), over)
 
+    types_of, of_spaces = {"scene_types": split.scene_types}, {"spaces": split.spaces, "reference": split.reference}
     for k in () if same_modality else settings.ks:
-        add(f"top{k}", lambda scores, k=k: scan_found(scores, k))
+        add(f"top{k}", partial(scan_found, k=k))
     for k in settings.category_ks:
-        add(f"category_top{k}", lambda scores, k=k: scene_type_found(scores, split.scene_types, k))
+        add(f"category_top{k}", partial(scene_type_found, **types_of, k=k))
     for k in settings.temporal_ks:
-        add(f"temporal_top{k}", lambda scores, k=k: rescan_found(scores, split.spaces, split.reference, k))
-        if k <= PUBLISHED_LIST:
-            published = rescan_found_as_published(search, split.spaces, split.reference, k)
-            found.add(f"{prefix}_temporal_published_top{k}", published)
+        add(f"temporal_top{k}", partial(rescan_found, **of_spaces, k=k))
+        published = rescan_found_as_published(search, split.spaces, split.reference, k)
+        found.add(f"{prefix}_temporal_published_top{k}", published)
     for k in settings.intra_ks:
-        add(f"intra_top{k}", lambda scores, k=k: scan_found_in_type(scores, split.scene_types, k), types)
+        add(f"intra_top{k}", partial(scan_found_in_type, **types_of, k=k), types)
 
 
 def _percent(outcomes: Outcomes, over: NDArray[np.int64] | None) -> float:
