@@ -17,7 +17,7 @@ from concord3d.measures.drawn_candidates import hit_rate_among_drawn
 from concord3d.measures.ranking import places_of
 from concord3d.protocols.evaluation.results import ProtocolResult
 from concord3d.protocols.evaluation.scan_outcomes import Outcomes, ScanOutcomes, ScanSettings
-from concord3d.protocols.interface import Protocol
+from concord3d.protocols.interface import SCAN_FEATURES, Protocol
 from concord3d.protocols.scene_matching import SceneModality
 
 if TYPE_CHECKING:
@@ -82,4 +82,4 @@ def _recalls(
     return outcomes
 
 
-PROTOCOL = Protocol(Settings, run, store="scans")
+PROTOCOL = Protocol(Settings, run, needs=SCAN_FEATURES, store="scans")

@@ -11,7 +11,7 @@ from pydantic import Field, PositiveInt
 from concord3d.measures.object_matching import Matches, match_objects
 from concord3d.protocols.evaluation.results import ProtocolResult
 from concord3d.protocols.evaluation.scan_outcomes import Outcomes, ScanOutcomes, ScanSettings
-from concord3d.protocols.interface import Protocol
+from concord3d.protocols.interface import SCAN_FEATURES, Protocol
 
 if TYPE_CHECKING:
     from concord3d.protocols.evaluation.job import EvaluationJob
@@ -139,4 +139,4 @@ def _add_chance(found: ScanOutcomes, pair: str, matches: dict[int, Matches], set
             found.chance[f"{pair}_{name}"] = float(100 * np.nanmean(values))
 
 
-PROTOCOL = Protocol(Settings, run, store="scans")
+PROTOCOL = Protocol(Settings, run, needs=SCAN_FEATURES, store="scans")

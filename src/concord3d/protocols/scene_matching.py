@@ -16,7 +16,7 @@ from concord3d.measures.scene_search import SceneSearch
 from concord3d.protocols.evaluation.results import ProtocolResult
 from concord3d.protocols.evaluation.scan_outcomes import ScanOutcomes
 from concord3d.protocols.evaluation.scene_measures import SceneSettings, add_scene_measures
-from concord3d.protocols.interface import Protocol
+from concord3d.protocols.interface import SCAN_FEATURES, Protocol
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -142,4 +142,4 @@ def _median_to_others(layouts: NDArray[np.float64]) -> float | None:
     return float(np.median(-scores.max(axis=1)))
 
 
-PROTOCOL = Protocol(Settings, run, store="scans")
+PROTOCOL = Protocol(Settings, run, needs=SCAN_FEATURES, store="scans")

@@ -16,7 +16,7 @@ from concord3d.measures.object_matching import Matches, match_objects
 from concord3d.protocols.evaluation.results import ProtocolResult
 from concord3d.protocols.evaluation.scan_outcomes import ScanOutcomes, ScanSettings
 from concord3d.protocols.instance_matching import THRESHOLDS, Pair, distinct_labels, matching_outcomes
-from concord3d.protocols.interface import Protocol
+from concord3d.protocols.interface import SCAN_FEATURES, Protocol
 
 if TYPE_CHECKING:
     from concord3d.data.stores.scans import ScanSplit
@@ -122,4 +122,4 @@ def _match(
     return matches, np.array([motion.get(identifier, False) for identifier in identifiers])
 
 
-PROTOCOL = Protocol(Settings, run, store="scans")
+PROTOCOL = Protocol(Settings, run, needs=SCAN_FEATURES, store="scans")

@@ -17,7 +17,7 @@ from concord3d.measures.scene_search import scan_found
 from concord3d.protocols.evaluation.results import ProtocolResult
 from concord3d.protocols.evaluation.scan_outcomes import ScanOutcomes, ScanSettings
 from concord3d.protocols.instance_matching import ObjectModality, match_scan
-from concord3d.protocols.interface import Protocol
+from concord3d.protocols.interface import SCAN_FEATURES, Protocol
 from concord3d.protocols.scene_matching import SceneModality, scene_search
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class Settings(ScanSettings):
     """Settings of localisation in two steps.
 
     Attributes:
-        steps: Modalities of the query scan and of the scans searched, then those of objects; what a module does not know
-            is left out.
+        steps: Modalities of the query scan and of the scans searched, then those of objects; what a module does not
+            know is left out.
     """
 
     steps: tuple[Steps, ...] = Field(default=STEPS, min_length=1, strict=False)
@@ -74,4 +74,4 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
     return found.result()
 
 
-PROTOCOL = Protocol(Settings, run, store="scans")
+PROTOCOL = Protocol(Settings, run, needs=SCAN_FEATURES, store="scans")

@@ -12,7 +12,7 @@ from pydantic import Field, PositiveInt
 from concord3d.protocols.evaluation.results import ProtocolResult
 from concord3d.protocols.evaluation.scan_outcomes import ScanOutcomes
 from concord3d.protocols.evaluation.scene_measures import SceneSettings, add_scene_measures
-from concord3d.protocols.interface import Protocol
+from concord3d.protocols.interface import SCAN_FEATURES, Protocol
 from concord3d.protocols.scene_matching import SceneModality, scene_search
 
 if TYPE_CHECKING:
@@ -61,4 +61,4 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
     return found.result()
 
 
-PROTOCOL = Protocol(Settings, run, store="scans")
+PROTOCOL = Protocol(Settings, run, needs=SCAN_FEATURES, store="scans")

@@ -30,7 +30,6 @@ from concord3d.protocols.evaluation.tower_features import TowerFeatures
 from concord3d.protocols.interface import AlignedSettings, FrozenSettings
 
 if TYPE_CHECKING:
-    from concord3d.batches.scan_objects import ScanFiles
     from concord3d.batches.unlabelled import PictureSource
 
 SplitName = Literal["train", "test"]
@@ -54,7 +53,6 @@ class EvaluationJob:
         scan_files: What the encoders of the training make of the test split, for the protocols that test scans.
         module: Which saved module of the training is evaluated.
         memo: Features shared with other jobs on this training; None computes them anew.
-        scan_files: What frozen encoders make of the tested scans, for the protocols that read scans.
     """
 
     run_config: Mapping[str, Any]
@@ -70,7 +68,6 @@ class EvaluationJob:
     scan_files: ScanFiles | None = None
     module: str = "point"
     memo: FeatureMemo | None = None
-    scan_files: ScanFiles | None = None
 
     def identity(self) -> dict[str, Any]:
         """Return the columns of ``metrics.csv`` that name the job."""

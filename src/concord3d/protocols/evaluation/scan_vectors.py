@@ -16,17 +16,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from concord3d.batches.scan_masks import OBJECT_MODALITIES
 from concord3d.batches.scan_objects import ScanObjectBatch
 from concord3d.batches.scan_scenes import ScanSceneBatch, ScanSceneData, SceneView, shown_scans
 from concord3d.data.stores.scans import ScanSplit
 from concord3d.errors import EvaluationError
-from concord3d.models.scan_encoder_forms import FUSED, OBJECT_MODALITIES
 from concord3d.protocols.evaluation.feature_memo import FeatureMemo
 from concord3d.protocols.evaluation.scan_outcomes import ScanSettings
 
 if TYPE_CHECKING:
     from concord3d.protocols.evaluation.job import EvaluationJob
 
+# What an encoder of scans calls the vector that it makes of all modalities of objects together.
+FUSED = "fused"
 Vectors = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -144,8 +146,14 @@ class ScanEncoding:
         return hasattr(self.module, "encode")
 
     def showing(self, num_pictures: int) -> ScanEncoding:
-        """Return the same with another number of pictures of each scan."""
-        return replace(self, data=replace(self.data, view=replace(self.data.view, num_pictures=num_pictures)))
+        """Return the same with another number of pictures of each scan.
+
+        Raises:
+            ConfigError: So many are not stored.
+        """
+        data = replace(self.data, view=replace(self.data.view, num_pictures=num_pictures))
+        data.validated()
+        return replace(self, data=data)
 
     def objects(self) -> ObjectVectors:
         """Return the vectors of all objects.
