@@ -57,7 +57,7 @@ def latents(split: ScanSplit, noise: float = 0.0, seed: int = 0) -> tuple[np.nda
     of_object: dict[tuple[str, int], np.ndarray] = {}
     found_scans, found_objects = [], []
     for row, space in enumerate(split.spaces):
-        found_scans.append(of_space[space] + 0.3 * rng.normal(size=WIDTH))
+        found_scans.append(of_space[space] + 0.1 * rng.normal(size=WIDTH))
         for identifier in split.scan(row).object_ids.tolist():
             own = of_object.setdefault((space, identifier), rng.normal(size=WIDTH))
             found_objects.append(own + noise * rng.normal(size=WIDTH))

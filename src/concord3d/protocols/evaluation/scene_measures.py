@@ -64,17 +64,16 @@ def add_scene_measures(
         if f"{prefix}_{name}" in found.num_queries:
             found.chance[f"{prefix}_{name}"] = _percent(measure(equal), over)
 
-    types_of, of_spaces = {"scene_types": split.scene_types}, {"spaces": split.spaces, "reference": split.reference}
     for k in () if same_modality else settings.ks:
         add(f"top{k}", partial(scan_found, k=k))
     for k in settings.category_ks:
-        add(f"category_top{k}", partial(scene_type_found, **types_of, k=k))
+        add(f"category_top{k}", partial(scene_type_found, scene_types=split.scene_types, k=k))
     for k in settings.temporal_ks:
-        add(f"temporal_top{k}", partial(rescan_found, **of_spaces, k=k))
+        add(f"temporal_top{k}", partial(rescan_found, spaces=split.spaces, reference=split.reference, k=k))
         published = rescan_found_as_published(search, split.spaces, split.reference, k)
         found.add(f"{prefix}_temporal_published_top{k}", published)
     for k in settings.intra_ks:
-        add(f"intra_top{k}", partial(scan_found_in_type, **types_of, k=k), types)
+        add(f"intra_top{k}", partial(scan_found_in_type, scene_types=split.scene_types, k=k), types)
 
 
 def _percent(outcomes: Outcomes, over: NDArray[np.int64] | None) -> float:

@@ -158,7 +158,8 @@ def _chance(context: FigureContext, axis: Axes, options: Options, curve: dict[fl
         for x, metric in sorted(curve.items())
         if (told := [e.details["chance"][metric] for e in evaluations if metric in e.details.get("chance", {})])
     ]
-    axis.plot([x for x, _ in found], [y for _, y in found], "--", color=GREY, linewidth=1.2, label=CHANCE, zorder=1)
+    if found:
+        axis.plot([x for x, _ in found], [y for _, y in found], "--", color=GREY, linewidth=1.2, label=CHANCE, zorder=1)
 
 
 def _published(context: FigureContext, axis: Axes, selectors: dict[float, Selector], dataset: str) -> None:
