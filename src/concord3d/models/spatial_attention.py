@@ -104,7 +104,11 @@ class _SpatialLayer(nn.Module):
         self.attention = SpatialAttention(width, num_heads, dropout)
         self.attention_dropout, self.attention_norm = nn.Dropout(dropout), nn.LayerNorm(width)
         self.mlp = nn.Sequential(
-            nn.Linear(width, mlp_width), nn.GELU(), nn.Dropout(dropout), nn.Linear(mlp_width, width), nn.Dropout(dropout)
+            nn.Linear(width, mlp_width),
+            nn.GELU(),
+            nn.Dropout(dropout),
+            nn.Linear(mlp_width, width),
+            nn.Dropout(dropout),
         )
         self.mlp_norm = nn.LayerNorm(width)
 
