@@ -16,9 +16,7 @@ def literal_one_way(queries: list, keys: list, present_q: list, present_k: list,
             continue
         own = math.exp(float(query @ keys[i]) / tau)
         others = sum(
-            math.exp(float(query @ keys[j]) / tau)
-            for j in range(len(keys))
-            if j != i and (released or present_k[j])
+            math.exp(float(query @ keys[j]) / tau) for j in range(len(keys)) if j != i and (released or present_k[j])
         )
         losses.append(-math.log(own / (own + others)))
     return losses

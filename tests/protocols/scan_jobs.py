@@ -112,8 +112,17 @@ class Scenes(nn.Module):
     def __init__(self, constant: bool = False, broken: bool = False) -> None:
         super().__init__()
         self.instance = Objects(constant=constant)
-        self.form = SimpleNamespace(modalities=SCENES, fused_only=False)
+        self.form, self.modalities = SimpleNamespace(fused_only=False), SCENES
         self.broken = broken
+
+    def present(self, batch: ScanSceneBatch) -> dict[str, Tensor]:
+        return {
+            "image": batch.has_pictures.any(1),
+            "point": torch.ones(len(batch.points), dtype=torch.bool),
+            "referral": batch.has_referral,
+            "floorplan": batch.has_floorplan,
+            "fused": batch.objects.present["image"].any(1),
+        }
 
     def encode(self, modality: str, batch: ScanSceneBatch) -> Tensor:
         if self.broken:

@@ -27,8 +27,6 @@ from concord3d.protocols.evaluation.scan_outcomes import ScanSettings
 if TYPE_CHECKING:
     from concord3d.protocols.evaluation.job import EvaluationJob
 
-# What an encoder of scans calls the vector that it makes of all modalities of objects together.
-FUSED = "fused"
 Vectors = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -116,8 +114,8 @@ class _Encoded(NamedTuple):
 class ScanEncoding:
     """The tested scans of a job and the module that encodes them.
 
-    A module of objects has ``form.widths`` by modality and maps features, masks and locations to vectors. A module of
-    scans has ``instance``, such a module, ``form.modalities``, ``form.fused_only`` and ``encode(modality, batch)``.
+    It is an :class:`concord3d.models.instance_encoder.InstanceEncoder` or a
+    :class:`concord3d.models.scene_encoder.SceneEncoder` with one inside, or something with their interface.
 
     Attributes:
         module: In evaluation mode, on ``device``.
@@ -183,11 +181,14 @@ class ScanEncoding:
         module: Any = self.module
         if not self.encodes_scans:
             return self._with_floorplans(self.objects().averages())
-        names = [name for name in module.form.modalities if modalities is None or name in modalities]
-        of_objects = module.form.fused_only
+        names = [name for name in module.modalities if modalities is None or name in modalities]
 
         def encode(batch: ScanSceneBatch) -> dict[str, tuple[Tensor, Tensor]]:
-            return {name: (module.encode(name, batch), has_modality(batch, name, of_objects)) for name in names}
+            present = module.present(batch)
+            if not module.form.fused_only:
+                # A cloud that is missing has one point all the same.
+                present["point"] = present["point"] & batch.has_points
+            return {name: (module.encode(name, batch), present[name]) for name in names}
 
         return SceneVectors(*self._found("scenes", names, lambda: self._encoded(self._scenes(), encode)))
 
@@ -281,25 +282,6 @@ class ScanEncoding:
             present[name] = np.asarray(~np.isnan(stored).any(axis=1))
             vectors[name] = np.where(present[name][:, None], stored, np.float32(0))
         return vectors, present
-
-
-def has_modality(batch: ScanSceneBatch, modality: str, of_objects: bool) -> Tensor:
-    """Return (B,) which of B scans have a modality.
-
-    Args:
-        batch: The scans.
-        modality: Of scans, or of objects; ``fused`` is there where an object has any.
-        of_objects: Whether a scan's modality is that of its objects, as where the fusion alone encodes scans.
-    """
-    present = batch.objects.present
-    if modality == FUSED:
-        return torch.stack([mask.any(dim=1) for mask in present.values()]).any(dim=0)
-    if of_objects:
-        return present[modality].any(dim=1)
-    if modality == "image":
-        return batch.has_pictures.any(dim=1)
-    found: Tensor = getattr(batch, f"has_{'points' if modality == 'point' else modality}")
-    return found
 
 
 def scan_encoding(job: EvaluationJob, settings: ScanSettings) -> ScanEncoding:
