@@ -1,4 +1,4 @@
-"""CAD models beside scans: ShapeNetCore's files, Scan2CAD's alignments and SceneCAD's layouts (CrossOver spec 1.2, 1.7).
+"""CAD models beside scans: ShapeNetCore's files, Scan2CAD's alignments, SceneCAD's layouts (CrossOver spec 1.2, 1.7).
 
 Frames: a CAD model has y up and its front towards -z, the middle of its box at the origin and a diagonal of 1.
 Scan2CAD's world is the scan's frame with y up, moved.
@@ -44,8 +44,8 @@ def write_cad_model(root: Path, model: FurnitureModel) -> None:
         return
     middle, diagonal = _middle(model), _diagonal(model)
     vertices = (model.vertices - middle) @ _CAD_AXES.T / diagonal
-    lines = ["v %.6f %.6f %.6f\n" % (x, y, z) for x, y, z in vertices.tolist()]
-    lines += ["f %d %d %d\n" % (a, b, c) for a, b, c in (model.faces + 1).tolist()]
+    lines = ["v %.6f %.6f %.6f\n" % (x, y, z) for x, y, z in vertices.tolist()]  # noqa: UP031
+    lines += ["f %d %d %d\n" % (a, b, c) for a, b, c in (model.faces + 1).tolist()]  # noqa: UP031
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(lines))
 

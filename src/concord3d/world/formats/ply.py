@@ -33,7 +33,7 @@ def ply_bytes(columns: Mapping[str, NDArray[Any]], faces: NDArray[np.int32], tex
         row = " ".join("%.6f" if kind[0] == "f" else "%d" for kind in kinds.values()) + "\n"
         cells = [column.tolist() for column in columns.values()]
         body = "".join([row % values for values in zip(*cells, strict=True)])
-        body += "".join(["3 %d %d %d\n" % (a, b, c) for a, b, c in faces.tolist()])
+        body += "".join(["3 %d %d %d\n" % (a, b, c) for a, b, c in faces.tolist()])  # noqa: UP031
         return (header + body).encode()
     table = np.empty(count, dtype=[(name, f"<{kind}") for name, kind in kinds.items()])
     for name, column in columns.items():

@@ -6,8 +6,7 @@ Shape legend: V vertices, F faces, N frames, H and W image height and width.
 from __future__ import annotations
 
 import io
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,9 @@ from numpy.typing import NDArray
 from concord3d.files import canonical_json
 from concord3d.geometry.rigid import Matrix, inverse
 from concord3d.world.formats.ply import mesh_columns, ply_bytes
+from concord3d.world.formats.scan_parts import LABEL_COLORS, jpegs, over_segmentation, zip_bytes
 from concord3d.world.formats.sens import sens_bytes
 from concord3d.world.rooms.kinds import KINDS, NYU40
-
-# Colours of the classes of NYU40 in the label meshes, by the number of the class.
-LABEL_COLORS = np.concatenate([[[0, 0, 0]], np.random.default_rng(40).integers(40, 256, (40, 3))]).astype(np.uint8)
-_SEGMENT_M = 0.8
-_ZIP_TIME = (2020, 1, 1, 0, 0, 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,37 +102,6 @@ def _beside(stem: Path, suffix: str) -> Path:
     return stem.with_name(stem.name + suffix)
 
 
-def over_segmentation(
-    vertices: NDArray[np.float32], instance: NDArray[np.int32]
-) -> tuple[NDArray[np.int64], Mapping[int, list[int]]]:
-    """Cut a mesh into segments that belong to one object each.
-
-    Args:
-        vertices: (V, 3).
-        instance: (V,) number of the object, 0 where there is none.
-
-    Returns:
-        (V,) number of the segment of every vertex, and the segments of every object by its number.
-    """
-    cells = np.floor((vertices - vertices.min(axis=0)) / _SEGMENT_M).astype(np.int64)
-    key = ((instance.astype(np.int64) * 64 + cells[:, 0]) * 64 + cells[:, 1]) * 64 + cells[:, 2]
-    unique, segments = np.unique(key, return_inverse=True)
-    owners = unique // 64**3
-    return segments.ravel(), {int(owner): np.flatnonzero(owners == owner).tolist() for owner in np.unique(owners)}
-
-
-def jpegs(pictures: NDArray[np.uint8]) -> list[bytes]:
-    """Return (N, H, W, 3) pictures as JPEG files."""
-    from PIL import Image
-
-    files = []
-    for picture in pictures:
-        stream = io.BytesIO()
-        Image.fromarray(picture).save(stream, "JPEG", quality=92)
-        files.append(stream.getvalue())
-    return files
-
-
 def _masks(name: str, masks: NDArray[np.unsignedinteger[Any]]) -> bytes:
     from PIL import Image
 
@@ -147,15 +111,6 @@ def _masks(name: str, masks: NDArray[np.unsignedinteger[Any]]) -> bytes:
         Image.fromarray(mask).save(stream, "PNG", compress_level=1)
         files[f"{name}/{number}.png"] = stream.getvalue()
     return zip_bytes(files)
-
-
-def zip_bytes(files: Mapping[str, bytes | str]) -> bytes:
-    """Return an archive of named files that does not depend on the clock."""
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(zipfile.ZipInfo(name, _ZIP_TIME), content)
-    return stream.getvalue()
 
 
 def _facts(scan: ScanFiles, frames: int, height: int, width: int) -> str:

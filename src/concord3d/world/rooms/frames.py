@@ -36,10 +36,10 @@ class Light:
     cast: Array
     ambient: float
 
-    def shaded(self, colors: NDArray[np.number], normals: NDArray[np.floating]) -> Array:
+    def shaded(self, colors: NDArray[np.uint8], normals: NDArray[np.float32]) -> Array:
         """Return (..., 3) colours as they look in this light; both sides of a face are lit."""
         facing = np.abs(normals @ self.direction)
-        lit: Array = colors * (self.ambient + (1 - self.ambient) * facing)[..., None] * self.cast
+        lit: Array = colors.astype(np.float64) * (self.ambient + (1 - self.ambient) * facing)[..., None] * self.cast
         return lit
 
 

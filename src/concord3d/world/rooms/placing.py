@@ -92,8 +92,8 @@ class Placer:
             if boxes:
                 low, high = (np.stack(side) for side in zip(*boxes, strict=True))
                 reach = np.array([margin, margin, 0.0]) - _TOUCH
-                over = (lows[:, None] < high + reach) & (highs[:, None] > low - reach)
-                blocked |= over.all(axis=2).any(axis=1)
+                over = np.all((lows[:, None] < high + reach) & (highs[:, None] > low - reach), axis=2)
+                blocked |= over.any(axis=1)
         return ~blocked
 
     def _settled(self, one: PlacedObject) -> PlacedObject | None:

@@ -1,4 +1,4 @@
-"""Sentences that refer to objects by their relations to others, as template referrals of scenes do (CrossOver spec 1.2).
+"""Sentences that refer to objects by their relations to others, as template referrals do (CrossOver spec 1.2).
 
 Left and right are those of somebody who comes in by the door.
 """
@@ -33,7 +33,10 @@ TEMPLATES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "hung": ("The {a} that hangs on the wall.", "A {a} on the wall of the room."),
         "next to": ("The {a} next to the {b}.", "It is the {a} close to a {b}.", "A {b} is right beside this {a}."),
         "left": ("The {a} to the left of the {b}, seen from the door.", "From the door, this {a} is left of the {b}."),
-        "right": ("The {a} to the right of the {b}, seen from the door.", "From the door, this {a} is right of the {b}."),
+        "right": (
+            "The {a} to the right of the {b}, seen from the door.",
+            "From the door, this {a} is right of the {b}.",
+        ),
         "far": ("The {a} that is far from the {b}.", "A {a} on the other side of the room from the {b}."),
         "window": ("The {a} by the window.", "This {a} is near a window."),
         "door": ("The {a} near the door.", "On entering, the {a} is close by."),
