@@ -123,9 +123,7 @@ def test_the_step_of_points(tmp_path: Path) -> None:
 def test_features_of_an_encoder_that_does_not_run_here_are_taken_from_a_file(tmp_path: Path) -> None:
     given = tmp_path / "given.npz"
     told = {"encoder": "blip_large", "scene_referrals": 10, "referral_seed": 0, "given": str(given)}
-    with pytest.raises(
-        TowerWeightsMissing, match=r"(?s)'blip_large' does not.*given\.npz.*text encoder of BLIP"
-    ):
+    with pytest.raises(TowerWeightsMissing, match=r"(?s)'blip_large' does not.*given\.npz.*text encoder of BLIP"):
         scan_texts.encode(task(tmp_path, unopened, **told))
     some_texts().write(given)
     scan_texts.encode(task(tmp_path, unopened, **told))
