@@ -27,7 +27,7 @@ class Frame:
     Attributes:
         number: Its number in the recording.
         pose: (4, 4) from the camera to the frame of the scan's points, finite.
-        mask: Returns (H, W) identifiers of objects in the upright picture, 0 for none; called once.
+        mask: Returns (h, w) identifiers of objects in the upright picture, 0 for none; called once.
         picture: Returns its encoded picture; called where the frame is kept.
     """
 
@@ -46,12 +46,13 @@ class Referral:
 
 
 def frame_columns(
-    frames: Sequence[Frame], object_ids: NDArray[np.int64], options: ScanOptions, name: str
+    frames: Sequence[Frame], size: tuple[int, int], object_ids: NDArray[np.int64], options: ScanOptions, name: str
 ) -> dict[str, Any]:
     """Choose frames by votes and by poses, and read the pictures of those.
 
     Args:
         frames: F candidates, numbers rising.
+        size: H, W of the upright pictures.
         object_ids: (O,) identifiers, rising.
         options: How much is kept.
         name: Of the scan, which decides the first key frame.
@@ -60,7 +61,7 @@ def frame_columns(
         What a :class:`concord3d.data.scans.scan.Scan` says of frames, key frames and votes, by name.
     """
     poses = np.array([frame.pose for frame in frames], dtype=np.float64).reshape(-1, 4, 4)
-    seen = {row: frame_votes(frame.mask()) for row, frame in enumerate(frames)}
+    seen = {row: frame_votes(frame.mask(), size) for row, frame in enumerate(frames)}
     votes = chosen_votes(seen, object_ids, options.views)
     chosen = key_frames(poses, options.key_frames, rng_of(f"{name} key frames"))
     kept = np.union1d(votes.frames, chosen).astype(np.int64)

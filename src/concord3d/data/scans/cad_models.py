@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,7 @@ def object_boxes(
     """
     order = np.argsort(rows, kind="stable")
     ends = np.searchsorted(rows[order], np.arange(num_objects + 1))
-    parts = [points[order[start:stop]].astype(np.float64) for start, stop in zip(ends[:-1], ends[1:], strict=True)]
+    parts = [points[order[start:stop]].astype(np.float64) for start, stop in pairwise(ends)]
     return [(part.min(axis=0), part.max(axis=0)) if len(part) else None for part in parts]
 
 

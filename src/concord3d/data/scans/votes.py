@@ -1,6 +1,6 @@
 """Which frames show an object best, and where in them it is (CrossOver spec 1.5).
 
-Shape legend: H and W height and width of a mask, n objects in one mask, A votes.
+Shape legend: H and W height and width of a picture, h and w of its mask or of a part, n objects in one mask, A votes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class FrameVotes(NamedTuple):
     Attributes:
         ids: (n,) int64 identifiers of the objects, rising.
         pixels: (n,) int64 pixels of each, counted at :data:`COUNTED_SIZE` at most.
-        boxes: (n, 4) int32 x0, y0, x1, y1 in pixels of the mask, the last two exclusive.
+        boxes: (n, 4) int32 x0, y0, x1, y1 in pixels of the picture, the last two exclusive.
     """
 
     ids: NDArray[np.int64]
@@ -46,18 +46,18 @@ class Votes(NamedTuple):
     boxes: NDArray[np.int32]
 
 
-def frame_votes(mask: NDArray[np.integer]) -> FrameVotes:
+def frame_votes(mask: NDArray[np.integer], size: tuple[int, int]) -> FrameVotes:
     """Count the pixels of each object in a mask and put a tight box around them.
 
     Args:
-        mask: (H, W) identifiers of objects, 0 for none.
+        mask: (h, w) identifiers of objects, 0 for none.
+        size: H, W of the picture, in whose pixels boxes are given.
     """
-    size = mask.shape
-    counted = sorted(COUNTED_SIZE) if size[0] <= size[1] else sorted(COUNTED_SIZE, reverse=True)
-    if size[0] > counted[0] or size[1] > counted[1]:
+    counted = COUNTED_SIZE if mask.shape[0] <= mask.shape[1] else COUNTED_SIZE[::-1]
+    if mask.shape[0] > counted[0] or mask.shape[1] > counted[1]:
         # The nearest pixel of the mask to the middle of each counted one.
         rows, columns = (
-            ((np.arange(new) + 0.5) * old / new).astype(np.int64) for new, old in zip(counted, size, strict=True)
+            ((np.arange(new) + 0.5) * old / new).astype(np.int64) for new, old in zip(counted, mask.shape, strict=True)
         )
         mask = mask[rows[:, None], columns]
     down, across = size[0] / mask.shape[0], size[1] / mask.shape[1]
@@ -128,6 +128,4 @@ def object_crops(picture: NDArray[np.uint8], box: NDArray[np.integer], levels: i
     Returns:
         L pictures (h, w, 3) uint8, the tightest first.
     """
-    return [
-        picture[y0:y1, x0:x1] for x0, y0, x1, y1 in crop_boxes(box, (picture.shape[0], picture.shape[1]), levels)
-    ]
+    return [picture[y0:y1, x0:x1] for x0, y0, x1, y1 in crop_boxes(box, (picture.shape[0], picture.shape[1]), levels)]
