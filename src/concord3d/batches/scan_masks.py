@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,7 @@ def split_over_scans(shares: Mapping[str, float], num_scans: int) -> list[Hidden
     hidden = [NOTHING] * num_scans
     order = np.random.default_rng(0).permutation(num_scans)
     ends = [round(end * num_scans) for end in accumulate(shares.values())]
-    for name, start, end in zip(shares, [0, *ends[:-1]], ends, strict=True):
+    for name, (start, end) in zip(shares, pairwise([0, *ends]), strict=True):
         for scan in order[start:end].tolist():
             hidden[scan] = frozenset(shares) - {name}
     return hidden

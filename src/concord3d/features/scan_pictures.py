@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from concord3d.data.scans.scan import Scan
+from concord3d.data.scans.votes import object_crops
 from concord3d.data.stores.scans import ScanSplit
 from concord3d.features.efficientnet_adapter import BATCHES, preprocess_at
 from concord3d.features.frozen_encoders import PictureEncoder
@@ -76,31 +76,8 @@ class MapEncoder:
     def _squares(self, pictures: Sequence[Picture]) -> Picture:
         """Return (B, s, s, 3) uint8."""
         preprocess = preprocess_at(self.encoder.image_size)
-        resized = [preprocess.resize(torch.from_numpy(np.ascontiguousarray(picture[None]))) for picture in pictures]
+        resized = [preprocess.resize(torch.from_numpy(np.array(picture[None]))) for picture in pictures]
         return torch.cat(resized).permute(0, 2, 3, 1).contiguous().numpy()
-
-
-def crop_boxes(box: NDArray[np.int32], num_levels: int, height: int, width: int) -> list[tuple[slice, slice]]:
-    """Return the crops of an object in a picture (CrossOver spec 1.5).
-
-    Args:
-        box: (4,) x0, y0, x1, y1 around its mask, the last two exclusive.
-        num_levels: Level 0 is the box; level l has l times a fifth of its side, rounded down, more at each side.
-        height: Of the picture.
-        width: Of the picture.
-
-    Returns:
-        Rows and columns of each level, inside the picture.
-    """
-    x0, y0, x1, y1 = map(int, box)
-    more_x, more_y = (x1 - x0) // 5, (y1 - y0) // 5
-    return [
-        (
-            slice(max(0, y0 - level * more_y), min(height, y1 + level * more_y)),
-            slice(max(0, x0 - level * more_x), min(width, x1 + level * more_x)),
-        )
-        for level in range(num_levels)
-    ]
 
 
 def scan_pictures(split: ScanSplit, encoder: ScanPictureEncoder, num_levels: int) -> ScanPictures:
@@ -121,10 +98,19 @@ def scan_pictures(split: ScanSplit, encoder: ScanPictureEncoder, num_levels: int
     has_image, has_frames = np.zeros(len(image), np.bool_), np.zeros(frames.shape[:2], np.bool_)
     for row in range(len(split)):
         scan, objects = split.scan(row), slice(*split.object_offsets[row : row + 2].tolist())
-        image[objects], has_image[objects] = _objects(scan, encoder, num_levels)
-        for place, frame in enumerate(scan.key_frames.tolist()):
-            frames[row, place] = encoder.frames([scan.picture(frame)])[0]
-            has_frames[row, place] = True
+        sums, shown = np.zeros((scan.num_objects, encoder.dim)), np.zeros(scan.num_objects, np.int64)
+        place_of = {frame: place for place, frame in enumerate(scan.key_frames.tolist())}
+        for frame in np.union1d(scan.vote_frames, scan.key_frames).tolist():
+            votes, picture = np.flatnonzero(scan.vote_frames == frame), scan.picture(frame)
+            if len(votes):
+                crops = [crop for box in scan.vote_boxes[votes] for crop in object_crops(picture, box, num_levels)]
+                found = encoder.summaries(crops).reshape(len(votes), num_levels, -1)
+                np.add.at(sums, scan.vote_objects[votes], found.mean(axis=1))
+                np.add.at(shown, scan.vote_objects[votes], 1)
+            if frame in place_of:
+                frames[row, place_of[frame]] = encoder.frames([picture])[0]
+        image[objects], has_image[objects] = sums / np.maximum(shown, 1)[:, None], shown > 0
+        has_frames[row, : len(scan.key_frames)] = True
         if scan.floorplan is not None:
             floorplan[row] = encoder.summaries([scan.floorplan])[0]
     return ScanPictures(
@@ -136,19 +122,3 @@ def scan_pictures(split: ScanSplit, encoder: ScanPictureEncoder, num_levels: int
         floorplan=floorplan,
         has_floorplan=np.array(split.has_floorplan),
     )
-
-
-def _objects(scan: Scan, encoder: ScanPictureEncoder, num_levels: int) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Return (O, D) means over crops and frames, and (O,) whether a frame shows the object."""
-    sums, shown = np.zeros((scan.num_objects, encoder.dim)), np.zeros(scan.num_objects, np.int64)
-    for frame in np.unique(scan.vote_frames).tolist():
-        votes, picture = np.flatnonzero(scan.vote_frames == frame), scan.picture(frame)
-        crops = [
-            picture[rows, columns]
-            for box in scan.vote_boxes[votes]
-            for rows, columns in crop_boxes(box, num_levels, *picture.shape[:2])
-        ]
-        found = encoder.summaries(crops).reshape(len(votes), num_levels, -1).mean(axis=1)
-        np.add.at(sums, scan.vote_objects[votes], found)
-        np.add.at(shown, scan.vote_objects[votes], 1)
-    return sums / np.maximum(shown, 1)[:, None], shown > 0
