@@ -143,7 +143,7 @@ def test_colours_are_seen_or_not(tmp_path: Path, points: str) -> None:
     other = replace(batch, colors=[1 - color for color in batch.colors])
     unet = {
         "name": "mink_unet", "in_channels": 3, "voxels": "cubic", "voxel_mm": 300, "stem_width": 4,
-        "down_widths": [4], "down_blocks": [1], "up_widths": [6], "up_blocks": [1],
+        "down_widths": [4], "down_blocks": [1], "up_widths": [16], "up_blocks": [1],
     }  # fmt: skip
     encoder = SCENE_ENCODER if points == "scene_resnet" else {"name": "scene_encoder", "points": unet}
     for colors in ("raw", "palette", "none"):
