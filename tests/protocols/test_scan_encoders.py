@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tests.protocols.scan_jobs import WIDTH, measured, rooms, write_features
+from tests.protocols.scan_jobs import WIDTH, measured, rooms, scan_job, write_features
 from tests.protocols.small_jobs import make_job
 from torch import nn
 
+from concord3d.features.object_projections import ObjectProjections
+from concord3d.features.projection import Projection
 from concord3d.models.instance_encoder import InstanceEncoder
 from concord3d.models.scan_encoder_files import form_header
 from concord3d.models.scan_encoder_forms import (
@@ -95,6 +97,14 @@ def test_an_encoder_of_objects_has_scans_by_their_averages(tmp_path: Path) -> No
     values, details, _ = measured(job_of(tmp_path / "objects", InstanceEncoder(INSTANCE), "scene_matching", SHORT))
     # Floorplans are pictures to it; of nothing it has a fused vector.
     assert "image_floorplan_top1" in values and details["not_measured"]["fused_fused"]
+
+
+def test_projections_of_a_tower_are_an_encoder_of_objects(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    module = ObjectProjections(Projection(WIDTH, WIDTH, None))
+    values, details, _ = measured(scan_job(tmp_path, "scene_matching", SHORT, module, monkeypatch))
+    assert "referral_floorplan_top1" in values and details["not_measured"]["fused_fused"]
+    values, _, _ = measured(scan_job(tmp_path, "instance_matching", {}, module, monkeypatch))
+    assert values["point_cad_top1"] == 100
 
 
 def test_the_fusion_alone_encodes_what_objects_have(tmp_path: Path) -> None:

@@ -115,8 +115,9 @@ class _Encoded(NamedTuple):
 class ScanEncoding:
     """The tested scans of a job and the module that encodes them.
 
-    It is an :class:`concord3d.models.instance_encoder.InstanceEncoder` or a
-    :class:`concord3d.models.scene_encoder.SceneEncoder` with one inside, or something with their interface.
+    It is a :class:`concord3d.models.scene_encoder.SceneEncoder` with an encoder of objects inside, or an encoder of
+    objects: :class:`concord3d.models.instance_encoder.InstanceEncoder`, of which ``form`` says what it knows, or
+    :class:`concord3d.features.object_projections.ObjectProjections`, which knows all modalities.
 
     Attributes:
         module: In evaluation mode, on ``device``.
@@ -166,7 +167,8 @@ class ScanEncoding:
             vectors = instance(batch.features, batch.present, batch.locations)
             return {name: (found[batch.valid], batch.present[name][batch.valid]) for name, found in vectors.items()}
 
-        names = [name for name in OBJECT_MODALITIES if name in instance.form.widths]
+        known = instance.form.widths if hasattr(instance, "form") else OBJECT_MODALITIES
+        names = [name for name in OBJECT_MODALITIES if name in known]
         found = self._found("objects", names, lambda: self._encoded(self._objects(), encode))
         return ObjectVectors(self.split, *found)
 
