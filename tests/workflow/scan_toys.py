@@ -135,11 +135,11 @@ headline: main
 tables:
   - {id: main, title: "Rooms", metrics: [{protocol: toy_scans, metric: recall, label: recall}], own: all}
 """
-ROOMS = "{frames: 4, height: 24, width: 32, rescans: 1, square: 0.5, object_vertices: 80}"
+ROOMS = "{frames: 11, height: 24, width: 32, rescans: 1, square: 0.5, object_vertices: 80}"
 SCALE = f"""experiments: all
 protocols: {{toy_scans: {{}}}}
 datasets:
-  scannet: {{source: world, splits: {{train: 4, val: 2}}, options: {ROOMS}}}
+  scannet: {{source: world, splits: {{train: 2, val: 2}}, options: {ROOMS}}}
   scan3r: {{source: world, splits: {{train: 2, val: 2}}, options: {ROOMS}}}
 """
 
