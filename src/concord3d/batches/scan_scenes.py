@@ -19,8 +19,9 @@ class ScanSceneBatch(Batch):
 
     Attributes:
         objects: Their objects.
-        points: B tensors (P_i, 3) float32 in metres, z up.
+        points: B tensors (P_i, 3) float32 in metres, z up; a scan without points has one, the origin.
         colors: B tensors (P_i, 3) float32 in [0, 1].
+        has_points: (B,) bool.
         pictures: (B, K, 2 D) float32 features of frames: pooled, and the mean of the map.
         has_pictures: (B, K) bool.
         floorplan: (B, D) float32.
@@ -32,6 +33,7 @@ class ScanSceneBatch(Batch):
     objects: ScanObjectBatch
     points: list[Tensor]
     colors: list[Tensor]
+    has_points: Tensor
     pictures: Tensor
     has_pictures: Tensor
     floorplan: Tensor
