@@ -10,7 +10,6 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, PositiveFloat, model_validator
 
 from concord3d.config.validation import StrictModel, Where, validate
-from concord3d.geometry.scan_augment import ScanAugmentation
 from concord3d.methods.settings import MethodSettings
 from concord3d.models.forward_pass import ForwardPass
 from concord3d.models.scan_encoder_forms import (
@@ -56,10 +55,6 @@ class AugmentationSettings(StrictModel):
             raise ValueError("'scale' and 'dropout' have the lower end first")
         return self
 
-    def ranges(self) -> ScanAugmentation:
-        """Return them for the transform."""
-        return ScanAugmentation(**self.model_dump())
-
 
 class CrossOverSceneSettings(MethodSettings):
     """Settings of the alignment of scans; the defaults are the unified encoders with clean masks.
@@ -68,8 +63,6 @@ class CrossOverSceneSettings(MethodSettings):
         variant: ``anchor``: each modality of scans meets the fused vector; ``all_pairs``: all of them meet, the fused
             one too; ``uni_modal``: there is nothing but the fusion, and what it makes of one modality of objects alone
             meets what it makes of all.
-        colors: Colours of the points: as scanned, by the label of the object (which tells the encoder what it shall
-            learn), or none.
         temperature: tau at the start.
         learn_temperature: Whether it is trained, as the paper says, or stays, as released.
         learn_term_weights: Whether the weights of the terms (alpha, beta, gamma of Eq. 3) are trained, as a softmax
@@ -89,7 +82,6 @@ class CrossOverSceneSettings(MethodSettings):
     encodes: ClassVar[Literal["clouds", "sweeps"] | None] = None
 
     variant: Literal["anchor", "all_pairs", "uni_modal"] = "anchor"
-    colors: Literal["raw", "palette", "none"] = "raw"
     temperature: PositiveFloat = 0.07
     learn_temperature: bool = False
     learn_term_weights: bool = False
@@ -123,7 +115,7 @@ class CrossOverSceneSettings(MethodSettings):
         arguments = {
             "encoder": dict(run["encoder"]),
             "fused_only": self.variant == "uni_modal",
-            "num_points": run["data"].get("num_points"),
+            "num_points": run["data"].get("scene_points"),
         }
         name = "scene_fusion" if self.variant == "uni_modal" else "scene_encoder"
         return (ForwardPass(name, "concord3d.models.scan_examples:of_scene", arguments),)
