@@ -42,6 +42,21 @@ def test_each_data_set_shows_the_experiments_that_are_measured_on_it(tmp_path: P
     assert text.index(">ModelNet10<") < text.index(">ModelNet40<"), "in the order of the report's file"
 
 
+def test_bars_of_a_metric_stand_together(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.report(
+        REPORT.replace("      label:", "      groups: metrics\n      label:")
+        .replace("[modelnet10, modelnet40, scanobjectnn_obj_bg]", "[modelnet40]")
+        .replace("linear_svm\n      metrics: {overall_accuracy: whole set}", "few_shot\n      metrics: {M}")
+        .replace("{M}", "{accuracy_5way_10shot: five ways, accuracy_10way_10shot: ten ways, absent: none}")
+    )
+    made.few_shot("old_40", [0.8, 0.85, 0.7, 0.75])
+    text = svg(made, "f")
+    assert text.count(">ModelNet40<") == 1 and text.index(">five<") < text.index(">ten<")
+    # The other series everywhere, and both in the last group.
+    assert text.count("not run") == 4
+
+
 def test_nothing_measured_is_a_placard(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     made.report(REPORT)
