@@ -22,9 +22,11 @@ _TRIES = 24
 _TOUCH = 0.004
 _WALKWAY = 0.4
 _TALL = 1.0
+# Places below an object at which its support is looked for, in its depths and widths.
+_FOOTPRINT = np.array([[x, y] for x in np.linspace(-0.42, 0.42, 5) for y in np.linspace(-0.42, 0.42, 5)])
 _HUNG = ("hung", "above", "window")
 # What surfaces may differ by below a thing that stands on them.
-_EVEN_M = {"pillow": 0.2}
+_EVEN_M = {"pillow": 0.12}
 _FLAT = "rug"
 # What stands at the back of each kind: a pillow lies at the head of a bed, but on the seat of a sofa.
 _AT_THE_BACK = {"bed": ("pillow",), "desk": ("monitor",), "tv_stand": ("display",)}
@@ -99,7 +101,7 @@ class Placer:
     def _settled(self, one: PlacedObject) -> PlacedObject | None:
         """Return an object lowered to the surface below it, or None where that is not even or does not carry it."""
         below = next(other for other in self.objects if other.identity == one.support)
-        steps = np.array([[x, y] for x in (-0.4, 0, 0.4) for y in (-0.4, 0, 0.4)]) * one.size[:2]
+        steps = _FOOTPRINT * one.size[:2]
         heights = surface_heights(below, steps @ turn_about_z(one.yaw)[:2, :2].T + one.place[:2])
         top = float(heights.max())
         if not np.isfinite(heights).all() or top - float(heights.min()) > _EVEN_M.get(one.kind, 0.03):
