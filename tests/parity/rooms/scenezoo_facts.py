@@ -1,11 +1,11 @@
 """What scenezoo says of rooms. It runs in `.venv-parity`, where Concord3D is not installed.
 
-Arguments: `scannetv2` or `3rscan`, the root of the data set (of 3RScan the folder of its scans), and an `.npz` that receives `check` (text), `train` and
-`val` (ids), `references` and, for scan number i of both splits in that order, `<i>.vertices` and `<i>.colors` of its
-mesh, `<i>.instance` and `<i>.nyu40` of the vertices, `<i>.objects` (numbers) and `<i>.names`, `<i>.depth`, `<i>.pose`
-(camera to world), `<i>.intrinsic`, `<i>.rgb`, `<i>.distance` of the depth's points to the mesh, and `<i>.alignment`;
-of ScanNet besides `<i>.pixels` (object of each) and `<i>.type`, of 3RScan `<i>.textured` (vertices) and `<i>.boxes`
-(lengths).
+Arguments: `scannetv2` or `3rscan`, the root of the data set (of 3RScan the folder of its scans), and an `.npz` that
+receives `check` (text), `train` and `val` (ids), `references` and, for scan number i of both splits in that order,
+`<i>.vertices` and `<i>.colors` of its mesh, `<i>.instance` and `<i>.nyu40` of the vertices, `<i>.objects` (numbers) and
+`<i>.names`, `<i>.depth`, `<i>.pose` (camera to world), `<i>.intrinsic`, `<i>.rgb`, `<i>.distance` of the depth's points
+to the mesh, and `<i>.alignment`; of ScanNet besides `<i>.pixels` (object of each) and `<i>.type`, of 3RScan
+`<i>.textured` (vertices) and `<i>.boxes` (lengths).
 """
 
 import sys

@@ -60,11 +60,27 @@ class Placer:
             scale: (3,) factors on the model.
             wanted: Its rule.
         """
-        size = model.size * scale
-        tries = self._rules[wanted.rule](wanted, size)
+        tries = self._rules[wanted.rule](wanted, model.size * scale)
+        return self._first_free(identity, model, scale, wanted, tries)
+
+    def nudge(self, one: PlacedObject) -> PlacedObject | None:
+        """Shift and turn an object that stands on the floor and is not in the room now, as one pulls a chair.
+
+        Args:
+            one: As it stood.
+        """
+        shifts = self.rng.normal(0, 0.35, (_TRIES, 2)), self.rng.normal(0, 0.5, _TRIES)
+        tries = _rows(
+            [(*(one.place[:2] + shift), 0.0, one.yaw + turn, FLOOR) for shift, turn in zip(*shifts, strict=True)]
+        )
+        return self._first_free(one.identity, one.model, one.scale, Wanted(one.kind, 1, 1, "near"), tries)
+
+    def _first_free(
+        self, identity: int, model: FurnitureModel, scale: Array, wanted: Wanted, tries: Array
+    ) -> PlacedObject | None:
         if not len(tries):
             return None
-        lows, highs = _boxes(tries, size)
+        lows, highs = _boxes(tries, model.size * scale)
         free = self._inside(lows, highs) & self._unblocked(wanted, lows, highs)
         for x, y, z, yaw, support in tries[free]:
             one = PlacedObject(identity, model, scale, float(yaw), np.array([x, y, z]), wanted, int(support))
