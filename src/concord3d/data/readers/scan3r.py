@@ -119,7 +119,7 @@ class Scan3R(Reader):
 def _scans(
     folder: Path, recordings: Sequence[Recording], referrals: dict[str, list[Referral]], options: ScanOptions
 ) -> Iterator[Scan]:
-    caster, space = RayCaster(num_threads=1), None
+    caster, space = RayCaster(), None
     for recording in recordings:
         scan = _scan(folder / recording.name, recording, space, referrals.get(recording.name, []), caster, options)
         if scan.reference:
