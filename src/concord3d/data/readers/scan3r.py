@@ -53,7 +53,7 @@ _log = logging.getLogger(__name__)
 _REFERRALS = "SceneVerse/3RScan/annotations/ssg_ref_rel2_template.json"
 _SCANS = "scans"
 _LABELS = "labels.instances.annotated.v2.ply"
-# Two scans of a space may show different parts of it, but a tenth of a rescan lies this close to its reference (metres).
+# Scans of a space may show different parts of it, but this share of a rescan lies so close to its reference (metres).
 _CLOSE = 1.0
 _SHARE = 0.1
 _COMPARED = 1000
