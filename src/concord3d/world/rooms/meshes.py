@@ -6,6 +6,7 @@ Shape legend: V vertices, F faces.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,18 @@ class RoomMesh:
     mesh: Mesh
     face_object: NDArray[np.int32]
     vertex_object: NDArray[np.int32]
+
+    @cached_property
+    def normals(self) -> NDArray[np.float32]:
+        """(F, 3) unit normals of the faces."""
+        return self.mesh.face_normals()
+
+    @property
+    def colors(self) -> NDArray[np.uint8]:
+        """(F, 3) colours of the faces."""
+        if self.mesh.face_colors is None:
+            raise AssertionError("Every piece of a room has colours")
+        return self.mesh.face_colors
 
 
 def room_mesh(space: Space, square: float) -> RoomMesh:
@@ -69,8 +82,8 @@ def _shell(space: Space, square: float) -> list[tuple[Array, NDArray[np.int32], 
     for low, high in _floor_parts(layout):
         x, y = _steps(low[0], high[0], square), _steps(low[1], high[1], square)
         places, faces = _grid(x, y)
-        middle = places[faces].mean(axis=1)
-        odd = (np.floor(middle / square).astype(int).sum(axis=1) % 2)[:, None]
+        # Both triangles of a square have its colour.
+        odd = np.tile(np.indices((len(x) - 1, len(y) - 1)).sum(axis=0).ravel() % 2, 2)[:, None]
         colors = np.where(odd, decor.second, decor.floor)
         pieces.append((np.column_stack([places, np.zeros(len(places))]), faces, colors, FLOOR))
     return pieces
