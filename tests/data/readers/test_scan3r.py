@@ -156,6 +156,9 @@ def test_pictures_lie_on_their_side_and_boxes_stand_upright(spec: DatasetSpec, w
     with zipfile.ZipFile(world / "3RScan" / "scans" / scan.name / "sequence.zip") as archive:
         for row, number in enumerate(scan.frame_numbers):
             assert scan.encoded_picture(row) == archive.read(f"frame-{number:06d}.color.jpg")
+            raw = np.array(archive.read(f"frame-{number:06d}.pose.txt").split(), dtype=float).reshape(4, 4)
+            moved = matrix(space(world)["scans"][0]["transform"]) @ raw
+            np.testing.assert_allclose(scan.poses[row], moved, atol=1e-6)
     assert (scan.vote_boxes[:, 2] <= 24).all() and (scan.vote_boxes[:, 3] <= 32).all()
     assert scan.vote_boxes[:, 3].max() > 24
     shares = []
