@@ -85,6 +85,7 @@ class TableSpec(StrictModel):
         metrics: Published metrics with ours.
         match: Published rows with ours.
         own: Our experiments without a published row that are appended; ``all`` takes every experiment of the scale.
+        own_datasets: Data sets of the appended rows; empty means all that they are evaluated on.
         selections: Selection rules to show; differences are taken from the first.
         baseline: Our experiment that the others are compared with, for the smallest effect that the table could have
             detected; of several, the first that was measured in the same way counts.
@@ -97,6 +98,7 @@ class TableSpec(StrictModel):
     metrics: list[MetricMap] = []
     match: list[RowMatch] = []
     own: list[str] | Literal["all"] = []
+    own_datasets: list[str] = []
     selections: list[SelectionName] = ["last"]
     baseline: Annotated[list[str], _NAME_OR_NAMES] = []
     note: str = ""

@@ -42,6 +42,16 @@ def test_each_data_set_shows_the_experiments_that_are_measured_on_it(tmp_path: P
     assert text.index(">ModelNet10<") < text.index(">ModelNet40<"), "in the order of the report's file"
 
 
+def test_metrics_stand_side_by_side_in_a_panel_of_each_data_set(tmp_path: Path) -> None:
+    made = measured(tmp_path)
+    metrics = "metrics: {overall_accuracy: whole set, mean_class_accuracy: of classes}\n      groups: metrics"
+    made.report(REPORT.replace("metrics: {overall_accuracy: whole set}", metrics))
+    text = svg(made, "f")
+    assert text.index(">ModelNet10<") < text.index(">ModelNet40<"), "headings"
+    assert text.count(">whole set<") == text.count(">of classes<") == 2, "groups of both panels"
+    assert text.count("not run") == 5, "one experiment on ModelNet10, and the second metric everywhere"
+
+
 def test_nothing_measured_is_a_placard(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     made.report(REPORT)

@@ -1,6 +1,8 @@
-"""Means as bars, grouped by data set, one panel per metric."""
+"""Means as bars, grouped by data set, one panel per metric; or the other way round."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
@@ -31,9 +33,10 @@ class Options(StrictModel):
 
     Attributes:
         series: Experiments per label; of several, the first that is measured on a data set is shown there.
-        datasets: In the order of the groups.
+        datasets: In order.
         protocol: What is measured.
-        metrics: Heading of the panel by metric.
+        metrics: What it is called, by metric.
+        groups: What stands side by side in a panel; each of the others has a panel.
         label: Of the axis.
     """
 
@@ -41,11 +44,12 @@ class Options(StrictModel):
     datasets: list[str]
     protocol: str
     metrics: dict[str, str] = Field(min_length=1)
+    groups: Literal["datasets", "metrics"] = "datasets"
     label: str
 
 
 def draw(context: FigureContext) -> Drawing:
-    """Draw one bar per series and data set, with seeds as dots and 95 % intervals."""
+    """Draw one bar per series, data set and metric, with seeds as dots and 95 % intervals."""
     options = options_of(context, Options)
     experiments = [name for names in options.series.values() for name in names]
     datasets = [
@@ -55,14 +59,25 @@ def draw(context: FigureContext) -> Drawing:
     ]
     if not datasets:
         return placard(context, f"{words(options.protocol)} of {named(context, experiments)}")
-    figure, axes = panels(len(options.metrics), max(6.0, 1.5 * len(datasets)), 3.0, columns=1, legend_rows=1)
+    names = {dataset: context.report.dataset_name(dataset) for dataset in datasets}
+    if options.groups == "datasets":
+        grid = {
+            title: {names[dataset].replace(" ", "\n", 1): (dataset, metric) for dataset in datasets}
+            for metric, title in options.metrics.items()
+        }
+    else:
+        grid = {
+            names[dataset]: {title: (dataset, metric) for metric, title in options.metrics.items()}
+            for dataset in datasets
+        }
+    widest = max(len(groups) for groups in grid.values())
+    figure, axes = panels(len(grid), max(6.0, 1.5 * widest), 3.0, columns=1, legend_rows=1)
     kinds: list[str] = []
-    for axis, (metric, title) in zip(axes, options.metrics.items(), strict=True):
+    for axis, (title, groups) in zip(axes, grid.items(), strict=True):
         for number, label in enumerate(options.series):
-            kinds += _series(context, axis, options, label, number, datasets, metric)
-        names = [context.report.dataset_name(dataset).replace(" ", "\n", 1) for dataset in datasets]
-        axis.set_xticks(range(len(datasets)), names, fontsize=8.5)
-        axis.set_xlim(-0.6, len(datasets) - 0.4)
+            kinds += _series(context, axis, options, label, number, list(groups.values()))
+        axis.set_xticks(range(len(groups)), list(groups), fontsize=8.5)
+        axis.set_xlim(-0.6, len(groups) - 0.4)
         axis.set_ylim(0, 108)
         axis.set(title=title, ylabel=options.label)
         axis.grid(False, axis="x")
@@ -72,16 +87,10 @@ def draw(context: FigureContext) -> Drawing:
 
 
 def _series(
-    context: FigureContext,
-    axis: Axes,
-    options: Options,
-    label: str,
-    number: int,
-    datasets: list[str],
-    metric: str,
+    context: FigureContext, axis: Axes, options: Options, label: str, number: int, groups: list[tuple[str, str]]
 ) -> list[str]:
     width, color, kinds = WIDTH / len(options.series), COLORS[number % len(COLORS)], []
-    for group, dataset in enumerate(datasets):
+    for group, (dataset, metric) in enumerate(groups):
         place = group + width * (number - (len(options.series) - 1) / 2)
         found = estimates_of(context, options.series[label], dataset, options.protocol, metric)
         if not found:
