@@ -10,7 +10,7 @@ WHERE = ("src/**/*.py", "tests/**/*.py", "papers/**/*.yaml", "papers/**/*.csv", 
 GAP = r"[\s#]+"
 NUMBER = r"\d+(?:\.\d+)*"
 CITATION = re.compile(
-    rf"(?:(MM-Point|MM-Mixing|Cross-MoST|CMCR){GAP})?\bspec{GAP}({NUMBER}[a-z]?(?:(?:,{GAP}|{GAP}and{GAP}|-){NUMBER}[a-z]?)*)"
+    rf"(?:(MM-Point|MM-Mixing|Cross-MoST|CMCR|CrossOver){GAP})?\bspec{GAP}({NUMBER}[a-z]?(?:(?:,{GAP}|{GAP}and{GAP}|-){NUMBER}[a-z]?)*)"
     rf"(?:,{GAP}(?:figure{GAP})?([CFKT]\d+))?",
     re.I,
 )
@@ -73,7 +73,7 @@ def test_a_citation_that_leads_nowhere_is_found(text: str, wrong: int, repositor
     assert len(wrong_citations(text, repository)) == wrong
 
 
-@pytest.mark.parametrize("paper", ["mm_point", "mm_mixing", "cross_most", "cmcr"])
+@pytest.mark.parametrize("paper", ["mm_point", "mm_mixing", "cross_most", "cmcr", "crossover"])
 def test_a_specification_refers_to_its_own_sections(paper: str, repository: Path) -> None:
     text = (repository / "papers" / paper / "SPEC.md").read_text()
     known = sections(text)

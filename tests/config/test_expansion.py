@@ -128,6 +128,17 @@ def test_an_experiment_is_trained_and_evaluated_on_its_own_data_set(copy: Path) 
     }  # fmt: skip
 
 
+def test_of_several_modules_the_first_that_is_kept_is_evaluated(copy: Path) -> None:
+    with_entry(copy)
+    edit(copy / POINT, "module: classifier", "module: [classifier, point]")
+    evaluations = load_study(copy, "mm_point", "smoke").evaluations()
+    found = {key.experiment: key.module for key in evaluations if key.protocol == "classification"}
+    assert found == {
+        "tuned_modelnet40": "classifier", "mm_point": "point", "single_view": "point", "crosspoint": "point",
+        "random_init": "point",
+    }  # fmt: skip
+
+
 def test_a_place_leads_to_the_entry(copy: Path) -> None:
     with_entry(copy)
     line = (copy / POINT).read_text().split("    set: {objective.start")[0].count("\n") + 1

@@ -302,15 +302,20 @@ class Protocol(StrictModel):
         settings: Passed to the protocol, which validates them.
         datasets: Data sets it applies to.
         experiments: Experiments it applies to, as far as the scale runs them; null means all that keep the module.
-        module: Which saved module of a training it evaluates.
+        module: Which saved module of a training it evaluates; of several, the first that the training keeps.
         max_seeds: How many of an experiment's seeds it evaluates, where more tell nothing; null means all.
     """
 
     settings: dict[str, Any] = {}
     datasets: Names
     experiments: Names | None = None
-    module: str = "point"
+    module: str | Annotated[Names, Field(min_length=1)] = "point"
     max_seeds: PositiveInt | None = None
+
+    @property
+    def modules(self) -> tuple[str, ...]:
+        """The modules that it may evaluate, in order of preference."""
+        return (self.module,) if isinstance(self.module, str) else tuple(self.module)
 
 
 class Paper(StrictModel):

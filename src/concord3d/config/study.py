@@ -239,7 +239,7 @@ class Study:
         for name in self.overlay.protocols:
             protocol = self.protocol(name)
             keys += [
-                EvaluationKey(experiment, seed, name, dataset, protocol.module)
+                EvaluationKey(experiment, seed, name, dataset, self._evaluated_module(experiment, protocol))
                 for experiment in self._evaluated(name, protocol)
                 for seed in self.seeds_of(experiment)[: protocol.max_seeds]
                 for dataset in protocol.datasets
@@ -251,12 +251,17 @@ class Study:
         """Return the experiments of this scale that a protocol applies to."""
         chosen = protocol.experiments
         if chosen is None:
-            chosen = [each for each in self.experiments if protocol.module in self._method_kind(each).saved]
+            chosen = [each for each in self.experiments if set(protocol.modules) & set(self._method_kind(each).saved)]
         return [
             each
             for each in chosen
             if each in self.experiments and _takes_part(name, self.paper.experiments[each].protocols)
         ]
+
+    def _evaluated_module(self, experiment: str, protocol: Protocol) -> str:
+        """Return the module of an experiment that a protocol evaluates; the plan refuses one that is not kept."""
+        kept = self._method_kind(experiment).saved
+        return next((module for module in protocol.modules if module in kept), protocol.modules[0])
 
     def saved_modules(self) -> set[str]:
         """Return the names of the modules that the trainings of this scale keep."""

@@ -74,7 +74,7 @@ class StudyNodes:
     def _checked_protocol(self, name: str) -> dict[str, Any]:
         """Return the settings of a protocol as plain JSON, checked and complete; its module is checked too."""
         module = self._protocol_place(name).below("module")
-        require_known(self.study.protocol(name).module, self.study.saved_modules(), "saved module", module)
+        require_known(self.study.protocol(name).modules, self.study.saved_modules(), "saved module", module)
         overlay = self.study.overlay.protocols[name].settings
         own, scaled = (
             place.below("protocols", name, "settings") for place in (self.study.paper_place, self.study.overlay_place)

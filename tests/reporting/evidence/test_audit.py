@@ -25,8 +25,13 @@ SPEC = AuditSpec.model_validate(
             "J": [TEST, {"size": 2890, "why": "training and test together"}],
             "K": [TEST, {"size": 10, "why": "ten"}],
             "one/F": [{"size": 10, "why": "ten"}],
+            "M": [
+                {"size": 10, "why": "ten", "methods": ["A"], "settings": ["s"]},
+                {"size": 3, "why": "three", "metrics": ["top-1", "top-2"]},
+            ],
         },
         "proportion_metrics": ["accuracy"],
+        "ranks": {"top-1": 1, "top-2": 2},
         "repeated": ["mean of"],
         "bounded_by": [["mIoU", "mAcc"]],
         "growing": [["10-shot", "20-shot"]],
@@ -137,6 +142,45 @@ def test_a_test_set_needs_a_size_and_a_reason() -> None:
 def test_sizes_of_one_table(tmp_path: Path) -> None:
     found = audited(tmp_path, [cell("83.2", dataset="F"), cell("83.2", dataset="F", table="two")])
     assert [(f.severity, f.cell.table) for f in found] == [("impossible", "one")]
+
+
+def test_a_test_set_of_some_methods_settings_and_metrics(tmp_path: Path) -> None:
+    rows = [cell("83.2", dataset="M", **other) for other in ({}, {"method": "B"}, {"setting": "t"})]
+    [finding] = audited(tmp_path, rows)
+    assert (finding.severity, finding.cell.line) == ("impossible", 2)
+
+
+def test_a_row_of_ranks_that_ignores_its_query(tmp_path: Path) -> None:
+    def row(first: str, second: str, method: str) -> list[Sequence[str]]:
+        return [cell(value, "M", metric=f"top-{k}", method=method) for k, value in ((1, first), (2, second))]
+
+    found = audited(tmp_path, row("33.3", "66.7", "A") + row("33.3", "33.3", "B") + row("0.0", "66.7", "C"))
+    assert [(f.check, f.severity, f.cell.method) for f in found] == [("blind", "suspicious", "A")]
+    assert "exactly 1, 2 of 3" in found[0].reason
+    assert not audited(tmp_path, row("33.3", "66.7", "A")[:1]), "one value says little"
+
+
+def test_rows_of_two_methods_that_are_the_same(tmp_path: Path) -> None:
+    def row(method: str, *values: str, dataset: str = "G") -> list[Sequence[str]]:
+        return [cell(value, dataset, metric=f"m{n}", method=method) for n, value in enumerate(values)]
+
+    rows = row("A", "1.0", "2.0", "3.0") + row("B", "1.0", "2.0", "3.0") + row("C", "1.0", "2.0", "3.1")
+    found = audited(tmp_path, rows + row("D", "1.0", "2.0", "3.0", dataset="H"))
+    assert [(f.check, f.severity, f.cell.method) for f in found] == [("twins", "suspicious", "B")]
+    assert "those of A from line 2 on" in found[0].reason
+    assert not audited(tmp_path, row("A", "1.0", "2.0") + row("B", "1.0", "2.0"))
+
+
+def test_a_value_that_is_a_sum_less_a_constant(tmp_path: Path) -> None:
+    wanted = {"right": {"method": "same"}, "plus": {"method": "diff"}, "constant": -100, "why": "all errors"}
+    spec = AuditSpec.model_validate({"identities": [{"left": {"method": "top"}, **wanted}]})
+    for value, findings in (("70.00", 0), ("70.01", 0), ("69.98", 1)):
+        rows = [cell(text, dataset="G", method=m) for m, text in (("top", value), ("same", "90.00"), ("diff", "80.00"))]
+        made = Fabricated(tmp_path)
+        made.published(rows)
+        found = audit(read_published(made.inputs.published_csv), spec)
+        assert [f.check for f in found] == ["identity"] * findings
+    assert "69.98 here, 90.00 on line 3 plus 80.00 on line 4 minus 100: all errors" in found[0].reason
 
 
 @pytest.mark.parametrize("value", ["-0.1", "100.5"])

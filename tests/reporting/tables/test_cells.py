@@ -121,6 +121,19 @@ def test_the_preferred_experiment_wins(tmp_path: Path) -> None:
     assert [row["experiment"] for row in rows if row["evidence"] == "ours_only"] == ["mm_point"]
 
 
+def test_rows_of_ours_may_be_of_some_data_sets_alone(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    for dataset in ("modelnet40", "modelnet10"):
+        made.accuracy("single_view", outcomes(200, 120), dataset=dataset)
+    made.published(ROWS)
+    for own, shown in (("own: all", 2), ("own: all\n    own_datasets: [modelnet10]", 1)):
+        made.report(REPORT.replace("own: all", own))
+        tables.build_one(made.material, "one")
+        rows = csv.DictReader(io.StringIO((made.inputs.out / "tables" / "one.csv").read_text()))
+        found = [row["dataset"] for row in rows if row["experiment"] == "single_view"]
+        assert len(found) == shown and "modelnet10" in found[0]
+
+
 def test_each_cell_shows_the_experiment_that_is_evaluated_on_its_data_set(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     for dataset in ("modelnet40", "shapenet"):

@@ -35,6 +35,8 @@ COLUMNS = (
     "reason",
 )
 SEVERITIES = ("impossible", "contradiction", "disagreement", "suspicious", "dependent")
+# Rows of fewer values may agree by chance.
+TWIN_CELLS = 3
 STATED_COUNTS = re.compile(r"correct/total=(\d+)/(\d+)")
 
 
@@ -99,6 +101,8 @@ def audit(cells: Sequence[PublishedCell], spec: AuditSpec) -> list[Finding]:
         *_identities(known, spec),
         *_disagreements(known, spec),
         *_falling(known, spec),
+        *_blind(known, spec),
+        *_twins(known),
     ]
     return sorted(findings, key=lambda f: (SEVERITIES.index(f.severity), f.cell.line, f.check, f.reason))
 
@@ -112,7 +116,8 @@ def _out_of_range(cells: Iterable[PublishedCell]) -> Iterator[Finding]:
 
 def candidate_sets(cell: PublishedCell, spec: AuditSpec) -> list[CandidateSet]:
     """Return the test sets that a cell may have been measured on; empty where none is known."""
-    return spec.test_sizes.get(f"{cell.table}/{cell.dataset}", spec.test_sizes.get(cell.dataset, []))
+    named = spec.test_sizes.get(f"{cell.table}/{cell.dataset}", spec.test_sizes.get(cell.dataset, []))
+    return [candidate for candidate in named if candidate.may_be_of(cell.method, cell.setting, cell.metric)]
 
 
 def _unreachable(cells: Iterable[PublishedCell], spec: AuditSpec) -> Iterator[Finding]:
@@ -204,14 +209,39 @@ def _exceeded_bounds(cells: Iterable[PublishedCell], spec: AuditSpec) -> Iterato
                 yield Finding("impossible", "bound", row[lower], reason)
 
 
-def _differ(left: PublishedCell, right: PublishedCell, minus: PublishedCell | None = None) -> bool:
-    """Say whether two printed values, or one and a difference of two, differ at the coarsest of their precisions."""
-    used = [cell for cell in (left, right, minus) if cell is not None]
+@dataclass(frozen=True)
+class _Sum:
+    """Printed values that should add up to another one.
+
+    Attributes:
+        added: Cells that count.
+        taken: Cells that are subtracted.
+        constant: Added besides.
+    """
+
+    added: tuple[PublishedCell, ...]
+    taken: tuple[PublishedCell, ...] = ()
+    constant: float = 0.0
+
+    @property
+    def value(self) -> Decimal:
+        total = sum((Decimal(cell.text) for cell in self.added), Decimal(str(self.constant)))
+        return total - sum(Decimal(cell.text) for cell in self.taken)
+
+    def __str__(self) -> str:
+        words = " plus ".join(f"{cell.text} on line {cell.line}" for cell in self.added)
+        words += "".join(f" minus {cell.text} on line {cell.line}" for cell in self.taken)
+        sign = "plus" if self.constant > 0 else "minus"
+        return words + (f" {sign} {abs(self.constant):g}" if self.constant else "")
+
+
+def _differ(left: PublishedCell, right: _Sum) -> bool:
+    """Say whether a printed value and a sum of others differ at the coarsest of their precisions."""
+    used = (left, *right.added, *right.taken)
     step = Decimal(1).scaleb(-min(cell.num_decimals for cell in used))
-    other = Decimal(right.text) - (Decimal(minus.text) if minus else 0)
-    values = [value.quantize(step, ROUND_HALF_UP) for value in (Decimal(left.text), other)]
+    values = [value.quantize(step, ROUND_HALF_UP) for value in (Decimal(left.text), right.value)]
     # Each of three rounded values may be off by half a step, so that their sum may be off by one.
-    return abs(values[0] - values[1]) > (step if minus else 0)
+    return abs(values[0] - values[1]) > (step if len(used) > 2 else 0)
 
 
 def _alike(cells: Sequence[PublishedCell], columns: Sequence[str]) -> bool:
@@ -222,16 +252,16 @@ def _identities(cells: Sequence[PublishedCell], spec: AuditSpec) -> Iterator[Fin
     for identity in spec.identities:
         chosen: list[list[PublishedCell | None]] = [
             [None] if selector is None else [*chosen_cells(cells, selector.model_dump(exclude_none=True))]
-            for selector in (identity.left, identity.right, identity.minus)
+            for selector in (identity.left, identity.right, identity.plus, identity.minus)
         ]
-        for left, right, minus in itertools.product(*chosen):
+        for left, right, plus, minus in itertools.product(*chosen):
             assert left is not None and right is not None
-            used = [cell for cell in (left, right, minus) if cell is not None]
+            used = [cell for cell in (left, right, plus, minus) if cell is not None]
             if len({cell.line for cell in used}) < len(used) or not _alike(used, identity.same):
                 continue
-            if _differ(left, right, minus):
-                there = f"{right.text} on line {right.line}"
-                there += f" minus {minus.text} on line {minus.line}" if minus else ""
+            added = (right,) if plus is None else (right, plus)
+            there = _Sum(added, () if minus is None else (minus,), identity.constant)
+            if _differ(left, there):
                 reason = f"{left.text} here, {there}: {identity.why}"
                 yield Finding(identity.severity, "identity", left, reason)
 
@@ -246,7 +276,7 @@ def _disagreements(cells: Iterable[PublishedCell], spec: AuditSpec) -> Iterator[
             groups[(cell.table, cell.method, place, cell.metric, setting)].append(cell)
     for first, *others in groups.values():
         for cell in others:
-            if _row_key(cell) != _row_key(first) and _differ(first, cell):
+            if _row_key(cell) != _row_key(first) and _differ(first, _Sum((cell,))):
                 reason = f"{cell.text} here ({cell.setting}), {first.text} on line {first.line} ({first.setting})"
                 yield Finding("disagreement", "sources", cell, reason)
 
@@ -261,6 +291,38 @@ def _falling(cells: Iterable[PublishedCell], spec: AuditSpec) -> Iterator[Findin
                 if float(more.text) < float(less.text):
                     reason = f"{more.text} with {more.setting}, but {less.text} with {less.setting} (line {less.line})"
                     yield Finding("suspicious", "falls with more data", more, reason)
+
+
+def _rows(cells: Iterable[PublishedCell]) -> dict[tuple[str, ...], list[PublishedCell]]:
+    rows: dict[tuple[str, ...], list[PublishedCell]] = defaultdict(list)
+    for cell in cells:
+        rows[_row_key(cell)].append(cell)
+    return rows
+
+
+def _blind(cells: Iterable[PublishedCell], spec: AuditSpec) -> Iterator[Finding]:
+    """Rows of ranks that find, at each k, exactly k of the items."""
+    for row in _rows(cell for cell in cells if cell.metric in spec.ranks).values():
+        for candidate in candidate_sets(row[0], spec):
+            found = {cell.metric: reachable_counts(cell.text, candidate.size)[0] for cell in row}
+            if len(row) > 1 and all(spec.ranks[metric] in counts for metric, counts in found.items()):
+                shown = ", ".join(str(spec.ranks[cell.metric]) for cell in row)
+                reason = f"the row finds exactly {shown} of {candidate.size}, as a ranking does that ignores its query"
+                yield Finding("suspicious", "blind", row[0], reason)
+                break
+
+
+def _twins(cells: Iterable[PublishedCell]) -> Iterator[Finding]:
+    """Rows of two methods that agree in every one of several printed digits."""
+    rows: dict[tuple[str, ...], list[list[PublishedCell]]] = defaultdict(list)
+    for row in _rows(cells).values():
+        values = [f"{cell.metric}={cell.text}" for cell in row]
+        if len(values) >= TWIN_CELLS:
+            rows[(row[0].table, row[0].dataset, row[0].setting, *sorted(values))].append(row)
+    for first, *others in rows.values():
+        for row in others:
+            reason = f"all {len(row)} values of the row are those of {first[0].method} from line {first[0].line} on"
+            yield Finding("suspicious", "twins", row[0], reason)
 
 
 def write_audit(findings: Sequence[Finding], path: Path) -> None:

@@ -85,6 +85,7 @@ class TableSpec(StrictModel):
         metrics: Published metrics with ours.
         match: Published rows with ours.
         own: Our experiments without a published row that are appended; ``all`` takes every experiment of the scale.
+        own_datasets: Data sets of the appended rows; empty means all that they are evaluated on.
         selections: Selection rules to show; differences are taken from the first.
         baseline: Our experiment that the others are compared with, for the smallest effect that the table could have
             detected; of several, the first that was measured in the same way counts.
@@ -97,6 +98,7 @@ class TableSpec(StrictModel):
     metrics: list[MetricMap] = []
     match: list[RowMatch] = []
     own: list[str] | Literal["all"] = []
+    own_datasets: list[str] = []
     selections: list[SelectionName] = ["last"]
     baseline: Annotated[list[str], _NAME_OR_NAMES] = []
     note: str = ""
@@ -139,7 +141,9 @@ class Identity(StrictModel):
     Attributes:
         left: First cell.
         right: Second cell.
-        minus: Where set, the first cell should be the second minus this one.
+        plus: Where set, this cell is added to the second.
+        minus: Where set, this cell is taken from the second.
+        constant: Added to the second, in the unit of the cells.
         same: Columns in which the cells must be alike to be compared; for selectors that match many cells.
         why: Why they should agree, or what explains that they do not.
         severity: ``contradiction``, or ``disagreement`` where a difference has an explanation.
@@ -147,7 +151,9 @@ class Identity(StrictModel):
 
     left: Selector
     right: Selector
+    plus: Selector | None = None
     minus: Selector | None = None
+    constant: float = 0.0
     same: list[PublishedColumn] = []
     why: str
     severity: Literal["contradiction", "disagreement"] = "contradiction"
@@ -159,10 +165,21 @@ class CandidateSet(StrictModel):
     Attributes:
         size: Number of its items.
         why: Which items these are, and where it is said.
+        methods: Only cells of these methods may have been measured on it; empty means any.
+        settings: Only cells of these settings; empty means any.
+        metrics: Only cells of these metrics; empty means any.
     """
 
     size: int = Field(ge=1)
     why: str = Field(min_length=1)
+    methods: list[str] = []
+    settings: list[str] = []
+    metrics: list[str] = []
+
+    def may_be_of(self, method: str, setting: str, metric: str) -> bool:
+        """Whether a cell may have been measured on it."""
+        wanted = ((self.methods, method), (self.settings, setting), (self.metrics, metric))
+        return all(not names or name in names for names, name in wanted)
 
 
 class AuditSpec(StrictModel):
@@ -177,6 +194,8 @@ class AuditSpec(StrictModel):
         identities: Cells that should agree.
         bounded_by: Pairs of metrics, the first of which cannot exceed the second in the same row.
         growing: Settings in an order in which a metric should not fall (only suspicious, never impossible).
+        ranks: k of metrics that say whether the one right item of a test set is among the first k. A row that finds
+            exactly k items at each k is suspicious: so does a ranking that ignores its query.
     """
 
     test_sizes: dict[str, Annotated[list[CandidateSet], Field(min_length=1)]] = {}
@@ -186,6 +205,7 @@ class AuditSpec(StrictModel):
     identities: list[Identity] = []
     bounded_by: list[tuple[str, str]] = []
     growing: list[list[str]] = []
+    ranks: dict[str, int] = {}
 
 
 class Deviation(StrictModel):

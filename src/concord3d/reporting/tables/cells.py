@@ -254,7 +254,8 @@ def _own_cells(
     chosen = list(labels) if table.own == "all" else table.own
     for metric in table.metrics:
         for experiment in chosen:
-            for dataset in sorted({d for e, p, d in known if (e, p) == (experiment, metric.protocol)}):
+            datasets = {d for e, p, d in known if (e, p) == (experiment, metric.protocol)}
+            for dataset in sorted(d for d in datasets if not table.own_datasets or d in table.own_datasets):
                 estimates = _estimates(metric, experiment, dataset, table, results)
                 first = next(iter(estimates.values()), None)
                 yield Cell(
@@ -274,7 +275,7 @@ def _own_cells(
 
 
 def _chance_cells(spec: ReportSpec, table: TableSpec, results: Results) -> Iterator[Cell]:
-    """Yield what guessing gives for every metric that says so, once per data set that was evaluated on."""
+    """Yield what guessing gives for every metric that says so, once per data set of the table's own rows."""
     for metric in table.metrics:
         found: dict[str, tuple[float, Evaluation]] = {}
         for evaluation in results.evaluations:
@@ -282,6 +283,8 @@ def _chance_cells(spec: ReportSpec, table: TableSpec, results: Results) -> Itera
             if value is not None:
                 found.setdefault(evaluation.job.dataset, (value, evaluation))
         for dataset, (value, evaluation) in sorted(found.items()):
+            if table.own_datasets and dataset not in table.own_datasets:
+                continue
             sizes = [row.n_items for row in evaluation.measurements if row.metric == metric.metric]
             exact = Interval(value, value, value, sizes[0] if sizes else 0, 0, "exact")
             yield Cell(

@@ -26,6 +26,7 @@ SELECTION_WORDS = {
 EVIDENCE_WORDS = {
     "abstract": "paper's abstract",
     "main_table": "paper's table",
+    "supplementary_secondhand": "supplementary, second-hand",
     "author_release": "authors' notebook",
     "other_paper": "other paper",
     "third_party_rerun": "third-party rerun",
