@@ -45,6 +45,7 @@ def test_known_overlaps() -> None:
     assert box_iou(unit, half) == pytest.approx(1 / 3)
     above = UprightBox.axis_aligned(np.array([0.0, 0, 1]), np.array([1.0, 1, 2]))
     beside = UprightBox.axis_aligned(np.array([3.0, 0, 0]), np.array([4.0, 1, 1]))
+    assert box_iou(unit, UprightBox.axis_aligned(np.array([0.0, 0, 3]), np.array([1.0, 1, 4]))) == 0
     flat = UprightBox.axis_aligned(np.zeros(3), np.array([1.0, 1, 0]))
     assert box_iou(unit, above) == box_iou(unit, beside) == box_iou(flat, flat) == 0
     # The common part of a square and itself turned by 45 degrees is an octagon of 2 (sqrt 2 - 1).
