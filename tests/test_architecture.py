@@ -49,6 +49,7 @@ ALLOWED = {
         "data.storage",
         "data.stores",
         "features.picture_strength",
+        "features.scan_encoders",
         "features.tower_config",
         "methods.settings",
         "protocols.interface",

@@ -7,6 +7,7 @@ from job import NodeJob, make_nodes
 
 def make(job: NodeJob) -> None:
     from concord3d.data.stores import open_store
+    from concord3d.features.scan_files import ScanFiles
     from concord3d.protocols.evaluation.evaluate import evaluate_all
     from concord3d.protocols.evaluation.job import EvaluationJob
     from concord3d.protocols.evaluation.tower_features import TowerFeatures
@@ -24,6 +25,10 @@ def make(job: NodeJob) -> None:
         )
         for dataset, indices in job.params["tower"].items()
     }
+    scans = {
+        dataset: ScanFiles(**{kind: Path(path) for kind, path in paths.items()})
+        for dataset, paths in job.params["scans"].items()
+    }
     outputs = [path for path in job.outputs if path.suffix == ".json"]
     evaluate_all(
         EvaluationJob(
@@ -38,6 +43,7 @@ def make(job: NodeJob) -> None:
             out=out.with_suffix(""),
             device=job.device,
             tower=towers.get(dataset, TowerFeatures()),
+            scan_files=scans.get(dataset),
         )
         for (protocol, dataset, settings), out in zip(job.params["jobs"], outputs, strict=True)
     )

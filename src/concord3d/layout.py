@@ -16,6 +16,8 @@ RAW = Path("data/raw")
 RAW_RECORDS = Path("data/records")
 # Weights of released towers and of frozen encoders, which are no files of the workflow.
 TOWER_WEIGHTS = RAW / "towers"
+# Features of scans by published encoders that do not run here.
+GIVEN_FEATURES = RAW / "scan_features"
 WORK = Path("work")
 # The results that an archive came with, kept where there is no git.
 REFERENCE = Path("reference")
@@ -124,12 +126,20 @@ class Layout:
         return self.artifacts / "features" / tower / file
 
     def frozen_features(self, encoder: str, file: str) -> Path:
-        """A file of what a frozen picture encoder makes of pictures; the data set comes first in its name."""
+        """A file of what a frozen encoder makes of pictures, or of texts; the data set comes first in its name."""
         return self.artifacts / "features" / "frozen" / encoder / file
+
+    def given_features(self, encoder: str, dataset: str, split: str) -> Path:
+        """Where the features of a split belong that an encoder which does not run here has made."""
+        return GIVEN_FEATURES / encoder / f"{dataset}__{split}.npz"
 
     def superpixels(self, file: str) -> Path:
         """A file of the superpixels of a data set's pictures."""
         return self.artifacts / "features" / "superpixels" / file
+
+    def scan_points(self, paper: str, file: str) -> Path:
+        """A file of what the point encoder of a training makes of a paper's scans."""
+        return self.artifacts / paper / "features" / file
 
     def training(self, paper: str, experiment: str, seed: int | str) -> Path:
         """Folder of one training."""

@@ -36,6 +36,8 @@ from concord3d.render.view_spec import cloud_view_spec
 MakeTower = Callable[..., Any]
 CLASSES = ("chair", "night_stand")
 COUNTING = TowerSpec("counting", "none")
+OF_TOWERS = {"classes", "frozen", "images", "projected", "shipped", "texts", "trunk_maps"}
+OF_STORES = {"scan_pictures", "scan_points", "scan_texts", "superpixels"}
 
 
 def unopened(opening: Callable[..., Any], *told: Any) -> Any:
@@ -71,7 +73,7 @@ def clouds(folder: Path, shape_texts: tuple[ShapeTexts, ...] | None) -> Path:
 
 def test_every_kind_has_an_encode_and_says_whose_sources_made_its_shards() -> None:
     kinds = set(module_names("concord3d.features.encode")) - {"task"}
-    assert kinds == {"classes", "frozen", "images", "projected", "shipped", "superpixels", "texts", "trunk_maps"}
+    assert kinds == OF_TOWERS | OF_STORES
     for name in kinds:
         kind = import_module(f"concord3d.features.encode.{name}")
         assert callable(kind.encode) and kind.MADE_BY in ((), ("concord3d.features",))

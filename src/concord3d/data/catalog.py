@@ -11,6 +11,7 @@ from concord3d.config.places import Place
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import StrictModel, validate
 from concord3d.data.readers import reader_names
+from concord3d.data.scans.options import ScanOptions
 from concord3d.errors import ConfigError, nearest
 
 
@@ -122,6 +123,7 @@ class DatasetSpec(StrictModel):
     no_class: NonNegativeInt | None = None
     picture_size: tuple[PositiveInt, PositiveInt] | None = None
     held_out: float | None = Field(default=None, gt=0, lt=1)
+    scans: ScanOptions | None = None
     doc: str
 
     _reader = field_validator("reader")(known_reader)

@@ -76,6 +76,50 @@ def scratch_array(shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[An
         return np.memmap(stream, dtype, "r+", shape=shape)
 
 
+class ScratchRows:
+    """Rows that come one after the other, collected in a file of the temporary folder that is gone with them.
+
+    Args:
+        dtype: Of the rows.
+        tail: Shape of one row.
+    """
+
+    def __init__(self, dtype: type[np.generic], tail: tuple[int, ...] = ()) -> None:
+        self.dtype, self.tail = np.dtype(dtype), tail
+        self._count = 0
+        self._stream = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as the rows
+
+    def __len__(self) -> int:
+        return self._count
+
+    def append(self, rows: NDArray[Any]) -> None:
+        """Add rows behind the others.
+
+        Args:
+            rows: (n, *tail).
+
+        Raises:
+            ValueError: The rows have another shape.
+            DiskFull: The temporary folder has too little room.
+        """
+        if rows.shape[1:] != self.tail:
+            raise ValueError(f"rows of the shape {rows.shape[1:]} where {self.tail} belong")
+        with disk_full_named(Path(tempfile.gettempdir())):
+            self._stream.write(np.ascontiguousarray(rows, self.dtype).tobytes())
+        self._count += len(rows)
+
+    def array(self) -> NDArray[Any]:
+        """Return (n, *tail) all rows: in memory, or mapped where they are large."""
+        shape = (self._count, *self.tail)
+        size = math.prod(shape) * self.dtype.itemsize
+        with disk_full_named(Path(tempfile.gettempdir())):
+            self._stream.flush()
+        if size >= MAPPED_BYTES:
+            return np.memmap(self._stream, self.dtype, "r", shape=shape)
+        self._stream.seek(0)
+        return np.fromfile(self._stream, self.dtype).reshape(shape)
+
+
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock named after ``path``; other processes wait, and a killed one releases it."""

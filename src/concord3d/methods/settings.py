@@ -23,6 +23,8 @@ PACKAGE = "concord3d.methods"
 NOT_METHODS = ("alignment_gate", "alignment_settings", "image_augment", "interface", "settings")
 # Role of the earlier training that a method takes its first weights from.
 INIT = "init"
+# Role of the earlier training whose point encoder encodes the objects of scans.
+EXTRACTOR = "extractor"
 # Role of the training of the frozen tower that ``data.tower`` names.
 TOWER = "tower"
 

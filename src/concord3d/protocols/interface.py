@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from concord3d.protocols.evaluation.results import ProtocolResult
 
 TowerInput = Literal["classes", "images", "texts", "pictures"]
+ScanInput = Literal["scan_pictures", "scan_texts", "scan_points"]
 
 # Points per cloud of encoders that are aligned with a tower (MM-Mixing spec 1.4).
 PUBLISHED_ALIGNED_POINTS = 10_000
@@ -34,13 +35,14 @@ class Protocol:
         settings: Model of its settings, which refuses unknown keys.
         run: Measures a job under its settings.
         needs: Features of a tower that it compares with: of the class names, or of the test shapes' pictures or texts;
-            ``pictures`` are the test shapes' pictures themselves, as the training saw pictures.
+            ``pictures`` are the test shapes' pictures themselves, as the training saw pictures. Of tested scans, what
+            the encoders of the training make of them.
         store: Kind of store that it reads (:mod:`concord3d.data.stores`).
     """
 
     settings: type[StrictModel]
     run: Callable[[EvaluationJob, Any], ProtocolResult]
-    needs: tuple[TowerInput, ...] = ()
+    needs: tuple[TowerInput | ScanInput, ...] = ()
     store: str = "objects"
 
 

@@ -18,9 +18,19 @@ class Batching:
 
     by: BatchName
 
-    def training(self, paper: str, experiment: str, seed: int, job_seed: int) -> str:
-        """Return the job of a training; ``job_seed`` is the seed whose job may be shared."""
-        return self._run("train", paper, experiment, job_seed, f"{experiment}__s{seed}")
+    def training(self, paper: str, experiment: str, seed: int, job_seed: int, encodes: bool = False) -> str:
+        """Return the job of a training.
+
+        Args:
+            paper: Its paper.
+            experiment: Its experiment.
+            seed: Its seed.
+            job_seed: The seed whose job may be shared.
+            encodes: Whether other trainings of the paper read what its encoder makes of their data, or what that of a
+                training makes which rests on it. Between the two stands another job, so they cannot share one.
+        """
+        job = self._run("train", paper, experiment, job_seed, f"{experiment}__s{seed}")
+        return f"{job}_encoders" if encodes and self.by == "seed" else job
 
     def evaluation(self, paper: str, experiment: str, seed: int, job_seed: int, name: str) -> str:
         """Return the job of an evaluation; ``name`` says which."""

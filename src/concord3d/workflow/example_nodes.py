@@ -68,7 +68,7 @@ def _reconstructions(nodes: StudyNodes) -> list[Made]:
     found = []
     for experiment in (name for name in shown if name in study.experiments):
         training = nodes.training(experiment, study.seeds_of(experiment)[0])
-        reads = inputs(training.run, training.settings, nodes.towers)
+        reads = inputs(training.run, training.settings, nodes.towers, training.needs)
         found.append(
             data.graph.add_node(
                 f"{nodes.paper}/figures/{RECONSTRUCTED}{experiment}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,21 @@ from concord3d.config.study import POINT_MODULE, EvaluationKey, Study, joined_da
 from concord3d.config.validation import Places, require_known
 from concord3d.errors import ConfigError
 from concord3d.layout import evaluation_files
-from concord3d.methods.settings import TOWER, MethodSettings, method_settings
+from concord3d.methods.settings import EXTRACTOR, TOWER, MethodSettings, method_settings
 from concord3d.protocols.interface import Protocol
 from concord3d.protocols.loading import load_protocol, parse, protocol_module
 from concord3d.training.settings import training_settings
-from concord3d.workflow.batching import Batching
 from concord3d.workflow.node import Made
+from concord3d.workflow.scan_nodes import encoded_scans
 from concord3d.workflow.tower_nodes import TowerNodes
 from concord3d.workflow.training_inputs import require_data_settings
+from concord3d.workflow.training_inputs.scan_objects import feature_settings
 from concord3d.workflow.training_inputs.unlabelled import tested_pictures
 from concord3d.workflow.training_nodes import MadeTraining, TrainingRequest, add_training
 
 EVALUATE = "workflow_scripts/evaluate.py"
+# What a protocol calls the features of tested scans, and their kinds.
+SCAN_INPUTS = {"scan_pictures": "pictures", "scan_texts": "texts", "scan_points": "points"}
 
 
 class StudyNodes:
@@ -41,7 +45,6 @@ class StudyNodes:
         self.study, self.towers, self.others = study, towers, others
         self.data = towers.data
         self.paper = study.paper.paper
-        self._batching = Batching(study.overlay.batch) if study.overlay.batch else towers.data.batching
         self._trainings: dict[tuple[str, int], MadeTraining] = {}
         self._protocols = {name: load_protocol(name, self._protocol_place(name)) for name in study.paper.protocols}
         self.protocol_settings = {name: self._checked_protocol(name) for name in study.overlay.protocols}
@@ -51,13 +54,25 @@ class StudyNodes:
             own = "" if key.module == POINT_MODULE else f"__{key.module}"
             self._groups.setdefault((f"{key.experiment}{own}", key.seed), []).append(key)
 
+    @cached_property
+    def _encoding(self) -> set[str]:
+        """Experiments whose point encoder encodes scans for others of this paper, and those of it that they rest on."""
+        needs = [self.study.needs_of(experiment) for experiment in self.study.experiments]
+        waiting, found = [given[EXTRACTOR] for given in needs if EXTRACTOR in given], set[str]()
+        while waiting:
+            need = waiting.pop()
+            if need.paper == self.paper and need.experiment not in found:
+                found.add(need.experiment)
+                waiting += self.study.needs_of(need.experiment).values()
+        return found
+
     def _protocol_place(self, name: str) -> Place:
         return self.study.paper_place.below("protocols", name)
 
     def _checked_protocol(self, name: str) -> dict[str, Any]:
         """Return the settings of a protocol as plain JSON, checked and complete; its module is checked too."""
         module = self._protocol_place(name).below("module")
-        require_known(self.study.protocol(name).modules, self.study.saved_modules(), "saved module", module)
+        require_known(self.study.protocol(name).module, self.study.saved_modules(), "saved module", module)
         overlay = self.study.overlay.protocols[name].settings
         own, scaled = (
             place.below("protocols", name, "settings") for place in (self.study.paper_place, self.study.overlay_place)
@@ -105,7 +120,9 @@ class StudyNodes:
         request = TrainingRequest(
             f"{self.paper}/train/{experiment}__s{seed}",
             self.paper,
-            self._batching.training(self.paper, experiment, seed, study.job_seed(seed)),
+            self.data.batching.training(
+                self.paper, experiment, seed, study.job_seed(seed), experiment in self._encoding
+            ),
             run,
             settings,
             encoder_modules,
@@ -190,12 +207,8 @@ class StudyNodes:
         layout = self.data.layout
         return [layout.evaluation(self.paper, k.experiment, k.dataset, k.protocol, k.seed) for k in keys]
 
-    def _compared(self, key: EvaluationKey, protocol: Protocol) -> dict[str, Made]:
-        """Return the tower features that an evaluation compares with, by what they are of.
-
-        Raises:
-            ConfigError: The experiment has no tower, or the data set has another kind of store than the protocol reads.
-        """
+    def _require_store(self, key: EvaluationKey, protocol: Protocol) -> None:
+        """Refuse a data set that has another kind of store than the protocol reads."""
         kind = self.data.reader(key.dataset).kind
         if kind != protocol.store:
             raise ConfigError(
@@ -204,8 +217,16 @@ class StudyNodes:
                 expected=f"a data set of {protocol.store}",
                 found=f"'{key.dataset}', a data set of {kind}",
             )
+
+    def _compared(self, key: EvaluationKey, protocol: Protocol) -> dict[str, Made]:
+        """Return the tower features that an evaluation compares with, by what they are of.
+
+        Raises:
+            ConfigError: The experiment has no tower.
+        """
         data, dataset = self.training(key.experiment, key.seed).run["data"], key.dataset
-        if protocol.needs and data.get("tower") is None:
+        needs = [need for need in protocol.needs if need not in SCAN_INPUTS]
+        if needs and data.get("tower") is None:
             raise ConfigError(
                 f"Protocol '{key.protocol}' compares with a tower's features, and '{key.experiment}' has no tower",
                 where=self._protocol_place(key.protocol),
@@ -220,7 +241,21 @@ class StudyNodes:
             "texts": lambda: self.towers.text_features(data["tower"], dataset, "test"),
             "pictures": lambda: tested_pictures(data, dataset, self.towers),
         }
-        return {need: makers[need]() for need in protocol.needs}
+        return {need: makers[need]() for need in needs}
+
+    def _encoded(self, key: EvaluationKey, protocol: Protocol) -> dict[str, Made]:
+        """Return what the encoders of a training make of the tested scans, by kind.
+
+        Raises:
+            ConfigError: The experiment names no training whose point encoder encodes clouds, or not how scans are seen.
+        """
+        wanted = [kind for need, kind in SCAN_INPUTS.items() if need in protocol.needs]
+        if not wanted:
+            return {}
+        training = self.training(key.experiment, key.seed)
+        split, told = self.data.tested_split(key.dataset), feature_settings(training.run)
+        made = encoded_scans(self.data, self.paper, key.dataset, split, told, training.needs)
+        return {kind: made[kind] for kind in wanted}
 
     def _weights(self, training: MadeTraining, key: EvaluationKey) -> Made:
         """Return the file of the saved module that is evaluated."""
@@ -235,15 +270,15 @@ class StudyNodes:
             return Made(node, self.data.graph[node].outputs)
         training = self.training(first.experiment, first.seed)
         compared: dict[str, dict[str, Made]] = {}
+        encoded: dict[str, dict[str, Made]] = {}
         for key in keys:
-            compared.setdefault(key.dataset, {}).update(self._compared(key, self._protocols[key.protocol]))
+            protocol = self._protocols[key.protocol]
+            self._require_store(key, protocol)
+            compared.setdefault(key.dataset, {}).update(self._compared(key, protocol))
+            encoded.setdefault(key.dataset, {}).update(self._encoded(key, protocol))
         protocols = [[key.protocol, key.dataset, self.protocol_settings[key.protocol]] for key in keys]
         datasets = sorted({key.dataset for key in keys})
-        tower = {
-            dataset: {need: str(made.files[0]) for need, made in needs.items()}
-            for dataset, needs in compared.items()
-            if needs
-        }
+        scans = [made for needs in encoded.values() for made in needs.values()]
         looked_up = {protocol_module(key.protocol) for key in keys}
         looked_up |= {self.data.store_module(dataset) for dataset in datasets}
         return self.data.graph.add_node(
@@ -256,9 +291,25 @@ class StudyNodes:
                 "snapshots": [training.made(training.files.snapshots)],
                 "stores": [made for dataset in datasets for made in self.data.stores(dataset)],
                 "tower": [made for needs in compared.values() for made in needs.values()],
+                **({"scans": scans} if scans else {}),
             },
             evaluation_files(self._stems(keys)),
-            {"run": dict(training.run), "module": first.module, "jobs": protocols, "tower": tower},
-            self._batching.evaluation(self.paper, first.experiment, first.seed, self.study.job_seed(first.seed), name),
+            {
+                "run": dict(training.run),
+                "module": first.module,
+                "jobs": protocols,
+                "tower": _files(compared),
+                "scans": _files(encoded),
+            },
+            self.data.batching.evaluation(
+                self.paper, first.experiment, first.seed, self.study.job_seed(first.seed), name
+            ),
             training.run["training"]["threads"],
         )
+
+
+def _files(made: Mapping[str, Mapping[str, Made]]) -> dict[str, dict[str, str]]:
+    """Return the first file of each, by data set and kind, of data sets that have any."""
+    return {
+        dataset: {kind: str(each.files[0]) for kind, each in kinds.items()} for dataset, kinds in made.items() if kinds
+    }

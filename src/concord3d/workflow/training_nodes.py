@@ -32,6 +32,7 @@ class MadeTraining:
         settings: Settings of its method.
         modules: Modules that rebuild what it saves.
         files: Where its files lie.
+        needs: The earlier trainings that it rests on, by role.
     """
 
     node: str
@@ -39,6 +40,7 @@ class MadeTraining:
     settings: MethodSettings
     modules: tuple[str, ...]
     files: TrainingFolder
+    needs: Mapping[str, MadeTraining]
 
     def made(self, *paths: Path) -> Made:
         """Return some of its files."""
@@ -93,7 +95,9 @@ def add_training(request: TrainingRequest, sources: TowerNodes) -> MadeTraining:
     # Records and the second names of files know no empty folders.
     has_exports = settings.exports and request.run["training"]["epochs"] > 0
     if settings.is_trained:
-        reads = import_module(f"{TRAINING_INPUTS}.{settings.data}").inputs(request.run, settings, sources)
+        reads = import_module(f"{TRAINING_INPUTS}.{settings.data}").inputs(
+            request.run, settings, sources, request.needs
+        )
         kinds = [f"{BATCHES}.{settings.data}"]
     learned_from = [module for earlier in request.needs.values() for module in earlier.modules]
     inputs = {**reads, **{f"needs_{role}": [earlier.weights] for role, earlier in request.needs.items()}}
@@ -117,4 +121,4 @@ def add_training(request: TrainingRequest, sources: TowerNodes) -> MadeTraining:
         request.job,
         request.run["training"]["threads"],
     )
-    return MadeTraining(request.key, request.run, settings, rebuilding, files)
+    return MadeTraining(request.key, request.run, settings, rebuilding, files, request.needs)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.data.scan_examples import scans
 from tests.data.stores.test_objects import split
 from tests.data.stores.test_rooms import rooms
 from tests.data.stores.test_sweeps import sweeps
@@ -19,7 +20,7 @@ from concord3d.data.stores.rooms import RoomBlocks
 from concord3d.data.stores.sweeps import SweepSplit
 from concord3d.errors import UnreadableFile
 
-STORES: dict[str, Store] = {"objects": split(), "rooms": rooms(), "sweeps": sweeps()}
+STORES: dict[str, Store] = {"objects": split(), "rooms": rooms(), "scans": scans(), "sweeps": sweeps()}
 
 
 def test_every_kind_is_opened_as_what_it_is(tmp_path: Path) -> None:

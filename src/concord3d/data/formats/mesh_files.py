@@ -1,4 +1,4 @@
-"""Mesh and point files: OFF (with repair of glued headers), PLY clouds, and GLB or OBJ meshes with colours."""
+"""Mesh files: OFF (with repair of glued headers), and GLB or OBJ meshes with colours."""
 
 from __future__ import annotations
 
@@ -14,17 +14,6 @@ from concord3d.geometry.mesh import Mesh, SurfaceColors
 
 GREY = 200
 WHITE = np.full(3, 255, np.uint8)
-PLY_COLORS = ("red", "green", "blue")
-PLY_TYPES = {
-    **dict.fromkeys(("char", "int8"), "i1"),
-    **dict.fromkeys(("uchar", "uint8"), "u1"),
-    **dict.fromkeys(("short", "int16"), "i2"),
-    **dict.fromkeys(("ushort", "uint16"), "u2"),
-    **dict.fromkeys(("int", "int32"), "i4"),
-    **dict.fromkeys(("uint", "uint32"), "u4"),
-    **dict.fromkeys(("float", "float32"), "f4"),
-    **dict.fromkeys(("double", "float64"), "f8"),
-}
 
 
 def read_off(path: Path) -> Mesh:
@@ -67,74 +56,6 @@ def _triangles(numbers: NDArray[np.float64], num_faces: int) -> NDArray[np.int32
         faces += [(polygon[0], polygon[i], polygon[i + 1]) for i in range(1, corners - 1)]
         position += 1 + corners
     return np.array(faces, dtype=np.int32).reshape(-1, 3)
-
-
-def read_ply_points(path: Path) -> NDArray[np.float32]:
-    """Read the vertices of a PLY file (ASCII or binary).
-
-    Returns:
-        (P, 3) float32.
-
-    Raises:
-        UnreadableFile: Truncated, not PLY, or without x, y, z.
-    """
-    return read_ply_cloud(path)[0]
-
-
-def read_ply_cloud(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
-    """Read the vertices of a PLY file (ASCII or binary) and their colours.
-
-    Returns:
-        (P, 3) float32 points, and (P, 3) uint8 RGB from ``red``, ``green``, ``blue`` of type uchar, or None.
-
-    Raises:
-        UnreadableFile: Truncated, not PLY, or without x, y, z.
-    """
-    try:
-        content = path.read_bytes()
-        end = content.index(b"end_header")
-        body = content[content.index(b"\n", end) + 1 :]
-        header = content[:end].decode("ascii").splitlines()
-        form, count, fields = _ply_header(header)
-        names = [name for name, _ in fields]
-        colored = all((channel, "u1") in [(name, PLY_TYPES[kind]) for name, kind in fields] for channel in PLY_COLORS)
-        if form == "ascii":
-            rows = body.decode("ascii").split("\n", count)[:count]
-            table = np.array([row.split()[: len(fields)] for row in rows], dtype=np.float64)
-            columns = {name: table[:, index] for index, name in enumerate(names)}
-        else:
-            order = "<" if form == "binary_little_endian" else ">"
-            dtype = np.dtype([(name, order + PLY_TYPES[kind]) for name, kind in fields])
-            records = np.frombuffer(body, dtype, count)
-            columns = {name: records[name] for name in names}
-        points = np.stack([columns[axis] for axis in "xyz"], axis=1).astype(np.float32)
-        if len(points) != count:
-            raise ValueError(f"{len(points)} vertices where {count} are announced")
-        colors = np.stack([columns[name] for name in PLY_COLORS], axis=1).astype(np.uint8) if colored else None
-        return points, colors
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise UnreadableFile("Cannot read a PLY cloud", where=path, found=error, next_step=NEXT_STEP) from error
-
-
-def _ply_header(lines: list[str]) -> tuple[str, int, list[tuple[str, str]]]:
-    if not lines or lines[0].strip() != "ply":
-        raise ValueError("the file does not begin with 'ply'")
-    form, count, fields, elements = "", 0, [], 0
-    for words in (line.split() for line in lines[1:]):
-        if not words:
-            continue
-        if words[0] == "format":
-            form = words[1]
-        elif words[0] == "element":
-            elements += 1
-            if elements == 1 and words[1] != "vertex":
-                raise ValueError("the first element is not 'vertex'")
-            count = int(words[2]) if elements == 1 else count
-        elif words[0] == "property" and elements == 1:
-            fields.append((words[-1], words[1]))
-    if form not in ("ascii", "binary_little_endian", "binary_big_endian"):
-        raise ValueError(f"unknown format {form!r}")
-    return form, count, fields
 
 
 def read_mesh(path: Path) -> Mesh:

@@ -22,6 +22,7 @@ from concord3d.data.stores.rooms import RoomBlocks
 from concord3d.errors import EvaluationError
 from concord3d.features.cloud_form import CloudForm, Layer
 from concord3d.features.clouds import cloud_channels, extract_features
+from concord3d.features.scan_files import ScanFiles
 from concord3d.methods.interface import saved_module
 from concord3d.methods.settings import method_kind
 from concord3d.protocols.evaluation.feature_memo import Encoded, FeatureMemo
@@ -49,6 +50,7 @@ class EvaluationJob:
         out: Where the result goes, without suffix.
         device: ``cpu``, ``cuda`` or ``auto``.
         tower: Features of the tower that the test split is compared with, for the protocols that need some.
+        scan_files: What the encoders of the training make of the test split, for the protocols that test scans.
         module: Which saved module of the training is evaluated.
         memo: Features shared with other jobs on this training; None computes them anew.
     """
@@ -63,6 +65,7 @@ class EvaluationJob:
     out: Path
     device: str = "auto"
     tower: TowerFeatures = field(default_factory=TowerFeatures)
+    scan_files: ScanFiles | None = None
     module: str = "point"
     memo: FeatureMemo | None = None
 

@@ -11,6 +11,7 @@ from concord3d.methods.settings import MethodSettings
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
 from concord3d.workflow.training_inputs import DataSettings, only_dataset
+from concord3d.workflow.training_nodes import MadeTraining
 
 
 class LabelledSweepSettings(DataSettings):
@@ -37,13 +38,16 @@ class LabelledSweepSettings(DataSettings):
 SETTINGS = LabelledSweepSettings
 
 
-def inputs(run: Mapping[str, Any], settings: MethodSettings, sources: TowerNodes) -> dict[str, list[Made]]:
+def inputs(
+    run: Mapping[str, Any], settings: MethodSettings, sources: TowerNodes, needs: Mapping[str, MadeTraining]
+) -> dict[str, list[Made]]:
     """Return the files that a training reads, by name.
 
     Args:
         run: Resolved configuration.
         settings: Settings of the method.
         sources: Makes the nodes of stores.
+        needs: Earlier trainings by role.
 
     Raises:
         ConfigError: Several data sets.

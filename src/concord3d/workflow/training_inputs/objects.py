@@ -13,6 +13,7 @@ from concord3d.methods.settings import ObjectMethodSettings
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
 from concord3d.workflow.training_inputs import DataSettings, Pixels, ViewSetName
+from concord3d.workflow.training_nodes import MadeTraining
 
 
 class ObjectData(DataSettings):
@@ -38,13 +39,16 @@ class ObjectData(DataSettings):
 SETTINGS = ObjectData
 
 
-def inputs(run: Mapping[str, Any], settings: ObjectMethodSettings, sources: TowerNodes) -> dict[str, list[Made]]:
+def inputs(
+    run: Mapping[str, Any], settings: ObjectMethodSettings, sources: TowerNodes, needs: Mapping[str, MadeTraining]
+) -> dict[str, list[Made]]:
     """Return the files that a training reads, by name.
 
     Args:
         run: Resolved configuration.
         settings: Settings of the method.
         sources: Makes the nodes of stores, views and tower features.
+        needs: Earlier trainings by role.
 
     Raises:
         ConfigError: Classes are left out, and the method reads more than clouds and features of towers.

@@ -12,6 +12,7 @@ from concord3d.methods.settings import MethodSettings
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
 from concord3d.workflow.training_inputs import DataSettings, Pixels, ViewSetName
+from concord3d.workflow.training_nodes import MadeTraining
 
 
 class PictureData(DataSettings):
@@ -29,13 +30,16 @@ class PictureData(DataSettings):
 SETTINGS = PictureData
 
 
-def inputs(run: Mapping[str, Any], settings: MethodSettings, sources: TowerNodes) -> dict[str, list[Made]]:
+def inputs(
+    run: Mapping[str, Any], settings: MethodSettings, sources: TowerNodes, needs: Mapping[str, MadeTraining]
+) -> dict[str, list[Made]]:
     """Return the files that a training reads, by name.
 
     Args:
         run: Resolved configuration.
         settings: Settings of the method.
         sources: Makes the nodes of stores and views.
+        needs: Earlier trainings by role.
     """
     data = run["data"]
     sets = joined_datasets(run["pretrain"]["dataset"])

@@ -10,18 +10,22 @@ from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
 from concord3d.workflow.training_inputs import only_dataset
 from concord3d.workflow.training_inputs.objects import ObjectData
+from concord3d.workflow.training_nodes import MadeTraining
 
 # A paper's defaults are those of its trainings on objects.
 SETTINGS = ObjectData
 
 
-def inputs(run: Mapping[str, Any], settings: RoomMethodSettings, sources: TowerNodes) -> dict[str, list[Made]]:
+def inputs(
+    run: Mapping[str, Any], settings: RoomMethodSettings, sources: TowerNodes, needs: Mapping[str, MadeTraining]
+) -> dict[str, list[Made]]:
     """Return the files that a training reads, by name.
 
     Args:
         run: Resolved configuration.
         settings: Settings of the method.
         sources: Makes the nodes of stores.
+        needs: Earlier trainings by role.
 
     Raises:
         ConfigError: Several data sets.

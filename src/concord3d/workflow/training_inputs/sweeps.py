@@ -12,6 +12,7 @@ from concord3d.methods.settings import SweepMethodSettings
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
 from concord3d.workflow.training_inputs import DataSettings, only_dataset
+from concord3d.workflow.training_nodes import MadeTraining
 
 Share = Annotated[float, Field(gt=0, le=1)]
 # A byte counts those of a picture.
@@ -62,13 +63,16 @@ class SweepDataSettings(DataSettings):
 SETTINGS = SweepDataSettings
 
 
-def inputs(run: Mapping[str, Any], settings: SweepMethodSettings, sources: TowerNodes) -> dict[str, list[Made]]:
+def inputs(
+    run: Mapping[str, Any], settings: SweepMethodSettings, sources: TowerNodes, needs: Mapping[str, MadeTraining]
+) -> dict[str, list[Made]]:
     """Return the files that a training reads, by name.
 
     Args:
         run: Resolved configuration.
         settings: Settings of the method.
         sources: Makes the nodes of stores and superpixels.
+        needs: Earlier trainings by role.
 
     Raises:
         ConfigError: Several data sets.

@@ -13,6 +13,7 @@ from concord3d.methods.settings import MethodSettings
 from concord3d.workflow.node import Made
 from concord3d.workflow.tower_nodes import TowerNodes
 from concord3d.workflow.training_inputs import DataSettings, Pixels, ViewSetName
+from concord3d.workflow.training_nodes import MadeTraining
 
 
 class UnlabelledData(DataSettings):
@@ -41,13 +42,16 @@ class UnlabelledData(DataSettings):
 SETTINGS = UnlabelledData
 
 
-def inputs(run: Mapping[str, Any], settings: MethodSettings, sources: TowerNodes) -> dict[str, list[Made]]:
+def inputs(
+    run: Mapping[str, Any], settings: MethodSettings, sources: TowerNodes, needs: Mapping[str, MadeTraining]
+) -> dict[str, list[Made]]:
     """Return the files that a training reads, by name.
 
     Args:
         run: Resolved configuration.
         settings: Settings of the method.
         sources: Makes the nodes of stores, views, maps and features of class names.
+        needs: Earlier trainings by role.
 
     Raises:
         ConfigError: Nobody says which pictures the data set has.
