@@ -44,7 +44,17 @@ def test_settings_survive_plain_json(name: str) -> None:
 def test_what_protocols_are_given_follows_from_their_modules() -> None:
     said = {name: load_protocol(name) for name in protocol_names()}
     assert {name for name, p in said.items() if p.store == "rooms"} == {"semantic_segmentation"}
-    assert {name: p.needs for name, p in said.items() if p.needs} == {
+    of_scans = {name for name, p in said.items() if p.store == "scans"}
+    assert of_scans == {
+        "instance_matching",
+        "temporal_instance_matching",
+        "scene_matching",
+        "view_ablation",
+        "coarse_localisation",
+        "two_step_localisation",
+    }
+    assert all(said[name].needs == ("scan_pictures", "scan_texts", "scan_points") for name in of_scans)
+    assert {name: p.needs for name, p in said.items() if p.needs and name not in of_scans} == {
         "zero_shot": ("classes",),
         "open_vocabulary": ("classes",),
         "retrieval": ("images", "texts"),

@@ -5,6 +5,7 @@ Constant embeddings therefore score chance. Shape legend: Q queries, G candidate
 
 from __future__ import annotations
 
+from math import comb
 from typing import NamedTuple
 
 import numpy as np
@@ -116,3 +117,44 @@ def average_precision(scores: FloatArray, relevant: NDArray[np.bool_]) -> FloatA
     gain = in_run / size * (before + 1 + within) / (place + 1)
     total = seen[:, -1]
     return np.divide(gain.sum(axis=1), total, out=np.full(len(scores), np.nan), where=total > 0)
+
+
+def any_hit_rate(scores: FloatArray, relevant: NDArray[np.bool_], k: int) -> FloatArray:
+    """Return (Q,) the chance that at least one relevant candidate is among the first k.
+
+    Of t candidates tied at the k-th place, r of them relevant, m go into the list: all orders alike, none of these is
+    relevant with the probability C(t - r, m) / C(t, m).
+
+    Args:
+        scores: (Q, G), higher is better; minus infinity excludes a candidate.
+        relevant: (Q, G).
+        k: At least 1; a list longer than the candidates holds them all.
+    """
+    better, tied = first_places(scores, k)
+    found = np.array((better & relevant).any(axis=1), dtype=np.float64)
+    num_tied, num_relevant = tied.sum(axis=1), (tied & relevant).sum(axis=1)
+    places = np.minimum(k - better.sum(axis=1), num_tied)
+    for row in np.flatnonzero((found == 0) & (num_relevant > 0)):
+        t, r, m = int(num_tied[row]), int(num_relevant[row]), int(places[row])
+        found[row] = 1 - comb(t - r, m) / comb(t, m)
+    return found
+
+
+def first_places(scores: FloatArray, k: int) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which candidates are surely among the first k, and which share the places that are left.
+
+    Args:
+        scores: (Q, G), higher is better; minus infinity excludes a candidate.
+        k: At least 1; a list longer than the candidates holds them all.
+
+    Returns:
+        Two (Q, G) masks. At least one candidate is tied where a row has any.
+    """
+    last = min(k, scores.shape[1])
+    limit = np.partition(scores, -last, axis=1)[:, -last, None]
+    allowed = np.isfinite(scores)
+    # A row with fewer candidates than places ends with its worst one.
+    worst = np.min(scores, axis=1, keepdims=True, where=allowed, initial=np.inf)
+    limit = np.where(np.isfinite(limit), limit, worst)
+    better = scores > limit + TIE
+    return better, allowed & ~better & (scores >= limit - TIE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 def projection_head_3d(in_dim: int, hidden: int, out: int) -> nn.Sequential:
@@ -97,3 +98,25 @@ class Classifier(nn.Module):
         """Return (B, num_classes) logits of (B, N, C) clouds."""
         logits: Tensor = self.head(self.encoder(points))
         return logits
+
+
+class UnitHead(nn.Module):
+    """A projection to unit vectors: Linear, ReLU, LayerNorm, Linear, division by the length.
+
+    Args:
+        in_dim: Width of the input.
+        hidden: Hidden width, half of what the paper's head is told.
+        out: Width of the output.
+
+    Source: H(i, h, o) with h / 2 hidden channels (CrossOver spec 3).
+    """
+
+    def __init__(self, in_dim: int, hidden: int, out: int) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(in_dim, hidden), nn.ReLU(), nn.LayerNorm(hidden, eps=1e-12), nn.Linear(hidden, out)
+        )
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Return (..., out) unit vectors of (..., in_dim) features."""
+        return functional.normalize(self.layers(features), dim=-1)

@@ -99,9 +99,14 @@ class Rulebook:
         return len(self.counts) // 2 if self.stride == 1 else None
 
 
-def kernel_offsets(kernel_size: int) -> list[int]:
-    """Return the steps of a kernel along one axis: centred where the size is odd, from 0 where it is even."""
-    first = -(kernel_size // 2) if kernel_size % 2 else 0
+def kernel_offsets(kernel_size: int, stride: int = 1) -> list[int]:
+    """Return the steps of a kernel along one axis.
+
+    They are centred where the size is odd, and begin at 0 where it is even or equals a stride above 1, so that the
+    kernel sees just the voxels that its output voxel holds.
+    """
+    is_centred = kernel_size % 2 and not kernel_size == stride > 1
+    first = -(kernel_size // 2) if is_centred else 0
     return list(range(first, first + kernel_size))
 
 
@@ -117,10 +122,10 @@ def check_kernel(kernel_size: int, stride: int) -> None:
     """
     if stride == 1 and (kernel_size < 1 or kernel_size % 2 == 0):
         raise ConfigError("A submanifold convolution needs an odd kernel", found=kernel_size)
-    if stride < 1 or kernel_size < 1 or kernel_offsets(kernel_size)[-1] < stride - 1:
+    if stride < 1 or kernel_size < 1 or kernel_offsets(kernel_size, stride)[-1] < stride - 1:
         raise ConfigError(
             "A strided convolution needs a kernel that covers its stride",
-            expected=f"an even kernel of at least {stride}, or an odd one of at least {2 * stride - 1}",
+            expected=f"a kernel of {stride}, an even one of more, or an odd one of at least {2 * stride - 1}",
             found=f"kernel size {kernel_size}, stride {stride}",
         )
 
@@ -159,7 +164,7 @@ def strided_rules(coordinates: Tensor, kernel_size: int, stride: int) -> Ruleboo
 
     Args:
         coordinates: (M, 4) int32, sorted, all different.
-        kernel_size: Even and at least the stride, or odd and at least twice the stride less one.
+        kernel_size: The stride, or even and more than it, or odd and at least twice the stride less one.
         stride: At least 2.
 
     Raises:
@@ -170,7 +175,7 @@ def strided_rules(coordinates: Tensor, kernel_size: int, stride: int) -> Ruleboo
     searched = _with_sentinel(_sorted_keys(coordinates))
     out_coordinates = strided_sites(coordinates, stride)
     corners = voxel_keys(_corners(out_coordinates, stride))
-    steps = kernel_offsets(kernel_size)
+    steps = kernel_offsets(kernel_size, stride)
     pairs = []
     for x, y in product(steps, steps):
         pairs += _pairs_along_z(searched, corners, (x, y), steps)

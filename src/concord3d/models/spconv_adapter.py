@@ -19,7 +19,7 @@ from torch.func import functional_call
 
 from concord3d.errors import ConfigError, DependencyMissing
 from concord3d.geometry.voxel import stacked_coordinates, voxel_keys
-from concord3d.models.sparse_rulebook import check_kernel, strided_sites
+from concord3d.models.sparse_rulebook import check_kernel, kernel_offsets, strided_sites
 
 _SHARED_PAIRS = "pairs"
 # Channels of a convolution that is run for its pairs alone.
@@ -200,7 +200,7 @@ class SpconvRules:
             if self.stride == 1:
                 layer = self.library.SubMConv3d(*shape, bias=False, indice_key=_SHARED_PAIRS)
             else:
-                padding = self.kernel_size // 2 if self.kernel_size % 2 else 0
+                padding = -kernel_offsets(self.kernel_size, self.stride)[0]
                 told = {"stride": self.stride, "padding": padding, "indice_key": _SHARED_PAIRS}
                 layer = self.library.SparseConv3d(*shape, **told, bias=False)
         return layer

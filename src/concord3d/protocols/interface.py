@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 TowerInput = Literal["classes", "images", "texts", "pictures"]
 ScanInput = Literal["scan_pictures", "scan_texts", "scan_points"]
+# What encoders of scans read.
+SCAN_FEATURES: tuple[ScanInput, ...] = ("scan_pictures", "scan_texts", "scan_points")
 
 # Points per cloud of encoders that are aligned with a tower (MM-Mixing spec 1.4).
 PUBLISHED_ALIGNED_POINTS = 10_000

@@ -6,7 +6,7 @@ Shape legend: S shapes, d feature width.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -49,7 +49,7 @@ class FeatureMemo:
     """
 
     max_bytes: int = 600_000_000
-    _features: dict[Encoded, NDArray[np.float32]] = field(default_factory=dict)
+    _features: dict[Hashable, NDArray[np.float32]] = field(default_factory=dict)
     _digests: dict[Path, str] = field(default_factory=dict)
 
     def digest(self, weights: Path) -> str:
@@ -66,7 +66,7 @@ class FeatureMemo:
             self._digests[weights] = digest.hexdigest()
         return self._digests[weights]
 
-    def get(self, encoded: Encoded, extract: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
+    def get(self, encoded: Hashable, extract: Callable[[], NDArray[np.float32]]) -> NDArray[np.float32]:
         """Return (S, d) features: those that were extracted before, or what ``extract`` gives now."""
         if encoded not in self._features:
             self._features[encoded] = extract()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.reporting.fabricate import Fabricated, svg
 
+from concord3d.errors import ConfigError
 from concord3d.protocols.evaluation.results import ProtocolResult, Record
 
 HEAD = """
@@ -63,3 +65,40 @@ def test_the_same_numbers_give_the_same_bytes(tmp_path: Path) -> None:
         figures = made.inputs.out / "figures"
         pictures.append([(figures / f"f.{suffix}").read_bytes() for suffix in ("svg", "png")])
     assert pictures[0] == pictures[1]
+
+
+PANELS = CURVES.replace(
+    "      metrics: {5: accuracy_5way_10shot, 10: accuracy_10way_10shot}\n",
+    "      panels:\n"
+    "        Ten shots: {5: accuracy_5way_10shot, 10: accuracy_10way_10shot}\n"
+    "        Twenty shots: {5: accuracy_5way_20shot, 10: accuracy_10way_20shot}\n"
+    "      chance: true\n"
+    "      published: {Ten shots: {5: {method: MM-Point, dataset: ModelNet40}}}\n",
+)
+
+
+def test_several_panels_with_chance(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.report(PANELS)
+    records = [Record(f"accuracy_{w}way_{s}shot", 50.0 + w, 10, 40.0, 70.0) for w in (5, 10) for s in (10, 20)]
+    chance = {"accuracy_5way_10shot": 20.0, "accuracy_10way_10shot": 10.0}
+    made.write(ProtocolResult(tuple(records), details={"chance": chance}), "left", 1, "modelnet40", "few_shot")
+    text = svg(made, "f")
+    assert "ModelNet40: Ten shots" in text and "ModelNet40: Twenty shots" in text
+    assert text.count("Left") == 1 and "chance" in text and "published" in text
+    plain = Fabricated(tmp_path / "plain", data_kind="synthetic")
+    plain.report(PANELS)
+    plain.write(ProtocolResult(tuple(records)), "left", 1, "modelnet40", "few_shot")
+    text = svg(plain, "f")
+    assert ">chance<" not in text and ">published<" not in text
+
+
+def test_curves_are_given_once_and_have_two_points(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="either 'metrics' or 'panels'"):
+        made = Fabricated(tmp_path)
+        made.report(CURVES.replace("      metrics:", "      panels: {One: {1: a, 2: b}}\n      metrics:"))
+        svg(made, "f")
+    with pytest.raises(ConfigError, match="two or more metrics"):
+        made = Fabricated(tmp_path)
+        made.report(CURVES.replace(", 10: accuracy_10way_10shot", ""))
+        svg(made, "f")

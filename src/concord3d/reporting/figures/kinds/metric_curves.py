@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from concord3d.config.validation import StrictModel
 from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.estimates import Estimate
+from concord3d.reporting.evidence.published_values import chosen_cells
 from concord3d.reporting.figures.measured_points import (
     draw_curve,
     draw_seed_dots,
@@ -17,6 +20,7 @@ from concord3d.reporting.figures.measured_points import (
 )
 from concord3d.reporting.figures.style import (
     COLORS,
+    GREY,
     MARKERS,
     Drawing,
     FigureContext,
@@ -29,54 +33,104 @@ from concord3d.reporting.figures.style import (
     sorted_kinds,
     words,
 )
+from concord3d.reporting.specs.claim_spec import Selector
+
+CHANCE, PUBLISHED = "chance", "published"
 
 
 class Options(StrictModel):
-    """Options of ``metric_curves``: label per experiment, data sets, and the metric of the protocol at each x."""
+    """Options of ``metric_curves``.
+
+    Attributes:
+        experiments: Label per experiment.
+        datasets: One panel each.
+        protocol: What is measured.
+        metrics: The metric of the protocol at each x.
+        panels: In the place of ``metrics``, several such by their heading: one panel of each data set for each.
+        x_label: Of the horizontal axes.
+        y_label: Of the vertical axes.
+        log_x: Whether x is on a scale of powers of two.
+        chance: Whether to draw what guessing gives, which the protocol tells in its details by metric.
+        published: Published values to mark, beside real results alone: by heading (empty for ``metrics``), which cells
+            stand at each x.
+    """
 
     experiments: dict[str, str]
     datasets: list[str]
     protocol: str
-    metrics: dict[float, str] = Field(min_length=2)
+    metrics: dict[float, str] = {}
+    panels: dict[str, dict[float, str]] = {}
     x_label: str
     y_label: str
     log_x: bool = False
+    chance: bool = False
+    published: dict[str, dict[float, Selector]] = Field(default={})
+
+    @model_validator(mode="after")
+    def _has_curves(self) -> Options:
+        if bool(self.metrics) == bool(self.panels):
+            raise ValueError("either 'metrics' or 'panels' must be given")
+        if any(len(curve) < 2 for curve in self.curves.values()):
+            raise ValueError("a curve needs two or more metrics")
+        return self
+
+    @property
+    def curves(self) -> dict[str, dict[float, str]]:
+        """The metric at each x by the heading of the panel, empty for none."""
+        return self.panels or {"": self.metrics}
 
 
 def draw(context: FigureContext) -> Drawing:
-    """Draw the metrics of one protocol as a curve per experiment, one panel per data set."""
+    """Draw the metrics of one protocol as a curve per experiment, one panel per data set and heading."""
     options = options_of(context, Options)
     names = list(options.experiments)
-    datasets = [
-        dataset
+    shown = [
+        (dataset, heading)
         for dataset in options.datasets
-        if any(estimates_of(context, names, dataset, options.protocol, m) for m in options.metrics.values())
+        for heading, curve in options.curves.items()
+        if any(estimates_of(context, names, dataset, options.protocol, m) for m in curve.values())
     ]
-    if not datasets:
+    if not shown:
         return placard(context, f"{words(options.protocol)} of {named(context, names)}")
-    columns = 2 * len(datasets)
-    figure, axes = panels(len(datasets), legend_rows=-(-len(names) // columns))
+    in_row = len(options.curves) if options.panels else len(shown)
+    in_row = min(in_row, len(shown))
+    num_entries = len(names) + options.chance + bool(options.published)
+    figure, axes = panels(len(shown), columns=in_row, legend_rows=-(-num_entries // (2 * in_row)))
     kinds: list[str] = []
-    for axis, dataset in zip(axes, datasets, strict=True):
+    for axis, (dataset, heading) in zip(axes, shown, strict=True):
+        curve = options.curves[heading]
+        of_panel: list[str] = []
         for number, experiment in enumerate(names):
-            kinds += _metric_curve(context, axis, options, experiment, number, dataset)
+            of_panel += _metric_curve(context, axis, options, curve, experiment, number, dataset)
+        kinds += of_panel
+        _chance(context, axis, options, curve, dataset)
+        if "real" in of_panel:
+            _published(context, axis, options.published.get(heading, {}), dataset)
         if options.log_x:
             axis.set_xscale("log", base=2)
-        axis.set_xticks(sorted(options.metrics), [f"{x:g}" for x in sorted(options.metrics)], minor=False)
+        axis.set_xticks(sorted(curve), [f"{x:g}" for x in sorted(curve)], minor=False)
         axis.minorticks_off()
-        axis.set(title=context.report.dataset_name(dataset), xlabel=options.x_label, ylabel=options.y_label)
+        title = ": ".join(part for part in (context.report.dataset_name(dataset), heading) if part)
+        axis.set(title=title, xlabel=options.x_label, ylabel=options.y_label)
     drawn = legend_entries(axes)
     nothing = Line2D([], [], linestyle="")
     entries = {n if n in drawn else f"{n} (not run)": drawn.get(n, nothing) for n in options.experiments.values()}
-    shared_legend(figure, entries, columns=columns)
+    entries |= {name: drawn[name] for name in (CHANCE, PUBLISHED) if name in drawn}
+    shared_legend(figure, entries, columns=2 * in_row)
     return Drawing(figure, sorted_kinds(kinds))
 
 
 def _metric_curve(
-    context: FigureContext, axis: Axes, options: Options, experiment: str, number: int, dataset: str
+    context: FigureContext,
+    axis: Axes,
+    options: Options,
+    curve: dict[float, str],
+    experiment: str,
+    number: int,
+    dataset: str,
 ) -> list[str]:
     points: list[tuple[float, Estimate]] = []
-    for x, metric in sorted(options.metrics.items()):
+    for x, metric in sorted(curve.items()):
         estimate = context.results.estimate(Address(experiment, dataset, options.protocol, metric))
         points += [(x, estimate)] if estimate is not None else []
     label, color = options.experiments[experiment], COLORS[number % len(COLORS)]
@@ -85,6 +139,35 @@ def _metric_curve(
     draw_curve(axis, points, color, MARKERS[number % len(MARKERS)], label)
     for x, _ in points:
         # No width: on an axis of logarithms equal offsets would not look equal, and the values differ visibly.
-        values = seed_values(context, experiment, dataset, options.protocol, options.metrics[x])
+        values = seed_values(context, experiment, dataset, options.protocol, curve[x])
         draw_seed_dots(axis, x, values, color, 0.0)
     return [estimate.data_kind for _, estimate in points]
+
+
+def _chance(context: FigureContext, axis: Axes, options: Options, curve: dict[float, str], dataset: str) -> None:
+    """Draw what guessing gives, from the first evaluation that tells it of a metric."""
+    if not options.chance:
+        return
+    evaluations = [
+        evaluation
+        for experiment in options.experiments
+        for evaluation in context.results.select(experiment, dataset, options.protocol)
+    ]
+    found: Sequence[tuple[float, float]] = [
+        (x, told[0])
+        for x, metric in sorted(curve.items())
+        if (told := [e.details["chance"][metric] for e in evaluations if metric in e.details.get("chance", {})])
+    ]
+    if found:
+        axis.plot([x for x, _ in found], [y for _, y in found], "--", color=GREY, linewidth=1.2, label=CHANCE, zorder=1)
+
+
+def _published(context: FigureContext, axis: Axes, selectors: dict[float, Selector], dataset: str) -> None:
+    marked = [
+        (x, cell.value)
+        for x, selector in sorted(selectors.items())
+        for cell in chosen_cells(context.published, selector.model_dump(exclude_none=True))
+        if cell.value is not None and dataset in context.report.datasets.get(cell.dataset, ())
+    ]
+    if marked:
+        axis.plot([x for x, _ in marked], [y for _, y in marked], "k_", markersize=12, label=PUBLISHED, zorder=4)

@@ -1,0 +1,1 @@
+"""Alignment of what is known of the objects of scans: pictures, points, CAD models and sentences (CrossOver)."""

@@ -1,0 +1,1 @@
+"""Alignment of whole scans: frames, points, floorplan and referral with what is known of the objects (CrossOver)."""

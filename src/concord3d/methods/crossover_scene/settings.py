@@ -1,0 +1,132 @@
+"""What the alignment of whole scans may be told: the ``objective`` section of a run (CrossOver spec 3.3, 3.4, 4, 11)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, PositiveFloat, model_validator
+
+from concord3d.config.validation import StrictModel, Where, validate
+from concord3d.geometry.scan_augment import ScanAugmentation
+from concord3d.methods.settings import MethodSettings
+from concord3d.models.forward_pass import ForwardPass
+from concord3d.models.scan_encoder_forms import (
+    FUSED,
+    OBJECT_MODALITIES,
+    SCENE_MODALITIES,
+    SceneEncoderShape,
+    points_section,
+)
+
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, lt=1)]
+# Roles of the training whose point encoder has seen the objects, and of that whose encoder of objects is taken.
+EXTRACTOR, INSTANCE = "extractor", "instance"
+
+
+class AugmentationSettings(StrictModel):
+    """Ranges of the transform of points; see :class:`concord3d.geometry.scan_augment.ScanAugmentation`.
+
+    Attributes:
+        scale: Isotropic scale factor.
+        spin: Upper end of the angle about the upright axis, radians.
+        rotation_sigma: Standard deviation of the small rotation, radians.
+        rotation_clip: Its largest angle.
+        shift: Largest shift, metres.
+        jitter_sigma: Standard deviation of the noise, metres.
+        jitter_clip: Largest noise.
+        dropout: Range of the share of points that are replaced.
+    """
+
+    scale: tuple[PositiveFloat, PositiveFloat] = (0.8, 1.25)
+    spin: Amount = 2 * math.pi
+    rotation_sigma: Amount = 0.06
+    rotation_clip: Amount = 0.18
+    shift: Amount = 0.1
+    jitter_sigma: Amount = 0.01
+    jitter_clip: Amount = 0.05
+    dropout: tuple[Share, Share] = (0.05, 0.14)
+
+    @model_validator(mode="after")
+    def _ascending(self) -> AugmentationSettings:
+        if self.scale[0] > self.scale[1] or self.dropout[0] > self.dropout[1]:
+            raise ValueError("'scale' and 'dropout' have the lower end first")
+        return self
+
+    def ranges(self) -> ScanAugmentation:
+        """Return them for the transform."""
+        return ScanAugmentation(**self.model_dump())
+
+
+class CrossOverSceneSettings(MethodSettings):
+    """Settings of the alignment of scans; the defaults are the unified encoders with clean masks.
+
+    Attributes:
+        variant: ``anchor``: each modality of scans meets the fused vector; ``all_pairs``: all of them meet, the fused
+            one too; ``uni_modal``: there is nothing but the fusion, and what it makes of one modality of objects alone
+            meets what it makes of all.
+        colors: Colours of the points: as scanned, by the label of the object (which tells the encoder what it shall
+            learn), or none.
+        temperature: tau at the start.
+        learn_temperature: Whether it is trained, as the paper says, or stays, as released.
+        learn_term_weights: Whether the weights of the terms (alpha, beta, gamma of Eq. 3) are trained, as a softmax
+            whose mean is 1; as released each is 1.
+        fusion: See :class:`concord3d.models.scan_encoder_forms.SceneEncoderForm`.
+        floorplan_path: See there.
+        instance_weight: Weight of the loss of the objects (Eq. 4), pictures with each other modality, which trains the
+            encoder of objects further; 0 freezes it, as released.
+        release_quirks: Whether scans without a modality are candidates of the loss, and the frozen encoder of objects
+            stays in training mode, as released.
+        augment: How points are transformed; null leaves them.
+    """
+
+    data: ClassVar[str] = "scan_scenes"
+    saved: ClassVar[tuple[str, ...]] = ("scenes",)
+    rebuilt_by: ClassVar[str | None] = "concord3d.methods.crossover_scene.method"
+    encodes: ClassVar[Literal["clouds", "sweeps"] | None] = None
+
+    variant: Literal["anchor", "all_pairs", "uni_modal"] = "anchor"
+    colors: Literal["raw", "palette", "none"] = "raw"
+    temperature: PositiveFloat = 0.07
+    learn_temperature: bool = False
+    learn_term_weights: bool = False
+    fusion: Literal["softmax", "others"] = "softmax"
+    floorplan_path: Literal["head", "frames"] = "head"
+    instance_weight: Amount = 0.0
+    release_quirks: bool = False
+    augment: AugmentationSettings | None = AugmentationSettings()
+
+    @classmethod
+    def encoder_modules(cls, encoder: Mapping[str, Any], where: Where = "encoder") -> tuple[str, ...]:
+        """Validate the ``encoder`` section; see :class:`SceneEncoderShape`."""
+        shape = validate(SceneEncoderShape, dict(encoder), where)
+        return ("concord3d.models.scene_encoder", *points_section(shape.points))
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The training whose point encoder has seen the objects, and that whose encoder of objects is taken."""
+        return (EXTRACTOR, INSTANCE)
+
+    @property
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        """The modalities that meet."""
+        others = OBJECT_MODALITIES if self.variant == "uni_modal" else SCENE_MODALITIES
+        if self.variant == "all_pairs":
+            return tuple(combinations((FUSED, *others), 2))
+        return tuple((FUSED, other) for other in others)
+
+    def forward_passes(self, run: Mapping[str, Any]) -> tuple[ForwardPass, ...]:
+        """The encoder on one scan."""
+        arguments = {
+            "encoder": dict(run["encoder"]),
+            "fused_only": self.variant == "uni_modal",
+            "num_points": run["data"].get("num_points"),
+        }
+        name = "scene_fusion" if self.variant == "uni_modal" else "scene_encoder"
+        return (ForwardPass(name, "concord3d.models.scan_examples:of_scene", arguments),)
+
+
+SETTINGS = CrossOverSceneSettings

@@ -1,0 +1,98 @@
+"""A query and the first scans that each method finds for it, seen from above (CrossOver spec 10, Fig. 5)."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from pydantic import PositiveInt
+
+from concord3d.reporting.evidence.measurements import Evaluation
+from concord3d.reporting.figures.examples import ExampleOptions, examples_with, show_picture, without_scales
+from concord3d.reporting.figures.style import (
+    COLORS,
+    Drawing,
+    FigureContext,
+    named,
+    options_of,
+    panels,
+    placard,
+    sorted_kinds,
+)
+
+# A report that is made from results keeps the figure that is there.
+SHOWS_EXAMPLES = True
+TICK, CROSS, RIGHT, WRONG = "\u2713", "\u2717", COLORS[2], COLORS[1]
+NUM_FOUND = 4
+_NAME_WIDTH = 16
+
+
+class Options(ExampleOptions):
+    """Options of ``retrieval_strips``; experiments are the rows below every query.
+
+    Attributes:
+        num_queries: Queries that are shown.
+        query_title: Above the query's picture.
+    """
+
+    num_queries: PositiveInt = 2
+    query_title: str = "query"
+
+
+def draw(context: FigureContext) -> Drawing:
+    """Draw each query with its floorplan, and a row of the four best scans for each experiment."""
+    options = options_of(context, Options)
+    found = examples_with(context, options.experiments, options.dataset, options.protocol, "strip_found")
+    if not found:
+        return placard(context, f"scans found by {named(context, options.experiments)}")
+    queries = _common_queries(list(found.values()))[: options.num_queries]
+    if not queries:
+        return placard(context, "queries that all these experiments have")
+    columns = 2 + NUM_FOUND
+    figure, axes = panels(len(queries) * len(found) * columns, 1.3, 1.5, columns=columns)
+    for number, query in enumerate(queries):
+        for row, (experiment, evaluation) in enumerate(found.items()):
+            start = (number * len(found) + row) * columns
+            strip = axes[start : start + columns]
+            for axis in strip:
+                without_scales(axis)
+            if row == 0:
+                _query(strip[:2], evaluation, query, options.query_title)
+            _strip(strip[2:], evaluation, query, options.experiments[experiment], number == 0 and row == 0)
+    return Drawing(figure, sorted_kinds(evaluation.data_kind for evaluation in found.values()))
+
+
+def _common_queries(evaluations: Sequence[Evaluation]) -> list[int]:
+    """Return the scans that are queries of all evaluations, rising."""
+    common = set.intersection(*(set(each.arrays["strip_queries"].tolist()) for each in evaluations))
+    return sorted(common)
+
+
+def _query(axes: Sequence[Axes], evaluation: Evaluation, query: int, title: str) -> None:
+    arrays = evaluation.arrays
+    place = arrays["strip_rows"].tolist().index(query)
+    show_picture(axes[0], arrays["strip_pictures"][place])
+    axes[0].set_title(title, fontsize=8)
+    axes[0].set_xlabel(_short(str(arrays["strip_names"][place])), fontsize=6.5)
+    show_picture(axes[1], arrays["strip_floorplans"][arrays["strip_queries"].tolist().index(query)])
+    axes[1].set_title("floorplan", fontsize=8)
+
+
+def _strip(axes: Sequence[Axes], evaluation: Evaluation, query: int, label: str, numbered: bool) -> None:
+    arrays = evaluation.arrays
+    rows = arrays["strip_rows"].tolist()
+    listed = arrays["strip_found"][arrays["strip_queries"].tolist().index(query)].tolist()
+    axes[0].set_ylabel(label, fontsize=8)
+    for number, (axis, scan) in enumerate(zip(axes, listed, strict=False), start=1):
+        place = rows.index(scan)
+        show_picture(axis, arrays["strip_pictures"][place])
+        mark, color = (TICK, RIGHT) if scan == query else (CROSS, WRONG)
+        axis.text(0.97, 0.03, mark, ha="right", va="bottom", fontsize=13, color=color, transform=axis.transAxes)
+        axis.set_xlabel(_short(str(arrays["strip_names"][place])), fontsize=6.5, labelpad=1)
+        if numbered:
+            axis.set_title(f"k = {number}", fontsize=8)
+
+
+def _short(name: str) -> str:
+    return textwrap.shorten(name.replace("_", " "), _NAME_WIDTH, placeholder="...")
