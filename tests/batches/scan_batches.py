@@ -13,7 +13,7 @@ from concord3d.batches.interface import IntArray, shuffled
 from concord3d.batches.scan_objects import ScanObjectBatch
 from concord3d.batches.scan_scenes import ScanSceneBatch
 
-WIDTHS = {"image": 10, "point": 8, "cad": 8, "referral": 6}
+WIDTHS = {"image": 32, "point": 24, "cad": 24, "referral": 20}
 HIDDEN = 5
 SIDES = (5.0, 4.0, 2.5)
 

@@ -40,6 +40,7 @@ def test_there_are_encoders() -> None:
         "point_bert",
         "point_transformer",
         "pointnet",
+        "scene_resnet",
     }
 
 

@@ -42,7 +42,8 @@ def test_every_input_voxel_reaches_an_output():
         book = strided_rules(coordinates, kernel_size, 2)
         assert torch.equal(book.in_rows.unique(), torch.arange(len(coordinates)))
         assert torch.equal(book.out_rows.unique(), torch.arange(len(book.out_coordinates)))
-    assert sum(strided_rules(coordinates, 2, 2).counts) == len(coordinates)
+    for stride in (2, 3, 5):
+        assert sum(strided_rules(coordinates, stride, stride).counts) == len(coordinates)
 
 
 def test_clouds_do_not_see_each_other():
@@ -56,7 +57,7 @@ def test_clouds_do_not_see_each_other():
         torch.testing.assert_close(alone, joint[own])
 
 
-@pytest.mark.parametrize(("kernel_size", "stride"), [(3, 1), (1, 1), (2, 2), (3, 2)])
+@pytest.mark.parametrize(("kernel_size", "stride"), [(3, 1), (1, 1), (2, 2), (3, 2), (3, 3)])
 def test_rulebooks_of_clouds_join_to_that_of_their_batch(kernel_size, stride):
     clouds = [_voxels(num_points, seed=num_points).coordinates for num_points in (40, 1, 90)]
     clouds = [cloud[cloud[:, 0] == 0] for cloud in clouds]
@@ -174,7 +175,7 @@ def test_voxels_that_no_rulebook_takes(coordinates):
             build()
 
 
-@pytest.mark.parametrize(("kernel_size", "stride"), [(2, 1), (0, 1), (-1, 1), (1, 2), (3, 3), (2, 3), (3, 0)])
+@pytest.mark.parametrize(("kernel_size", "stride"), [(2, 1), (0, 1), (-1, 1), (1, 2), (3, 4), (2, 3), (3, 0)])
 def test_kernels_that_miss_voxels(kernel_size, stride):
     coordinates = _voxels().coordinates
     with pytest.raises(ConfigError):

@@ -55,7 +55,9 @@ def literal_relations(centres: Tensor, present: Tensor, released: bool) -> Tenso
         for j in range(count):
             dx, dy, dz = (centres[i] - centres[j]).tolist()
             d, d2 = math.sqrt(dx**2 + dy**2 + dz**2 + 1e-10), math.sqrt(dx**2 + dy**2 + 1e-10)
-            result[i, j] = torch.tensor([d / (largest or 1e-5), dz / d, d2 / d, dy / d2, dx / d2])
+            result[i, j] = torch.tensor(
+                [min(1.0, d / (largest or 1e-5)), dz / d, d2 / d, dy / d2, dx / d2], dtype=centres.dtype
+            )
     return result
 
 
@@ -75,7 +77,7 @@ def literal_attention(module, tokens: Tensor, relations: Tensor, present: Tensor
             for j in range(len(tokens)):
                 if not present[j]:
                     continue
-                relevance = max(1 / (1 + math.exp(-float(weight @ relations[i, j] + bias))), 1e-6)
+                relevance = max(1 / (1 + math.exp(-float((weight @ relations[i, j] + bias).detach()))), 1e-6)
                 logits.append(float(query @ module.to_keys(tokens[j])[part]) / math.sqrt(size) + math.log(relevance))
                 values.append(module.to_values(tokens[j])[part])
             total = sum(math.exp(logit) for logit in logits)

@@ -22,7 +22,7 @@ def literal_convolve(coordinates: Tensor, features: Tensor, weight: Tensor, kern
         coordinates: (M, 4) int32.
         features: (M, C).
         weight: (k^3, C, O), x the slowest axis.
-        kernel_size: k; the kernel is centred where k is odd and starts at the voxel where it is even.
+        kernel_size: k; the kernel is centred where k is odd, and starts at the voxel where it is even or the stride.
         stride: Input voxels per output voxel.
     """
     sites = coordinates if stride == 1 else literal_sites(coordinates, stride)
@@ -34,7 +34,7 @@ def literal_convolve(coordinates: Tensor, features: Tensor, weight: Tensor, kern
     places = (cells[:, 0], *(cells[:, 1:] - low).unbind(1))
     dense = grid.index_put(places, features).permute(0, 4, 1, 2, 3)
     kernel = weight.view(kernel_size, kernel_size, kernel_size, *weight.shape[1:]).permute(4, 3, 0, 1, 2)
-    padding = kernel_size // 2 if kernel_size % 2 else 0
+    padding = kernel_size // 2 if kernel_size % 2 and not kernel_size == stride > 1 else 0
     output = functional.conv3d(dense, kernel, stride=stride, padding=padding)
     cells = sites.long()
     cloud, x, y, z = cells[:, 0], *(cells[:, 1:] - low // stride).unbind(1)
@@ -43,7 +43,7 @@ def literal_convolve(coordinates: Tensor, features: Tensor, weight: Tensor, kern
 
 def lookup_convolve(voxels: dict, weight: Tensor, kernel_size: int, stride: int) -> dict:
     """Convolve {(cloud, x, y, z): features} by visiting every offset of every output voxel."""
-    first = -(kernel_size // 2) if kernel_size % 2 else 0
+    first = -(kernel_size // 2) if kernel_size % 2 and not kernel_size == stride > 1 else 0
     steps = list(product(range(first, first + kernel_size), repeat=3))
     output = {}
     for site in sorted({(cell[0], *(axis // stride for axis in cell[1:])) for cell in voxels}):
@@ -113,7 +113,7 @@ def literal_transposed(
         coarse: (M, 4) int32.
         features: (M, C).
         weight: (k^3, C, O), x the slowest axis.
-        kernel_size: k; the kernel is centred where k is odd and starts at the voxel where it is even.
+        kernel_size: k; the kernel is centred where k is odd, and starts at the voxel where it is even or the stride.
         stride: Fine voxels per coarse voxel.
         fine: (L, 4) int32.
     """

@@ -29,7 +29,7 @@ from concord3d.models.spconv_adapter import (
 
 Network = TypeVar("Network", bound=nn.Module)
 SHAPES = [(1, 1, 1, 1, 0.5), (1, 40, 3, 2, 0.4), (3, 60, 2, 5, 0.6), (2, 120, 4, 3, 0.4)]
-KERNELS = [(1, 1), (3, 1), (5, 1), (2, 2), (3, 2), (4, 2), (5, 2), (4, 3), (5, 3)]
+KERNELS = [(1, 1), (3, 1), (5, 1), (2, 2), (3, 2), (4, 2), (5, 2), (3, 3), (4, 3), (5, 3)]
 
 
 def _voxels(num_clouds: int, num_points: int, num_channels: int, size: float, seed: int) -> tuple[Tensor, Tensor]:

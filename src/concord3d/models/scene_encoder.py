@@ -85,7 +85,7 @@ class SceneEncoder(nn.Module):
         super().__init__()
         self.form = form
         self.instance = InstanceEncoder(form.instance)
-        width = self.instance.out_dim
+        width = form.instance.shape.out_dim
         self.fusion = SceneFusion(width, form.fusion)
         if form.fused_only:
             return
@@ -94,8 +94,9 @@ class SceneEncoder(nn.Module):
         middle = form.floorplan
         self.frames = nn.Sequential(nn.Linear(form.pictures, middle), nn.GELU(), nn.Linear(middle, middle))
         self.picture_head = UnitHead(middle, half, width)
-        self.points: Any = build_point_encoder(form.shape.points)
-        self.point_head = UnitHead(self.points.feature_dim, max(1, self.points.feature_dim // 2), width)
+        points: Any = build_point_encoder(form.shape.points)
+        self.points, features = points, int(points.feature_dim)
+        self.point_head = UnitHead(features, max(1, features // 2), width)
 
     @property
     def modalities(self) -> tuple[str, ...]:
@@ -120,9 +121,9 @@ class SceneEncoder(nn.Module):
         return self._vectors(modality, scenes, objects)
 
     def present(self, scenes: Scenes) -> dict[str, Tensor]:
-        """Return (B,) bool by modality: which scans have it."""
+        """Return (B,) bool by modality: which scans have it; in training a single cloud of points is not encoded."""
         of_objects = {name: scenes.objects.present[name].any(1) for name in self._known(scenes.objects)}
-        has_points = torch.tensor([len(points) > 0 for points in scenes.points], dtype=torch.bool)
+        has_points = torch.tensor([len(points) > 0 for points in scenes.points]) & self._sees_points(scenes)
         found = {
             "image": scenes.has_pictures.any(1),
             "point": has_points.to(scenes.has_pictures.device),
@@ -178,17 +179,21 @@ class SceneEncoder(nn.Module):
         doubled: Tensor = self.frames(torch.cat([scenes.floorplan, scenes.floorplan], 1))
         return doubled
 
+    def _sees_points(self, scenes: Scenes) -> bool:
+        """Tell whether there are points, in training of as many scans as statistics of a batch need."""
+        return sum(len(points) > 0 for points in scenes.points) >= (_LEAST_SCANS if self.training else 1)
+
     def _point_features(self, scenes: Scenes) -> Tensor:
-        """Return (B, C); zeros of scans without points, and of all where no statistics of a batch exist."""
+        """Return (B, C); zeros of scans whose points are not seen."""
+        is_white = self.form.colors == "none"
         clouds = [
-            torch.cat([points, torch.full_like(points, 1 - _MIDDLE) if self.form.colors == "none" else colors - _MIDDLE], 1)
+            torch.cat([points, (torch.ones_like(points) if is_white else colors) - _MIDDLE], 1)
             for points, colors in zip(scenes.points, scenes.colors, strict=True)
-        ]  # fmt: skip
-        occupied = sum(len(cloud) > 0 for cloud in clouds)
-        if occupied == 0 or (self.training and occupied < _LEAST_SCANS):
+        ]
+        if not self._sees_points(scenes):
             # Every parameter takes part in every loss: several processes would else wait for each other.
             idle = sum(parameter.sum() for parameter in self.points.parameters())
-            return 0 * idle + scenes.referral.new_zeros(len(clouds), self.points.feature_dim)
+            return 0 * idle + scenes.referral.new_zeros(len(clouds), int(self.points.feature_dim))
         if isinstance(self.points, MinkUNet):
             voxels, features = self.points.encode(clouds)
             sizes = torch.bincount(voxels.coordinates[:, 0], minlength=len(clouds))

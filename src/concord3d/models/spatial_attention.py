@@ -42,7 +42,9 @@ def pairwise_relations(centres: Tensor, present: Tensor | None = None) -> Tensor
     if present is not None:
         candidates = distance.masked_fill(~(present[:, :, None] & present[:, None]), math.sqrt(_SQUARE_FLOOR))
     largest = candidates.amax((1, 2), keepdim=True)
-    return torch.stack([distance / largest, z / distance, on_floor / distance, y / on_floor, x / on_floor], -1)
+    # Only pairs with a missing object can be farther apart, and these are masked.
+    share = (distance / largest).clamp(max=1)
+    return torch.stack([share, z / distance, on_floor / distance, y / on_floor, x / on_floor], -1)
 
 
 class SpatialAttention(nn.Module):

@@ -70,22 +70,25 @@ class CrossOverInstance(Method[ScanObjectBatch]):
         return LossTerms(total, {**terms, "scale": scale.detach()})
 
     def _term(self, a: Tensor, b: Tensor, scale: Tensor, present_a: Tensor, present_b: Tensor) -> Tensor:
-        told = {"keep_missing": self.settings.release_quirks, "gather": self.gather}
+        keep_missing = self.settings.release_quirks
         if self.settings.spatial:
-            return grouped_symmetric_info_nce(a, b, scale, present_a, present_b, halved=True, **told)
-        rows = (part.flatten(0, 1) for part in (a, b))
-        masks = (part.flatten() for part in (present_a, present_b))
-        return masked_symmetric_info_nce(*rows, scale, *masks, halved=False, **told)
+            return grouped_symmetric_info_nce(
+                a, b, scale, present_a, present_b, keep_missing=keep_missing, gather=self.gather
+            )
+        a, b, present_a, present_b = (side.flatten(0, 1) for side in (a, b, present_a, present_b))
+        return masked_symmetric_info_nce(
+            a, b, scale, present_a, present_b, keep_missing=keep_missing, gather=self.gather
+        )
 
     def held_out(self, batch: ScanObjectBatch, draw: torch.Generator) -> dict[str, float]:
         """Return the share of objects found among those of their scan, or of the batch, by pair, in percent."""
         vectors = self.encoder(batch.features, batch.present, batch.locations)
-        found = {}
+        found = dict[str, float]()
         for one, other in self._pairs:
             if one in vectors and other in vectors:
-                sides = vectors[one], vectors[other], batch.present[one], batch.present[other]
+                sides = [vectors[one], vectors[other], batch.present[one], batch.present[other]]
                 if not self.settings.spatial:
-                    sides = tuple(side.flatten(0, 1)[None] for side in sides)
+                    sides = [side.flatten(0, 1)[None] for side in sides]
                 share = matching_top1(*sides)
                 found |= {} if share is None else {f"matching_{one}-{other}": share}
         return found

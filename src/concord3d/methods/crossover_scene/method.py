@@ -115,7 +115,7 @@ class CrossOverScene(Method[ScanSceneBatch]):
     def held_out(self, batch: ScanSceneBatch, draw: torch.Generator) -> dict[str, float]:
         """Return the share of scans found among those of the batch, by pair, in percent."""
         vectors, present = self.encoder(batch), self.encoder.present(batch)
-        found = {}
+        found = dict[str, float]()
         for one, other in self._pairs:
             share = matching_top1(vectors[one][None], vectors[other][None], present[one][None], present[other][None])
             found |= {} if share is None else {f"matching_{one}-{other}": share}

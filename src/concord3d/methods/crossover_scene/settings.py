@@ -1,4 +1,4 @@
-"""What the alignment of whole scans may be told: the ``objective`` section of a run (CrossOver spec 3.3, 3.4, 4, 11)."""
+"""What the alignment of whole scans may be told: the ``objective`` section of a run (CrossOver spec 3.3 to 4, 11)."""
 
 from __future__ import annotations
 
