@@ -1,10 +1,11 @@
 """3RScan with 3DSSG's objects and SceneVerse: rooms scanned again after something changed (CrossOver spec 1.2).
 
-Layout below a root folder: ``3RScan/<id>/`` with ``mesh.refined.v2.obj``, ``mesh.refined.mtl``, ``mesh.refined_0.png``,
-``labels.instances.annotated.v2.ply``, ``semseg.v2.json``, ``mesh.refined.0.010000.segs.v2.json``, ``sequence.zip``;
-``3RScan.json``, ``objects.json``, ``3RScan.v2 Semantic Classes - Mapping.csv``; ``train_scans.txt``, ``val_scans.txt``
-(references and rescans), ``train.txt``, ``val.txt`` (references);
-``SceneVerse/3RScan/annotations/ssg_ref_rel2_template.json``. Pictures lie on their left side.
+Layout below a root folder: ``3RScan/scans/<id>/`` with ``mesh.refined.v2.obj``, ``mesh.refined.mtl``,
+``mesh.refined_0.png``, ``labels.instances.annotated.v2.ply``, ``semseg.v2.json``, ``sequence.zip``,
+``mesh.refined.0.010000.segs.v2.json``; ``3RScan/3RScan.json``, ``objects.json``,
+``3RScan.v2 Semantic Classes - Mapping.csv``; ``train_scans.txt``, ``val_scans.txt`` (references and rescans),
+``train.txt``, ``val.txt`` (references); ``SceneVerse/3RScan/annotations/ssg_ref_rel2_template.json``. Pictures lie on
+their left side.
 
 ``3RScan.json`` lists of each rescan the objects that moved and half of the loose ones that did not: an object's
 transformation goes from the reference to the rescan, that of the scan the other way.
@@ -67,7 +68,7 @@ class ThreeRScan(DatasetFamily[SpaceItem, SpaceRecords]):
         objects, referrals = [], []
         kinds_of = [_kinds(visit) for visit in visits]
         for name, visit, kinds in zip(names, visits, kinds_of, strict=True):
-            write_scan(root / name, _scan_files(name, visit, kinds))
+            write_scan(root / "scans" / name, _scan_files(name, visit, kinds))
             objects.append(object_records(name, kinds))
             referrals += referral_records(name, visit.referrals, {identity: identity for identity in kinds})
         rescans = [

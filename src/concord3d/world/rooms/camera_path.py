@@ -15,6 +15,7 @@ Array = NDArray[np.float64]
 
 # As far as the eye keeps from objects and walls, sideways; a camera is held over low furniture.
 EYE_DISTANCE = 0.3
+_AT_EASE = 0.7
 _TRIES = 60
 _EYE = (1.3, 1.75)
 _LOOKED_AT_FROM = 2.1
@@ -31,7 +32,7 @@ def camera_path(space: Space, count: int, rng: np.random.Generator) -> Matrix:
     Returns:
         (V, 4, 4) room_from_camera; camera axes x right, y down, z forward.
     """
-    eyes = _standing_places(space, rng)
+    eyes, clearance = _standing_places(space, rng)
     seen = [one for one in space.annotated if one.kind not in ("door", "window")] or list(space.annotated)
     order = rng.permutation(len(seen))
     middle = space.layout.size / 2
@@ -46,20 +47,22 @@ def camera_path(space: Space, count: int, rng: np.random.Generator) -> Matrix:
         front = np.array([np.cos(one.yaw), np.sin(one.yaw)])
         behind = ((eyes[:, :2] - one.place[:2]) @ front) < 0
         cost = np.abs(distance - _LOOKED_AT_FROM) + 1.5 * behind + rng.uniform(0, 0.8, len(eyes))
+        cost += 2 * np.clip(_AT_EASE - clearance, 0, None)
         poses.append(_look_at(eyes[cost.argmin()], aim, float(rng.normal(0, 0.03))))
     return np.stack(poses)
 
 
-def _standing_places(space: Space, rng: np.random.Generator) -> Array:
-    """Return (T, 3) places of the eye with room around them; in a full room those that have most."""
+def _standing_places(space: Space, rng: np.random.Generator) -> tuple[Array, Array]:
+    """Return (T, 3) places of the eye with room around them and (T,) how much; in a full room those that have most."""
     places = np.column_stack([rng.uniform(0, 1, (_TRIES, 2)) * space.layout.size, rng.uniform(*_EYE, _TRIES)])
     clearance = space.layout.clearance(places[:, :2])
     tall = [one.box for one in space.objects if one.box[1][2] > 0.9]
     for low, high in tall:
         gaps = np.maximum(low - places, places - high)
         clearance = np.minimum(clearance, np.linalg.norm(np.clip(gaps, 0, None), axis=1) - (gaps < 0).all(axis=1))
-    free = places[clearance >= EYE_DISTANCE]
-    return free if len(free) >= 4 else places[np.argsort(-clearance)[:4]]
+    free = clearance >= EYE_DISTANCE
+    chosen = np.flatnonzero(free) if free.sum() >= 4 else np.argsort(-clearance)[:4]
+    return places[chosen], clearance[chosen]
 
 
 def _look_at(eye: Array, aim: Array, roll: float) -> Matrix:

@@ -87,7 +87,7 @@ def take_frames(
     view = inverse(poses)
     focal = FOCAL * max(height, width)
     hits = caster.cast(room.mesh, Cameras(view[:, :3, :3], view[:, :3, 3], focal, height, width))
-    face_colors = light.shaded(_colors(room), room.mesh.face_normals())
+    face_colors = light.shaded(room.colors, room.normals)
     seen = hits.face >= 0
     picture = np.broadcast_to(_CEILING * light.cast, (*hits.face.shape, 3)).copy()
     picture[seen] = face_colors[hits.face[seen]]
@@ -95,9 +95,3 @@ def take_frames(
     picture = picture * exposure + rng.normal(0, 3.0, picture.shape)
     identity = np.where(seen, room.face_object[hits.face], 0).astype(np.int32)
     return Frames(picture.clip(0, 255).astype(np.uint8), hits.depth, identity, poses, focal)
-
-
-def _colors(room: RoomMesh) -> NDArray[np.uint8]:
-    if room.mesh.face_colors is None:
-        raise AssertionError("Every piece of a room has colours")
-    return room.mesh.face_colors

@@ -6,6 +6,7 @@ Shape legend: V vertices, F faces.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,18 @@ class RoomMesh:
     mesh: Mesh
     face_object: NDArray[np.int32]
     vertex_object: NDArray[np.int32]
+
+    @cached_property
+    def normals(self) -> NDArray[np.float32]:
+        """(F, 3) unit normals of the faces."""
+        return self.mesh.face_normals()
+
+    @property
+    def colors(self) -> NDArray[np.uint8]:
+        """(F, 3) colours of the faces."""
+        if self.mesh.face_colors is None:
+            raise AssertionError("Every piece of a room has colours")
+        return self.mesh.face_colors
 
 
 def room_mesh(space: Space, square: float) -> RoomMesh:

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.geometry.mesh import Mesh
 from concord3d.geometry.rigid import inverse
 from concord3d.world.rooms.frames import Frames, Light
 from concord3d.world.rooms.meshes import RoomMesh
@@ -72,7 +71,7 @@ def _seen(vertices: Array, frames: Frames) -> NDArray[np.bool_]:
     """Return (V,) whether a vertex lies on the surface that some frame saw in its direction."""
     height, width = frames.depth.shape[1:]
     view = inverse(frames.poses)
-    camera = np.einsum("nij,vj->nvi", view[:, :3, :3], vertices) + view[:, None, :3, 3]
+    camera = vertices @ np.swapaxes(view[:, :3, :3], 1, 2) + view[:, None, :3, 3]
     z = camera[..., 2]
     with np.errstate(divide="ignore", invalid="ignore"):
         column = frames.focal * camera[..., 0] / z + width / 2
@@ -88,12 +87,9 @@ def _seen(vertices: Array, frames: Frames) -> NDArray[np.bool_]:
 
 def _vertex_colors(room: RoomMesh, light: Light) -> Array:
     """Return (V, 3) the mean colours of the faces around each vertex."""
-    mesh: Mesh = room.mesh
-    if mesh.face_colors is None:
-        raise AssertionError("Every piece of a room has colours")
-    shaded = light.shaded(mesh.face_colors, mesh.face_normals())
-    corner, repeated = mesh.faces.ravel(), np.repeat(shaded, 3, axis=0)
-    sums = np.stack([np.bincount(corner, repeated[:, c], len(mesh.vertices)) for c in range(3)], axis=1)
-    counts = np.bincount(corner, minlength=len(mesh.vertices)).clip(1)
+    count, corner = len(room.mesh.vertices), room.mesh.faces.ravel()
+    shaded = np.repeat(light.shaded(room.colors, room.normals), 3, axis=0)
+    sums = np.stack([np.bincount(corner, shaded[:, c], count) for c in range(3)], axis=1)
+    counts = np.bincount(corner, minlength=count).clip(1)
     means: Array = sums / counts[:, None]
     return means
