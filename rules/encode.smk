@@ -1,9 +1,11 @@
 """What is computed once for all trainings: what frozen towers say of pictures, texts and class names, what frozen picture
-encoders say of pictures, and superpixels of pictures.
+encoders say of pictures and of scans, what the point encoders of trainings say of scans, and superpixels of pictures.
 
-Inputs: views, stores and the weights of towers, features by frozen encoders, or releases that bring features along.
+Inputs: views, stores and the weights of towers and of point encoders, features by frozen encoders, or releases that bring
+features along.
 Outputs: indices artifacts/<scale>/features/<tower>/<data set>__*.json, and features/frozen/<encoder>__<size>/ beside them,
-into a store addressed by content; features/superpixels/<data set>__*.npz.
+into a store addressed by content; features/superpixels/<data set>__*.npz; of scans features/frozen/<encoder>/<data set>__*.npz and
+<paper>/features/*.npz.
 """
 
 for job in PLAN.jobs_of("encode"):

@@ -1,4 +1,4 @@
-"""Rule encode: what frozen towers and picture encoders say, and superpixels; stored features are not made again."""
+"""Rule encode: what frozen towers and encoders say, and superpixels; stored features are not made again."""
 
 from collections.abc import Callable, Hashable
 from functools import cache, partial

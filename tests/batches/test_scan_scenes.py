@@ -64,6 +64,13 @@ def test_pictures_are_spread_over_the_key_frames_in_their_order() -> None:
         assert (batch.pictures[0, :, 0] - 504).tolist() == places and batch.has_pictures.all()
 
 
+def test_a_scan_with_few_key_frames_shows_all_of_them() -> None:
+    # Two and three of four key frames are there.
+    batch = read(data_of(SceneView(3)), 0, 1)
+    assert batch.has_pictures.tolist() == [[True, True, False], [True, True, True]]
+    assert batch.pictures[:, :, 0].tolist() == [[500, 501, 0], [504, 505, 506]]
+
+
 def test_colours_of_classes_and_annotated_vertices_alone() -> None:
     split = scans()
     batch = read(data_of(SceneView(4, colors="labels")), 0)

@@ -57,7 +57,7 @@ class SceneView:
     """What of a scan is shown.
 
     Attributes:
-        num_pictures: K, evenly spread over the key frames in the order in which they were chosen.
+        num_pictures: K, evenly spread over the key frames of a scan in the order in which they were chosen.
         num_points: Points drawn of each cloud; None takes all.
         colors: ``raw`` as reconstructed, or ``labels``: those of the classes (CrossOver spec 1.4, ablation R1).
         annotated_only: Whether vertices that belong to no object are left out.
@@ -109,7 +109,7 @@ class ScanSceneData:
         for unit, gone in zip(units.tolist(), hidden, strict=True):
             encoded, number = self.objects.place(unit)
             own = self._cloud(encoded.split, number, draw, "point" not in gone)
-            own |= _scene_features(encoded, number, self._frames(encoded))
+            own |= _scene_features(encoded, number, self.view.num_pictures)
             for modality, name in (("image", "pictures"), ("floorplan", "floorplan"), ("referral", "referral")):
                 if modality in gone:
                     own |= {key: torch.zeros_like(own[key]) for key in (name, f"has_{name}")}
@@ -117,10 +117,6 @@ class ScanSceneData:
                 shown.setdefault(name, []).append(value)
         points, colors = shown.pop("points"), shown.pop("colors")
         return ScanSceneBatch(objects, points, colors, **{name: torch.stack(parts) for name, parts in shown.items()})
-
-    def _frames(self, encoded: EncodedScans) -> IntArray:
-        stored, count = encoded.pictures.frames.shape[1], self.view.num_pictures
-        return np.arange(count) * stored // count
 
     def _cloud(self, split: ScanSplit, number: int, draw: torch.Generator, shown: bool) -> dict[str, Tensor]:
         """Return the points of a scan with their colours."""
@@ -158,12 +154,16 @@ class ScanSceneData:
                 )
 
 
-def _scene_features(encoded: EncodedScans, number: int, frames: IntArray) -> dict[str, Tensor]:
+def _scene_features(encoded: EncodedScans, number: int, num_pictures: int) -> dict[str, Tensor]:
     """Return what frozen encoders make of one scan."""
     pictures, texts = encoded.pictures, encoded.texts
+    stored = int(pictures.has_frames[number].sum())
+    chosen = min(num_pictures, stored)
+    # Of a scan with fewer key frames than pictures asked for, the last are missing.
+    rows = np.r_[np.arange(chosen) * stored // max(chosen, 1), np.arange(stored, stored + num_pictures - chosen)]
     found = {
-        "pictures": pictures.frames[number, frames],
-        "has_pictures": pictures.has_frames[number, frames],
+        "pictures": pictures.frames[number, rows],
+        "has_pictures": pictures.has_frames[number, rows],
         "floorplan": pictures.floorplan[number],
         "has_floorplan": pictures.has_floorplan[number],
         "referral": texts.scene_referral[number],

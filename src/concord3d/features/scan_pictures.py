@@ -76,7 +76,7 @@ class MapEncoder:
     def _squares(self, pictures: Sequence[Picture]) -> Picture:
         """Return (B, s, s, 3) uint8."""
         preprocess = preprocess_at(self.encoder.image_size)
-        resized = [preprocess.resize(torch.from_numpy(np.ascontiguousarray(picture[None]))) for picture in pictures]
+        resized = [preprocess.resize(torch.from_numpy(np.array(picture[None]))) for picture in pictures]
         return torch.cat(resized).permute(0, 2, 3, 1).contiguous().numpy()
 
 
