@@ -44,7 +44,7 @@ def test_constant_vectors_score_chance(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_averages_of_objects_stand_for_scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     split = rooms()
-    gone = {"referral": np.isin(np.arange(40), range(4))}
+    gone = {"referral": np.isin(np.arange(40), range(4)), "scene_referral": np.arange(10) == 0}
     values, details, _ = measured(scan_job(tmp_path, "scene_matching", KS, Objects(), monkeypatch, split, gone))
     assert not details["encodes_scans"] and details["not_measured"]["fused_fused"]
     assert "floorplan" not in "".join(values) and values["point_point_temporal_top1"] == 100
@@ -52,6 +52,27 @@ def test_averages_of_objects_stand_for_scans(tmp_path: Path, monkeypatch: pytest
     assert details["num_queries"]["image_referral_top1"] == 9
     assert details["num_queries"]["image_referral_temporal_top1"] == 5
     assert values["referral_referral_temporal_top1"] == 80
+
+
+def test_all_modules_are_tested_on_the_same_scans(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # No object of the first scan is seen in a picture, and it has pictures all the same.
+    gone = {"image": np.arange(40) < 4, "floorplan": np.arange(10) == 3}
+    found = {}
+    for name, module in (("scenes", Scenes()), ("objects", Objects()), ("nothing", Objects(("image", "point")))):
+        job = scan_job(tmp_path, "scene_matching", KS, module, monkeypatch, gone=gone)
+        _, details, _ = measured(job)
+        found[name] = details["num_queries"]
+    assert found["scenes"]["image_point_top1"] == found["objects"]["image_point_top1"] == 10
+    assert found["scenes"]["image_referral_intra_top1"] == found["objects"]["image_referral_intra_top1"] == 10
+    assert not [metric for metric in found["nothing"] if "referral" in metric]
+
+
+def test_a_scan_whose_objects_lack_the_modality_ties_with_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone = {"image": np.arange(40) < 4}
+    settings = {"units": "scans", "ks": [1], "pairs": [["image", "referral"]], "layouts": False}
+    _, _, arrays = measured(scan_job(tmp_path, "scene_matching", settings, Objects(), monkeypatch, gone=gone))
+    # Rescans have the very same objects, so that every other scan ties with one.
+    assert arrays["image_referral_top1__last"].tolist() == pytest.approx([0.1] + [0.5] * 9)
 
 
 def test_layouts_are_compared_with_those_of_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

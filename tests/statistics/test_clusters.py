@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from concord3d.errors import EvaluationError
-from concord3d.statistics.clusters import cluster_outcomes
+from concord3d.statistics.clusters import class_mean_cluster_outcomes, cluster_outcomes
+from concord3d.statistics.intervals import class_mean_outcomes
 
 
 @given(st.integers(0, 100_000), st.integers(1, 40))
@@ -51,3 +52,30 @@ def test_what_is_no_clustering_is_refused() -> None:
         cluster_outcomes([1.0, 0.0], ["a"])
     with pytest.raises(EvaluationError, match="no outcomes"):
         cluster_outcomes([], [])
+
+
+@given(st.integers(0, 100_000), st.integers(1, 40))
+def test_the_mean_is_that_over_classes(seed: int, num: int) -> None:
+    rng = np.random.default_rng(seed)
+    values, classes = rng.random(num), rng.integers(0, 4, num)
+    clusters = [f"{c}{rng.integers(0, 3)}" for c in classes]
+    _, outcomes = class_mean_cluster_outcomes(values, classes, clusters)
+    assert outcomes.mean() == pytest.approx(np.mean([values[classes == c].mean() for c in np.unique(classes)]))
+
+
+def test_items_by_themselves_have_the_linear_parts_of_their_classes() -> None:
+    rng = np.random.default_rng(1)
+    values, classes = rng.random(30), rng.integers(0, 5, 30)
+    _, outcomes = class_mean_cluster_outcomes(values, classes, [str(row) for row in range(30)])
+    np.testing.assert_allclose(outcomes, class_mean_outcomes(values, classes))
+
+
+def test_classes_of_one_space_are_not_known_for_certain() -> None:
+    # Two scans of one kitchen, both found, and two of one office, both missed.
+    _, outcomes = class_mean_cluster_outcomes([1.0, 1, 0, 0], [0, 0, 1, 1], list("aabb"))
+    assert outcomes.mean() == pytest.approx(0.5) and outcomes.std() > 0.4
+
+
+def test_classes_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(EvaluationError, match="differ in number"):
+        class_mean_cluster_outcomes([1.0, 0.0], [0], ["a", "b"])

@@ -46,3 +46,45 @@ def cluster_outcomes(outcomes: ArrayLike, clusters: Sequence[str]) -> tuple[tupl
     mean = values.mean()
     sums = np.bincount([place[name] for name in clusters], weights=values - mean, minlength=len(names))
     return names, np.asarray(mean + len(names) / len(values) * sums)
+
+
+def class_mean_cluster_outcomes(
+    outcomes: ArrayLike, classes: ArrayLike, clusters: Sequence[str]
+) -> tuple[tuple[str, ...], FloatArray]:
+    """Return the clusters and an outcome of each whose mean is the mean over classes, and whose spread its variance.
+
+    Outcomes are the linear parts of the mean over classes, as in
+    :func:`concord3d.statistics.intervals.class_mean_outcomes`, added up over clusters. A class of a single cluster shows
+    no spread between clusters, however many items it has: such classes are taken together, and one alone counts as
+    known.
+
+    Args:
+        outcomes: (N,) per item.
+        classes: (N,) class of each item.
+        clusters: (N,) name of the cluster of each item.
+
+    Returns:
+        G names and (G,) outcomes.
+
+    Raises:
+        EvaluationError: See :func:`cluster_outcomes`.
+    """
+    values = checked_outcomes(outcomes, "mean over classes of clusters", 1)
+    groups = np.asarray(classes)
+    if groups.shape != values.shape or len(clusters) != len(values):
+        raise EvaluationError(
+            "Outcomes, classes and clusters differ in number", expected=len(values), found=(len(groups), len(clusters))
+        )
+    names = tuple(dict.fromkeys(clusters))
+    place = {name: row for row, name in enumerate(names)}
+    cluster = np.array([place[name] for name in clusters])
+    _, index, counts = np.unique(groups, return_inverse=True, return_counts=True)
+    means = np.bincount(index, weights=values) / counts
+    num_clusters = np.bincount(np.unique(np.stack([index, cluster]), axis=1)[0])
+    single = num_clusters == 1
+    centre = np.where(single, means[single].mean() if single.sum() > 1 else means, means)
+    strata = np.where(single, single.sum(), num_clusters)
+    stretch = np.sqrt(strata / np.maximum(strata - 1, 1))
+    parts = (stretch / counts)[index] * (values - centre[index]) / len(means)
+    sums = np.bincount(cluster, weights=parts, minlength=len(names))
+    return names, np.asarray(means.mean() + len(names) * sums)

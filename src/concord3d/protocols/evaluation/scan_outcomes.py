@@ -19,8 +19,7 @@ from pydantic import PositiveInt
 from concord3d.config.validation import StrictModel
 from concord3d.errors import EvaluationError
 from concord3d.protocols.evaluation.results import ProtocolResult, Record, record_from_interval
-from concord3d.statistics.clusters import cluster_outcomes
-from concord3d.statistics.intervals import class_mean_outcomes
+from concord3d.statistics.clusters import class_mean_cluster_outcomes, cluster_outcomes
 from concord3d.statistics.jackknife import jackknife_interval
 
 if TYPE_CHECKING:
@@ -86,8 +85,10 @@ class ScanOutcomes:
         if len(set(units)) < 2:
             self.not_measured[metric] = f"{len(rows)} scans of {len(set(units))} {self.units} take part"
             return
-        values = outcomes[rows] if over is None else class_mean_outcomes(outcomes[rows], over[rows])
-        found, of_units = cluster_outcomes(values, units)
+        if over is None:
+            found, of_units = cluster_outcomes(outcomes[rows], units)
+        else:
+            found, of_units = class_mean_cluster_outcomes(outcomes[rows], over[rows], units)
         place = {name: row for row, name in enumerate(self.names)}
         items = np.full(len(place), np.nan)
         items[[place[name] for name in found]] = of_units

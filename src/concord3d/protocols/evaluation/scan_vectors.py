@@ -27,6 +27,7 @@ from concord3d.protocols.evaluation.scan_outcomes import ScanSettings
 if TYPE_CHECKING:
     from concord3d.protocols.evaluation.job import EvaluationJob
 
+_PLAN = "floorplan"
 Vectors = NDArray[np.float32]
 Mask = NDArray[np.bool_]
 
@@ -114,8 +115,9 @@ class _Encoded(NamedTuple):
 class ScanEncoding:
     """The tested scans of a job and the module that encodes them.
 
-    It is an :class:`concord3d.models.instance_encoder.InstanceEncoder` or a
-    :class:`concord3d.models.scene_encoder.SceneEncoder` with one inside, or something with their interface.
+    It is a :class:`concord3d.models.scene_encoder.SceneEncoder` with an encoder of objects inside, or an encoder of
+    objects: :class:`concord3d.models.instance_encoder.InstanceEncoder`, of which ``form`` says what it knows, or
+    :class:`concord3d.features.object_projections.ObjectProjections`, which knows all modalities.
 
     Attributes:
         module: In evaluation mode, on ``device``.
@@ -165,29 +167,31 @@ class ScanEncoding:
             vectors = instance(batch.features, batch.present, batch.locations)
             return {name: (found[batch.valid], batch.present[name][batch.valid]) for name, found in vectors.items()}
 
-        names = [name for name in OBJECT_MODALITIES if name in instance.form.widths]
+        known = instance.form.widths if hasattr(instance, "form") else OBJECT_MODALITIES
+        names = [name for name in OBJECT_MODALITIES if name in known]
         found = self._found("objects", names, lambda: self._encoded(self._objects(), encode))
         return ObjectVectors(self.split, *found)
 
     def scenes(self, modalities: Sequence[str] | None = None) -> SceneVectors:
         """Return the vectors of all scans.
 
+        Which scans have a modality does not depend on the module, so that all modules are tested on the same scans: a
+        scan has pictures if it has key frames, whether or not an object is seen in them. Where the vector of a scan is
+        made of objects of which none has the modality, it is zero.
+
         Args:
-            modalities: Those of a module of scans that are wanted; None takes all.
+            modalities: Those that are wanted; None takes all.
 
         Raises:
             EvaluationError: Vectors that are not finite.
         """
-        module: Any = self.module
         if not self.encodes_scans:
-            return self._with_floorplans(self.objects().averages())
+            return self._averages()
+        module: Any = self.module
         names = [name for name in module.modalities if modalities is None or name in modalities]
 
         def encode(batch: ScanSceneBatch) -> dict[str, tuple[Tensor, Tensor]]:
-            present = module.present(batch)
-            if not module.form.fused_only:
-                # A cloud that is missing has one point all the same.
-                present["point"] = present["point"] & batch.has_points
+            present = {**module.present(batch), **modalities_of_scans(batch)}
             return {name: (module.encode(name, batch), present[name]) for name in names}
 
         return SceneVectors(*self._found("scenes", names, lambda: self._encoded(self._scenes(), encode)))
@@ -221,17 +225,21 @@ class ScanEncoding:
         vectors, present = self._found("scenes", names, lambda: self._encoded(self._scenes(), encode))
         return np.stack(list(vectors.values()), axis=1), np.stack(list(present.values()), axis=1)
 
-    def _with_floorplans(self, averages: SceneVectors) -> SceneVectors:
-        """Add floorplans, as pictures like any other, where the module encodes pictures."""
+    def _averages(self) -> SceneVectors:
+        """Return averages of objects; a floorplan is a picture like any other, where the module encodes pictures."""
         module: Any = self.module
-        if "image" not in averages.vectors or not hasattr(module, "pictures"):
-            return averages
+        averages = self.objects().averages()
+        knows_pictures = "image" in averages.vectors and hasattr(module, "pictures")
 
         def encode(batch: ScanSceneBatch) -> dict[str, tuple[Tensor, Tensor]]:
-            return {"floorplan": (module.pictures(batch.floorplan), batch.has_floorplan)}
+            there = modalities_of_scans(batch)
+            found = {name: (torch.zeros(len(mask), 1, device=mask.device), mask) for name, mask in there.items()}
+            return {**found, **({_PLAN: (module.pictures(batch.floorplan), there[_PLAN])} if knows_pictures else {})}
 
-        vectors, present = self._found("scenes", ["floorplan"], lambda: self._encoded(self._scenes(), encode))
-        return SceneVectors({**averages.vectors, **vectors}, {**averages.present, **present})
+        names = ("image", "point", "referral", _PLAN)
+        vectors, there = self._found("scans", names, lambda: self._encoded(self._scenes(), encode))
+        known = {**averages.vectors, **({_PLAN: vectors[_PLAN]} if knows_pictures else {})}
+        return SceneVectors(known, {name: ({**averages.present, **there})[name] for name in known})
 
     def _units(self) -> Iterator[NDArray[np.int64]]:
         for start in range(0, len(self.data), self.batch_size):
@@ -282,6 +290,16 @@ class ScanEncoding:
             present[name] = np.asarray(~np.isnan(stored).any(axis=1))
             vectors[name] = np.where(present[name][:, None], stored, np.float32(0))
         return vectors, present
+
+
+def modalities_of_scans(batch: ScanSceneBatch) -> dict[str, Tensor]:
+    """Return (B,) by modality of whole scans: which scans have it."""
+    return {
+        "image": batch.has_pictures.any(dim=1),
+        "point": batch.has_points,
+        "referral": batch.has_referral,
+        _PLAN: batch.has_floorplan,
+    }
 
 
 def scan_encoding(job: EvaluationJob, settings: ScanSettings) -> ScanEncoding:

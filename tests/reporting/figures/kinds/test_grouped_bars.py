@@ -42,14 +42,19 @@ def test_each_data_set_shows_the_experiments_that_are_measured_on_it(tmp_path: P
     assert text.index(">ModelNet10<") < text.index(">ModelNet40<"), "in the order of the report's file"
 
 
-def test_metrics_stand_side_by_side_in_a_panel_of_each_data_set(tmp_path: Path) -> None:
-    made = measured(tmp_path)
-    metrics = "metrics: {overall_accuracy: whole set, mean_class_accuracy: of classes}\n      groups: metrics"
-    made.report(REPORT.replace("metrics: {overall_accuracy: whole set}", metrics))
+def test_bars_of_a_metric_stand_together(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.report(
+        REPORT.replace("      label:", "      groups: metrics\n      label:")
+        .replace("[modelnet10, modelnet40, scanobjectnn_obj_bg]", "[modelnet40]")
+        .replace("linear_svm\n      metrics: {overall_accuracy: whole set}", "few_shot\n      metrics: {M}")
+        .replace("{M}", "{accuracy_5way_10shot: five ways, accuracy_10way_10shot: ten ways, absent: none}")
+    )
+    made.few_shot("old_40", [0.8, 0.85, 0.7, 0.75])
     text = svg(made, "f")
-    assert text.index(">ModelNet10<") < text.index(">ModelNet40<"), "headings"
-    assert text.count(">whole set<") == text.count(">of classes<") == 2, "groups of both panels"
-    assert text.count("not run") == 5, "one experiment on ModelNet10, and the second metric everywhere"
+    assert text.count(">ModelNet40<") == 1 and text.index(">five<") < text.index(">ten<")
+    # The other series everywhere, and both in the last group.
+    assert text.count("not run") == 4
 
 
 def test_nothing_measured_is_a_placard(tmp_path: Path) -> None:
