@@ -13,6 +13,7 @@ from concord3d.models.factory import build_point_encoder
 from concord3d.models.image_resnet import image_encoder
 from concord3d.models.mink_unet import UNetRules
 from concord3d.models.point_transformer import PointTransformer
+from concord3d.models.scan_examples import room_points
 
 
 def _step(module: nn.Module, batch: Tensor) -> None:
@@ -46,6 +47,24 @@ def test_mink_unet(benchmark, size, part):
     }
     benchmark.extra_info["voxels"] = len(features)
     benchmark.pedantic(calls[part], rounds=3, warmup_rounds=1)
+
+
+# Scans of CrossOver's demo, and its network on one room as densely scanned as the paper's.
+SCENES = {
+    "8, 16 scans": ({"voxel_mm": 100, "width": 8, "blocks": [1, 1, 1, 1]}, 16, 1_500),
+    "8 deep, 16 scans": ({"voxel_mm": 100, "width": 8}, 16, 1_500),
+    "64, 2 scans": ({}, 2, 20_000),
+}
+
+
+@pytest.mark.benchmark(group="scene_resnet")
+@pytest.mark.parametrize("size", SCENES)
+def test_scene_resnet(benchmark, size):
+    told, num_scans, num_points = SCENES[size]
+    network = build_point_encoder({"name": "scene_resnet", **told})
+    draw = torch.Generator().manual_seed(0)
+    scans = [room_points(num_points, draw) for _ in range(num_scans)]
+    benchmark.pedantic(lambda: network(scans).square().mean().backward(), rounds=2, warmup_rounds=1)
 
 
 @pytest.mark.benchmark(group="image_encoders")

@@ -60,6 +60,7 @@ def scene_batch(num_scans: int = 4, seed: int = 0, num_points: int = 300, missin
         objects,
         points,
         [color.expand(len(cloud), 3) for color, cloud in zip(colors, points, strict=True)],
+        torch.ones(num_scans, dtype=torch.bool),
         view(2 * WIDTHS["image"])[:, None] * has_frames[..., None],
         has_frames,
         view(WIDTHS["image"]) * has_floorplan[:, None],

@@ -96,7 +96,6 @@ class SceneEncoderForm(StrictModel):
         fusion: ``softmax``: weights of the modalities as released; ``others``: the exponential of a weight over the sum
             of the others', as Eq. 2 has it.
         floorplan_path: ``head``: a floorplan goes to the head of pictures alone; ``frames``: it is taken for a frame.
-        colors: Which colours it was trained on; without any every point is white.
         fused_only: Whether there is nothing but the fusion, which then encodes single modalities of objects too.
     """
 
@@ -107,7 +106,6 @@ class SceneEncoderForm(StrictModel):
     referral: PositiveInt
     fusion: Literal["softmax", "others"] = "softmax"
     floorplan_path: Literal["head", "frames"] = "head"
-    colors: Literal["raw", "palette", "none"] = "raw"
     fused_only: bool = False
 
     @property

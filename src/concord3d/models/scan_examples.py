@@ -55,11 +55,12 @@ def of_scene(
         referral=_WIDTHS["referral"],
         fused_only=fused_only,
     )
-    points = _on_walls(num_points or _NUM_POINTS)
+    points, colors = room_points(num_points or _NUM_POINTS, _seeded()).split(3, 1)
     scenes = SimpleNamespace(
         objects=_objects(_NUM_OBJECTS),
         points=[points],
-        colors=[torch.rand(points.shape, generator=_seeded())],
+        colors=[colors],
+        has_points=torch.ones(1, dtype=torch.bool),
         pictures=torch.rand((1, _NUM_FRAMES, form.pictures), generator=_seeded()),
         has_pictures=torch.ones(1, _NUM_FRAMES, dtype=torch.bool),
         floorplan=torch.rand((1, form.floorplan), generator=_seeded()),
@@ -79,11 +80,17 @@ def _objects(count: int) -> SimpleNamespace:
     )
 
 
-def _on_walls(num_points: int) -> Tensor:
-    """Return (P, 3) points on the sides of a room, as a scan sees surfaces alone."""
-    points = torch.rand((num_points, 3), generator=_seeded())
-    side = torch.randint(3, (num_points, 1), generator=_seeded())
-    return points.scatter(1, side, points.gather(1, side).round()) * torch.tensor(_ROOM)
+def room_points(num_points: int, draw: torch.Generator) -> Tensor:
+    """Return (P, 6) points on the sides of a room, as a scan sees surfaces alone, with random colours.
+
+    Args:
+        num_points: P.
+        draw: Source of all randomness.
+    """
+    points = torch.rand((num_points, 6), generator=draw)
+    side = torch.randint(3, (num_points, 1), generator=draw)
+    points[:, :3] = points[:, :3].scatter(1, side, points.gather(1, side).round()) * torch.tensor(_ROOM)
+    return points
 
 
 def _seeded() -> torch.Generator:

@@ -50,6 +50,9 @@ class Scenes(Protocol):
     def colors(self) -> Sequence[Tensor]: ...
 
     @property
+    def has_points(self) -> Tensor: ...
+
+    @property
     def pictures(self) -> Tensor: ...
 
     @property
@@ -123,10 +126,9 @@ class SceneEncoder(nn.Module):
     def present(self, scenes: Scenes) -> dict[str, Tensor]:
         """Return (B,) bool by modality: which scans have it; in training a single cloud of points is not encoded."""
         of_objects = {name: scenes.objects.present[name].any(1) for name in self._known(scenes.objects)}
-        has_points = torch.tensor([len(points) > 0 for points in scenes.points]) & self._sees_points(scenes)
         found = {
             "image": scenes.has_pictures.any(1),
-            "point": has_points.to(scenes.has_pictures.device),
+            "point": scenes.has_points & self._sees_points(scenes),
             "referral": scenes.has_referral,
             "floorplan": scenes.has_floorplan,
         }
@@ -181,19 +183,18 @@ class SceneEncoder(nn.Module):
 
     def _sees_points(self, scenes: Scenes) -> bool:
         """Tell whether there are points, in training of as many scans as statistics of a batch need."""
-        return sum(len(points) > 0 for points in scenes.points) >= (_LEAST_SCANS if self.training else 1)
+        return int(scenes.has_points.sum()) >= (_LEAST_SCANS if self.training else 1)
 
     def _point_features(self, scenes: Scenes) -> Tensor:
         """Return (B, C); zeros of scans whose points are not seen."""
-        is_white = self.form.colors == "none"
-        clouds = [
-            torch.cat([points, (torch.ones_like(points) if is_white else colors) - _MIDDLE], 1)
-            for points, colors in zip(scenes.points, scenes.colors, strict=True)
-        ]
         if not self._sees_points(scenes):
             # Every parameter takes part in every loss: several processes would else wait for each other.
             idle = sum(parameter.sum() for parameter in self.points.parameters())
-            return 0 * idle + scenes.referral.new_zeros(len(clouds), int(self.points.feature_dim))
+            return 0 * idle + scenes.referral.new_zeros(len(scenes.points), int(self.points.feature_dim))
+        clouds = [
+            torch.cat([points, colors - _MIDDLE], 1)[: len(points) if known else 0]
+            for points, colors, known in zip(scenes.points, scenes.colors, scenes.has_points.tolist(), strict=True)
+        ]
         if isinstance(self.points, MinkUNet):
             voxels, features = self.points.encode(clouds)
             sizes = torch.bincount(voxels.coordinates[:, 0], minlength=len(clouds))

@@ -41,7 +41,11 @@ def without(batch: ScanSceneBatch, name: str) -> ScanSceneBatch:
             "has_referral": torch.zeros_like(batch.has_referral),
             "referral": torch.zeros_like(batch.referral),
         },
-        "point": {"points": [points[:0] for points in batch.points], "colors": [c[:0] for c in batch.colors]},
+        "point": {
+            "points": [torch.zeros(1, 3) for _ in batch.points],
+            "colors": [torch.zeros(1, 3) for _ in batch.colors],
+            "has_points": torch.zeros_like(batch.has_points),
+        },
         FUSED: {"objects": without_objects(batch.objects, *batch.objects.features)},
     }
     return replace(batch, **nothing[name])
@@ -81,8 +85,7 @@ def test_a_modality_may_be_missing_everywhere(tmp_path: Path, name: str, quirks:
 
 def test_a_scan_without_points_among_others(tmp_path: Path) -> None:
     batch, method = scene_batch(missing=0.0), scene_method(tmp_path, **STILL)
-    points, colors = ([part[0], *(each[:0] for each in part[1:])] for part in (batch.points, batch.colors))
-    single = replace(batch, points=points, colors=colors)
+    single = replace(batch, has_points=torch.tensor([True, False, False, False]))
     # One cloud has no statistics of a batch, but is seen in evaluation.
     assert float(method.train().loss(single, draw()).terms[f"{FUSED}-point"]) == 0
     assert method.eval().encoder.present(single)["point"].tolist() == [True, False, False, False]
@@ -138,7 +141,7 @@ def test_missing_scans_are_candidates_in_the_release_alone(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("points", ["scene_resnet", "mink_unet"])
-def test_colours_are_seen_or_not(tmp_path: Path, points: str) -> None:
+def test_colours_are_seen(tmp_path: Path, points: str) -> None:
     batch = scene_batch()
     other = replace(batch, colors=[1 - color for color in batch.colors])
     unet = {
@@ -146,10 +149,8 @@ def test_colours_are_seen_or_not(tmp_path: Path, points: str) -> None:
         "down_widths": [4], "down_blocks": [1], "up_widths": [16], "up_blocks": [1],
     }  # fmt: skip
     encoder = SCENE_ENCODER if points == "scene_resnet" else {"name": "scene_encoder", "points": unet}
-    for colors in ("raw", "palette", "none"):
-        method = scene_method(tmp_path, encoder=encoder, colors=colors)
-        same = torch.equal(vectors(method, batch)["point"], vectors(method, other)["point"])
-        assert same is (colors == "none")
+    method = scene_method(tmp_path, encoder=encoder)
+    assert not torch.allclose(vectors(method, batch)["point"], vectors(method, other)["point"], atol=1e-3)
 
 
 def test_a_floorplan_may_take_the_way_of_frames(tmp_path: Path) -> None:
@@ -246,7 +247,7 @@ def test_settings_refuse_what_cannot_be() -> None:
     for objective, message in (
         ({"variant": "allpairs"}, "all_pairs"),
         ({"augment": {"scale": [1.2, 0.8]}}, "lower end"),
-        ({"colours": "raw"}, "colors"),
+        ({"temprature": 1}, "temperature"),
         ({"temperature": 0}, "temperature"),
     ):
         with pytest.raises(ConfigError, match=message):

@@ -148,7 +148,6 @@ def build(settings: CrossOverSceneSettings, context: Context) -> CrossOverScene:
         referral=some.referral.shape[-1],
         fusion=settings.fusion,
         floorplan_path=settings.floorplan_path,
-        colors=settings.colors,
         fused_only=settings.variant == "uni_modal",
     )
     encoder = SceneEncoder(form)

@@ -68,8 +68,6 @@ class CrossOverSceneSettings(MethodSettings):
         variant: ``anchor``: each modality of scans meets the fused vector; ``all_pairs``: all of them meet, the fused
             one too; ``uni_modal``: there is nothing but the fusion, and what it makes of one modality of objects alone
             meets what it makes of all.
-        colors: Colours of the points: as scanned, by the label of the object (which tells the encoder what it shall
-            learn), or none.
         temperature: tau at the start.
         learn_temperature: Whether it is trained, as the paper says, or stays, as released.
         learn_term_weights: Whether the weights of the terms (alpha, beta, gamma of Eq. 3) are trained, as a softmax
@@ -89,7 +87,6 @@ class CrossOverSceneSettings(MethodSettings):
     encodes: ClassVar[Literal["clouds", "sweeps"] | None] = None
 
     variant: Literal["anchor", "all_pairs", "uni_modal"] = "anchor"
-    colors: Literal["raw", "palette", "none"] = "raw"
     temperature: PositiveFloat = 0.07
     learn_temperature: bool = False
     learn_term_weights: bool = False
@@ -123,7 +120,7 @@ class CrossOverSceneSettings(MethodSettings):
         arguments = {
             "encoder": dict(run["encoder"]),
             "fused_only": self.variant == "uni_modal",
-            "num_points": run["data"].get("num_points"),
+            "num_points": run["data"].get("scene_points"),
         }
         name = "scene_fusion" if self.variant == "uni_modal" else "scene_encoder"
         return (ForwardPass(name, "concord3d.models.scan_examples:of_scene", arguments),)
