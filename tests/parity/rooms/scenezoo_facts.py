@@ -1,11 +1,11 @@
-"""What scenezoo says of rooms. It runs in `.venv-scenezoo`, where Concord3D is not installed.
+"""What scenezoo says of rooms. It runs in `.venv-parity`, where Concord3D is not installed.
 
-Arguments: `scannetv2` or `3rscan`, the root of the data set, and an `.npz` that receives `check` (text), `train` and
-`val` (ids), `references` and, for scan number i of both splits in that order, `<i>.vertices` and `<i>.colors` of its
-mesh, `<i>.instance` and `<i>.nyu40` of the vertices, `<i>.objects` (numbers) and `<i>.names`, `<i>.depth`, `<i>.pose`
-(camera to world), `<i>.intrinsic`, `<i>.rgb`, `<i>.distance` of the depth's points to the mesh, and `<i>.alignment`;
-of ScanNet besides `<i>.pixels` (object of each) and `<i>.type`, of 3RScan `<i>.textured` (vertices) and `<i>.boxes`
-(lengths).
+Arguments: `scannetv2` or `3rscan`, the root of the data set (of 3RScan the folder of its scans), and an `.npz` that
+receives `check` (text), `train` and `val` (ids), `references` and, for scan number i of both splits in that order,
+`<i>.vertices` and `<i>.colors` of its mesh, `<i>.instance` and `<i>.nyu40` of the vertices, `<i>.objects` (numbers) and
+`<i>.names`, `<i>.depth`, `<i>.pose` (camera to world), `<i>.intrinsic`, `<i>.rgb`, `<i>.distance` of the depth's points
+to the mesh, and `<i>.alignment`; of ScanNet besides `<i>.pixels` (object of each) and `<i>.type`, of 3RScan
+`<i>.textured` (vertices) and `<i>.boxes` (lengths).
 """
 
 import sys
@@ -24,7 +24,7 @@ def opened(kind: str, root: Path):
         files = {f"{split}_split_file": f"scannetv2_{split}.txt" for split in ("train", "val", "test")}
         return get_dataset(kind, str(root), offline=True, **files)
     return get_dataset(
-        kind, str(root), offline=True, label_mapping_file=str(root / "3RScan.v2 Semantic Classes - Mapping.csv"),
+        kind, str(root), offline=True, label_mapping_file=str(root.parent / "3RScan.v2 Semantic Classes - Mapping.csv"),
         oversegmentation_file="{scene_id}/mesh.refined.0.010000.segs.v2.json",
     )  # fmt: skip
 

@@ -82,8 +82,8 @@ def _shell(space: Space, square: float) -> list[tuple[Array, NDArray[np.int32], 
     for low, high in _floor_parts(layout):
         x, y = _steps(low[0], high[0], square), _steps(low[1], high[1], square)
         places, faces = _grid(x, y)
-        middle = places[faces].mean(axis=1)
-        odd = (np.floor(middle / square).astype(int).sum(axis=1) % 2)[:, None]
+        # Both triangles of a square have its colour.
+        odd = np.tile(np.indices((len(x) - 1, len(y) - 1)).sum(axis=0).ravel() % 2, 2)[:, None]
         colors = np.where(odd, decor.second, decor.floor)
         pieces.append((np.column_stack([places, np.zeros(len(places))]), faces, colors, FLOOR))
     return pieces

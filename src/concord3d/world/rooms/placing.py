@@ -22,9 +22,11 @@ _TRIES = 24
 _TOUCH = 0.004
 _WALKWAY = 0.4
 _TALL = 1.0
+# Places below an object at which its support is looked for, in its depths and widths.
+_FOOTPRINT = np.array([[x, y] for x in np.linspace(-0.42, 0.42, 5) for y in np.linspace(-0.42, 0.42, 5)])
 _HUNG = ("hung", "above", "window")
 # What surfaces may differ by below a thing that stands on them.
-_EVEN_M = {"pillow": 0.2}
+_EVEN_M = {"pillow": 0.12}
 _FLAT = "rug"
 # What stands at the back of each kind: a pillow lies at the head of a bed, but on the seat of a sofa.
 _AT_THE_BACK = {"bed": ("pillow",), "desk": ("monitor",), "tv_stand": ("display",)}
@@ -58,11 +60,27 @@ class Placer:
             scale: (3,) factors on the model.
             wanted: Its rule.
         """
-        size = model.size * scale
-        tries = self._rules[wanted.rule](wanted, size)
+        tries = self._rules[wanted.rule](wanted, model.size * scale)
+        return self._first_free(identity, model, scale, wanted, tries)
+
+    def nudge(self, one: PlacedObject) -> PlacedObject | None:
+        """Shift and turn an object that stands on the floor and is not in the room now, as one pulls a chair.
+
+        Args:
+            one: As it stood.
+        """
+        shifts = self.rng.normal(0, 0.35, (_TRIES, 2)), self.rng.normal(0, 0.5, _TRIES)
+        tries = _rows(
+            [(*(one.place[:2] + shift), 0.0, one.yaw + turn, FLOOR) for shift, turn in zip(*shifts, strict=True)]
+        )
+        return self._first_free(one.identity, one.model, one.scale, Wanted(one.kind, 1, 1, "near"), tries)
+
+    def _first_free(
+        self, identity: int, model: FurnitureModel, scale: Array, wanted: Wanted, tries: Array
+    ) -> PlacedObject | None:
         if not len(tries):
             return None
-        lows, highs = _boxes(tries, size)
+        lows, highs = _boxes(tries, model.size * scale)
         free = self._inside(lows, highs) & self._unblocked(wanted, lows, highs)
         for x, y, z, yaw, support in tries[free]:
             one = PlacedObject(identity, model, scale, float(yaw), np.array([x, y, z]), wanted, int(support))
@@ -99,7 +117,7 @@ class Placer:
     def _settled(self, one: PlacedObject) -> PlacedObject | None:
         """Return an object lowered to the surface below it, or None where that is not even or does not carry it."""
         below = next(other for other in self.objects if other.identity == one.support)
-        steps = np.array([[x, y] for x in (-0.4, 0, 0.4) for y in (-0.4, 0, 0.4)]) * one.size[:2]
+        steps = _FOOTPRINT * one.size[:2]
         heights = surface_heights(below, steps @ turn_about_z(one.yaw)[:2, :2].T + one.place[:2])
         top = float(heights.max())
         if not np.isfinite(heights).all() or top - float(heights.min()) > _EVEN_M.get(one.kind, 0.03):

@@ -11,7 +11,7 @@ from concord3d.world.objects import palette
 from concord3d.world.objects.categories.style import Color
 
 Rule = Literal[
-    "wall", "corner", "hung", "window", "middle", "free", "rows", "on", "beside", "before", "around", "above"
+    "wall", "corner", "hung", "window", "middle", "free", "rows", "on", "beside", "before", "around", "above", "near"
 ]
 
 
@@ -26,7 +26,8 @@ class Wanted:
         rule: ``wall``: its back against a wall. ``corner``: the same at the end of a wall. ``hung``: on a wall at
             height ``lift``. ``window``: in front of a window. ``middle``: in the middle of the room. ``free``: away
             from the walls. ``rows``: in rows that face the first wall. ``on``: on top of one of ``of``. ``beside``,
-            ``before``, ``around``, ``above``: where these words say, seen from one of ``of``.
+            ``before``, ``around``, ``above``: where these words say, seen from one of ``of``. ``near``: moved from
+            where it was.
         of: Kind that the rule refers to.
         lift: Height of the lower edge above the floor in metres.
         width: Least and greatest width in metres to which it is stretched, or None for the width of the model.

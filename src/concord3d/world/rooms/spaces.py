@@ -30,6 +30,10 @@ _WALLS = {
 }
 _NEW = (Wanted("box", 1, 1, "corner"), Wanted("bag", 1, 1, "corner"), Wanted("chair", 1, 1, "corner"),
         Wanted("plant", 1, 1, "corner"), Wanted("stool", 1, 1, "corner"))  # fmt: skip
+# What nobody carries away.
+_FIXED = ("bathtub", "bed", "counter", "door", "mantel", "range_hood", "sink", "toilet", "window")
+# How often furniture of one kind has one model, and how often a thing that is moved goes far.
+_SETS, _FAR = 0.5, 0.5
 _MOVED_M, _MOVED_RAD = 0.15, 0.15
 
 
@@ -102,8 +106,10 @@ def furnish_space(scene_type: str, supplier: FurnitureSupplier, rng: np.random.G
     placer = Placer(layout, rng, fixed)
     identity = FLOOR + 1 + len(fixed)
     for wanted in kind.furniture:
+        # Chairs, and tables in rows, are often bought as a set.
+        model = supplier.draw(wanted.kind, rng) if rng.random() < _SETS else None
         for _ in range(int(rng.integers(wanted.low, wanted.high + 1))):
-            identity += _add(placer, identity, wanted, supplier, rng)
+            identity += _add(placer, identity, wanted, supplier, rng, model)
     for _ in range(int(rng.integers(0, 3))):
         clutter = Wanted(CLUTTER[int(rng.integers(len(CLUTTER)))], 1, 1, "on", _SURFACES)
         identity += _add(placer, identity, clutter, supplier, rng)
@@ -119,23 +125,20 @@ def revisit(space: Space, supplier: FurnitureSupplier, rng: np.random.Generator)
         rng: Source of randomness.
     """
     bearing = {one.support for one in space.objects}
-    loose = [one for one in space.objects if one.annotated and KINDS[one.kind].movable and one.identity not in bearing]
-    candidates = [loose[i] for i in rng.permutation(len(loose))]
-    # A space with one loose object keeps it: something is to move.
-    removed = [candidates.pop()] if len(candidates) > 1 else []
-    placer = Placer(space.layout, rng, [one for one in space.objects if one not in removed])
+    free = [one for one in space.annotated if one.identity not in bearing and one.kind not in _FIXED]
+    order = [free[i] for i in rng.permutation(len(free))]
+    placer = Placer(space.layout, rng, space.objects)
     moved: dict[int, Matrix] = {}
     wanted_moves = int(rng.integers(1, 4))
-    for one in candidates:
-        if len(moved) < wanted_moves:
-            placer.objects.remove(one)
-            now = placer.place(one.identity, one.model, one.scale, one.wanted)
-            if now is not None and _differs(one, now):
+    for one in order:
+        if len(moved) < wanted_moves and KINDS[one.kind].movable:
+            now = _moved(placer, one, rng)
+            if now is not None:
                 moved[one.identity] = now.pose @ inverse(one.pose)
-            else:
-                if now is not None:
-                    placer.objects.remove(now)
-                placer.objects.append(one)
+    # What is light goes sooner than what is heavy.
+    left = sorted((one for one in order if one.identity not in moved), key=lambda one: not KINDS[one.kind].movable)
+    removed = left[:1]
+    placer.objects = [one for one in placer.objects if one not in removed]
     identity, added = space.next_identity, tuple[int, ...]()
     for number in rng.permutation(len(_NEW)):
         if _add(placer, identity, _NEW[number], supplier, rng):
@@ -146,16 +149,43 @@ def revisit(space: Space, supplier: FurnitureSupplier, rng: np.random.Generator)
     return later, Changes(moved, tuple(one.identity for one in removed), added)
 
 
+def _moved(placer: Placer, one: PlacedObject, rng: np.random.Generator) -> PlacedObject | None:
+    """Move an object a little or elsewhere; return it as it stands then, or None where it stays."""
+    placer.objects.remove(one)
+
+    def placed_by(wanted: Wanted) -> PlacedObject | None:
+        return placer.place(one.identity, one.model, one.scale, wanted)
+
+    far = [lambda: placed_by(one.wanted)]
+    near = [lambda: placer.nudge(one)] if one.support == FLOOR else []
+    attempts = far + near if rng.random() < _FAR else near + far
+    for attempt in (*attempts, lambda: placed_by(Wanted(one.kind, 1, 1, "wall"))):
+        now = attempt()
+        if now is not None and _differs(one, now):
+            return now
+        if now is not None:
+            placer.objects.remove(now)
+    placer.objects.append(one)
+    return None
+
+
 def _differs(before: PlacedObject, now: PlacedObject) -> bool:
     turn = abs((now.yaw - before.yaw + np.pi) % (2 * np.pi) - np.pi)
     return bool(np.linalg.norm(now.place - before.place) > _MOVED_M or turn > _MOVED_RAD)
 
 
-def _add(placer: Placer, identity: int, wanted: Wanted, supplier: FurnitureSupplier, rng: np.random.Generator) -> int:
-    """Place one object; return how many were placed."""
-    for _ in range(2):
-        model = supplier.draw(wanted.kind, rng)
-        if placer.place(identity, model, _scale(placer.layout, model, wanted, rng), wanted) is not None:
+def _add(
+    placer: Placer,
+    identity: int,
+    wanted: Wanted,
+    supplier: FurnitureSupplier,
+    rng: np.random.Generator,
+    model: FurnitureModel | None = None,
+) -> int:
+    """Place one object, if a model is given then first that one; return how many were placed."""
+    for first in (model, None):
+        tried = first or supplier.draw(wanted.kind, rng)
+        if placer.place(identity, tried, _scale(placer.layout, tried, wanted, rng), wanted) is not None:
             return 1
     return 0
 
