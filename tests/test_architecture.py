@@ -46,6 +46,7 @@ ALLOWED = {
         "data.catalog",
         "data.manifest",
         "data.readers",
+        "data.scans.options",
         "data.storage",
         "data.stores",
         "features.picture_strength",

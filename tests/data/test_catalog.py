@@ -9,6 +9,7 @@ import yaml
 
 from concord3d.data.catalog import find_dataset, load_catalog
 from concord3d.data.readers import reader_names
+from concord3d.data.scans.nyu40 import NAMES
 from concord3d.errors import ConfigError
 
 ENTRY = {
@@ -42,7 +43,7 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
         "ensembled", "objaverse_lvis",
         "openshape_shapenet", "openshape_ensembled", "openshape_no_lvis", "openshape_lvis", "openshape_modelnet40",
         "openshape_scanobjectnn", "redwood", "co3d", "shapenet55", "nuscenes",
-        "nuscenes_frames", "semantic_kitti_frames",
+        "nuscenes_frames", "semantic_kitti_frames", "scannet", "scan3r",
     ]  # fmt: skip
     counts = {name: spec.releases[0].counts for name, spec in catalog.items()}
     assert counts["modelnet10"] == counts["modelnet10_off"] == {"train": 3991, "test": 908}
@@ -55,6 +56,13 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
     ]  # fmt: skip
     assert [len(catalog[name].class_names) for name in ("redwood", "co3d")] == [9, 42]
     assert counts["nuscenes"] == {"train": 28130, "val": 6019} and len(catalog["nuscenes"].class_names) == 16
+    # CrossOver spec 1.1: 312 of ScanNet's scans and 157 of 3RScan's are evaluated.
+    assert counts["scannet"] == {"train": 1201, "val": 312} and counts["scan3r"] == {"val": 157}
+    assert catalog["scannet"].class_names == catalog["scan3r"].class_names == NAMES
+    kept = {name: spec.scans.model_dump() for name, spec in catalog.items() if spec.scans is not None}
+    assert kept["scannet"] == {
+        "frame_stride": 5, "views": 10, "key_frames": 20, "cad_points": 5000, "floorplan_pixels": 224,
+    } and kept["scan3r"] == {**kept["scannet"], "frame_stride": 1} and len(kept) == 2  # fmt: skip
     assert counts["nuscenes_frames"] == {"train": 21, "test": 15}
     assert counts["semantic_kitti_frames"] == {"train": 14, "test": 12}
     assert [len(catalog[name].class_names) for name in ("nuscenes_frames", "semantic_kitti_frames")] == [10, 19]

@@ -55,6 +55,9 @@ WRONG: dict[str, tuple[Path, str, str, tuple[str, ...]]] = {
     "option of the world": (
         SCALE, "splits: {train: 90, test: 48},", "splits: {train: 90, test: 48}, options: {beams: 32},", ("beams",),
     ),
+    "scans of a data set that has none": (
+        SCALE, "splits: {train: 90, test: 48},", "splits: {train: 90, test: 48}, scans: {views: 3},", ("no scans",),
+    ),
     "experiment that is a path": (POINT, "  single_view:", "  ../x:", ("../x",)),
     "experiment that is empty": (POINT, "  single_view:", '  "":', ("plain",)),
     "experiment that is not there": (POINT_SCALE, "single_view,", "singel_view,", ("singel_view", "single_view")),

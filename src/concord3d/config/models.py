@@ -75,6 +75,7 @@ class DatasetUse(StrictModel):
             that are kept of stored clouds; for real data the default is all that are stored.
         categories: Restriction to these categories (world only); null means all that the format has.
         options: What the data set's family knows beside these (world only), such as the beams of a LiDAR.
+        scans: How much of a scan is kept, where it is not as much as the catalogue says (data sets of scans only).
     """
 
     source: Literal["world", "real"]
@@ -82,6 +83,7 @@ class DatasetUse(StrictModel):
     num_points: PositiveInt = 2048
     categories: list[str] | None = None
     options: dict[str, Any] = {}
+    scans: dict[str, Any] = {}
 
     @model_validator(mode="after")
     def _world_needs_splits(self) -> DatasetUse:

@@ -9,9 +9,11 @@ from typing import Any
 
 from concord3d.config.models import Params, Scale
 from concord3d.config.places import Place
+from concord3d.config.validation import validate
 from concord3d.data.catalog import DatasetSpec
 from concord3d.data.readers import find_reader, reader_module
 from concord3d.data.readers.interface import Reader
+from concord3d.data.scans.options import ScanOptions
 from concord3d.data.stores import store_module
 from concord3d.errors import ConfigError
 from concord3d.layout import CATALOG, Layout
@@ -76,8 +78,27 @@ class DataNodes:
 
     def spec(self, dataset: str, *left_out: str) -> dict[str, Any]:
         return self.catalog[dataset].model_dump(
-            mode="json", exclude={**CATALOGUE_WORDS, **dict.fromkeys(left_out, True)}
+            mode="json", exclude={**CATALOGUE_WORDS, "scans": True, **dict.fromkeys(left_out, True)}
         )
+
+    def _kept_of_scans(self, dataset: str) -> dict[str, Any]:
+        """Return how much of each scan a store keeps: what the catalogue says, unless the scale says otherwise.
+
+        Raises:
+            ConfigError: The scale says what no scan has, or says it of a data set that has no scans.
+        """
+        known, told = self.catalog[dataset].scans, self.scale.datasets[dataset].scans
+        if known is None:
+            if told:
+                raise ConfigError(
+                    f"'{dataset}' has no scans",
+                    where=self.places[dataset].below("scans"),
+                    expected="a data set whose entry in the catalogue has 'scans'",
+                    found=", ".join(told),
+                )
+            return {}
+        options = validate(ScanOptions, {**known.model_dump(), **told}, self.places[dataset].below("scans"))
+        return {"scans": options.model_dump()}
 
     def _params(self, dataset: str) -> dict[str, Any]:
         return {"dataset": dataset, "catalog": str(CATALOG)}
@@ -130,7 +151,8 @@ class DataNodes:
     def store(self, dataset: str, split: str) -> Made:
         use = self.scale.datasets[dataset]
         recipe = {
-            "spec": self.spec(dataset, "files"),
+            # Data sets without scans keep the identity that they had before there were some.
+            "spec": {**self.spec(dataset, "files"), **self._kept_of_scans(dataset)},
             "split": split,
             "data_kind": "synthetic" if use.source == "world" else "real",
             "num_points": use.num_points if "num_points" in use.model_fields_set else None,

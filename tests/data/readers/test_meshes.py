@@ -11,10 +11,10 @@ import trimesh
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tests.data.formats.ply_files import ply_bytes
 
 from concord3d.data.catalog import DatasetSpec, load_catalog
 from concord3d.data.formats.mesh_files import read_mesh, read_off
-from concord3d.data.formats.ply import read_ply_points
 from concord3d.data.readers.shapenet import read_renderings
 from concord3d.data.reading import read_meshes, read_split
 from concord3d.errors import BadCloud, BadMesh, ConfigError, DatasetMissing, UnreadableFile, WrongRelease
@@ -113,41 +113,6 @@ def test_an_unknown_class_folder_is_a_wrong_release(tmp_path: Path, catalog) -> 
     (tmp_path / "ModelNet40/chair").rename(tmp_path / "ModelNet40/chairs")
     with pytest.raises(WrongRelease, match="chairs"):
         read_split(catalog["modelnet40_off"], tmp_path, "train", "synthetic")
-
-
-def ply_bytes(points: np.ndarray, form: str, extra: bool) -> bytes:
-    fields = [("x", "float", "f4"), ("y", "float", "f4"), ("z", "float", "f4")]
-    if extra:
-        fields = [("red", "uchar", "u1"), *fields, ("quality", "double", "f8")]
-    head = f"ply\nformat {form} 1.0\ncomment made by a test\nelement vertex {len(points)}\n"
-    head += "".join(f"property {kind} {name}\n" for name, kind, _ in fields)
-    head += "element face 0\nproperty list uchar int vertex_indices\nend_header\n"
-    order = ">" if form == "binary_big_endian" else "<"
-    table = np.zeros(len(points), dtype=[(name, order + code) for name, _, code in fields])
-    for column, axis in enumerate("xyz"):
-        table[axis] = points[:, column]
-    if form == "ascii":
-        rows = "".join(" ".join(f"{value:.9g}" for value in row) + "\n" for row in table.tolist())
-        return (head + rows).encode()
-    return head.encode() + table.tobytes()
-
-
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    count=st.integers(1, 40),
-    form=st.sampled_from(["ascii", "binary_little_endian", "binary_big_endian"]),
-    extra=st.booleans(),
-)
-def test_ply_round_trip_and_truncation(tmp_path_factory, count: int, form: str, extra: bool) -> None:
-    points = np.random.default_rng(count).normal(size=(count, 3)).astype(np.float32)
-    path = tmp_path_factory.mktemp("ply") / "a.ply"
-    content = ply_bytes(points, form, extra)
-    path.write_bytes(content)
-    np.testing.assert_array_equal(read_ply_points(path), points)
-    for cut in (0, 3, len(content) // 2, len(content) - 14):
-        path.write_bytes(content[:cut])
-        with pytest.raises(UnreadableFile, match=r"a\.ply"):
-            read_ply_points(path)
 
 
 def write_shapenet(root: Path, counts: dict[str, int], suffix: str = ".glb") -> None:

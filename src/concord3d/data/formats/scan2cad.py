@@ -81,11 +81,14 @@ class CadAnnotations:
 
     def _read(self, name: str) -> Mesh | None:
         path = self._shapenet / name / "models" / "model_normalized.obj"
+        if not path.is_file():
+            return None
         try:
-            return read_mesh(path) if path.is_file() else None
+            mesh = read_mesh(path)
         except BadMesh as error:
             _log.warning("a CAD model is left out: %s", error)
             return None
+        return mesh if mesh.face_areas().sum() > 0 else None
 
 
 def _placement(trs: dict[str, Any]) -> Matrix:

@@ -1,7 +1,8 @@
 """3RScan with SceneVerse: rooms scanned again after something changed (CrossOver spec 1.1 to 1.6).
 
 Layout: ``3RScan.json``; ``<scan>/`` with ``mesh.refined.v2.obj`` and its texture,
-``labels.instances.annotated.v2.ply``, ``semseg.v2.json`` and ``sequence.zip``; ``SceneVerse/3RScan/annotations/ssg_ref_rel2_template.json``.
+``labels.instances.annotated.v2.ply``, ``semseg.v2.json`` and ``sequence.zip``;
+``SceneVerse/3RScan/annotations/ssg_ref_rel2_template.json``.
 
 Shape legend: N vertices, O objects, T triangles.
 """
@@ -13,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,12 +23,20 @@ from concord3d.data.catalog import DatasetSpec
 from concord3d.data.formats.json_files import form_named, read_json
 from concord3d.data.formats.mesh_files import read_colored_mesh
 from concord3d.data.formats.ply import PlyMesh, read_ply_mesh
-from concord3d.data.formats.scan3r_json import Recording, read_recordings
+from concord3d.data.formats.scan3r_json import Moved, Recording, read_recordings
 from concord3d.data.formats.scan3r_sequence import QUARTER_TURNS, Sequence3R
 from concord3d.data.formats.sceneverse import read_referrals
 from concord3d.data.layout import find_split, layout_folder, required_file
 from concord3d.data.readers.interface import Census, Reader, Reading
-from concord3d.data.scans.assembly import Frame, Referral, cad_columns, frame_columns, locations, referral_columns
+from concord3d.data.scans.assembly import (
+    Frame,
+    Referral,
+    cad_columns,
+    frame_columns,
+    locations,
+    referral_columns,
+    tracked,
+)
 from concord3d.data.scans.label_masks import LabelMasks
 from concord3d.data.scans.movement import turn_and_shift
 from concord3d.data.scans.nyu40 import NAMES
@@ -217,7 +227,7 @@ def _colors(path: Path, points: NDArray[np.float32]) -> NDArray[np.uint8]:
 def _frames(sequence: Sequence3R, seer: LabelMasks, own_frame: Matrix, stride: int) -> Iterator[Frame]:
     """Yield every so manieth frame, without those at which tracking was lost."""
     for number, pose in list(sequence.poses())[::stride]:
-        if np.isfinite(pose).all():
+        if tracked(pose):
             moved = own_frame @ pose
             yield Frame(number, moved, partial(seer.seen, moved), partial(sequence.picture, number))
 
@@ -243,10 +253,11 @@ def _require_close(points: NDArray[np.float32], space: _Space, name: str) -> Non
 
 def _changes(
     recording: Recording, points: NDArray[np.float32], instance: NDArray[np.int32], space: _Space | None
-) -> dict[str, NDArray[np.generic]]:
+) -> dict[str, Any]:
     """Return how far each object turned and its middle shifted since the reference scan (CrossOver spec 7.4)."""
     own_frame = recording.reference_from_scan
-    moved, found = (), []
+    moved: tuple[Moved, ...] = ()
+    found: list[tuple[float, float]] = []
     if own_frame is not None and space is not None:
         moved = recording.moved
         found = [

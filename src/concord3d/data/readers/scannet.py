@@ -31,7 +31,15 @@ from concord3d.data.formats.sceneverse import read_referrals
 from concord3d.data.formats.sens import SensFile
 from concord3d.data.layout import NEXT_STEP, find_split, layout_folder, read_lines, required_file
 from concord3d.data.readers.interface import Census, Reader, Reading
-from concord3d.data.scans.assembly import Frame, Referral, cad_columns, frame_columns, locations, referral_columns
+from concord3d.data.scans.assembly import (
+    Frame,
+    Referral,
+    cad_columns,
+    frame_columns,
+    locations,
+    referral_columns,
+    tracked,
+)
 from concord3d.data.scans.cad_models import assigned_models, object_boxes
 from concord3d.data.scans.floorplan import floorplan
 from concord3d.data.scans.nyu40 import NAMES
@@ -126,8 +134,7 @@ def _scan(folder: Path, name: str, beside: _Beside) -> Scan:
         raise UnreadableFile("A mesh has no colours", where=folder / f"{name}_vh_clean_2.ply", next_step=NEXT_STEP)
     points = (points @ scan_from_raw[:3, :3].T + scan_from_raw[:3, 3]).astype(np.float32)
     ids, labels, instance = _objects(folder, name, len(points))
-    rows = np.append(np.searchsorted(ids, instance), 0)[:-1]
-    rows = np.where(instance > 0, rows, -1)
+    rows = np.where(instance > 0, np.searchsorted(ids, instance), -1)
     placed = beside.models.placed(name, scan_from_raw)
     edges = read_layout(beside.layouts / f"{name}.json", scan_from_raw)
     meshes = [Mesh(model.vertices().astype(np.float32), model.mesh.faces) for model in placed]
@@ -269,7 +276,7 @@ class _Masks:
 def _frames(recording: SensFile, masks: _Masks, scan_from_raw: Matrix, stride: int) -> Iterator[Frame]:
     """Yield every so manieth frame, without those at which tracking was lost."""
     for frame in recording.frames[::stride]:
-        if np.isfinite(frame.pose).all():
+        if tracked(frame.pose):
             pose = scan_from_raw @ frame.pose
             yield Frame(frame.number, pose, partial(masks.read, frame.number), partial(recording.picture, frame))
 

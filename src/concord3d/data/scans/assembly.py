@@ -45,6 +45,11 @@ class Referral:
     text: str
 
 
+def tracked(pose: NDArray[np.float64]) -> bool:
+    """Whether a pose (4, 4) is one: finite, and with a rotation. Scanners write others where they lost track."""
+    return bool(np.isfinite(pose).all()) and float(np.linalg.det(pose[:3, :3])) > 0
+
+
 def frame_columns(
     frames: Sequence[Frame], size: tuple[int, int], object_ids: NDArray[np.int64], options: ScanOptions, name: str
 ) -> dict[str, Any]:

@@ -12,11 +12,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.data.scans.columns import COLUMNS, FINITE, OFFSETS, ROWS, WORDS, columns_fault
 from concord3d.data.scans.nyu40 import PALETTE
 from concord3d.data.scans.scan import Scan
 from concord3d.data.storage import ScratchRows
@@ -33,61 +34,6 @@ from concord3d.data.stores.interface import (
 from concord3d.errors import BadCloud
 
 _RADIUS_POINTS = 1 << 20
-
-
-class _Column(NamedTuple):
-    """What the rows of an array are, their dtype, and the lengths of its further axes, None where they are free."""
-
-    rows: str
-    dtype: type[np.generic]
-    tail: tuple[int | None, ...] = ()
-
-
-_COLUMNS = {
-    "reference": _Column("scans", np.bool_),
-    "aligned": _Column("scans", np.bool_),
-    "intrinsics": _Column("scans", np.float64, (3, 3)),
-    "quarter_turns": _Column("scans", np.int64),
-    "key_frames": _Column("scans", np.int64, (None,)),
-    "floorplans": _Column("scans", np.uint8, (None, None, 3)),
-    "has_floorplan": _Column("scans", np.bool_),
-    "points": _Column("vertices", np.float32, (3,)),
-    "colors": _Column("vertices", np.uint8, (3,)),
-    "instance": _Column("vertices", np.int32),
-    "object_ids": _Column("objects", np.int64),
-    "labels": _Column("objects", np.int64),
-    "locations": _Column("objects", np.float32, (6,)),
-    "frame_bytes": _Column("bytes", np.uint8),
-    "frame_numbers": _Column("frames", np.int64),
-    "poses": _Column("frames", np.float64, (4, 4)),
-    "vote_objects": _Column("votes", np.int64),
-    "vote_frames": _Column("votes", np.int64),
-    "vote_boxes": _Column("votes", np.int32, (4,)),
-    "vote_pixels": _Column("votes", np.int64),
-    "cad_objects": _Column("CAD models", np.int64),
-    "cad_points": _Column("CAD models", np.float32, (None, 3)),
-    "referral_objects": _Column("referrals", np.int64),
-    "change_scans": _Column("changes", np.int64),
-    "change_ids": _Column("changes", np.int64),
-    "change_angles": _Column("changes", np.float32),
-    "change_shifts": _Column("changes", np.float32),
-}
-_OFFSETS = {
-    "vertex_offsets": ("scans", "vertices"),
-    "object_offsets": ("scans", "objects"),
-    "frame_offsets": ("scans", "frames"),
-    "frame_byte_offsets": ("frames", "bytes"),
-}
-_WORDS = {"names": "scans", "spaces": "scans", "scene_types": "scans", "object_names": "objects", "class_names": ""}
-# Arrays of row numbers, and what they number; those of rising rows are cut by binary search.
-_ROWS = {
-    "vote_objects": "objects",
-    "cad_objects": "objects",
-    "referral_objects": "objects",
-    "change_scans": "scans",
-    "vote_frames": "frames",
-}
-_FINITE = ("points", "locations", "cad_points", "poses", "intrinsics", "change_angles", "change_shifts")
 _TEXT = "utf-8"
 
 
@@ -202,10 +148,10 @@ class ScanSplit(Store):
         tails = {"key_frames": (num_key_frames,), "cad_points": (cad_points, 3), "floorplans": (*floorplan_size, 3)}
         rows = {
             name: ScratchRows(column.dtype, tails.get(name) or tuple(axis or 0 for axis in column.tail))
-            for name, column in _COLUMNS.items()
+            for name, column in COLUMNS.items()
         }
-        offsets: dict[str, list[int]] = {name: [0] for name in _OFFSETS}
-        texts: dict[str, list[str]] = {name: [] for name in (*_WORDS, "referrals")}
+        offsets: dict[str, list[int]] = {name: [0] for name in OFFSETS}
+        texts: dict[str, list[str]] = {name: [] for name in (*WORDS, "referrals")}
         for number, scan in enumerate(scans):
             first_object, first_frame = offsets["object_offsets"][-1], offsets["frame_offsets"][-1]
             for name, array in _columns_of(scan, number, first_object, first_frame, rows).items():
@@ -218,14 +164,10 @@ class ScanSplit(Store):
                 texts[name].append(word)
             texts["object_names"] += scan.object_names
             texts["referrals"] += scan.referrals
-        return cls(
-            identity.dataset,
-            identity.split,
-            identity.data_kind,
-            **{name: tuple(found) for name, found in texts.items()},
-            **{name: np.array(found, np.int64) for name, found in offsets.items()},
-            **{name: grown.array() for name, grown in rows.items()},
-        )
+        columns: dict[str, Any] = {name: tuple(found) for name, found in texts.items()}
+        columns |= {name: np.array(found, np.int64) for name, found in offsets.items()}
+        columns |= {name: grown.array() for name, grown in rows.items()}
+        return cls(identity.dataset, identity.split, identity.data_kind, **columns)
 
     def scan(self, index: int) -> Scan:
         """Return one scan; of arrays that are mapped only its part is read, when it is used.
@@ -303,7 +245,7 @@ class ScanSplit(Store):
         where = where or f"{self.dataset}/{self.split}"
         if len(self) < 1:
             raise BadCloud("There is no scan", where=where, expected="at least one", found=len(self))
-        problem = _fault(self)
+        problem = columns_fault(self.__dict__, len(self))
         if problem:
             raise BadCloud("Arrays of scans do not fit each other", where=where, found=problem)
         require_lengths(where, len(self), names=len(self.names), spaces=len(self.spaces), types=len(self.scene_types))
@@ -315,7 +257,7 @@ class ScanSplit(Store):
         twice = next((name for number, name in enumerate(self.names) if name in self.names[:number]), None)
         if twice is not None:
             raise BadCloud("A scan stands twice", where=where, found=twice)
-        for name in _FINITE:
+        for name in FINITE:
             bad = not_finite(getattr(self, name))
             if len(bad):
                 raise BadCloud(
@@ -347,8 +289,8 @@ class ScanSplit(Store):
         # Sentences differ much in length, so they are stored as bytes and not in rows as long as the longest.
         encoded = [text.encode(_TEXT) for text in self.referrals]
         return {
-            **{name: np.array(getattr(self, name), dtype=np.str_) for name in _WORDS},
-            **{name: getattr(self, name) for name in (*_OFFSETS, *_COLUMNS)},
+            **{name: np.array(getattr(self, name), dtype=np.str_) for name in WORDS},
+            **{name: getattr(self, name) for name in (*OFFSETS, *COLUMNS)},
             "referral_bytes": np.frombuffer(b"".join(encoded), np.uint8),
             "referral_byte_offsets": np.cumsum([0, *map(len, encoded)]).astype(np.int64),
         }
@@ -361,15 +303,11 @@ class ScanSplit(Store):
             ValueError: The arrays do not fit each other.
         """
         text, ends = arrays["referral_bytes"].tobytes(), arrays["referral_byte_offsets"].tolist()
-        store = cls(
-            identity.dataset,
-            identity.split,
-            identity.data_kind,
-            **{name: words(arrays[name]) for name in _WORDS},
-            **{name: arrays[name] for name in (*_OFFSETS, *_COLUMNS)},
-            referrals=tuple(text[a:b].decode(_TEXT) for a, b in pairwise(ends)),
-        )
-        problem = _fault(store)
+        columns: dict[str, Any] = {name: words(arrays[name]) for name in WORDS}
+        columns |= {name: arrays[name] for name in (*OFFSETS, *COLUMNS)}
+        columns["referrals"] = tuple(text[a:b].decode(_TEXT) for a, b in pairwise(ends))
+        store = cls(identity.dataset, identity.split, identity.data_kind, **columns)
+        problem = columns_fault(store.__dict__, len(store))
         if problem:
             raise ValueError(problem)
         return store
@@ -406,10 +344,10 @@ def _columns_of(
     }
     first = {"objects": first_object, "frames": first_frame, "scans": 0}
     found = {}
-    for name, column in _COLUMNS.items():
+    for name, column in COLUMNS.items():
         array = np.asarray(own[name] if name in own else getattr(scan, name))
         array = array[None] if column.rows == "scans" else array
-        found[name] = array + first[_ROWS[name]] if name in _ROWS else array
+        found[name] = array + first[ROWS[name]] if name in ROWS else array
     return found
 
 
@@ -417,35 +355,6 @@ def _part(rows: NDArray[np.int64], first: int, end: int) -> slice:
     """Return the part of rising rows that lies in [first, end)."""
     start, stop = np.searchsorted(rows, [first, end])
     return slice(int(start), int(stop))
-
-
-def _fault(store: ScanSplit) -> str | None:
-    """Return what is wrong with the lengths, dtypes, offsets and row numbers of a store, or None."""
-    counts = {"scans": len(store)}
-    for name, column in _COLUMNS.items():
-        array = getattr(store, name)
-        fits = array.dtype == column.dtype and array.ndim == 1 + len(column.tail)
-        if not fits or any(
-            length not in (None, found) for length, found in zip(column.tail, array.shape[1:], strict=True)
-        ):
-            return f"{name}: {array.dtype} {array.shape}"
-        if counts.setdefault(column.rows, len(array)) != len(array):
-            return f"{name}: {len(array)} rows for {counts[column.rows]} {column.rows}"
-    for name, (items, total) in _OFFSETS.items():
-        offsets = getattr(store, name)
-        if offsets.dtype != np.int64 or offsets.shape != (counts[items] + 1,):
-            return f"{name}: {offsets.dtype} {offsets.shape} for {counts[items]} {items}"
-        if offsets[0] != 0 or offsets[-1] != counts[total] or (np.diff(offsets) < 0).any():
-            return f"{name}: do not rise from 0 to {counts[total]}"
-    for name, what in _ROWS.items():
-        rows = getattr(store, name)
-        if len(rows) and (rows.min() < 0 or rows.max() >= counts[what]):
-            return f"{name}: {rows.min()} to {rows.max()} for {counts[what]} {what}"
-        if name != "vote_frames" and (np.diff(rows) < 0).any():
-            return f"{name}: do not rise"
-    if store.key_frames.size and (store.key_frames.min() < -1 or store.key_frames.max() >= counts["frames"]):
-        return f"key_frames: {store.key_frames.min()} to {store.key_frames.max()} for {counts['frames']} frames"
-    return None
 
 
 STORE = ScanSplit
