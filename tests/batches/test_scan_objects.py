@@ -50,6 +50,14 @@ def test_locations_are_those_of_the_cloud_and_of_the_model_in_its_own_frame() ->
     assert not batch.locations["cad"][0, :2].any()
 
 
+def test_an_object_without_a_cloud_has_no_location() -> None:
+    found = encoded(scans())
+    mask = np.arange(7) != 1
+    points = replace(found.points, has_point=mask, point=found.points.point * mask[:, None])
+    batch = read(ScanObjectData((replace(found, points=points),), ScanMasks.none(3)), 0)
+    assert batch.locations["point"][0].any(dim=1).tolist() == [True, False, True] and batch.valid.all()
+
+
 def test_what_is_hidden_is_missing_with_its_location() -> None:
     masks = ScanMasks((frozenset({"point", "image"}), frozenset(), frozenset()), {})
     batch = read(data_of(masks=masks), 0, 1)

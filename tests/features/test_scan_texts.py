@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from tests.data.scan_examples import scan, scans
 from tests.features.fake_encoders import FakeSentences
 
@@ -53,3 +54,16 @@ def test_texts_that_hold_nothing_are_left_out() -> None:
     found = scan_texts(scans(member), FakeSentences("0" * 64), 10, seed=0)
     assert found.has_referral.tolist() == [True, False, False]
     np.testing.assert_allclose(found.referral[0], found.scene_referral[0], atol=1e-6)
+
+
+def test_a_text_that_is_said_often_is_read_once_in_blocks_of_scans(monkeypatch: pytest.MonkeyPatch) -> None:
+    members = [replace(scan(f"scene{n:04d}_00"), referrals=("a chair", "a chair", "a bed")) for n in range(5)]
+    split, whole = scans(*members), FakeSentences("0" * 64)
+    expected = scan_texts(split, whole, 2, seed=0)
+    assert whole.read.count("a chair") == whole.read.count("a bed") == 1
+    monkeypatch.setattr("concord3d.features.scan_texts._BLOCK", 2)
+    cut = FakeSentences("0" * 64)
+    found = scan_texts(split, cut, 2, seed=0)
+    assert cut.read.count("a chair") == 3
+    np.testing.assert_allclose(found.referral, expected.referral, atol=1e-6)
+    np.testing.assert_allclose(found.scene_referral, expected.scene_referral, atol=1e-6)

@@ -6,14 +6,19 @@ Shape legend: S scans, O objects of all scans, R referrals of one scan, D featur
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.data.scans.scan import Scan
 from concord3d.data.stores.scans import ScanSplit
 from concord3d.features.frozen_encoders import SentenceEncoder
 from concord3d.features.scan_features import ScanTexts, whose
 from concord3d.features.tower import is_unusable
+
+# Scans whose texts are encoded together: templates say the same of many objects.
+_BLOCK = 256
 
 
 def scene_referral(referrals: Sequence[str], count: int, draw: np.random.Generator) -> str:
@@ -29,7 +34,7 @@ def scene_referral(referrals: Sequence[str], count: int, draw: np.random.Generat
 
 
 def scan_texts(split: ScanSplit, encoder: SentenceEncoder, num_scene_referrals: int, seed: int) -> ScanTexts:
-    """Encode the texts of scans, one scan at a time.
+    """Encode the texts of scans; of some scans together each text is encoded once.
 
     Args:
         split: The scans.
@@ -40,16 +45,22 @@ def scan_texts(split: ScanSplit, encoder: SentenceEncoder, num_scene_referrals: 
     referral = np.zeros((len(split.object_ids), encoder.dim), np.float32)
     has_referral = np.zeros(len(referral), np.bool_)
     scene, has_scene = np.zeros((len(split), encoder.dim), np.float32), np.zeros(len(split), np.bool_)
-    for row in range(len(split)):
-        scan, first = split.scan(row), int(split.object_offsets[row])
-        usable = [number for number, text in enumerate(scan.referrals) if not is_unusable(text)]
-        if not usable:
-            continue
-        texts, objects = [scan.referrals[number] for number in usable], first + scan.referral_objects[usable]
-        joined = scene_referral(texts, num_scene_referrals, np.random.default_rng([seed, row]))
-        *found, scene[row] = encoder.encode_texts([*texts, joined])
-        referral[first : first + scan.num_objects] = _means(np.array(found), objects - first, scan.num_objects)
-        has_referral[objects] = has_scene[row] = True
+    for start in range(0, len(split), _BLOCK):
+        said = {row: _said(split.scan(row)) for row in range(start, min(start + _BLOCK, len(split)))}
+        about = {
+            row: scene_referral(one.texts, num_scene_referrals, np.random.default_rng([seed, row]))
+            for row, one in said.items()
+            if one.texts
+        }
+        distinct = sorted({*about.values(), *(text for one in said.values() for text in one.texts)})
+        found = encoder.encode_texts(distinct) if distinct else scene[:0]
+        row_of = {text: number for number, text in enumerate(distinct)}
+        for row, text in about.items():
+            one, first, last = said[row], *split.object_offsets[row : row + 2].tolist()
+            values = found[[row_of[each] for each in one.texts]]
+            referral[first:last] = _means(values, one.objects, last - first)
+            scene[row] = found[row_of[text]]
+            has_referral[first + one.objects] = has_scene[row] = True
     return ScanTexts(
         **whose(split),
         referral=referral,
@@ -57,6 +68,18 @@ def scan_texts(split: ScanSplit, encoder: SentenceEncoder, num_scene_referrals: 
         scene_referral=scene,
         has_scene_referral=has_scene,
     )
+
+
+class _Said(NamedTuple):
+    """The usable texts of a scan, and the row of the object that each is about."""
+
+    texts: list[str]
+    objects: NDArray[np.int64]
+
+
+def _said(scan: Scan) -> _Said:
+    usable = [number for number, text in enumerate(scan.referrals) if not is_unusable(text)]
+    return _Said([scan.referrals[number] for number in usable], scan.referral_objects[usable])
 
 
 def _means(values: NDArray[np.float32], rows: NDArray[np.int64], count: int) -> NDArray[np.float64]:

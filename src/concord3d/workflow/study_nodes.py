@@ -253,7 +253,8 @@ class StudyNodes:
         if not wanted:
             return {}
         training = self.training(key.experiment, key.seed)
-        split, told = self.data.tested_split(key.dataset), feature_settings(training.run)
+        split = self.data.tested_split(key.dataset)
+        told = feature_settings(training.run, self.study.experiment_place(key.experiment))
         made = encoded_scans(self.data, self.paper, key.dataset, split, told, training.needs)
         return {kind: made[kind] for kind in wanted}
 

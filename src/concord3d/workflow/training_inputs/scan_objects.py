@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from concord3d.config.study import joined_datasets
+from concord3d.config.validation import Where, validate
 from concord3d.features.scan_encoders import known_picture_encoder, known_sentence_encoder
 from concord3d.methods.settings import MethodSettings
 from concord3d.workflow.node import Made
@@ -60,11 +61,13 @@ class ScanSettings(ScanFeatureSettings):
         dropped: Probability with which a modality is hidden of a unit each time that it is read.
         only: Shares of the scans by modality, together 1: in each of these parts one of the modalities is seen and the
             others that are named are hidden (CrossOver, Table 4).
+        tower: The aligned tower whose projections a method averages that is made of one; no other method reads it.
     """
 
     modalities: dict[str, list[Modality]] = {}
     dropped: dict[Modality, Share] = {}
     only: dict[Modality, Share] = {}
+    tower: str | None = None
 
     @model_validator(mode="after")
     def _whole(self) -> ScanSettings:
@@ -98,7 +101,15 @@ def inputs(
     return {**stores, **{kind: [each[kind] for each in encoded] for kind in encoded[0]}}
 
 
-def feature_settings(run: Mapping[str, Any]) -> ScanFeatureSettings:
-    """Return how the encoders of a training see scans, the defaults filled in."""
+def feature_settings(run: Mapping[str, Any], where: Where = "data") -> ScanFeatureSettings:
+    """Return how the encoders of a training see scans, the defaults filled in.
+
+    Args:
+        run: Resolved configuration.
+        where: Place of its ``data`` section, for messages.
+
+    Raises:
+        ConfigError: It does not say which encoders, as where the method reads no scans.
+    """
     known = ScanFeatureSettings.model_fields
-    return ScanFeatureSettings.model_validate({key: value for key, value in run["data"].items() if key in known})
+    return validate(ScanFeatureSettings, {key: value for key, value in run["data"].items() if key in known}, where)
