@@ -21,7 +21,7 @@ def test_the_highest_points_are_seen_and_a_ceiling_is_not() -> None:
     )
     picture = top_view(points, colors, 48)
     # Twice as wide as high, in the middle of a white square.
-    assert (picture[:10] == 255).all() and (picture[-10:] == 255).all()
+    assert (picture[:8] == 255).all() and (picture[-8:] == 255).all()
     assert picture[24, 8].tolist() == [0, 200, 0] and picture[24, 40].tolist() == [200, 0, 0]
     assert top_view(points, colors, 48, None)[24, 8].tolist() == [9, 9, 9]
 
@@ -29,7 +29,16 @@ def test_the_highest_points_are_seen_and_a_ceiling_is_not() -> None:
 def test_y_points_up_and_single_points_are_dots() -> None:
     picture = top_view(np.array([[0.0, 0, 0], [1, 1, 0]]), np.array([[1, 1, 1], [2, 2, 2]], np.uint8), 10)
     assert picture[-1, 0].tolist() == [1, 1, 1] and picture[0, -1].tolist() == [2, 2, 2]
-    assert (top_view(np.zeros((1, 3)), np.zeros((1, 3), np.uint8), 9) == 0).all(axis=2).sum() == 9
+    alone = top_view(np.zeros((1, 3)), np.zeros((1, 3), np.uint8), 9)
+    assert (alone[3:6, 3:6] == 0).all() and (alone[0] == 255).all()
+
+
+def test_a_sparse_floor_has_no_holes_and_what_no_point_is_near_stays_white() -> None:
+    x, y = np.meshgrid(np.arange(0, 4, 0.25), np.arange(0, 4, 0.25))
+    floor = np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], axis=1)
+    floor = floor[(floor[:, 0] < 1.5) | (floor[:, 1] < 1.5)]
+    picture = top_view(floor, np.full((len(floor), 3), 7, np.uint8), 96)
+    assert (picture[10:-2, 2:30] == 7).all() and (picture[5:40, 60:90] == 255).all()
 
 
 def test_nothing_is_a_white_picture() -> None:

@@ -125,7 +125,7 @@ def literal_transposed(
     kernel = weight.view(kernel_size, kernel_size, kernel_size, *weight.shape[1:]).permute(3, 4, 0, 1, 2)
     output = functional.conv_transpose3d(dense, kernel, stride=stride)
     # Coarse cell c stands at fine cell stride * c; an odd kernel begins half of its width before.
-    first = kernel_size // 2 if kernel_size % 2 else 0
+    first = kernel_size // 2 if kernel_size % 2 and not kernel_size == stride > 1 else 0
     cloud, x, y, z = fine.long()[:, 0], *(fine.long()[:, 1:] - stride * low.long() + first).unbind(1)
     return output[cloud, :, x, y, z]
 

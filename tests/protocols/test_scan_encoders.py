@@ -47,7 +47,7 @@ def job_of(folder: Path, module: nn.Module, protocol: str, settings: dict[str, o
     method = "crossover_scene" if is_scenes else "crossover_instance"
     data = {"num_pictures": 2} if is_scenes else {}
     split = rooms(num_spaces=3)
-    gone = {"floorplan": np.arange(6) == 1, "cad": np.ones(24, bool)}
+    gone = {"floorplan": np.arange(6) == 1, "cad": np.ones(24, bool), "image": np.arange(24) < 4}
     files = write_features(folder, split, gone)
     return replace(job, run_config={**job.run_config, "method": method, "data": data}, test=split, train=None,
                    scan_files=files)  # fmt: skip
@@ -112,6 +112,8 @@ def test_the_fusion_alone_encodes_what_objects_have(tmp_path: Path) -> None:
     alone = SceneEncoder(SCENE.model_copy(update={"fused_only": True}))
     pairs = {"pairs": [["image", "point"], ["image", "floorplan"], ["cad", "fused"], ["fused", "fused"]]}
     values, details, _ = measured(job_of(tmp_path / "scenes", alone, "scene_matching", {**SHORT, **pairs}))
-    assert "image_point_top1" in values and "fused_fused_temporal_top1" in values
+    assert "fused_fused_temporal_top1" in values
+    # A scan with pictures in which none of its objects is seen is tested as by encoders of whole scans.
+    assert details["num_queries"]["image_point_top1"] == 6
     assert details["not_measured"]["image_floorplan"] == "the module lacks one of them"
     assert details["not_measured"]["cad_fused_top1"] == "0 scans of 0 spaces take part"

@@ -25,6 +25,8 @@ def test_every_pair_has_every_measure(tmp_path: Path, monkeypatch: pytest.Monkey
     assert {metric for metric in values if metric.startswith("fused_fused")} == {f"fused_fused_{m}" for m in own[2:]}
     assert values["image_floorplan_top1"] == values["image_referral_top1"] == 100
     assert values["image_floorplan_temporal_top1"] == 100 and values["fused_fused_temporal_top1"] == 100
+    # All nine other scans are among the ten best; by row the first of them is the rescan of the first scan alone.
+    assert values["image_floorplan_temporal_published_top1"] == 20
     # Their clouds say nothing.
     assert values["image_point_top1"] < 50
     assert details["num_queries"]["image_point_top1"] == 10 and details["num_queries"]["image_point_temporal_top1"] == 5
@@ -124,6 +126,10 @@ def test_one_picture_finds_its_space(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert details["num_spaces_in_map"] == 5 and details["num_pictures"] == 20
     assert details["chance"]["static_3_top1"] == pytest.approx(100 / 3)
     assert details["chance"]["static_50_top2"] == pytest.approx(40)
+    of_scans = scan_job(tmp_path, "coarse_localisation", {**settings, "units": "scans"}, Scenes(), monkeypatch)
+    _, _, arrays = measured(of_scans)
+    is_query = {name: ~np.isnan(arrays[f"{name}_3_top1__last"]) for name in ("static", "temporal")}
+    assert is_query["static"].tolist() == [True, False] * 5 and is_query["temporal"].tolist() == [False, True] * 5
     constant = scan_job(tmp_path, "coarse_localisation", settings, Scenes(constant=True), monkeypatch)
     values, details, _ = measured(constant)
     assert values == pytest.approx(details["chance"])

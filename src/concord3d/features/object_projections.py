@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from concord3d.errors import ConfigError
 from concord3d.features.projection import Projection
+from concord3d.models.scan_encoder_forms import OBJECT_MODALITIES
 
 
 class ObjectProjections(nn.Module):
@@ -25,6 +26,7 @@ class ObjectProjections(nn.Module):
 
     Attributes:
         out_dim: D.
+        modalities: What it has vectors of.
 
     Source: the object averages of ULIP-2 and Point-Bind (CrossOver spec 0 and 6).
     """
@@ -33,6 +35,7 @@ class ObjectProjections(nn.Module):
         super().__init__()
         self.projection = projection
         self.out_dim = len(projection.text_mean)
+        self.modalities = OBJECT_MODALITIES
         self.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> ObjectProjections:
@@ -52,7 +55,11 @@ class ObjectProjections(nn.Module):
         Raises:
             ConfigError: Features of another width than the tower's or its point encoder's.
         """
-        return {name: functional.normalize(self._in_space(name, told), dim=-1) for name, told in features.items()}
+        return {
+            name: functional.normalize(self._in_space(name, features[name]), dim=-1)
+            for name in self.modalities
+            if name in features
+        }
 
     def pictures(self, features: Tensor) -> Tensor:
         """Return (B, D) unit vectors of (B, D_image) features of any pictures, such as those of floorplans."""

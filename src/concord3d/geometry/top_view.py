@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 WHITE = 255
-# Dots are squares of this many pixels, so that sparse clouds show no holes.
+# Dots are squares of this many pixels.
 _DOT = 3
+# Pixels so near to a dot, in metres, take its colour: floors and walls are sampled less densely than furniture.
+_FILLED = 0.2
 
 
 def top_view(
@@ -28,6 +30,8 @@ def top_view(
     Returns:
         (H, W, 3) uint8; x to the right, y up.
     """
+    from scipy.ndimage import distance_transform_edt
+
     picture = np.full((size, size, 3), WHITE, dtype=np.uint8)
     if not len(points):
         return picture
@@ -38,7 +42,8 @@ def top_view(
     seen = points[order, :2].astype(np.float64)
     low, high = seen.min(axis=0), seen.max(axis=0)
     pixels = size - _DOT
-    place = (seen - (low + high) / 2) / max(float((high - low).max()), 1e-9) * pixels + pixels / 2
+    scale = pixels / max(float((high - low).max()), 1e-9)
+    place = (seen - (low + high) / 2) * scale + pixels / 2
     columns, rows = np.rint(place[:, 0]).astype(np.int64), np.rint(pixels - place[:, 1]).astype(np.int64)
     heights = np.full((size, size), -1, dtype=np.int64)
     for down in range(_DOT):
@@ -46,4 +51,7 @@ def top_view(
             np.maximum.at(heights, (rows + down, columns + right), np.arange(len(order)))
     drawn = heights >= 0
     picture[drawn] = colors[order[heights[drawn]]]
+    distance, (near_row, near_column) = distance_transform_edt(~drawn, return_indices=True)
+    filled = distance <= min(_FILLED * scale, size / 8)
+    picture[filled] = picture[near_row[filled], near_column[filled]]
     return picture

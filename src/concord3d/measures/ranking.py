@@ -152,9 +152,8 @@ def first_places(scores: FloatArray, k: int) -> tuple[NDArray[np.bool_], NDArray
     """
     last = min(k, scores.shape[1])
     limit = np.partition(scores, -last, axis=1)[:, -last, None]
-    allowed = np.isfinite(scores)
     # A row with fewer candidates than places ends with its worst one.
-    worst = np.min(scores, axis=1, keepdims=True, where=allowed, initial=np.inf)
+    worst = np.min(scores, axis=1, keepdims=True, where=np.isfinite(scores), initial=np.inf)
     limit = np.where(np.isfinite(limit), limit, worst)
     better = scores > limit + TIE
-    return better, allowed & ~better & (scores >= limit - TIE)
+    return better, ~better & (scores >= limit - TIE)

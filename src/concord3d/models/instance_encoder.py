@@ -67,6 +67,11 @@ class InstanceEncoder(nn.Module):
             {name: UnitHead(width, self._hidden(name, width), shape.out_dim) for name, width in inputs.items()}
         )
 
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """What it has vectors of."""
+        return tuple(name for name in OBJECT_MODALITIES if name in self.form.widths)
+
     def _hidden(self, name: str, width: int) -> int:
         """Half the width of the input; with attention, pictures and sentences take half the width of the output."""
         return max(1, (self.out_dim if self.form.spatial and name not in _IN_SPACE else width) // 2)
@@ -86,7 +91,7 @@ class InstanceEncoder(nn.Module):
         """
         return {
             name: self.heads[name](self._before_head(name, features[name], present, locations))
-            for name in self.heads
+            for name in self.modalities
             if name in features
         }
 

@@ -149,7 +149,7 @@ class SceneEncoder(nn.Module):
         return result
 
     def _known(self, objects: Objects) -> list[str]:
-        return [name for name in self.instance.heads if name in objects.features]
+        return [name for name in self.instance.modalities if name in objects.features]
 
     def _vectors(self, name: str, scenes: Scenes, objects: Mapping[str, Tensor]) -> Tensor:
         if name == FUSED:

@@ -53,10 +53,10 @@ def class_mean_cluster_outcomes(
 ) -> tuple[tuple[str, ...], FloatArray]:
     """Return the clusters and an outcome of each whose mean is the mean over classes, and whose spread its variance.
 
-    Outcomes are the linear parts of the mean over classes, as in
-    :func:`concord3d.statistics.intervals.class_mean_outcomes`, added up over clusters. A class of a single cluster shows
-    no spread between clusters, however many items it has: such classes are taken together, and one alone counts as
-    known.
+    Outcomes are the linear parts of the mean over classes, as those of
+    :func:`concord3d.statistics.intervals.class_mean_outcomes`, added up over clusters. A class of a single cluster
+    shows no spread between clusters, however many items it has: such classes are taken together, and one alone counts
+    as known.
 
     Args:
         outcomes: (N,) per item.

@@ -10,7 +10,6 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, PositiveFloat, model_validator
 
 from concord3d.config.validation import StrictModel, Where, validate
-from concord3d.geometry.scan_augment import ScanAugmentation
 from concord3d.methods.settings import MethodSettings
 from concord3d.models.forward_pass import ForwardPass
 from concord3d.models.scan_encoder_forms import (
@@ -55,10 +54,6 @@ class AugmentationSettings(StrictModel):
         if self.scale[0] > self.scale[1] or self.dropout[0] > self.dropout[1]:
             raise ValueError("'scale' and 'dropout' have the lower end first")
         return self
-
-    def ranges(self) -> ScanAugmentation:
-        """Return them for the transform."""
-        return ScanAugmentation(**self.model_dump())
 
 
 class CrossOverSceneSettings(MethodSettings):
