@@ -22,7 +22,7 @@ from concord3d.files import canonical_json, write_text
 from concord3d.geometry.rigid import inverse
 from concord3d.world.datasets.interface import DatasetFamily, Layout, WorldRecipe
 from concord3d.world.formats.cad_annotations import scan2cad_record, scenecad_layout, write_cad_model
-from concord3d.world.formats.scannet_scan import ScanFiles, label_table, raw_poses, write_scan
+from concord3d.world.formats.scannet_scan import ScanFiles, label_table, write_scan
 from concord3d.world.formats.sceneverse import referral_records
 from concord3d.world.rooms.kinds import KINDS
 from concord3d.world.rooms.objects import FLOOR, WALL
@@ -95,7 +95,6 @@ def _scan_files(name: str, visit: Visit, numbers: dict[int, int]) -> ScanFiles:
     number_of = np.zeros(1 + max(visit.space.next_identity, FLOOR), dtype=np.int32)
     for identity, number in numbers.items():
         number_of[identity] = number
-    room_from_raw = inverse(raw)
     return ScanFiles(
         name,
         visit.space.scene_type,
@@ -107,9 +106,9 @@ def _scan_files(name: str, visit: Visit, numbers: dict[int, int]) -> ScanFiles:
         frames.color,
         frames.depth,
         number_of[frames.identity],
-        raw_poses(frames.poses, room_from_raw),
+        raw @ frames.poses,
         frames.focal,
-        room_from_raw,
+        inverse(raw),
     )
 
 

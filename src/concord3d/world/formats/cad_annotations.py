@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.geometry.rigid import Matrix, rigid, to_quaternion
+from concord3d.world.formats.text_rows import text_rows
 from concord3d.world.rooms.furniture import FurnitureModel
 from concord3d.world.rooms.kinds import KINDS
 from concord3d.world.rooms.layouts import RoomLayout
@@ -44,10 +45,9 @@ def write_cad_model(root: Path, model: FurnitureModel) -> None:
         return
     middle, diagonal = _middle(model), _diagonal(model)
     vertices = (model.vertices - middle) @ _CAD_AXES.T / diagonal
-    lines = ["v %.6f %.6f %.6f\n" % (x, y, z) for x, y, z in vertices.tolist()]  # noqa: UP031
-    lines += ["f %d %d %d\n" % (a, b, c) for a, b, c in (model.faces + 1).tolist()]  # noqa: UP031
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(lines))
+    lines = text_rows("v %.6f %.6f %.6f\n", list(vertices.T)) + text_rows("f %d %d %d\n", list(model.faces.T + 1))
+    path.write_text(lines)
 
 
 def scan2cad_record(scan: str, objects: list[PlacedObject], raw_from_room: Matrix) -> dict[str, Any]:

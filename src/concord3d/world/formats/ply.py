@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.world.formats.text_rows import text_rows
+
 _TYPES = {"f4": "float", "f8": "double", "u1": "uchar", "u2": "ushort", "i4": "int"}
 
 
@@ -31,9 +33,7 @@ def ply_bytes(columns: Mapping[str, NDArray[Any]], faces: NDArray[np.int32], tex
     )
     if text:
         row = " ".join("%.6f" if kind[0] == "f" else "%d" for kind in kinds.values()) + "\n"
-        cells = [column.tolist() for column in columns.values()]
-        body = "".join([row % values for values in zip(*cells, strict=True)])
-        body += "".join(["3 %d %d %d\n" % (a, b, c) for a, b, c in faces.tolist()])  # noqa: UP031
+        body = text_rows(row, list(columns.values())) + text_rows("3 %d %d %d\n", list(faces.T))
         return (header + body).encode()
     table = np.empty(count, dtype=[(name, f"<{kind}") for name, kind in kinds.items()])
     for name, column in columns.items():

@@ -19,6 +19,7 @@ from concord3d.files import canonical_json
 from concord3d.geometry.rigid import Matrix
 from concord3d.world.formats.ply import mesh_columns, ply_bytes
 from concord3d.world.formats.scan_parts import LABEL_COLORS, jpegs, over_segmentation, zip_bytes
+from concord3d.world.formats.text_rows import text_rows
 from concord3d.world.rooms.kinds import KINDS
 
 DEPTH_SHIFT = 1000
@@ -107,11 +108,13 @@ def _write_textured_mesh(folder: Path, scan: ScanFiles) -> None:
     (folder / "mesh.refined.mtl").write_text("newmtl textured\nKd 1 1 1\nmap_Kd mesh.refined_0.png\n")
     row, column = np.divmod(np.arange(count), side)
     places = np.stack([(column + 0.5) / side, 1 - (row + 0.5) / side], axis=1)
-    lines = ["mtllib mesh.refined.mtl\nusemtl textured\n"]
-    lines += ["v %.6f %.6f %.6f\n" % (x, y, z) for x, y, z in scan.vertices.tolist()]  # noqa: UP031
-    lines += ["vt %.6f %.6f\n" % (u, v) for u, v in places.tolist()]  # noqa: UP031
-    lines += ["f %d/%d %d/%d %d/%d\n" % (a, a, b, b, c, c) for a, b, c in (scan.faces + 1).tolist()]  # noqa: UP031
-    (folder / "mesh.refined.v2.obj").write_text("".join(lines))
+    corners = list(np.repeat(scan.faces + 1, 2, axis=1).T)
+    (folder / "mesh.refined.v2.obj").write_text(
+        "mtllib mesh.refined.mtl\nusemtl textured\n"
+        + text_rows("v %.6f %.6f %.6f\n", list(scan.vertices.T))
+        + text_rows("vt %.6f %.6f\n", list(places.T))
+        + text_rows("f %d/%d %d/%d %d/%d\n", corners)
+    )
 
 
 def _box(points: NDArray[np.float32]) -> dict[str, list[float]]:

@@ -15,11 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.files import canonical_json
-from concord3d.geometry.rigid import Matrix, inverse
+from concord3d.geometry.rigid import Matrix
 from concord3d.world.formats.ply import mesh_columns, ply_bytes
 from concord3d.world.formats.scan_parts import LABEL_COLORS, jpegs, over_segmentation, zip_bytes
 from concord3d.world.formats.sens import sens_bytes
-from concord3d.world.rooms.kinds import KINDS, NYU40
+from concord3d.world.rooms.kinds import KINDS
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,10 +153,4 @@ def label_table() -> str:
         offset = kind.synset or ""
         rows.append((raw_label_id(label), label, label, 1, kind.nyu40_index, 13, kind.nyu40, kind.nyu40, "Objects", "",
                      "", "", offset, f"n{offset}" if offset else "", "", label, 0))  # fmt: skip
-    assert set(kind.nyu40 for kind in by_label.values()) <= set(NYU40)
     return "".join("\t".join(map(str, row)) + "\n" for row in (columns, *rows))
-
-
-def raw_poses(poses: Matrix, room_from_raw: Matrix) -> Matrix:
-    """Return (N, 4, 4) poses of the room in the scanner's frame."""
-    return inverse(room_from_raw) @ poses

@@ -114,7 +114,7 @@ def furniture_model(
     """
     while len(shape.vertices) < min_vertices:
         shape, colors = subdivided(shape), np.repeat(colors, 4, axis=0)
-        shape, colors = _in_order(shape, colors)
+        shape = _welded(shape)
     # y is up and z in front: the cyclic change of axes keeps the hand.
     vertices = shape.vertices[:, [2, 0, 1]]
     low, high = vertices.min(axis=0), vertices.max(axis=0)
@@ -124,10 +124,10 @@ def furniture_model(
     return FurnitureModel(kind, name, vertices, shape.faces, np.asarray(colors, np.uint8))
 
 
-def _in_order(shape: Shape, colors: NDArray[np.integer]) -> tuple[Shape, NDArray[np.integer]]:
-    """Return a split shape whose corners at one place are one vertex."""
+def _welded(shape: Shape) -> Shape:
+    """Return a shape whose corners at one place are one vertex."""
     places, index = np.unique(np.round(shape.vertices, 6), axis=0, return_inverse=True)
-    return Shape(places, index.ravel()[shape.faces].astype(np.int32)), colors
+    return Shape(places, index.ravel()[shape.faces].astype(np.int32))
 
 
 def _board(width: float, height: float, depth: float, low: float = 0.0) -> Shape:
@@ -135,7 +135,7 @@ def _board(width: float, height: float, depth: float, low: float = 0.0) -> Shape
     return span((-width / 2, width / 2), (low, low + height), (0, depth))
 
 
-def _framed(style: Style, made: Assembly, size: tuple[float, float], rim: float, frame: Color, inner: Color) -> None:
+def _framed(made: Assembly, size: tuple[float, float], rim: float, frame: Color, inner: Color) -> None:
     """Add a flat thing with a frame that stands out."""
     width, height = size
     made.add("inside", inner, _board(width - 2 * rim, height - 2 * rim, 0.02, rim))
@@ -149,14 +149,14 @@ def _framed(style: Style, made: Assembly, size: tuple[float, float], rim: float,
 def _window(style: Style, made: Assembly) -> None:
     width, height = style.real("width", 0.8, 1.7), style.real("height", 0.9, 1.35)
     frame = style.color("frame_color", palette.WOOD, palette.PAINT)
-    _framed(style, made, (width, height), 0.06, frame, style.color("sky_color", {"sky": (168, 202, 232)}))
+    _framed(made, (width, height), 0.06, frame, style.color("sky_color", {"sky": (168, 202, 232)}))
     if width > 1.1:
         made.add("frame", frame, span((-0.025, 0.025), (0.06, height - 0.06), (0.02, 0.035)))
 
 
 def _picture(style: Style, made: Assembly) -> None:
     width, height = style.real("width", 0.35, 1.0), style.real("height", 0.35, 0.8)
-    _framed(style, made, (width, height), 0.04, style.color("frame_color", palette.WOOD, palette.METAL),
+    _framed(made, (width, height), 0.04, style.color("frame_color", palette.WOOD, palette.METAL),
             style.color("canvas_color", palette.FABRIC))  # fmt: skip
     motif = style.color("motif_color", palette.PAINT, palette.FLOWER)
     made.add("motif", motif, _board(width * 0.4, height * 0.3, 0.024, height * style.real("motif_height", 0.25, 0.45)))
@@ -164,12 +164,12 @@ def _picture(style: Style, made: Assembly) -> None:
 
 def _mirror(style: Style, made: Assembly) -> None:
     size = style.real("width", 0.45, 0.9), style.real("height", 0.55, 0.95)
-    _framed(style, made, size, 0.03, style.color("frame_color", palette.METAL), style.color("glass", palette.GLASS))
+    _framed(made, size, 0.03, style.color("frame_color", palette.METAL), style.color("glass", palette.GLASS))
 
 
 def _whiteboard(style: Style, made: Assembly) -> None:
     size = style.real("width", 1.5, 2.6), style.real("height", 0.9, 1.2)
-    _framed(style, made, size, 0.03, style.color("frame_color", palette.METAL), (246, 247, 248))
+    _framed(made, size, 0.03, style.color("frame_color", palette.METAL), (246, 247, 248))
 
 
 def _rug(style: Style, made: Assembly) -> None:

@@ -26,7 +26,7 @@ class PlacedObject:
     """One object.
 
     Attributes:
-        identity: Its number in the space, kept in rescans; 0 if nobody annotates it.
+        identity: Its number in the space, kept in rescans.
         model: Its shape.
         scale: (3,) factors on depth, width and height of the model.
         yaw: Direction of its front in radians from x towards y.

@@ -32,6 +32,7 @@ _NEW = (Wanted("box", 1, 1, "corner"), Wanted("bag", 1, 1, "corner"), Wanted("ch
         Wanted("plant", 1, 1, "corner"), Wanted("stool", 1, 1, "corner"))  # fmt: skip
 # What nobody carries away.
 _FIXED = ("bathtub", "bed", "counter", "door", "mantel", "range_hood", "sink", "toilet", "window")
+_ALONG_WALLS = ("wall", "corner")
 # How often furniture of one kind has one model, and how often a thing that is moved goes far.
 _SETS, _FAR = 0.5, 0.5
 _MOVED_M, _MOVED_RAD = 0.15, 0.15
@@ -136,7 +137,9 @@ def revisit(space: Space, supplier: FurnitureSupplier, rng: np.random.Generator)
             if now is not None:
                 moved[one.identity] = now.pose @ inverse(one.pose)
     # What is light goes sooner than what is heavy.
-    left = sorted((one for one in order if one.identity not in moved), key=lambda one: not KINDS[one.kind].movable)
+    bearing = {one.support for one in placer.objects}
+    left = [one for one in order if one.identity not in {*moved, *bearing}]
+    left.sort(key=lambda one: not KINDS[one.kind].movable)
     removed = left[:1]
     placer.objects = [one for one in placer.objects if one not in removed]
     identity, added = space.next_identity, tuple[int, ...]()
@@ -157,7 +160,7 @@ def _moved(placer: Placer, one: PlacedObject, rng: np.random.Generator) -> Place
         return placer.place(one.identity, one.model, one.scale, wanted)
 
     far = [lambda: placed_by(one.wanted)]
-    near = [lambda: placer.nudge(one)] if one.support == FLOOR else []
+    near = [lambda: placer.nudge(one)] if one.support == FLOOR and one.wanted.rule not in _ALONG_WALLS else []
     attempts = far + near if rng.random() < _FAR else near + far
     for attempt in (*attempts, lambda: placed_by(Wanted(one.kind, 1, 1, "wall"))):
         now = attempt()

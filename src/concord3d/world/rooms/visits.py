@@ -15,7 +15,7 @@ from concord3d.geometry.rigid import Matrix, rigid, turn_about_z
 from concord3d.world.datasets.interface import SERIES_OFFSET, SPLIT_OFFSET, Layout, WorldRecipe
 from concord3d.world.rooms.camera_path import camera_path
 from concord3d.world.rooms.frames import Frames, draw_light, take_frames
-from concord3d.world.rooms.furniture import WorldFurniture
+from concord3d.world.rooms.furniture import FurnitureSupplier, WorldFurniture
 from concord3d.world.rooms.meshes import room_mesh
 from concord3d.world.rooms.reconstruction import Reconstruction, reconstruct
 from concord3d.world.rooms.referrals import Referral, draw_referrals
@@ -132,9 +132,7 @@ def record_visits(recipe: WorldRecipe, layout: Layout, item: SpaceItem, sideways
         sideways: Whether the camera is held upright while its pictures are stored lying on the left side.
     """
     options: RoomOptions = recipe.chosen_options(layout)
-    supplier = WorldFurniture(
-        layout.series * SERIES_OFFSET + SPLIT_OFFSET[item.split], recipe.seed, options.object_vertices
-    )
+    supplier = _supplier(recipe, layout, item.split)
     rng = _rng(recipe, layout, item, 0)
     first = space = furnish_space(item.scene_type, supplier, rng)
     changes: Changes | None = None
@@ -145,6 +143,12 @@ def record_visits(recipe: WorldRecipe, layout: Layout, item: SpaceItem, sideways
             space, changes = revisit(first, supplier, rng)
         visits.append(_scan(options, number, space, changes, rng, sideways))
     return visits
+
+
+def _supplier(recipe: WorldRecipe, layout: Layout, split: str) -> FurnitureSupplier:
+    """Return where the rooms of a split get their furniture; no two splits share a model."""
+    options: RoomOptions = recipe.chosen_options(layout)
+    return WorldFurniture(layout.series * SERIES_OFFSET + SPLIT_OFFSET[split], recipe.seed, options.object_vertices)
 
 
 def _rng(recipe: WorldRecipe, layout: Layout, item: SpaceItem, purpose: int) -> np.random.Generator:
