@@ -68,3 +68,11 @@ def test_what_has_no_known_size_is_counted(repository: Path) -> None:
     assert unknown == {"encode": len(texts)} and len(texts) > 0
     known = [sizes.disk(node) or 0 for node in plan.nodes.values()]
     assert total == pytest.approx(sum(known) / 1e9) and total > 0
+
+
+def test_stores_of_scans_have_no_known_size(repository: Path, tmp_path: Path) -> None:
+    root = copy_parts(repository, tmp_path)
+    edit(root / SCALE, "datasets:\n", "datasets:\n  scannet: {source: world, splits: {train: 2}}\n")
+    plan = smoke_plan(root)
+    plan.towers.data.store("scannet", "train")
+    assert Sizes(plan).disk(plan.nodes["stores/scannet__train"]) is None

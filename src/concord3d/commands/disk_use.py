@@ -61,6 +61,9 @@ class Sizes:
     def _store(self, node: Node) -> float | None:
         dataset, use = node.params["dataset"], self._plan.scale.datasets[node.params["dataset"]]
         spec, count = self._catalog[dataset], self.items(dataset, node.recipe["split"])
+        if spec.scans is not None:
+            # Scans differ in vertices and pictures, which only their files tell.
+            return None
         released = use.source == "real" and "num_points" not in use.model_fields_set
         num_points = (spec.releases[0].num_points or use.num_points) if released else use.num_points
         coloured = find_reader(spec.reader).has_colors

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from concord3d.data.scans.label_masks import LabelMasks
+from concord3d.data.scans.votes import frame_votes
 from concord3d.geometry.mesh import Mesh
 from concord3d.geometry.ray_casting import RayCaster
 
@@ -39,6 +40,16 @@ def test_masks_are_turned_as_the_pictures_are() -> None:
     flat, turned = seer().seen(np.eye(4)), seer(3).seen(np.eye(4))
     np.testing.assert_array_equal(turned, np.rot90(flat, 3))
     assert turned.shape == (20, 10)
+
+
+def test_of_large_pictures_only_counted_pixels_are_looked_at() -> None:
+    vertices = square(0, -5, 5, 5, 4).astype(np.float32)
+    mesh = Mesh(vertices, np.array([[0, 1, 2], [0, 2, 3]], np.int32))
+    intrinsics = np.array([[900.0, 0, 639.5], [0, 900.0, 479.5], [0, 0, 1]])
+    mask = LabelMasks(CASTER, mesh, np.full(4, 7), intrinsics, (960, 1280), 3).seen(np.eye(4))
+    assert mask.shape == (640, 480) and (mask[:320] == 0).all() and (mask[320:] == 7).all()
+    votes = frame_votes(mask, (1280, 960))
+    assert votes.pixels.tolist() == [320 * 480] and votes.boxes.tolist() == [[0, 640, 960, 1280]]
 
 
 def test_a_mesh_without_triangles_shows_nothing() -> None:

@@ -1,6 +1,6 @@
 """Masks of objects by casting rays at a labelled mesh (CrossOver spec 1.5).
 
-Shape legend: N vertices, T triangles, H and W height and width.
+Shape legend: N vertices, T triangles, H and W height and width of pictures, h and w of masks.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.data.scans.votes import counted_pixels
 from concord3d.geometry.mesh import Mesh
 from concord3d.geometry.ray_casting import RayCaster
 
@@ -33,16 +34,18 @@ class LabelMasks:
         size: tuple[int, int],
         quarter_turns: int,
     ) -> None:
-        self._size, self._turns = size, quarter_turns
+        rows, columns = counted_pixels(size)
+        self._size, self._turns = (len(rows), len(columns)), quarter_turns
         self._scene = caster.scene(mesh) if len(mesh.faces) else None
         # A triangle belongs to the object of its first vertex; what rays miss, to none.
         self._of_face = np.append(instance[mesh.faces[:, 0]], 0)
-        height, width = size
-        pixels = np.stack([*np.meshgrid(np.arange(width), np.arange(height)), np.ones(size)], axis=-1)
+        pixels = np.stack([*np.meshgrid(columns, rows), np.ones(self._size)], axis=-1)
         self._directions = pixels.reshape(-1, 3) @ np.linalg.inv(intrinsics).T
 
     def seen(self, pose: NDArray[np.float64]) -> NDArray[np.integer]:
-        """Return (H, W), or (W, H) after an odd number of turns: the identifier of each pixel's object, 0 for none.
+        """Return (h, w), or (w, h) after an odd number of turns: the identifier of each pixel's object, 0 for none.
+
+        Of large pictures only the pixels that are counted are looked at.
 
         Args:
             pose: (4, 4) from the camera to the frame of the scan.

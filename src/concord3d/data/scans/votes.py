@@ -46,6 +46,21 @@ class Votes(NamedTuple):
     boxes: NDArray[np.int32]
 
 
+def counted_pixels(size: tuple[int, int]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows and columns of a mask that are counted: all, or those nearest to the pixels of a smaller mask.
+
+    Args:
+        size: h, w of the mask.
+    """
+    counted = COUNTED_SIZE if size[0] <= size[1] else COUNTED_SIZE[::-1]
+    if size[0] <= counted[0] and size[1] <= counted[1]:
+        return np.arange(size[0]), np.arange(size[1])
+    rows, columns = (
+        ((np.arange(new) + 0.5) * old / new).astype(np.int64) for new, old in zip(counted, size, strict=True)
+    )
+    return rows, columns
+
+
 def frame_votes(mask: NDArray[np.integer], size: tuple[int, int]) -> FrameVotes:
     """Count the pixels of each object in a mask and put a tight box around them.
 
@@ -53,13 +68,8 @@ def frame_votes(mask: NDArray[np.integer], size: tuple[int, int]) -> FrameVotes:
         mask: (h, w) identifiers of objects, 0 for none.
         size: H, W of the picture, in whose pixels boxes are given.
     """
-    counted = COUNTED_SIZE if mask.shape[0] <= mask.shape[1] else COUNTED_SIZE[::-1]
-    if mask.shape[0] > counted[0] or mask.shape[1] > counted[1]:
-        # The nearest pixel of the mask to the middle of each counted one.
-        rows, columns = (
-            ((np.arange(new) + 0.5) * old / new).astype(np.int64) for new, old in zip(counted, mask.shape, strict=True)
-        )
-        mask = mask[rows[:, None], columns]
+    rows, columns = counted_pixels((mask.shape[0], mask.shape[1]))
+    mask = mask[rows[:, None], columns]
     down, across = size[0] / mask.shape[0], size[1] / mask.shape[1]
     y, x = np.nonzero(mask)
     ids, group, pixels = np.unique(mask[y, x], return_inverse=True, return_counts=True)
