@@ -56,7 +56,8 @@ def scan_texts(split: ScanSplit, encoder: SentenceEncoder, num_scene_referrals: 
         found = encoder.encode_texts(distinct) if distinct else scene[:0]
         row_of = {text: number for number, text in enumerate(distinct)}
         for row, text in about.items():
-            one, first, last = said[row], *split.object_offsets[row : row + 2].tolist()
+            one = said[row]
+            first, last = split.object_offsets[row : row + 2].tolist()
             values = found[[row_of[each] for each in one.texts]]
             referral[first:last] = _means(values, one.objects, last - first)
             scene[row] = found[row_of[text]]

@@ -37,7 +37,6 @@ class ScanFeatureSettings(DataSettings):
         min_points: Objects with fewer vertices have no cloud.
         y_up: Whether vertices are turned to y up, as the clouds are that this encoder has learnt from.
         cloud_seed: Decides which points are drawn.
-        tower: Aligned tower between the same frozen encoders, in whose space a method places objects.
     """
 
     picture_encoder: Annotated[str, AfterValidator(known_picture_encoder)]
@@ -50,7 +49,6 @@ class ScanFeatureSettings(DataSettings):
     min_points: PositiveInt = 50
     y_up: bool = True
     cloud_seed: int = Field(default=0, ge=0)
-    tower: str | None = None
 
 
 class ScanSettings(ScanFeatureSettings):
