@@ -27,7 +27,7 @@ from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.audit import audit
 from concord3d.reporting.evidence.published_values import PublishedCell, chosen_cells, read_published
 from concord3d.reporting.figures.drawing import kind_of_figure
-from concord3d.reporting.figures.kinds import kind_names, rerun_scatter, seeds
+from concord3d.reporting.figures.kinds import kind_names, metric_curves, rerun_scatter, seeds
 from concord3d.reporting.figures.kinds.retrieval_grid import DIRECTION_WORDS
 from concord3d.reporting.specs.claim_spec import ClaimPart, Selector, Term
 from concord3d.reporting.specs.report_spec import FigureSpec, ReportSpec, load_report_spec
@@ -36,6 +36,17 @@ from concord3d.training.settings import TrainingSettings
 ROOT = Path(__file__).resolve().parents[2]
 PAPERS = sorted(path.parent.name for path in (ROOT / "papers").glob("*/report.yaml"))
 OPTIONS: dict[str, type[StrictModel]] = {kind: kind_of_figure(kind).Options for kind in kind_names()}
+OBJECT_PAIRS = ("image_point", "image_cad", "image_referral", "point_cad", "point_referral", "cad_referral")
+SCENE_PAIRS = (
+    *("image_point", "image_referral", "image_floorplan", "point_referral", "point_floorplan", "referral_floorplan"),
+    *("image_image", "point_point", "referral_referral", "floorplan_floorplan", "fused_fused", "layout_layout"),
+)
+SCENE_MEASURES = (
+    *(f"top{k}" for k in (1, 5, 10, 20)),
+    *(f"{name}_top{k}" for name in ("category", "temporal", "temporal_published") for k in (1, 5, 10)),
+    *(f"intra_top{k}" for k in (1, 3, 5)),
+)
+STEPS = ("image_point_image_point", "referral_point_referral_point", "image_referral_image_referral")
 # The metrics of every protocol with default settings, in the names that tables, figures and claims use.
 METRICS = {
     "linear_svm": {"overall_accuracy", "mean_class_accuracy"},
@@ -65,6 +76,21 @@ METRICS = {
         f"{teacher}{metric}_top1"
         for teacher in ("", "teacher_")
         for metric in ("image", "image_any_view", "image_all_views", "point", "joint")
+    },
+    "instance_matching": {
+        f"{pair}_{name}" for pair in OBJECT_PAIRS for name in ("top1", "top3", "same", "diff", "r25", "r50", "r75")
+    },
+    "temporal_instance_matching": {
+        f"{pair}_{name}"
+        for pair in ("point_point", "image_point", "image_referral", "point_referral")
+        for name in ("top1", "r25", "r50", "r75", "static_top1", "dynamic_top1")
+    },
+    "scene_matching": {"layout_training_category_top1"}
+    | {f"{pair}_{name}" for pair in SCENE_PAIRS for name in SCENE_MEASURES},
+    "two_step_localisation": {f"{s}_{name}" for s in STEPS for name in ("objects", "scan_step", "object_step")},
+    "view_ablation": {f"views{number}_{name}" for number in (1, 2, 4, 8, 10) for name in SCENE_MEASURES},
+    "coarse_localisation": {
+        f"{when}_{count}_top{k}" for when in ("static", "temporal") for count in (10, 50) for k in (1, 3, 5)
     },
     "retrieval": {"shape_to_shape_p10", "shape_to_shape_map"}
     | {
@@ -172,7 +198,9 @@ def test_every_protocol_and_metric_exists(files: Files) -> None:
             check(figure.id, options["protocol"], options["metric"])
         elif "metrics" in options:
             by_metric = figure.kind == "grouped_bars"
-            for metric in options["metrics"] if by_metric else options["metrics"].values():
+            curves = options["panels"].values() if figure.kind == "metric_curves" else ()
+            measured = [metric for curve in curves for metric in curve.values()]
+            for metric in [*measured, *(options["metrics"] if by_metric else options["metrics"].values())]:
                 check(figure.id, options["protocol"], metric)
         elif "protocol" in options:
             assert options["protocol"] in files.paper.protocols, figure.id
@@ -228,6 +256,8 @@ def selectors(files: Files) -> Iterator[tuple[str, Selector]]:
         options = validate(OPTIONS[figure.kind], figure.options, figure.id)
         if isinstance(options, seeds.Options) and options.reference is not None:
             yield figure.id, options.reference
+        if isinstance(options, metric_curves.Options):
+            yield from ((figure.id, each) for marks in options.published.values() for each in marks.values())
         for pair in options.pairs if isinstance(options, rerun_scatter.Options) else ():
             yield from ((figure.id, selector) for selector in (pair.printed, pair.rerun))
 
