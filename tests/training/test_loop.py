@@ -236,6 +236,26 @@ def test_groups_have_their_factor_of_the_rate_and_their_decay_at_every_step(
     )
 
 
+def test_longer_gradients_are_shortened_to_the_limit_and_shorter_ones_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    norms: dict[str, list[float]] = {}
+    for name, limit in {"free": None, "limited": 0.5}.items():
+        seen: list[float] = []
+        norms[name] = seen
+
+        def after(self: Restoring, step: int, count: int, seen: list[float] = seen) -> None:
+            seen.append(float(torch.nn.utils.get_total_norm([p.grad for p in self.parameters() if p.grad is not None])))
+
+        monkeypatch.setattr(Restoring, "after_step", after)
+        register(monkeypatch, lambda settings, context: Restoring())
+        # With a rate that moves nothing all steps of both see the same weights.
+        changes = {"optimizer": "sgd", "learning_rate": 1e-30, "weight_decay": 0.0, "max_gradient_norm": limit}
+        train(made_up_task(tmp_path / name, changes))
+    assert len(norms["free"]) == NUM_STEPS and max(norms["free"]) > 0.5
+    assert norms["limited"] == pytest.approx([min(norm, 0.5) for norm in norms["free"]], rel=1e-4)
+
+
 class ExportSettings(MethodSettings):
     exports: ClassVar[bool] = True
 

@@ -52,7 +52,9 @@ def test_every_optimizer_descends(name: str) -> None:
     assert weight.square().sum().item() < 2
 
 
-def _literal_steps(name: str, weight: float, gradients: list[float], rate: float, decay: float) -> float:
+def _literal_steps(
+    name: str, weight: float, gradients: list[float], rate: float, decay: float, beta2: float = 0.999
+) -> float:
     """The published update rules for one number, with the constants of the literature."""
     velocity = first = second = 0.0
     for step, gradient in enumerate(gradients, start=1):
@@ -64,21 +66,22 @@ def _literal_steps(name: str, weight: float, gradients: list[float], rate: float
             velocity = 0.9 * velocity + gradient
             weight -= rate * velocity
         else:
-            first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
-            weight -= rate * first / (1 - 0.9**step) / (math.sqrt(second / (1 - 0.999**step)) + 1e-8)
+            first, second = 0.9 * first + 0.1 * gradient, beta2 * second + (1 - beta2) * gradient**2
+            weight -= rate * first / (1 - 0.9**step) / (math.sqrt(second / (1 - beta2**step)) + 1e-8)
     return weight
 
 
 @pytest.mark.parametrize("name", ["adam", "adamw", "sgd"])
 @pytest.mark.parametrize("decay", [0.0, 0.3])
-def test_every_optimizer_makes_the_steps_of_its_formula(name: str, decay: float) -> None:
+@pytest.mark.parametrize("beta2", [0.999, 0.9])
+def test_every_optimizer_makes_the_steps_of_its_formula(name: str, decay: float, beta2: float) -> None:
     weight = torch.nn.Parameter(torch.tensor([2.0]))
-    optimizer = make_optimizer(name, [weight], 0.1, decay)
+    optimizer = make_optimizer(name, [weight], 0.1, decay, beta2=beta2)
     gradients = [1.0, -0.5, 0.25, 3.0]
     for gradient in gradients:
         weight.grad = torch.tensor([gradient])
         optimizer.step()
-    assert weight.item() == pytest.approx(_literal_steps(name, 2.0, gradients, 0.1, decay), rel=1e-5)
+    assert weight.item() == pytest.approx(_literal_steps(name, 2.0, gradients, 0.1, decay, beta2), rel=1e-5)
 
 
 def test_dampening_is_that_of_the_momentum() -> None:

@@ -128,6 +128,7 @@ class Loop:
             decay,
             self.settings.momentum,
             self.settings.dampening,
+            self.settings.beta2,
         )
         self._module, self._optimizer = fabric.setup(method, optimizer)
         self._module.mark_forward_method("loss")
@@ -185,6 +186,8 @@ class Loop:
             self.fabric.backward(loss.total)
             norm = torch.nn.utils.get_total_norm([p.grad for p in self._parameters if p.grad is not None])
             self._require_finite(step, {"gradient norm": float(norm)})
+            if self.settings.max_gradient_norm is not None:
+                torch.nn.utils.clip_grads_with_norm_(self._parameters, self.settings.max_gradient_norm, norm)
             self._optimizer.step()
         except torch.OutOfMemoryError as error:
             raise OutOfMemory(

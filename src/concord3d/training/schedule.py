@@ -78,6 +78,7 @@ def make_optimizer(
     weight_decay: float,
     momentum: float = 0.9,
     dampening: float = 0.0,
+    beta2: float = 0.999,
 ) -> torch.optim.Optimizer:
     """Return Adam, AdamW, or SGD with momentum, in the fused form (one pass over each parameter).
 
@@ -88,11 +89,12 @@ def make_optimizer(
         weight_decay: Of the groups that state none.
         momentum: Of SGD.
         dampening: Of its momentum.
+        beta2: Of Adam and AdamW, whose first is 0.9.
     """
     if name == "adam":
-        return torch.optim.Adam(groups, lr=rate, fused=True, weight_decay=weight_decay)
+        return torch.optim.Adam(groups, lr=rate, betas=(0.9, beta2), fused=True, weight_decay=weight_decay)
     if name == "adamw":
-        return torch.optim.AdamW(groups, lr=rate, fused=True, weight_decay=weight_decay)
+        return torch.optim.AdamW(groups, lr=rate, betas=(0.9, beta2), fused=True, weight_decay=weight_decay)
     return torch.optim.SGD(
         groups, lr=rate, fused=True, momentum=momentum, dampening=dampening, weight_decay=weight_decay
     )

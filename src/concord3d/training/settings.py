@@ -29,6 +29,8 @@ class TrainingSettings(StrictModel):
         final_learning_rate: Rate that a cosine approaches.
         momentum: Of SGD.
         dampening: Of SGD's momentum: the part of each gradient that does not enter it.
+        beta2: Of Adam and AdamW: decay of the average of squared gradients.
+        max_gradient_norm: Longer gradients of all parameters together are shortened to this; null leaves them.
         weight_decay: As the optimiser defines it.
         schedule: See :func:`concord3d.training.schedule.learning_rate`.
         warmup_epochs: Epochs in which the rate rises, under ``warmup_cosine``.
@@ -48,6 +50,8 @@ class TrainingSettings(StrictModel):
     final_learning_rate: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     momentum: float = Field(default=0.9, ge=0, lt=1)
     dampening: float = Field(default=0.0, ge=0, lt=1)
+    beta2: float = Field(default=0.999, gt=0, lt=1)
+    max_gradient_norm: PositiveFloat | None = None
     weight_decay: float = Field(default=1e-6, ge=0)
     schedule: Schedule = "cosine"
     warmup_epochs: float = Field(default=0.0, ge=0, allow_inf_nan=False)
