@@ -96,14 +96,14 @@ class Objects(nn.Module):
 
     def __init__(self, modalities: tuple[str, ...] = OBJECTS, constant: bool = False) -> None:
         super().__init__()
-        self.form = SimpleNamespace(widths=dict.fromkeys(modalities, WIDTH))
+        self.modalities = modalities
         self.constant = constant
 
     def unit(self, features: Tensor) -> Tensor:
         return nn.functional.normalize(torch.ones_like(features) if self.constant else features, dim=-1)
 
     def forward(self, features: Any, present: Any, locations: Any) -> dict[str, Tensor]:
-        return {name: self.unit(features[name]) for name in self.form.widths}
+        return {name: self.unit(features[name]) for name in self.modalities}
 
 
 class Scenes(nn.Module):

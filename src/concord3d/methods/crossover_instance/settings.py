@@ -9,12 +9,10 @@ from typing import Any, ClassVar, Literal
 from pydantic import PositiveFloat
 
 from concord3d.config.validation import Where, validate
-from concord3d.methods.settings import MethodSettings
+from concord3d.methods.settings import EXTRACTOR, MethodSettings
 from concord3d.models.forward_pass import ForwardPass
 from concord3d.models.scan_encoder_forms import OBJECT_MODALITIES, InstanceEncoderShape
 
-# Role of the training whose point encoder has seen the objects.
-EXTRACTOR = "extractor"
 ANCHOR = "image"
 
 

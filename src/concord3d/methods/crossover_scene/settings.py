@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, PositiveFloat, model_validator
 
 from concord3d.config.validation import StrictModel, Where, validate
-from concord3d.methods.settings import MethodSettings
+from concord3d.methods.settings import EXTRACTOR, MethodSettings
 from concord3d.models.forward_pass import ForwardPass
 from concord3d.models.scan_encoder_forms import (
     FUSED,
@@ -22,8 +22,8 @@ from concord3d.models.scan_encoder_forms import (
 
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-# Roles of the training whose point encoder has seen the objects, and of that whose encoder of objects is taken.
-EXTRACTOR, INSTANCE = "extractor", "instance"
+# Role of the training whose encoder of objects is taken.
+INSTANCE = "instance"
 
 
 class AugmentationSettings(StrictModel):

@@ -8,11 +8,8 @@ from typing import Any, ClassVar, Literal
 from concord3d.config.validation import Places, StrictModel, Where, validate
 from concord3d.errors import ConfigError
 from concord3d.features.tower_config import AlignedTowerConfig
-from concord3d.methods.settings import MethodSettings
+from concord3d.methods.settings import EXTRACTOR, MethodSettings
 from concord3d.models.forward_pass import ForwardPass
-
-# Role of the training whose point encoder has seen the objects, aligned with the same tower.
-EXTRACTOR = "extractor"
 
 
 class ObjectAveragesEncoder(StrictModel):

@@ -167,8 +167,7 @@ class ScanEncoding:
             vectors = instance(batch.features, batch.present, batch.locations)
             return {name: (found[batch.valid], batch.present[name][batch.valid]) for name, found in vectors.items()}
 
-        known = instance.form.widths if hasattr(instance, "form") else OBJECT_MODALITIES
-        names = [name for name in OBJECT_MODALITIES if name in known]
+        names = [name for name in OBJECT_MODALITIES if name in instance.modalities]
         found = self._found("objects", names, lambda: self._encoded(self._objects(), encode))
         return ObjectVectors(self.split, *found)
 
