@@ -42,7 +42,7 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
         "ensembled", "objaverse_lvis",
         "openshape_shapenet", "openshape_ensembled", "openshape_no_lvis", "openshape_lvis", "openshape_modelnet40",
         "openshape_scanobjectnn", "redwood", "co3d", "shapenet55", "nuscenes",
-        "nuscenes_frames", "semantic_kitti_frames",
+        "nuscenes_c", "nuscenes_frames", "semantic_kitti_frames",
     ]  # fmt: skip
     counts = {name: spec.releases[0].counts for name, spec in catalog.items()}
     assert counts["modelnet10"] == counts["modelnet10_off"] == {"train": 3991, "test": 908}
@@ -55,6 +55,10 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
     ]  # fmt: skip
     assert [len(catalog[name].class_names) for name in ("redwood", "co3d")] == [9, 42]
     assert counts["nuscenes"] == {"train": 28130, "val": 6019} and len(catalog["nuscenes"].class_names) == 16
+    assert (
+        counts["nuscenes_c"] == {"val": 25 * 6019}
+        and catalog["nuscenes_c"].class_names == catalog["nuscenes"].class_names
+    )
     assert counts["nuscenes_frames"] == {"train": 21, "test": 15}
     assert counts["semantic_kitti_frames"] == {"train": 14, "test": 12}
     assert [len(catalog[name].class_names) for name in ("nuscenes_frames", "semantic_kitti_frames")] == [10, 19]

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from tests.parity.foreign import run_foreign
 
+from concord3d.data.formats.nuscenes_sweeps import CLASS_OF, NUM_CATEGORIES
 from concord3d.data.formats.nuscenes_tables import VERSION
-from concord3d.data.readers.nuscenes import CLASS_OF, NUM_CATEGORIES
 from concord3d.geometry.rigid import from_quaternion
 from concord3d.world.build import build_dataset
 from concord3d.world.datasets.interface import WorldRecipe
