@@ -21,9 +21,8 @@ from concord3d.world.streets.lidar import LabelledSweep
 from concord3d.world.streets.rig import LIDAR
 
 CORRUPTED = "nuScenes-C"
-# Streets are those of nuScenes, the chances of corruptions are of their own.
+# As of nuScenes, whose streets these are.
 _SERIES = 8
-_PURPOSE = 1_000
 
 
 class NuScenesC(NuScenes):
@@ -38,15 +37,19 @@ class NuScenesC(NuScenes):
         labels = [row["filename"] for row in tables["lidarseg"]]
         for number, (sweep, classes) in enumerate(zip(sweeps, labels, strict=True)):
             recorded = _recorded(out / FOLDER, sweep, classes)
-            for condition, (corruption, severity) in enumerate(conditions()):
-                seed = [recipe.seed, zlib.crc32(item.name.encode()), _PURPOSE, number, condition]
-                rng = np.random.default_rng(seed)
+            for corruption, severity in conditions():
+                # Severities share their chances, so that nothing but the severity tells them apart.
+                rng = np.random.default_rng([recipe.seed, *_numbers(item.name, corruption), number])
                 made = corrupted(recorded, corruption, severity, options.beams_of(item.number), rng)
                 folder = out / CORRUPTED / condition_name(corruption, severity)
                 for path, array in ((folder / sweep, made.points), (folder / classes, made.category)):
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(array.tobytes())
         return tables
+
+
+def _numbers(*words: str) -> list[int]:
+    return [zlib.crc32(word.encode()) for word in words]
 
 
 def _recorded(root: Path, sweep: str, labels: str) -> LabelledSweep:
