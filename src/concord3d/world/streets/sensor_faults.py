@@ -99,7 +99,7 @@ def incomplete_echo(sweep: LabelledSweep, severity: str, rng: np.random.Generato
 
 
 def cross_sensor(sweep: LabelledSweep, severity: str, rng: np.random.Generator) -> LabelledSweep:
-    """Keep three, two or one of four neighbouring beams, and every second of their points.
+    """Keep three, two or one of four neighbouring beams, and every second point of each.
 
     Args:
         sweep: What was recorded.
@@ -109,8 +109,12 @@ def cross_sensor(sweep: LabelledSweep, severity: str, rng: np.random.Generator) 
     Source: CMCR spec 1.8.
     """
     lost = {"light": (1,), "moderate": (1, 3), "heavy": (1, 2, 3)}[severity]
-    fewer = _only(sweep, ~np.isin(sweep.points[:, 4] % 4, lost))
-    return _only(fewer, np.arange(len(fewer.points)) % 2 == 0)
+    beam = sweep.points[:, 4].astype(np.int64)
+    # Along each beam: in the order of the file every second point would be of every second beam.
+    order = np.argsort(beam, kind="stable")
+    number = np.empty(len(beam), np.int64)
+    number[order] = np.arange(len(beam)) - np.searchsorted(beam[order], beam[order])
+    return _only(sweep, ~np.isin(beam % 4, lost) & (number % 2 == 0))
 
 
 def _only(sweep: LabelledSweep, kept: NDArray[np.bool_]) -> LabelledSweep:
