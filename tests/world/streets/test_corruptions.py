@@ -93,10 +93,33 @@ def test_fog_returns_far_points_from_nearby_and_dims_the_others(sweep: LabelledS
     # Echoes of fog come from within metres, and scatter.
     assert distance(found)[foggy].max() < 10 and distance(found)[foggy].std() > 0.1
     np.testing.assert_allclose(distance(found)[~foggy], distance(sweep)[~foggy], rtol=1e-5)
-    assert (found.points[~foggy, 3] <= sweep.points[~foggy, 3]).all()
+    dimmed = [
+        np.rint(np.exp(-2 * attenuation * distance(sweep)) * sweep.points[:, 3])[~foggy]
+        for attenuation in (0.0, 0.005, 0.01, 0.02, 0.03, 0.06)
+    ]
+    assert any(np.array_equal(found.points[~foggy, 3], expected) for expected in dimmed[1:])
     # A fogged point stays on its ray.
     rays = [each.points[foggy, :3] / distance(each)[foggy, None] for each in (sweep, found)]
     np.testing.assert_allclose(*rays, atol=1e-5)
+
+
+def test_thin_fog_returns_what_is_beyond_the_distance_of_the_formula(sweep: LabelledSweep) -> None:
+    """Without attenuation intensity cancels out: the echo of the pulse, integrated finely, against a hard target."""
+    attenuations = (0.0, 0.005, 0.01, 0.02, 0.03, 0.06)
+    seed = next(seed for seed in range(100) if np.random.default_rng(seed).choice(attenuations) == 0)
+    times = np.linspace(0, 4e-8, 4001)
+    echoes = []
+    for reach in np.arange(1.0, 12.0, 0.05):
+        place = reach - 299_792_458 * times / 2
+        seen = np.clip((place - 0.9) / 0.1, 0, 1)
+        power = np.where(place > 0.9, seen / np.maximum(place, 0.9) ** 2, 0) * np.sin(np.pi * times / 4e-8) ** 2
+        echoes.append(power.mean() * 4e-8)
+    for severity, backscatter in (("moderate", 0.05), ("heavy", 0.2)):
+        limit = np.sqrt(1e-6 / np.pi / backscatter / max(echoes))
+        foggy = made(sweep, "fog", severity, seed).category == FOG_LABEL
+        sure = np.abs(distance(sweep) / limit - 1) > 0.05
+        np.testing.assert_array_equal(foggy[sure], (distance(sweep) > limit)[sure])
+        assert 5 < limit < 60 and sure.mean() > 0.8
 
 
 def test_water_dims_flat_light_most_and_ground_alone(sweep: LabelledSweep) -> None:
@@ -110,6 +133,10 @@ def test_water_dims_flat_light_most_and_ground_alone(sweep: LabelledSweep) -> No
     share = np.array([row[3] / rows[tuple(row[:3])] for row in found.points[found.category == ROAD]])
     near = distance(found)[found.category == ROAD] < 5
     assert share.max() < 1 and share[near].mean() > share[~near].mean() > 1 - 0.2 / 1.2
+    # On the sixth of the pavement that is covered light crosses the water twice.
+    [passed] = water_transmittance(np.sin(np.radians(-ELEVATIONS[BEAMS][:1])))
+    lowest = share[found.points[found.category == ROAD, 4] == 0]
+    np.testing.assert_allclose(lowest, 5 / 6 + passed**2 / 6, rtol=1e-4)
     # A water as deep as the pavement covers all of it.
     assert len(made(sweep, "wet_ground", "heavy").points) < len(sweep.points)
 
