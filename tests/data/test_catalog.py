@@ -43,7 +43,7 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
         "ensembled", "objaverse_lvis",
         "openshape_shapenet", "openshape_ensembled", "openshape_no_lvis", "openshape_lvis", "openshape_modelnet40",
         "openshape_scanobjectnn", "redwood", "co3d", "shapenet55", "nuscenes",
-        "nuscenes_frames", "semantic_kitti_frames", "scannet", "scan3r",
+        "nuscenes_c", "nuscenes_frames", "semantic_kitti_frames", "scannet", "scan3r",
     ]  # fmt: skip
     counts = {name: spec.releases[0].counts for name, spec in catalog.items()}
     assert counts["modelnet10"] == counts["modelnet10_off"] == {"train": 3991, "test": 908}
@@ -63,6 +63,10 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
     assert kept["scannet"] == {
         "frame_stride": 5, "views": 10, "key_frames": 20, "cad_points": 5000, "floorplan_pixels": 224,
     } and kept["scan3r"] == {**kept["scannet"], "frame_stride": 1} and len(kept) == 2  # fmt: skip
+    assert (
+        counts["nuscenes_c"] == {"val": 25 * 6019}
+        and catalog["nuscenes_c"].class_names == catalog["nuscenes"].class_names
+    )
     assert counts["nuscenes_frames"] == {"train": 21, "test": 15}
     assert counts["semantic_kitti_frames"] == {"train": 14, "test": 12}
     assert [len(catalog[name].class_names) for name in ("nuscenes_frames", "semantic_kitti_frames")] == [10, 19]

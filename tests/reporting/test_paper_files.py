@@ -16,6 +16,7 @@ from concord3d.config.models import Paper
 from concord3d.config.places import Place
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import StrictModel, validate
+from concord3d.data.corruptions import CORRUPTIONS
 from concord3d.layout import CATALOG, paper_yaml, published_csv, report_yaml
 from concord3d.methods.mm_mixing.settings import MMMixingSettings
 from concord3d.models.dgcnn import DGCNN
@@ -58,6 +59,8 @@ METRICS = {
     "part_segmentation": {"instance_miou", "class_miou"},
     "semantic_segmentation": {"overall_accuracy", "miou"},
     "sweep_segmentation": {"miou", "fwiou", "overall_accuracy"},
+    "corrupted_segmentation": {"mce", "mrr", "clean_miou"} | {f"{corruption}_miou" for corruption in CORRUPTIONS},
+    "panoptic_segmentation": {"pq", "sq", "rq", "pq_dagger", "pq_things"},
     "distillation": {"masked_error", "occupancy_accuracy", "occupancy_accuracy_shared_alone", "squared_cosine"}
     | {"same_code_share", "code_perplexity"},
     "zero_shot": {"top1", "top3", "top5", "class_mean_top1"},

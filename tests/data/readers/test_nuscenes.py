@@ -88,7 +88,7 @@ def test_sweeps_are_what_the_files_hold(spec: DatasetSpec, world: Path) -> None:
     assert raw[:, 3].min() >= 0 and 10 < raw[:, 3].max() <= 255
     category = np.fromfile(world / f"nuscenes/lidarseg/{VERSION}/{first['token']}_lidarseg.bin", np.uint8)
     with np.load(world / f"nuscenes/panoptic/{VERSION}/{first['token']}_panoptic.npz") as stored:
-        np.testing.assert_array_equal(sweep.extra["instance"], stored["data"] % 1000)
+        np.testing.assert_array_equal(sweep.extra["panoptic"], stored["data"])
         np.testing.assert_array_equal(category, stored["data"] // 1000)
     names = {row["index"]: row["name"] for row in rows(world, "category")}
     assert sweep.labels is not None
@@ -102,7 +102,8 @@ def test_sweeps_are_what_the_files_hold(spec: DatasetSpec, world: Path) -> None:
             assert found <= {"movable_object.pushable_pullable"}
     # Things have instances, ground and walls have none.
     things = (sweep.labels >= 0) & (sweep.labels < 10)
-    assert (sweep.extra["instance"][things] > 0).all() and not sweep.extra["instance"][sweep.labels >= 10].any()
+    instance = sweep.extra["panoptic"] % 1000
+    assert (instance[things] > 0).all() and not instance[sweep.labels >= 10].any()
 
 
 def test_pictures_and_cameras(spec: DatasetSpec, world: Path) -> None:
@@ -150,7 +151,7 @@ def test_large_pictures_are_resized_with_their_intrinsics(spec: DatasetSpec, wor
 
 def test_without_the_panoptic_extension_nothing_has_an_instance(spec: DatasetSpec, copy: Path) -> None:
     (copy / "nuscenes" / VERSION / "panoptic.json").unlink()
-    assert not read(spec, copy).extra["instance"].any()
+    assert not read(spec, copy).extra["panoptic"].any()
 
 
 def test_counts_are_those_of_the_tables(spec: DatasetSpec, world: Path) -> None:

@@ -11,9 +11,9 @@ from scipy.spatial import cKDTree
 from tests.parity.foreign import run_foreign
 
 from concord3d.data.catalog import load_catalog
+from concord3d.data.formats.nuscenes_sweeps import CLASS_OF
 from concord3d.data.formats.nuscenes_tables import CAMERAS
 from concord3d.data.nuscenes_splits import SCENES
-from concord3d.data.readers.nuscenes import CLASS_OF
 from concord3d.data.reading import read_split
 from concord3d.data.stores.sweeps import Sweep, SweepSplit
 from concord3d.geometry.projection import project_points
@@ -56,7 +56,7 @@ def test_points_and_labels_are_the_same(facts_and_sweeps: tuple[Facts, list[Swee
         np.testing.assert_array_equal(sweep.points, facts[f"{number}.points"])
         np.testing.assert_array_equal(sweep.labels, classes[facts[f"{number}.category"]])
         panoptic = facts[f"{number}.panoptic"]
-        np.testing.assert_array_equal(sweep.extra["instance"], panoptic % 1000)
+        np.testing.assert_array_equal(sweep.extra["panoptic"], panoptic)
         np.testing.assert_array_equal(panoptic // 1000, facts[f"{number}.category"])
 
 

@@ -18,32 +18,31 @@ from numpy.typing import NDArray
 
 from concord3d.arrays import read_array
 from concord3d.data.catalog import DatasetSpec
+from concord3d.data.formats.nuscenes_sweeps import (
+    count_points,
+    label_file,
+    missing_file,
+    read_classes,
+    read_points,
+    require_as_many,
+)
 from concord3d.data.formats.nuscenes_tables import CAMERAS, VERSION, Keyframe, NuScenesTables
 from concord3d.data.formats.pictures import read_resized
-from concord3d.data.layout import NEXT_STEP, find_split, layout_folder, required_file
+from concord3d.data.layout import find_split, layout_folder, required_file
 from concord3d.data.nuscenes_splits import SCENES
 from concord3d.data.readers.interface import Census, Reader, Reading
 from concord3d.data.storage import scratch_array
 from concord3d.data.stores.sweeps import SweepSplit
-from concord3d.errors import BadCloud, DatasetCorrupt, DatasetMissing, UnreadableFile, WrongRelease
-
-_VALUES = 5
-_POINT_BYTES = 4 * _VALUES
-NUM_CATEGORIES = 32
-# Class (the official number less one) of the general categories that have one.
-CLASS_OF = {
-    9: 0, 14: 1, 15: 2, 16: 2, 17: 3, 18: 4, 21: 5, 2: 6, 3: 6, 4: 6, 6: 6, 12: 7, 22: 8, 23: 9, 24: 10, 25: 11,
-    26: 12, 27: 13, 28: 14, 30: 15,
-}  # fmt: skip
-_CLASSES = np.array([CLASS_OF.get(category, -1) for category in range(NUM_CATEGORIES)], dtype=np.int64)
+from concord3d.errors import DatasetMissing, WrongRelease
 
 
 class NuScenes(Reader):
     """Sweeps with the six pictures of their keyframes.
 
-    Points have x, y, z in metres in the sensor's frame and an intensity from 0 to 255. ``extra`` has ``instance``, 0
-    where there is none; ``per_sweep`` has ``pictures`` (S, 6, H, W, 3) uint8, ``camera_from_lidar`` (S, 6, 4, 4) and
-    ``intrinsics`` (S, 6, 3, 3) of the stored pictures, the centres of whose pixels have whole coordinates.
+    Points have x, y, z in metres in the sensor's frame and an intensity from 0 to 255. ``extra`` has ``panoptic``, 1000
+    times the general category plus the instance, 0 everywhere where the panoptic labels are absent; ``per_sweep`` has
+    ``pictures`` (S, 6, H, W, 3) uint8, ``camera_from_lidar`` (S, 6, 4, 4) and ``intrinsics`` (S, 6, 3, 3) of the stored
+    pictures, the centres of whose pixels have whole coordinates.
     """
 
     kind = "sweeps"
@@ -68,16 +67,16 @@ class NuScenes(Reader):
                 f"No scene of {spec.id}/{split}", where=folder / VERSION / "scene.json",
                 expected=f"scenes of the official split '{split}'", found="none",
             )  # fmt: skip
-        sizes = [_num_points(folder / keyframe.sweep) for keyframe in keyframes]
+        sizes = [count_points(folder / keyframe.sweep) for keyframe in keyframes]
         offsets = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
         points = scratch_array((int(offsets[-1]), 4), np.float32)
         labels = scratch_array((int(offsets[-1]),), np.int64)
-        instance = scratch_array((int(offsets[-1]),), np.int32)
+        panoptic = scratch_array((int(offsets[-1]),), np.int32)
         for keyframe, start, stop in zip(keyframes, offsets[:-1], offsets[1:], strict=True):
             rows = slice(int(start), int(stop))
-            points[rows] = np.fromfile(folder / keyframe.sweep, "<f4").reshape(-1, _VALUES)[:, :4]
-            labels[rows] = _labels(folder, keyframe, rows.stop - rows.start)
-            instance[rows] = _instances(folder, keyframe, rows.stop - rows.start)
+            points[rows] = read_points(folder / keyframe.sweep)
+            labels[rows] = read_classes(label_file(folder, keyframe.labels, keyframe.name), rows.stop - rows.start)
+            panoptic[rows] = _panoptic(folder, keyframe, rows.stop - rows.start)
         store = SweepSplit(
             spec.id,
             split,
@@ -87,7 +86,7 @@ class NuScenes(Reader):
             (),
             tuple(keyframe.name for keyframe in keyframes),
             labels,
-            {"instance": instance},
+            {"panoptic": panoptic},
             _camera_arrays(spec, folder, keyframes),
             spec.intensity_range,
         )
@@ -118,7 +117,7 @@ def _camera_arrays(spec: DatasetSpec, folder: Path, keyframes: Sequence[Keyframe
     for number, keyframe in enumerate(keyframes):
         for camera, path in enumerate(keyframe.pictures):
             if not (folder / path).is_file():
-                raise _missing("A picture", folder / path)
+                raise missing_file("A picture", folder / path)
             pictures[number, camera] = read_resized(folder / path, size, stored)
     return {
         "pictures": pictures,
@@ -140,61 +139,13 @@ def _resized(intrinsics: NDArray[np.float64], size: tuple[int, int], stored: tup
     return resized
 
 
-def _num_points(path: Path) -> int:
-    if not path.is_file():
-        raise _missing("A sweep", path)
-    size = path.stat().st_size
-    if size % _POINT_BYTES:
-        raise UnreadableFile(
-            "A sweep is truncated", where=path, expected=f"a multiple of {_POINT_BYTES} bytes", found=size,
-            next_step=NEXT_STEP,
-        )  # fmt: skip
-    if not size:
-        raise BadCloud("A sweep has no points", where=path, expected="at least one", found=0, next_step=NEXT_STEP)
-    return size // _POINT_BYTES
-
-
-def _labels(folder: Path, keyframe: Keyframe, num_points: int) -> NDArray[np.int64]:
-    path = _label_file(folder, keyframe.labels, keyframe.name)
-    categories = np.fromfile(path, np.uint8)
-    _require_as_many(path, num_points, len(categories))
-    if categories.max() >= NUM_CATEGORIES:
-        raise WrongRelease(
-            "A label is no general category of nuScenes", where=path, expected=f"0 to {NUM_CATEGORIES - 1}",
-            found=int(categories.max()),
-        )  # fmt: skip
-    return _CLASSES[categories]
-
-
-def _instances(folder: Path, keyframe: Keyframe, num_points: int) -> NDArray[np.int32]:
+def _panoptic(folder: Path, keyframe: Keyframe, num_points: int) -> NDArray[np.int32]:
     if keyframe.panoptic is None:
         return np.zeros(num_points, np.int32)
-    path = _label_file(folder, keyframe.panoptic, keyframe.name)
+    path = label_file(folder, keyframe.panoptic, keyframe.name)
     panoptic = read_array(path, "data", "panoptic labels")
-    _require_as_many(path, num_points, len(panoptic))
-    return (panoptic % 1000).astype(np.int32)
-
-
-def _label_file(folder: Path, path: str | None, name: str) -> Path:
-    if path is None:
-        raise DatasetMissing(
-            "A sweep has no labels", where=folder / VERSION / "lidarseg.json", expected=f"a row for {name}",
-            next_step="unpack nuScenes-lidarseg into the same folder",
-        )  # fmt: skip
-    if not (folder / path).is_file():
-        raise _missing("A file of labels", folder / path)
-    return folder / path
-
-
-def _require_as_many(path: Path, num_points: int, found: int) -> None:
-    if found != num_points:
-        raise DatasetCorrupt(
-            "Labels are not as many as points", where=path, expected=num_points, found=found, next_step=NEXT_STEP
-        )
-
-
-def _missing(what: str, path: Path) -> DatasetMissing:
-    return DatasetMissing(f"{what} of a keyframe is missing", where=path, next_step="unpack all blobs into one folder")
+    require_as_many(path, num_points, len(panoptic))
+    return panoptic.astype(np.int32)
 
 
 READER = NuScenes()
