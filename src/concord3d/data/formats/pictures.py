@@ -71,7 +71,7 @@ def read_squares(files: Sequence[Path], image_size: int) -> NDArray[np.uint8]:
     for view, path in enumerate(files):
         try:
             with Image.open(path) as image:
-                square = ImageOps.fit(_rgb8(image), (image_size, image_size), Image.Resampling.BILINEAR)
+                square = ImageOps.fit(rgb8(image), (image_size, image_size), Image.Resampling.BILINEAR)
                 views[view] = np.asarray(square)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise UnreadableFile("Cannot read an image", where=path, found=error, next_step=NEXT_STEP) from error
@@ -106,7 +106,8 @@ def read_resized(path: Path, size: tuple[int, int], stored: tuple[int, int]) -> 
         raise UnreadableFile("Cannot read an image", where=path, found=error, next_step=NEXT_STEP) from error
 
 
-def _rgb8(image: PIL.Image.Image) -> PIL.Image.Image:
+def rgb8(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Return a picture as 8-bit RGB: 16-bit grey is scaled, a palette is resolved, transparency is dropped."""
     from PIL import Image
 
     # PIL clips 16-bit gray to 255 instead of scaling it.

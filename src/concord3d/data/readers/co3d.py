@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from concord3d.data.catalog import DatasetSpec
 from concord3d.data.formats.clouds import read_npy_cloud, sampled
-from concord3d.data.formats.mesh_files import read_ply_points
+from concord3d.data.formats.ply import read_ply_points
 from concord3d.data.framed_objects import NUM_POINTS, FramedObject, FramedObjects, clouds_by
 from concord3d.errors import WrongRelease, nearest
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from concord3d.data.catalog import DatasetSpec
 from concord3d.data.formats.clouds import rng_of
-from concord3d.data.formats.mesh_files import read_off
+from concord3d.data.formats.off import read_off
 from concord3d.data.layout import split_files
 from concord3d.data.readers.interface import NamedMesh, Reader, Reading
 from concord3d.data.stores.objects import CloudSplit
