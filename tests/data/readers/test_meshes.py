@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from concord3d.data.catalog import DatasetSpec, load_catalog
-from concord3d.data.formats.mesh_files import read_mesh, read_off, read_ply_points
+from concord3d.data.formats.mesh_files import read_mesh
 from concord3d.data.readers.shapenet import read_renderings
 from concord3d.data.reading import read_meshes, read_split
 from concord3d.errors import BadCloud, BadMesh, ConfigError, DatasetMissing, UnreadableFile, WrongRelease

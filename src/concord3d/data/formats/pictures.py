@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.data.layout import NEXT_STEP, natural_order
+from concord3d.data.layout import NEXT_STEP, natural_order, without_side_files
 from concord3d.errors import DatasetMissing, UnreadableFile
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def picture_files(folder: Path) -> list[Path]:
     """List the JPEG and PNG files of a folder, which may be absent, in natural order (9 before 10)."""
     if not folder.is_dir():
         return []
-    found = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
+    files = without_side_files(folder.iterdir(), folder)
+    found = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
     return sorted(found, key=lambda path: natural_order(Path(path.name)))
 
 
