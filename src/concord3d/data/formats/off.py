@@ -24,7 +24,8 @@ from concord3d.geometry.mesh import Mesh
 from concord3d.geometry.polygons import triangulated
 from concord3d.geometry.surface_colors import SurfaceColors
 
-_HEADER = re.compile(r"((?:ST|C|N)*)(4?)(n?)OFF", re.IGNORECASE)
+# A small n is a number of dimensions, a large one means normals.
+_HEADER = re.compile(r"((?:ST|st|C|c|N)*)(4?)(n?)(?:OFF|off|Off)")
 Rows = list[list[str]]
 
 
