@@ -39,13 +39,17 @@ def test_the_area_is_kept_in_any_plane(seed: int, num_corners: int, first: int, 
     assert triangles.shape == (num_corners - 2, 3)
     assert area_of(points, triangles) == pytest.approx(area, rel=1e-6)
     # Each triangle faces where the polygon does.
-    normals = np.cross(points[triangles[:, 1]] - points[triangles[:, 0]], points[triangles[:, 2]] - points[triangles[:, 0]])
+    normals = np.cross(
+        points[triangles[:, 1]] - points[triangles[:, 0]], points[triangles[:, 2]] - points[triangles[:, 0]]
+    )
     assert (normals @ normals.sum(axis=0) >= -1e-9 * area**2).all()
 
 
 def comb(num_teeth: int) -> np.ndarray:
     """Return the corners of a comb, counter-clockwise."""
-    upper = [(x, y) for k in range(num_teeth, 0, -1) for x, y in ((2 * k, 3), (2 * k - 1, 3), (2 * k - 1, 1), (2 * k - 2, 1))]
+    upper = [
+        (x, y) for k in range(num_teeth, 0, -1) for x, y in ((2 * k, 3), (2 * k - 1, 3), (2 * k - 1, 1), (2 * k - 2, 1))
+    ]
     return np.array([(0, 0), (2 * num_teeth, 0), *upper], float)
 
 

@@ -79,9 +79,7 @@ def at_places(picture: Picture, places: np.ndarray, linear: bool = False) -> np.
     """Colours of a picture at places given from its lower left."""
     count = len(places)
     uv = np.repeat(places[:, None].astype(np.float32), 3, axis=1)
-    colors = SurfaceColors(
-        np.full((count, 3, 3), 255, np.uint8), np.zeros(count, np.int32), uv, (picture,), linear
-    )
+    colors = SurfaceColors(np.full((count, 3, 3), 255, np.uint8), np.zeros(count, np.int32), uv, (picture,), linear)
     weights = np.tile(np.array([1, 0, 0], np.float32), (count, 1))
     nothing = np.zeros((count, 3), np.float32)
     return colors.at(SurfaceSample(nothing, nothing, np.arange(count), weights))[:, 0]

@@ -144,7 +144,9 @@ class DatasetSpec(StrictModel):
         if len(set(self.class_names)) != len(self.class_names):
             raise ValueError("a class name stands twice")
         if self.class_parts and len(self.class_parts) != len(self.class_names):
-            raise ValueError(f"'class_parts' counts the parts of {len(self.class_parts)} of {len(self.class_names)} classes")
+            raise ValueError(
+                f"'class_parts' counts the parts of {len(self.class_parts)} of {len(self.class_names)} classes"
+            )
         if self.held_out is not None and not {"train", "test"} <= set(self.splits):
             raise ValueError("'held_out' is a share of the names for the split 'test': it needs 'train' and 'test'")
         return self

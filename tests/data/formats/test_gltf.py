@@ -95,7 +95,9 @@ class Document:
         if form == "glb":
             text += b" " * (-len(text) % 4)
             binary = self.binary + b"\0" * (-len(self.binary) % 4)
-            chunks = struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
+            chunks = (
+                struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
+            )
             text = struct.pack("<4sII", b"glTF", 2, 12 + len(chunks)) + chunks
         path.write_bytes(text)
         return path
@@ -167,7 +169,11 @@ def test_base_colours_of_every_kind(tmp_path_factory, data: st.DataObject) -> No
     if draw(st.booleans()):
         pixels = rng.integers(0, 256, (draw(st.integers(1, 5)), draw(st.integers(1, 5)), 3), dtype=np.uint8)
         wraps = st.sampled_from([10497, 33071, 33648])
-        sampler = draw(st.fixed_dictionaries({}, optional={"wrapS": wraps, "wrapT": wraps, "magFilter": st.sampled_from([9728, 9729])}))
+        sampler = draw(
+            st.fixed_dictionaries(
+                {}, optional={"wrapS": wraps, "wrapT": wraps, "magFilter": st.sampled_from([9728, 9729])}
+            )
+        )
         texture["index"] = document.picture(pixels, **sampler)
         chosen = draw(st.integers(0, 2))
         for number in range(chosen + 1):
@@ -178,7 +184,11 @@ def test_base_colours_of_every_kind(tmp_path_factory, data: st.DataObject) -> No
         if chosen or draw(st.booleans()):
             texture["texCoord"] = chosen
         if draw(st.booleans()):
-            change = {"offset": rng.uniform(-1, 1, 2).tolist(), "rotation": rng.uniform(-4, 4), "scale": rng.uniform(-2, 2, 2).tolist()}
+            change = {
+                "offset": rng.uniform(-1, 1, 2).tolist(),
+                "rotation": rng.uniform(-4, 4),
+                "scale": rng.uniform(-2, 2, 2).tolist(),
+            }
             if draw(st.booleans()):
                 texture["texCoord"], change["texCoord"] = 0, chosen
             texture["extensions"] = {"KHR_texture_transform": change}
@@ -206,7 +216,8 @@ def test_base_colours_of_every_kind(tmp_path_factory, data: st.DataObject) -> No
         weights = sample.weights[place].astype(float)
         u, v = weights @ uv[corners]
         if sampler.get("magFilter") == 9728 and any(
-            abs(part * count - round(part * count)) < 1e-3 for part, count in ((u, pixels.shape[1]), (v, pixels.shape[0]))
+            abs(part * count - round(part * count)) < 1e-3
+            for part, count in ((u, pixels.shape[1]), (v, pixels.shape[0]))
         ):
             continue  # on the edge of a pixel either neighbour is right
         light = np.array(light_at(pixels, u, v, sampler)) if texture else np.ones(3)
@@ -286,7 +297,9 @@ def placed(document: Document, rng: np.random.Generator, as_matrix: bool) -> np.
 
 def plain() -> Document:
     document = Document()
-    document.mesh({"POSITION": document.accessor(SQUARE, "f4")}, indices=document.accessor(np.array([0, 1, 2, 0, 2, 3]), "u2"))
+    document.mesh(
+        {"POSITION": document.accessor(SQUARE, "f4")}, indices=document.accessor(np.array([0, 1, 2, 0, 2, 3]), "u2")
+    )
     return document
 
 

@@ -105,7 +105,9 @@ def test_a_colour_that_is_none_is_named(tmp_path: Path, line: str) -> None:
 
 
 def test_material_files_with_blanks_several_in_a_line_and_no_use(tmp_path: Path) -> None:
-    path = shape(tmp_path, f"mtllib my mats.mtl\n{QUAD}usemtl dark wood\n{FACE}", "newmtl dark wood\nKd 1 0 0\n", "my mats.mtl")
+    path = shape(
+        tmp_path, f"mtllib my mats.mtl\n{QUAD}usemtl dark wood\n{FACE}", "newmtl dark wood\nKd 1 0 0\n", "my mats.mtl"
+    )
     assert mean_color(path) == [255, 0, 0]
     (tmp_path / "n.mtl").write_text("newmtl n\nKd 0 1 0\n")
     (tmp_path / "m.mtl").write_text("newmtl m\nKd 0 0 1\n")
@@ -195,13 +197,17 @@ def test_obj_of_every_kind(tmp_path_factory, data: st.DataObject) -> None:
     np.testing.assert_array_equal(found.of_faces(), expected)
 
 
-@pytest.mark.parametrize("text", ["v 0 0\nf 1 1 1\n", "v 0 0 0\nf 0 1 1\n", "v 0 0 0\nf 1 1\n", "v a b c\n", "v 0 0 0\nf -9 1 1\n"])
+@pytest.mark.parametrize(
+    "text", ["v 0 0\nf 1 1 1\n", "v 0 0 0\nf 0 1 1\n", "v 0 0 0\nf 1 1\n", "v a b c\n", "v 0 0 0\nf -9 1 1\n"]
+)
 def test_a_broken_obj_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(UnreadableFile, match=r"shape\.obj"):
         read_colored_mesh(shape(tmp_path, text))
 
 
-@pytest.mark.parametrize("text", ["", "v 0 0 0\n", "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 9\n", "v 0 0 nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"])
+@pytest.mark.parametrize(
+    "text", ["", "v 0 0 0\n", "v 0 0 0\nv 1 0 0\nv 0 1 0\nf 1 2 9\n", "v 0 0 nan\nv 1 0 0\nv 0 1 0\nf 1 2 3\n"]
+)
 def test_an_impossible_obj_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(BadMesh, match=r"shape\.obj"):
         read_colored_mesh(shape(tmp_path, text))

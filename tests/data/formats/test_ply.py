@@ -46,7 +46,9 @@ class Writer:
                 if len(own) == 3:
                     self.body += b"" if self.form == "ascii" else struct.pack(order + PACKS[own[2]], len(numbers))
                     words.append(str(len(numbers)))
-                self.body += b"" if self.form == "ascii" else struct.pack(f"{order}{len(numbers)}{PACKS[own[1]]}", *numbers)
+                self.body += (
+                    b"" if self.form == "ascii" else struct.pack(f"{order}{len(numbers)}{PACKS[own[1]]}", *numbers)
+                )
                 words += [f"{x:.9g}" if own[1] == "f4" else repr(x) for x in numbers]
             if self.form == "ascii":
                 self.body += (" ".join(words) + self.newline).encode()
@@ -57,7 +59,12 @@ class Writer:
         return path
 
 
-COLOR_NAMES = [("red", "green", "blue"), ("r", "g", "b"), ("diffuse_red", "diffuse_green", "diffuse_blue"), ("Red", "Green", "Blue")]
+COLOR_NAMES = [
+    ("red", "green", "blue"),
+    ("r", "g", "b"),
+    ("diffuse_red", "diffuse_green", "diffuse_blue"),
+    ("Red", "Green", "Blue"),
+]
 
 
 @settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -66,7 +73,10 @@ def test_clouds_of_every_kind(tmp_path_factory, data: st.DataObject) -> None:
     rng, draw = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1))), data.draw
     form, count = draw(st.sampled_from(FORMS)), draw(st.integers(1, 30))
     writer = Writer(form, draw(st.sampled_from(["\n", "\r\n"])) if form == "ascii" else "\n")
-    writer.header.insert(draw(st.integers(0, 1)), "comment é end_header made elsewhere — \xe9".encode("latin-1", "replace").decode("latin-1"))
+    writer.header.insert(
+        draw(st.integers(0, 1)),
+        "comment é end_header made elsewhere — \xe9".encode("latin-1", "replace").decode("latin-1"),
+    )
     points = rng.normal(size=(count, 3)).astype(np.float32)
     shades = rng.integers(0, 256, (count, 3))
     shades[0, 0] = 255
@@ -77,7 +87,8 @@ def test_clouds_of_every_kind(tmp_path_factory, data: st.DataObject) -> None:
     }.get(kind, shades)  # fmt: skip
     code = {"fraction": "f4", "u2 bytes": "u2"}.get(kind, kind)
     columns: list[tuple[tuple[str, ...], list[list[float]]]] = [
-        ((name, draw(st.sampled_from(["f4", "f8"]))), [[x] for x in points[:, place].tolist()]) for place, name in enumerate(axes)
+        ((name, draw(st.sampled_from(["f4", "f8"]))), [[x] for x in points[:, place].tolist()])
+        for place, name in enumerate(axes)
     ]
     if kind != "none":
         names = draw(st.sampled_from(COLOR_NAMES))
@@ -86,7 +97,9 @@ def test_clouds_of_every_kind(tmp_path_factory, data: st.DataObject) -> None:
         columns.append((("tags", "i4", "u1"), [rng.integers(0, 9, rng.integers(0, 4)).tolist() for _ in range(count)]))
     columns.append((("quality", "i2"), [[7]] * count))
     columns = [columns[place] for place in rng.permutation(len(columns))]
-    elements = [("vertex", [own for own, _ in columns], [list(row) for row in zip(*(rows for _, rows in columns), strict=True)])]
+    elements = [
+        ("vertex", [own for own, _ in columns], [list(row) for row in zip(*(rows for _, rows in columns), strict=True)])
+    ]
     if draw(st.booleans()):
         elements.append(("camera", [("fx", "f4")], [[[3.0]]]))
     if draw(st.booleans()):
@@ -131,12 +144,24 @@ def test_meshes_of_every_kind(tmp_path_factory, data: st.DataObject) -> None:
     channels = [(name, "u1") for name in ("red", "green", "blue")]
     places = [("x", "f8"), ("y", "f8"), ("z", "f8")]
     own = [[[x] for x in row] for row in vertices]
-    lists = [(draw(st.sampled_from(["vertex_indices", "vertex_index"])), draw(st.sampled_from(["i4", "u4", "i2", "u1"])), "u1")]
+    lists = [
+        (
+            draw(st.sampled_from(["vertex_indices", "vertex_index"])),
+            draw(st.sampled_from(["i4", "u4", "i2", "u1"])),
+            "u1",
+        )
+    ]
     polygons = [[face] for face in faces]
     if on == "vertex":
-        places, own = places + channels, [row + [[x] for x in shade] for row, shade in zip(own, shades[on].tolist(), strict=True)]
+        places, own = (
+            places + channels,
+            [row + [[x] for x in shade] for row, shade in zip(own, shades[on].tolist(), strict=True)],
+        )
     if on == "face":
-        lists, polygons = lists + channels, [row + [[x] for x in shade] for row, shade in zip(polygons, shades[on].tolist(), strict=True)]
+        lists, polygons = (
+            lists + channels,
+            [row + [[x] for x in shade] for row, shade in zip(polygons, shades[on].tolist(), strict=True)],
+        )
     elements = [("vertex", places, own), ("face", lists, polygons)]
     for element in elements if draw(st.booleans()) else elements[::-1]:
         writer.element(*element)
@@ -147,7 +172,9 @@ def test_meshes_of_every_kind(tmp_path_factory, data: st.DataObject) -> None:
     if on == "none":
         assert colors is None
     else:
-        expected = shades["vertex"][mesh.faces] if on == "vertex" else np.repeat(shades["face"][owner][:, None], 3, axis=1)
+        expected = (
+            shades["vertex"][mesh.faces] if on == "vertex" else np.repeat(shades["face"][owner][:, None], 3, axis=1)
+        )
         assert colors is not None
         np.testing.assert_array_equal(colors.corners, expected)
 
@@ -174,11 +201,17 @@ def test_pictures_that_a_comment_names(tmp_path: Path, where: str) -> None:
     writer.header.append("comment TextureFile my picture.png")
     uv = [[0.1, 0.5], [0.4, 0.5], [0.4, 0.6], [0.1, 0.6]]
     if where == "vertex":
-        writer.element("vertex", [*AXES, ("s", "f4"), ("t", "f4")], [[*row, [u], [v]] for row, (u, v) in zip(SQUARE, uv, strict=True)])
+        writer.element(
+            "vertex",
+            [*AXES, ("s", "f4"), ("t", "f4")],
+            [[*row, [u], [v]] for row, (u, v) in zip(SQUARE, uv, strict=True)],
+        )
         writer.element("face", [("vertex_indices", "i4", "u1")], [[[0, 1, 2, 3]]])
     else:
         writer.element("vertex", AXES, SQUARE)
-        writer.element("face", [("vertex_indices", "i4", "u1"), ("texcoord", "f4", "u1")], [[[0, 1, 2, 3], sum(uv, [])]])
+        writer.element(
+            "face", [("vertex_indices", "i4", "u1"), ("texcoord", "f4", "u1")], [[[0, 1, 2, 3], sum(uv, [])]]
+        )
     path = writer.write(tmp_path / "a.ply")
     mesh, _ = read_colored_mesh(path)
     assert mesh.face_colors is not None and mesh.face_colors.tolist() == [[255, 0, 0]] * 2

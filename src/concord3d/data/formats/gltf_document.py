@@ -199,4 +199,6 @@ def _chunks(raw: bytes) -> tuple[bytes, bytes | None]:
 
 def _inline(uri: str) -> bytes:
     head, _, body = uri.partition(",")
-    return base64.b64decode(unquote_to_bytes(body), validate=False) if head.endswith(";base64") else unquote_to_bytes(body)
+    return (
+        base64.b64decode(unquote_to_bytes(body), validate=False) if head.endswith(";base64") else unquote_to_bytes(body)
+    )

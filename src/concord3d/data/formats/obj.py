@@ -61,7 +61,7 @@ def read_obj(path: Path, files: LinkedFiles) -> tuple[Mesh, SurfaceColors | None
         raise
     except (OSError, ValueError, IndexError, OverflowError) as error:
         raise UnreadableFile("Cannot read an OBJ mesh", where=path, found=error, next_step=NEXT_STEP) from error
-    within = len(faces) and 0 <= faces.min() and faces.max() < len(vertices)
+    within = len(faces) and faces.min() >= 0 and faces.max() < len(vertices)
     colors = _colors(said, faces, chosen, owner, shades, materials) if within else None
     return joined([MeshPart(vertices, faces, colors)], path, files.findings)
 

@@ -162,12 +162,16 @@ def _by_words(rows: Rows, form: _Form, num_vertices: int, num_faces: int) -> Mes
         numbers.append(count)
         position += 1 + count
     if position != len(words):
-        raise ValueError(f"{len(words) - position} numbers more than {num_vertices} vertices and {num_faces} faces have")
+        raise ValueError(
+            f"{len(words) - position} numbers more than {num_vertices} vertices and {num_faces} faces have"
+        )
     vertices = np.array(words[:split], dtype=np.float64).reshape(-1, form.num_coordinates)
     return _polygons(vertices, np.array(indices), np.array(numbers, dtype=np.int64), form)
 
 
-def _polygons(vertices: NDArray[np.float64], words: NDArray[np.str_], numbers: NDArray[np.int64], form: _Form) -> MeshPart:
+def _polygons(
+    vertices: NDArray[np.float64], words: NDArray[np.str_], numbers: NDArray[np.int64], form: _Form
+) -> MeshPart:
     if form.homogeneous:
         vertices = vertices[:, :3] / vertices[:, 3:]
     corners = words.astype(np.float64).astype(np.int64) if len(words) else np.zeros(0, np.int64)

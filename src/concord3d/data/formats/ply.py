@@ -79,7 +79,7 @@ def read_ply_mesh(path: Path, files: LinkedFiles) -> tuple[Mesh, SurfaceColors |
     except ValueError as error:
         raise UnreadableFile("Cannot read a PLY mesh", where=path, found=error, next_step=NEXT_STEP) from error
     faces = corners[chosen]
-    within = len(faces) and 0 <= faces.min() and faces.max() < len(points)
+    within = len(faces) and faces.min() >= 0 and faces.max() < len(points)
     colors = _surface(ply, path, files, _Cut(faces, chosen, owner, polygons.lengths)) if within else None
     return joined([MeshPart(points, faces, colors)], path, files.findings)
 
@@ -184,9 +184,7 @@ def _strips(strips: Lists | None) -> Lists | None:
         run: list[int] = []
         for corner in [*strips.values[start:end].tolist(), -1]:
             if corner < 0:
-                triangles += [
-                    (run[k], run[k + 1 + k % 2], run[k + 2 - k % 2]) for k in range(len(run) - 2)
-                ]
+                triangles += [(run[k], run[k + 1 + k % 2], run[k + 2 - k % 2]) for k in range(len(run) - 2)]
                 run = []
             else:
                 run.append(int(corner))

@@ -175,7 +175,9 @@ def _text_lists(rows: list[list[str]], properties: list[_Property]) -> dict[str,
                 raise ValueError(f"a list of {count} with {len(words)} numbers")
             values[place] += words
             position += count
-    columns = [np.array(words, dtype=np.float64).astype(own.code) for words, own in zip(values, properties, strict=True)]
+    columns = [
+        np.array(words, dtype=np.float64).astype(own.code) for words, own in zip(values, properties, strict=True)
+    ]
     return {
         own.name: Lists(column, np.array(counts, dtype=np.int64)) if own.count_code else column
         for own, column, counts in zip(properties, columns, lengths, strict=True)
@@ -197,8 +199,9 @@ def _records(body: bytes, start: int, element: _Element, order: str) -> tuple[di
     if not element.count:
         none = np.zeros(0, np.int64)
         empty = {own.name: np.zeros(0, own.code) for own in element.properties}
-        return {own.name: Lists(empty[own.name], none) if own.count_code else empty[own.name]
-                for own in element.properties}, 0
+        return {
+            own.name: Lists(empty[own.name], none) if own.count_code else empty[own.name] for own in element.properties
+        }, 0
     fields: list[tuple[str, str, tuple[int, ...]]] = []
     position = start
     for place, own in enumerate(element.properties):

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from concord3d.data.catalog import DatasetSpec
 from concord3d.data.formats.mesh_files import read_mesh
-from concord3d.data.formats.ply import read_ply_cloud
 from concord3d.data.formats.pictures import picture_files, read_squares
+from concord3d.data.formats.ply import read_ply_cloud
 from concord3d.data.formats.texts import shape_texts
 from concord3d.data.layout import NEXT_STEP, layout_folder, split_files
 from concord3d.data.readers.interface import NamedMesh, Reader, Reading

@@ -49,9 +49,7 @@ def _packed(arrays: dict[str, tuple[NDArray[Any], dict[str, Any]]]) -> bytes:
     for number, (name, (array, says)) in enumerate(arrays.items()):
         target = _ELEMENTS if name == "indices" else _ARRAYS
         views.append({"buffer": 0, "byteOffset": len(binary), "byteLength": array.nbytes, "target": target})
-        accessors.append(
-            {"bufferView": number, "componentType": _CODES[array.dtype.str], "count": len(array), **says}
-        )
+        accessors.append({"bufferView": number, "componentType": _CODES[array.dtype.str], "count": len(array), **says})
         binary += array.tobytes()  # every item has a multiple of four bytes, so that all views are aligned
     attributes = {name: number for number, name in enumerate(arrays) if name != "indices"}
     document = {
