@@ -115,4 +115,4 @@ def test_colours_of_points(cases: Path, name: str) -> None:
 def test_every_case_of_a_file_has_a_test(cases: Path) -> None:
     tested = {*COLORS, *EXTENTS, *REFUSED, *TWO_TRIANGLES, *AREAS, *NUM_POINTS, *PLY_COLORS, "obj_uv_no_mtllib"}
     found = {path.parent.name for path in cases.glob("*/expected.json")}
-    assert found - tested == {"quickgelu_local_weights"}, "tested with the weights of towers"
+    assert found - tested == {"quickgelu_local_weights"}, "which are no mesh"
