@@ -16,7 +16,7 @@ import open_clip
 import pytest
 import torch
 
-from concord3d.errors import CheckpointCorrupt, ConfigError, DiskFull
+from concord3d.errors import CheckpointCorrupt, ConfigError, DiskFull, UnreadableFile
 from concord3d.features import cache
 from concord3d.features.cache import image_features, text_features
 from concord3d.features.open_clip_adapter import build_clip, clip_config

@@ -34,8 +34,8 @@ class FoundWeights:
 
     Attributes:
         path: The file.
-        preprocess_cfg: What the publisher's release, or the configuration beside a file, says about pictures; empty where
-            nothing does.
+        preprocess_cfg: What the publisher's release, or the configuration beside a file, says about pictures; empty
+            where nothing does.
     """
 
     path: Path

@@ -86,7 +86,8 @@ def test_what_is_not_there_is_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("mtl", "expected"),
     [
-        ("newmtl a\nKd\t0.5\t0.2\t0.1\t# brown\n", [128, 51, 26]), ("newmtl a # wood\n  Kd 0.5 0.2 0.1\n", [128, 51, 26]),
+        ("newmtl a\nKd\t0.5\t0.2\t0.1\t# brown\n", [128, 51, 26]),
+        ("newmtl a # wood\n  Kd 0.5 0.2 0.1\n", [128, 51, 26]),
         ("newmtl a\r\nKd 0.5 0.2 0.1\r\n", [128, 51, 26]), ("NEWMTL a\nkd 0.5\n", [128, 128, 128]),
         ("\ufeffnewmtl a\nKd 1 0 0\n", [255, 0, 0]), ("newmtl A\nKd 1 0 0\n", [255, 0, 0]),
         ("newmtl a\nKd 200 30 30\n", RED), ("newmtl a\nNs 3\n", [255, 255, 255]),
@@ -149,7 +150,8 @@ def test_options_of_pictures_move_scale_and_lighten_them(tmp_path: Path, options
 @pytest.mark.parametrize(
     ("suffix", "expected"),
     [
-        (" 200 30 30", RED), (" 1 0 0", [255, 0, 0]), (" 0.5 0.2 0.1", [128, 51, 26]), (" 0.5 0.2 0.1 1.0", [128, 51, 26]),
+        (" 200 30 30", RED), (" 1 0 0", [255, 0, 0]), (" 0.5 0.2 0.1", [128, 51, 26]),
+        (" 0.5 0.2 0.1 1.0", [128, 51, 26]),
         (" 1.0", None), ("", None),
     ],
 )  # fmt: skip

@@ -180,6 +180,7 @@ def test_meshes_of_every_kind(tmp_path_factory, data: st.DataObject) -> None:
 
 
 SQUARE = [[[0.0], [0.0], [0.0]], [[1.0], [0.0], [0.0]], [[1.0], [1.0], [0.0]], [[0.0], [1.0], [0.0]]]
+FLOATS = b"property float %s\nproperty float %s\nproperty float %s\n"
 AXES = [("x", "f4"), ("y", "f4"), ("z", "f4")]
 
 
@@ -210,7 +211,9 @@ def test_pictures_that_a_comment_names(tmp_path: Path, where: str) -> None:
     else:
         writer.element("vertex", AXES, SQUARE)
         writer.element(
-            "face", [("vertex_indices", "i4", "u1"), ("texcoord", "f4", "u1")], [[[0, 1, 2, 3], sum(uv, [])]]
+            "face",
+            [("vertex_indices", "i4", "u1"), ("texcoord", "f4", "u1")],
+            [[[0, 1, 2, 3], [x for place in uv for x in place]]],
         )
     path = writer.write(tmp_path / "a.ply")
     mesh, _ = read_colored_mesh(path)
@@ -227,9 +230,9 @@ def test_pictures_that_a_comment_names(tmp_path: Path, where: str) -> None:
         (b"", "header"), (b"ply\nformat ascii 1.0\nelement vertex 1\n", "header"), (b"solid\nend_header\n", "header"),
         (b"ply\nformat ascii 1.0\nelement vertex 1\nproperty half x\nend_header\n1\n", "half"),
         (b"ply\nformat binary 1.0\nend_header\n", "binary"), (b"ply\nformat ascii 1.0\nend_header\n", "x, y and z"),
-        (b"ply\nformat ascii 1.0\nelement vertex 2\nproperty float x\nproperty float y\nproperty float z\nend_header\n0 0 0\n", "1 of 2"),
-        (b"ply\nformat ascii 1.0\nelement vertex 1\nproperty float x\nproperty float y\nproperty float z\nproperty float red\n"
-         b"property float green\nproperty float blue\nend_header\n0 0 0 300 0 0\n", "out of range"),
+        (b"ply\nformat ascii 1.0\nelement vertex 2\n" + FLOATS % (b"x", b"y", b"z") + b"end_header\n0 0 0\n", "1 of 2"),
+        (b"ply\nformat ascii 1.0\nelement vertex 1\n" + FLOATS % (b"x", b"y", b"z")
+         + FLOATS % (b"red", b"green", b"blue") + b"end_header\n0 0 0 300 0 0\n", "out of range"),
     ],
 )  # fmt: skip
 def test_a_broken_ply_is_named(tmp_path: Path, content: bytes, message: str) -> None:

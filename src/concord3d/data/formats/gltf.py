@@ -1,14 +1,13 @@
 """Meshes in glTF 2.0, binary (.glb) or text (.gltf).
 
-The meshes of the scene are read as its nodes place them. What moves is read at rest: morph targets with the weights that
-the document gives, and skinned meshes as they were modelled, placed by their node (joints are not followed).
+The meshes of the scene are read as its nodes place them. What moves is read at rest: morph targets with the weights
+that the document gives, and skinned meshes as they were modelled, placed by their node (joints are not followed).
 
 Shape legend: V vertices, F faces.
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,18 @@ from concord3d.geometry.mesh import Mesh
 from concord3d.geometry.surface_colors import SurfaceColors
 
 _TRIANGLES, _STRIP, _FAN = 4, 5, 6
+# What a document that contradicts itself leads to.
+_DAMAGE = (
+    OSError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    ArithmeticError,
+    MemoryError,
+    RecursionError,
+)
 _INSTANCES = "EXT_mesh_gpu_instancing"
 
 
@@ -45,9 +56,7 @@ def read_gltf(path: Path, files: LinkedFiles) -> tuple[Mesh, SurfaceColors | Non
         parts = list(_parts(document))
     except ConcordError:
         raise
-    except (
-        OSError, ValueError, TypeError, KeyError, IndexError, AttributeError, OverflowError, RecursionError, struct.error
-    ) as error:  # fmt: skip
+    except _DAMAGE as error:
         raise UnreadableFile("Cannot read a glTF mesh", where=path, found=repr(error), next_step=NEXT_STEP) from error
     return joined(parts, path, files.findings)
 
@@ -141,12 +150,12 @@ def _refuse_compressed(document: GltfDocument, primitive: dict[str, Any]) -> Non
 def _faces(document: GltfDocument, primitive: dict[str, Any], num_vertices: int) -> NDArray[np.int64]:
     """Return (F, 3) the triangles of a list, a strip or a fan (section 3.7.2.1); a rest of one or two is left out."""
     if "indices" in primitive:
-        order = document.numbers(primitive["indices"])
-        if order.shape[1] != 1 or order.dtype.kind != "u":
-            raise ValueError(f"indices {order.shape} of {order.dtype}, where whole numbers belong")
-        order = order[:, 0].astype(np.int64)
+        indices = document.numbers(primitive["indices"])
+        if indices.shape[1] != 1 or indices.dtype.kind != "u":
+            raise ValueError(f"indices {indices.shape} of {indices.dtype}, where whole numbers belong")
+        order = indices[:, 0].astype(np.int64)
     else:
-        order = np.arange(num_vertices)
+        order = np.arange(num_vertices, dtype=np.int64)
     mode = primitive.get("mode", _TRIANGLES)
     if mode == _TRIANGLES:
         return order[: len(order) // 3 * 3].reshape(-1, 3)

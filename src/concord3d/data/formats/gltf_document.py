@@ -27,7 +27,8 @@ _READ = {
 }  # fmt: skip
 _HARMLESS = {
     "KHR_lights_punctual", "EXT_lights_image_based", "EXT_lights_ies", "KHR_animation_pointer", "KHR_xmp",
-    "KHR_xmp_json_ld", "KHR_node_hoverability", "KHR_node_selectability", "EXT_mesh_features", "EXT_structural_metadata",
+    "KHR_xmp_json_ld", "KHR_node_hoverability", "KHR_node_selectability", "EXT_mesh_features",
+    "EXT_structural_metadata",
     "KHR_materials_anisotropy", "KHR_materials_clearcoat", "KHR_materials_diffuse_transmission",
     "KHR_materials_dispersion", "KHR_materials_emissive_strength", "KHR_materials_ior", "KHR_materials_iridescence",
     "KHR_materials_sheen", "KHR_materials_specular", "KHR_materials_transmission", "KHR_materials_unlit",
@@ -172,7 +173,8 @@ def fractions(items: NDArray[np.generic]) -> NDArray[np.generic]:
     """Return the float64 fractions that integers stand for (section 3.6.2.2); other numbers unchanged."""
     if items.dtype.kind not in "ui":
         return items
-    return np.maximum(items.astype(np.float64) / np.iinfo(items.dtype).max, -1)
+    most = 2 ** (8 * items.dtype.itemsize - (items.dtype.kind == "i")) - 1
+    return np.maximum(items.astype(np.float64) / most, -1)
 
 
 def _chunks(raw: bytes) -> tuple[bytes, bytes | None]:

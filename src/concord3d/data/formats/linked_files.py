@@ -107,7 +107,7 @@ class LinkedFiles:
         except UnidentifiedImageError:
             self.findings.note("pictures that are none", f"{name} (of {self.mesh.name})")
             return None
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        except Exception as error:  # decoders raise many unrelated types on damaged pictures
             raise UnreadableFile(
                 "Cannot read a picture of a mesh", where=f"{self.mesh}: {name}", found=error, next_step=NEXT_STEP
             ) from error

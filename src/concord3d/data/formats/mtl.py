@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.data.formats.linked_files import LinkedFiles, decoded
-from concord3d.geometry.surface_colors import Picture
+from concord3d.geometry.surface_colors import Picture, Wrap
 
 # Number of values after each option of a picture; a tuple is a range of them.
 _OPTIONS = {
@@ -39,7 +39,7 @@ class Material:
 
 
 def statements(text: str) -> list[tuple[str, str]]:
-    """Return keyword and the rest of every line that says something; a line that ends with ``\\`` goes on in the next."""
+    """Return keyword and rest of every line that says something; one that ends with ``\\`` goes on in the next."""
     joined = re.sub(r"\\[ \t]*\r?\n", " ", text)
     found = []
     for line in joined.splitlines():
@@ -97,7 +97,7 @@ def _with_picture(material: Material, words: str, files: LinkedFiles, folder: Pa
     if "-mm" in options:
         base, gain = (float(word) for word in options["-mm"])
         pixels = (255 * base + gain * pixels.astype(np.float64)).round().clip(0, 255).astype(np.uint8)
-    wrap = "clamp" if options.get("-clamp", ["off"])[0].lower() == "on" else "repeat"
+    wrap: Wrap = "clamp" if options.get("-clamp", ["off"])[0].lower() == "on" else "repeat"
     return replace(
         material,
         picture=Picture(pixels, wrap, wrap),
@@ -133,4 +133,4 @@ def _is_number(word: str) -> bool:
 
 def _pair(values: list[str], default: float) -> tuple[float, float]:
     numbers = [float(value) for value in values[:2]]
-    return (*numbers, *(default,) * (2 - len(numbers)))[:2]  # type: ignore[return-value]
+    return (numbers[0] if numbers else default, numbers[1] if len(numbers) > 1 else default)

@@ -18,7 +18,7 @@ from concord3d.data.layout import NEXT_STEP
 from concord3d.errors import ConcordError, UnreadableFile
 from concord3d.geometry.mesh import Mesh
 from concord3d.geometry.polygons import triangulated
-from concord3d.geometry.surface_colors import SurfaceColors
+from concord3d.geometry.surface_colors import Picture, SurfaceColors
 
 
 @dataclass
@@ -162,14 +162,14 @@ def _colors(
     index = np.full(len(faces), -1, np.int32)
     uv = np.zeros((len(faces), 3, 2), np.float32)
     corners = np.full((len(faces), 3, 3), GREY, np.float32) if shades is None else shades[faces]
-    pictures = []
+    pictures: list[Picture] = []
     for name, material in materials.items():
         own = used == number_of[name]
         pictured = own & placed if material.picture is not None else np.zeros_like(own)
         if material.picture is not None and pictured.any():
             index[pictured] = len(pictures)
             pictures.append(material.picture)
-            uv[pictured] = places[corner_places[pictured]] * np.float32(material.scale) + np.float32(material.offset)
+            uv[pictured] = (places[corner_places[pictured]] * material.scale + material.offset).astype(np.float32)
         # Writers put any colour beside a picture; viewers show the picture alone.
         for members, color in ((pictured, np.full(3, 255, np.float32)), (own & ~pictured, material.color)):
             corners[members] = color if shades is None else shades[faces[members]] * color / 255

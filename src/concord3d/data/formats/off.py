@@ -88,10 +88,14 @@ def _form(rows: Rows) -> tuple[_Form, Rows]:
 
 def _counts(rows: Rows) -> tuple[int, int, Rows]:
     """Return the numbers of vertices and faces, and the rows after them; the number of edges may be absent."""
-    if len(rows[0]) in (2, 3):
-        return int(rows[0][0]), int(rows[0][1]), rows[1:]
-    words = [word for row in rows for word in row]
-    return int(words[0]), int(words[1]), [words[3:]]
+    words, rest = rows[0], rows[1:]
+    if len(words) not in (2, 3):
+        words = [word for row in rows for word in row]
+        words, rest = words[:3], [words[3:]]
+    num_vertices, num_faces = int(words[0]), int(words[1])
+    if num_vertices < 0 or num_faces < 0:
+        raise ValueError(f"{num_vertices} vertices and {num_faces} faces")
+    return num_vertices, num_faces, rest
 
 
 def _plain(rows: Rows, form: _Form, num_vertices: int, num_faces: int) -> MeshPart | None:
@@ -128,7 +132,7 @@ def _by_lines(
         faces = [row for row in faces if int(float(row[0])) >= 3]
     numbers = np.array([int(float(row[0])) for row in faces], dtype=np.int64)
     part = _polygons(
-        np.array([row[: form.num_coordinates] for row in corners_of], dtype=np.float64),
+        np.array([row[: form.num_coordinates] for row in corners_of], np.float64).reshape(-1, form.num_coordinates),
         np.array([word for row, count in zip(faces, numbers, strict=True) for word in row[1 : count + 1]]),
         numbers,
         form,

@@ -130,31 +130,30 @@ def _places(ply: Ply, cut: _Cut) -> NDArray[np.float32] | None:
     if wedges is not None and np.array_equal(wedges.lengths, 2 * cut.num_corners):
         return np.nan_to_num(wedges.values.astype(np.float32).reshape(-1, 2)[cut.corners], posinf=0, neginf=0)
     for names in _PLACES:
-        columns = [ply.numbers("vertex", name) for name in names]
-        if all(column is not None for column in columns):
-            return np.nan_to_num(np.stack(columns, axis=1).astype(np.float32)[cut.faces], posinf=0, neginf=0)
+        table = ply.table("vertex", names)
+        if table is not None:
+            return np.nan_to_num(table.astype(np.float32)[cut.faces], posinf=0, neginf=0)
     return None
 
 
 def _points(ply: Ply, path: Path) -> NDArray[np.float32]:
-    columns = [ply.numbers("vertex", axis) for axis in "xyz"]
-    if any(column is None for column in columns):
+    table = ply.table("vertex", ("x", "y", "z"))
+    if table is None:
         found = {name: list(own) for name, own in ply.elements.items()}
         raise UnreadableFile("A PLY file has no vertices with x, y and z", where=path, found=found)
-    return np.stack(columns, axis=1).astype(np.float32)
+    return table.astype(np.float32)
 
 
 def _colors(ply: Ply, element: str, path: Path) -> NDArray[np.uint8] | None:
     """Return the (E, 3) uint8 RGB of an element, or None.
 
-    Numbers of floating point are of 1 unless one is larger than 1; those of 16 bits are of 65,535 unless all are at most
-    255.
+    Numbers of floating point are of 1 unless one is larger than 1; those of 16 bits are of 65,535 unless all are at
+    most 255.
     """
     for names in _CHANNELS:
-        columns = [ply.numbers(element, name) for name in names]
-        if any(column is None for column in columns):
+        shades = ply.table(element, names)
+        if shades is None:
             continue
-        shades = np.stack(columns, axis=1)
         numbers = shades.astype(np.float64)
         if not len(numbers):
             return np.zeros((0, 3), np.uint8)

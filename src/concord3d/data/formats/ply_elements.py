@@ -62,6 +62,11 @@ class Ply:
         column = self.elements.get(element, {}).get(name)
         return None if isinstance(column, Lists) else column
 
+    def table(self, element: str, names: tuple[str, ...]) -> NDArray[np.generic] | None:
+        """Return (E, len(names)) properties that are numbers, in one type that holds them; None where one is absent."""
+        columns = [column for name in names if (column := self.numbers(element, name)) is not None]
+        return np.stack(columns, axis=1) if len(columns) == len(names) else None
+
     def lists(self, element: str, *names: str) -> Lists | None:
         """Return the first of some properties that is a list, or None."""
         columns = (self.elements.get(element, {}).get(name) for name in names)
@@ -195,7 +200,7 @@ def _binary_elements(body: bytes, elements: list[_Element], order: str) -> dict[
 
 
 def _records(body: bytes, start: int, element: _Element, order: str) -> tuple[dict[str, Column], int] | None:
-    """Read an element whose lists all have the lengths of its first entry (as without lists); None where they differ."""
+    """Read an element whose lists are all as long as those of its first entry; None where they are not."""
     if not element.count:
         none = np.zeros(0, np.int64)
         empty = {own.name: np.zeros(0, own.code) for own in element.properties}

@@ -27,8 +27,8 @@ class Limits:
 
     Attributes:
         lowest_label: 0, or -1 where what has no class is allowed.
-        class_parts: Number of parts of each class, in label order; numbers of parts go on from class to class. Empty where
-            there are no parts, or any.
+        class_parts: Number of parts of each class, in label order; numbers of parts go on from class to class. Empty
+            where there are no parts, or any.
         max_radius: Largest distance of a point from the origin that is believable, or None.
     """
 

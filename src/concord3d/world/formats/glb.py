@@ -19,8 +19,8 @@ _CODES = {"<f4": 5126, "<u4": 5125, "<u2": 5123}
 def glb_bytes(mesh: Mesh) -> bytes:
     """Return a mesh with vertex colours as binary glTF.
 
-    In glTF colours of vertices are light (glTF 2.0, section 3.9.2). They are written with 16 bits, from which the 8 bits
-    of a screen come back exactly.
+    In glTF colours of vertices are light (glTF 2.0, section 3.9.2). They are written with 16 bits, from which the 8
+    bits of a screen come back exactly.
     """
     vertices, faces, colors = mesh.vertices, mesh.faces, None
     if mesh.face_colors is not None:
