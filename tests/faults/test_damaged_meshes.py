@@ -13,13 +13,15 @@ from concord3d.data.formats.mesh_files import read_colored_mesh
 from concord3d.errors import ConcordError
 from concord3d.geometry.mesh import sample_surface
 
+PUT_IN = [b"-", b"9999999999", b"\n", b" ", b"nan", b"#"]
 SQUARE = np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], float)
 FACES = [[0, 1, 2], [0, 2, 3]]
 OBJ = (
     "mtllib a.mtl\nv 0 0 0 1 0 0\nv 1 0 0 1 0 0\nv 1 1 0 0 0 1\nv 0 1 0\nvt 0 0\nvt 1 1\nusemtl m\nf 1/1 2/2 3/1 4/2\n"
 )
 PLY = (
-    "ply\nformat ascii 1.0\nelement vertex 4\nproperty float x\nproperty float y\nproperty float z\nproperty uchar red\n"
+    "ply\nformat ascii 1.0\nelement vertex 4\n"
+    "property float x\nproperty float y\nproperty float z\nproperty uchar red\n"
     "property uchar green\nproperty uchar blue\nelement face 1\nproperty list uchar int vertex_indices\nend_header\n"
     "0 0 0 1 2 3\n1 0 0 1 2 3\n1 1 0 1 2 3\n0 1 0 1 2 3\n4 0 1 2 3\n"
 )
@@ -53,9 +55,7 @@ def test_damage_is_named(
     for _ in range(data.draw(st.integers(1, 4))):
         place = data.draw(st.integers(0, max(len(content) - 1, 0)))
         lost = data.draw(st.integers(0, 6))
-        put_in = data.draw(
-            st.one_of(st.binary(max_size=4), st.sampled_from([b"-", b"9999999999", b"\n", b" ", b"nan", b"#"]))
-        )
+        put_in = data.draw(st.one_of(st.binary(max_size=4), st.sampled_from(PUT_IN)))
         content[place : place + lost] = put_in
     path = tmp_path_factory.mktemp("damaged") / f"a{suffix}"
     path.write_bytes(content)

@@ -45,7 +45,7 @@ class Mesh:
                 expected=f"indices in [0, {len(self.vertices)})",
                 found=f"[{self.faces.min()}, {self.faces.max()}]",
             )
-        finite: NDArray[np.bool_] = np.isfinite(self.vertices).all(axis=1)
+        finite = np.asarray(np.isfinite(self.vertices).all(axis=1))
         if finite.all():
             return self
         if not finite[self.faces].all():

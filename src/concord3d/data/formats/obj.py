@@ -56,13 +56,12 @@ def read_obj(path: Path, files: LinkedFiles) -> tuple[Mesh, SurfaceColors | None
         chosen = triangulated(inside, np.array(said.num_corners, dtype=np.int64))
         faces = corners[chosen]
         owner = np.repeat(np.arange(len(said.num_corners)), np.array(said.num_corners, dtype=np.int64) - 2)
-        materials = _materials(said, files)
+        within = len(faces) and faces.min() >= 0 and faces.max() < len(vertices)
+        colors = _colors(said, faces, chosen, owner, shades, _materials(said, files)) if within else None
     except ConcordError:
         raise
     except (OSError, ValueError, IndexError, OverflowError) as error:
         raise UnreadableFile("Cannot read an OBJ mesh", where=path, found=error, next_step=NEXT_STEP) from error
-    within = len(faces) and faces.min() >= 0 and faces.max() < len(vertices)
-    colors = _colors(said, faces, chosen, owner, shades, materials) if within else None
     return joined([MeshPart(vertices, faces, colors)], path, files.findings)
 
 

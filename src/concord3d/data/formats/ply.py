@@ -76,11 +76,11 @@ def read_ply_mesh(path: Path, files: LinkedFiles) -> tuple[Mesh, SurfaceColors |
         inside = points[corners.clip(0, max(len(points) - 1, 0))] if len(points) else np.zeros((len(corners), 3))
         chosen = triangulated(inside, polygons.lengths)
         owner = np.repeat(np.arange(len(polygons.lengths)), polygons.lengths - 2)
+        faces = corners[chosen]
+        within = len(faces) and faces.min() >= 0 and faces.max() < len(points)
+        colors = _surface(ply, path, files, _Cut(faces, chosen, owner, polygons.lengths)) if within else None
     except ValueError as error:
         raise UnreadableFile("Cannot read a PLY mesh", where=path, found=error, next_step=NEXT_STEP) from error
-    faces = corners[chosen]
-    within = len(faces) and faces.min() >= 0 and faces.max() < len(points)
-    colors = _surface(ply, path, files, _Cut(faces, chosen, owner, polygons.lengths)) if within else None
     return joined([MeshPart(points, faces, colors)], path, files.findings)
 
 
