@@ -34,6 +34,7 @@ class Document:
 
     content: dict[str, Any] = field(default_factory=lambda: {"asset": {"version": "2.0"}})
     binary: bytes = b""
+    padding: bytes = b" "
 
     def add(self, kind: str, entry: dict[str, Any]) -> int:
         self.content.setdefault(kind, []).append(entry)
@@ -93,7 +94,7 @@ class Document:
         self.content["buffers"] = [buffer]
         text = json.dumps(self.content).encode()
         if form == "glb":
-            text += b" " * (-len(text) % 4)
+            text += self.padding * (-len(text) % 4)
             binary = self.binary + b"\0" * (-len(self.binary) % 4)
             chunks = (
                 struct.pack("<I4s", len(text), b"JSON") + text + struct.pack("<I4s", len(binary), b"BIN\0") + binary
@@ -434,6 +435,14 @@ def test_a_document_that_contradicts_itself_is_named(tmp_path: Path, change: Any
     path.write_text(json.dumps(content))
     with pytest.raises(UnreadableFile, match=r"a\.gltf"):
         read_colored_mesh(path)
+
+
+@pytest.mark.parametrize("more", range(4))
+def test_a_document_that_ends_with_zeros(tmp_path: Path, more: int) -> None:
+    document = plain()
+    document.padding = b"\0"
+    document.content["asset"]["generator"] = "x" * more
+    assert len(read_colored_mesh(document.write(tmp_path / "a.glb"))[0].faces) == 2
 
 
 def test_faces_beyond_their_part_are_named(tmp_path: Path) -> None:

@@ -72,6 +72,16 @@ def test_a_path_that_leaves_the_data_set_is_refused(tmp_path: Path, written: str
         read_colored_mesh(path, tmp_path / "set")
 
 
+def test_pictures_lie_beside_their_materials_or_beside_the_mesh(tmp_path: Path) -> None:
+    path = shape(tmp_path / "set" / "models", f"mtllib ../mats/m.mtl\n{QUAD}usemtl a\n{FACE}")
+    red(tmp_path / "set" / "models" / "wood.png")
+    (tmp_path / "set" / "mats").mkdir()
+    (tmp_path / "set" / "mats" / "m.mtl").write_text("newmtl a\nmap_Kd wood.png\n")
+    assert mean_color(path) == RED
+    red(tmp_path / "set" / "mats" / "wood.png", [1, 2, 3])
+    assert mean_color(path) == [1, 2, 3]
+
+
 def test_what_is_not_there_is_counted(tmp_path: Path) -> None:
     findings = Findings()
     path = shape(tmp_path, f"mtllib m.mtl\n{QUAD}usemtl a\n{FACE}", "newmtl a\nKd 1 0.5 0\nmap_Kd gone.png\n")

@@ -50,7 +50,7 @@ def test_off_of_every_kind(tmp_path_factory, data: st.DataObject) -> None:
             words += [f"{x / 255:.6f}" for x in shade] if as_fractions else [str(x) for x in shade]
             words += (["1.0"] if as_fractions else ["255"]) if alpha else []
         words += ["0.25", "0.75"] if "ST" in letters else []
-        rows.append("  ".join(words) + draw(st.sampled_from(["", " # é", "\t"])))
+        rows.append("  ".join(words) + draw(st.sampled_from(["", " # é", "\t", " # \x85 3 \x0c 4"])))
     for face, shade in zip(faces, face_shades, strict=True):
         tail = {
             "none": [], "index": ["7"], "rgb": [str(x) for x in shade], "rgba": [*map(str, shade), "255"],

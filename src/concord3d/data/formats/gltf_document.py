@@ -65,7 +65,7 @@ class GltfDocument:
         """
         raw = path.read_bytes()
         text, binary = _chunks(raw) if raw[:4] == b"glTF" else (raw, None)
-        content = json.loads(text.decode("utf-8-sig"))
+        content = json.loads(text.rstrip(b"\0").decode("utf-8-sig"))
         if not isinstance(content, dict) or "asset" not in content:
             raise ValueError("no document of glTF: it has no 'asset'")
         version = str(content["asset"].get("version", ""))

@@ -21,6 +21,7 @@ from concord3d.data.layout import NEXT_STEP
 from concord3d.errors import UnreadableFile
 
 _KTX = (b"\xabKTX 20\xbb", b"\xabKTX 11\xbb")
+_LINE_END = re.compile(r"\r\n|\r|\n")
 _BYTE_ORDER_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
@@ -28,6 +29,11 @@ def decoded(content: bytes) -> str:
     """Return a text whose encoding nobody states; bytes that are not UTF-8 are kept as file names have them."""
     encoding = next((name for mark, name in _BYTE_ORDER_MARKS if content.startswith(mark)), "utf-8")
     return content.decode(encoding, errors="surrogateescape" if encoding.startswith("utf-8") else "replace")
+
+
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text, which end as editors end them; other separators of Unicode belong to comments."""
+    return _LINE_END.split(text)
 
 
 @dataclass
@@ -78,12 +84,14 @@ class LinkedFiles:
 
         Args:
             name: As in :meth:`find`.
-            beside: As in :meth:`find`.
+            beside: As in :meth:`find`; then the mesh's own folder is looked into too.
 
         Raises:
             UnreadableFile: Its path leaves the root, it breaks off, or its format is none that is read.
         """
         path = self.find(name, beside)
+        if path is None and beside not in (None, self.mesh.parent):
+            path = self.find(name)
         if path is None:
             self.findings.note("pictures that are not there", f"{name} (of {self.mesh.name})")
             return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 from concord3d.data.formats.findings import Findings
@@ -13,6 +14,8 @@ from concord3d.data.formats.ply import read_ply_mesh
 from concord3d.errors import UnreadableFile
 from concord3d.geometry.mesh import Mesh
 from concord3d.geometry.surface_colors import SurfaceColors
+
+_log = logging.getLogger(__name__)
 
 _READERS = {".glb": read_gltf, ".gltf": read_gltf, ".obj": read_obj, ".ply": read_ply_mesh}
 MESH_SUFFIXES = (".glb", ".gltf", ".obj", ".off", ".ply")
@@ -39,7 +42,7 @@ def read_colored_mesh(
         path: The file: OFF, glTF, OBJ or PLY by its suffix, in letters of any case.
         root: Folder of the data set, in which the pictures that the mesh names must lie; by default the folder above
             the mesh's own.
-        findings: Receives what was met and left out.
+        findings: Receives what was met and left out; by default the log does.
 
     Returns:
         The mesh as from :func:`read_mesh`, and its colours, or None where no part has any.
@@ -48,7 +51,12 @@ def read_colored_mesh(
         UnreadableFile: Truncated, of another format, it needs what is not read, or a picture breaks off.
         BadMesh: No faces, broken indices or values that are not finite.
     """
-    findings = Findings() if findings is None else findings
+    if findings is None:
+        own = Findings()
+        read = read_colored_mesh(path, root, own)
+        for sentence in own.sentences():
+            _log.warning("%s: %s", path, sentence)
+        return read
     suffix = path.suffix.lower()
     if suffix == ".off":
         return read_off(path, findings)

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.data.formats.linked_files import LinkedFiles, decoded
+from concord3d.data.formats.linked_files import LinkedFiles, decoded, lines_of
 from concord3d.geometry.surface_colors import Picture, Wrap
 
 # Number of values after each option of a picture; a tuple is a range of them.
@@ -40,12 +40,12 @@ class Material:
 
 def statements(text: str) -> list[tuple[str, str]]:
     """Return keyword and rest of every line that says something; one that ends with ``\\`` goes on in the next."""
-    joined = re.sub(r"\\[ \t]*\r?\n", " ", text)
+    joined = re.sub(r"\\[ \t]*(\r\n|\r|\n)", " ", text)
     found = []
-    for line in joined.splitlines():
-        keyword, _, rest = _COMMENT.sub("", line).strip().replace("\t", " ").partition(" ")
-        if keyword:
-            found.append((keyword, rest.strip()))
+    for line in lines_of(joined):
+        words = (_COMMENT.sub("", line) if "#" in line else line).split(None, 1)
+        if words:
+            found.append((words[0], words[1].strip() if len(words) > 1 else ""))
     return found
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.data.formats.findings import Findings
-from concord3d.data.formats.linked_files import decoded
+from concord3d.data.formats.linked_files import decoded, lines_of
 from concord3d.data.formats.mesh_parts import GREY, MeshPart, joined
 from concord3d.data.layout import NEXT_STEP
 from concord3d.errors import UnreadableFile
@@ -60,7 +60,7 @@ def read_off(path: Path, findings: Findings | None = None) -> tuple[Mesh, Surfac
     try:
         content = path.read_bytes()
         text = decoded(content)
-        lines = (line.split("#", 1)[0] for line in text.splitlines()) if "#" in text else text.splitlines()
+        lines = (line.split("#", 1)[0] for line in lines_of(text)) if "#" in text else lines_of(text)
         rows = [words for line in lines if (words := line.split())]
         form, rows = _form(rows)
         num_vertices, num_faces, rows = _counts(rows)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.data.formats.linked_files import lines_of
 from concord3d.data.layout import NEXT_STEP
 from concord3d.errors import UnreadableFile
 
@@ -103,7 +104,7 @@ def read_ply(path: Path) -> Ply:
         if not content[:3].lower() == b"ply" or end is None:
             raise ValueError("no header from 'ply' to 'end_header'")
         # Comments may be in any encoding; keywords and names are ASCII.
-        form, elements, textures = _header(content[: end.start()].decode("latin-1").splitlines())
+        form, elements, textures = _header(lines_of(content[: end.start()].decode("latin-1")))
         body = content[end.end() :]
         if form == "ascii":
             return Ply(_text_elements(body.decode("latin-1"), elements), textures)
@@ -143,7 +144,7 @@ def _type(name: str) -> str:
 
 
 def _text_elements(text: str, elements: list[_Element]) -> dict[str, dict[str, Column]]:
-    rows = [words for line in text.splitlines() if (words := line.split())]
+    rows = [words for line in lines_of(text) if (words := line.split())]
     read: dict[str, dict[str, Column]] = {}
     position = 0
     for element in elements:
