@@ -162,7 +162,7 @@ def test_options_of_pictures_move_scale_and_lighten_them(tmp_path: Path, options
     [
         (" 200 30 30", RED), (" 1 0 0", [255, 0, 0]), (" 0.5 0.2 0.1", [128, 51, 26]),
         (" 0.5 0.2 0.1 1.0", [128, 51, 26]),
-        (" 1.0", None), ("", None),
+        (" 1.0", None), (" nan nan nan", None), ("", None),
     ],
 )  # fmt: skip
 def test_colours_of_vertices(tmp_path: Path, suffix: str, expected: list[int] | None) -> None:
@@ -209,9 +209,7 @@ def test_obj_of_every_kind(tmp_path_factory, data: st.DataObject) -> None:
     np.testing.assert_array_equal(found.of_faces(), expected)
 
 
-@pytest.mark.parametrize(
-    "text", ["v 0 0\nf 1 1 1\n", "v 0 0 0\nf 0 1 1\n", "v 0 0 0\nf 1 1\n", "v a b c\n", "v 0 0 0\nf -9 1 1\n"]
-)
+@pytest.mark.parametrize("text", ["v 0 0\nf 1 1 1\n", "v 0 0 0\nf 0 1 1\n", "v a b c\n", "v 0 0 0\nf -9 1 1\n"])
 def test_a_broken_obj_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(UnreadableFile, match=r"shape\.obj"):
         read_colored_mesh(shape(tmp_path, text))
@@ -223,3 +221,9 @@ def test_a_broken_obj_is_named(tmp_path: Path, text: str) -> None:
 def test_an_impossible_obj_is_named(tmp_path: Path, text: str) -> None:
     with pytest.raises(BadMesh, match=r"shape\.obj"):
         read_colored_mesh(shape(tmp_path, text))
+
+
+def test_faces_of_two_corners_are_left_out_and_counted(tmp_path: Path) -> None:
+    findings = Findings()
+    mesh, _ = read_colored_mesh(shape(tmp_path, QUAD + "f 1 2\nf 1 2 3\n"), None, findings)
+    assert mesh.faces.tolist() == [[0, 1, 2]] and "one or two corners" in findings.sentences()[0]

@@ -32,6 +32,7 @@ class _Statements:
     num_corners: list[int] = field(default_factory=list)
     materials: list[str | None] = field(default_factory=list)
     libraries: list[str] = field(default_factory=list)
+    num_degenerate: int = 0
 
 
 def read_obj(path: Path, files: LinkedFiles) -> tuple[Mesh, SurfaceColors | None]:
@@ -50,6 +51,8 @@ def read_obj(path: Path, files: LinkedFiles) -> tuple[Mesh, SurfaceColors | None
     """
     try:
         said = _read_statements(decoded(path.read_bytes()))
+        if said.num_degenerate:
+            files.findings.note("OBJ meshes with faces of one or two corners, which are left out", path.name)
         vertices, shades = _vertices(said.vertices)
         corners = np.array(said.corners, dtype=np.int64)
         inside = vertices[corners.clip(0, max(len(vertices) - 1, 0))] if len(vertices) else np.zeros((len(corners), 3))
@@ -75,6 +78,9 @@ def _read_statements(text: str) -> _Statements:
             said.places.append(rest.split()[:2])
         elif keyword in ("f", "fo"):
             words = rest.split()
+            if len(words) < 3:
+                said.num_degenerate += 1
+                continue
             for word in words:
                 vertex, _, others = word.partition("/")
                 place = others.partition("/")[0]
@@ -106,11 +112,12 @@ def _vertices(rows: list[list[str]]) -> tuple[NDArray[np.float64], NDArray[np.fl
     Six or more numbers are x, y, z and RGB; of four the last is a weight. Colours are of 1 unless one is larger.
     """
     vertices = np.array([row[:3] for row in rows], dtype=np.float64).reshape(-1, 3)
-    colored = np.array([len(row) >= 6 for row in rows], dtype=bool)
+    given = np.array([row[3:6] if len(row) >= 6 else ["nan"] * 3 for row in rows], dtype=np.float32).reshape(-1, 3)
+    colored = np.isfinite(given).all(axis=1)
     if not colored.any():
         return vertices, None
-    own = np.array([row[3:6] for row in rows if len(row) >= 6], dtype=np.float32)
-    if not np.isfinite(own).all() or own.min() < 0 or own.max() > 255:
+    own = given[colored]
+    if own.min() < 0 or own.max() > 255:
         raise ValueError(f"colours of vertices from {own.min():g} to {own.max():g} where 0 to 1, or to 255, belongs")
     shades = np.full((len(rows), 3), GREY, np.float32)
     shades[colored] = own if own.max() > 1 else 255 * own
