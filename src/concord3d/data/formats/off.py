@@ -9,6 +9,7 @@ Shape legend: V vertices, F faces.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -58,22 +59,28 @@ def read_off(path: Path, findings: Findings | None = None) -> tuple[Mesh, Surfac
     """
     findings = findings or Findings()
     try:
-        content = path.read_bytes()
-        text = decoded(content)
-        lines = (line.split("#", 1)[0] for line in lines_of(text)) if "#" in text else lines_of(text)
-        rows = [words for line in lines if (words := line.split())]
-        form, rows = _form(rows)
-        num_vertices, num_faces, rows = _counts(rows)
-        part = _plain(rows, form, num_vertices, num_faces)
-        part = part or _by_lines(rows, form, num_vertices, num_faces, findings, path)
-        part = part or _by_words(rows, form, num_vertices, num_faces)
+        text = decoded(path.read_bytes())
+        if "#" in text:
+            text = "\n".join(line.split("#", 1)[0] for line in lines_of(text))
+        part = _read([text.split()], _plain) or _read(
+            [words for line in lines_of(text) if (words := line.split())],
+            lambda *said: _by_lines(*said, findings, path) or _by_words(*said),
+        )
+        assert part is not None
     except (OSError, ValueError, IndexError, OverflowError) as error:
         raise UnreadableFile("Cannot read an OFF mesh", where=path, found=error, next_step=NEXT_STEP) from error
     return joined([part], path, findings)
 
 
+def _read(rows: Rows, body: Callable[[Rows, _Form, int, int], MeshPart | None]) -> MeshPart | None:
+    """Read the first word and the counts, and the rest as ``body`` does, which may return None."""
+    form, rows = _form(rows)
+    num_vertices, num_faces, rows = _counts(rows)
+    return body(rows, form, num_vertices, num_faces)
+
+
 def _form(rows: Rows) -> tuple[_Form, Rows]:
-    match = _HEADER.match(rows[0][0]) if rows else None
+    match = _HEADER.match(rows[0][0]) if rows and rows[0] else None
     if match is None:
         raise ValueError("the file does not begin with OFF")
     glued = rows[0][0][match.end() :]
@@ -100,9 +107,9 @@ def _counts(rows: Rows) -> tuple[int, int, Rows]:
 
 def _plain(rows: Rows, form: _Form, num_vertices: int, num_faces: int) -> MeshPart | None:
     """The common case in one step: three coordinates a vertex, triangles without colours."""
-    if form.homogeneous or sum(map(len, rows)) != 3 * num_vertices + 4 * num_faces:
-        return None
     words = [word for row in rows for word in row]
+    if form.homogeneous or len(words) != 3 * num_vertices + 4 * num_faces:
+        return None
     numbers = np.array(words[3 * num_vertices :], dtype=np.float64).astype(np.int64)
     if not (numbers[::4] == 3).all():
         return None
