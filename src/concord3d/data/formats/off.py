@@ -9,7 +9,6 @@ Shape legend: V vertices, F faces.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,7 +25,7 @@ from concord3d.geometry.polygons import triangulated
 from concord3d.geometry.surface_colors import SurfaceColors
 
 # A small n is a number of dimensions, a large one means normals.
-_HEADER = re.compile(r"((?:ST|st|C|c|N)*)(4?)(n?)(?:OFF|off|Off)")
+_FIRST_WORD = re.compile(r"((?:ST|st|C|c|N)*)(4?)(n?)(?:OFF|off|Off)")
 Rows = list[list[str]]
 
 
@@ -62,25 +61,25 @@ def read_off(path: Path, findings: Findings | None = None) -> tuple[Mesh, Surfac
         text = decoded(path.read_bytes())
         if "#" in text:
             text = "\n".join(line.split("#", 1)[0] for line in lines_of(text))
-        part = _read([text.split()], _plain) or _read(
-            [words for line in lines_of(text) if (words := line.split())],
-            lambda *said: _by_lines(*said, findings, path) or _by_words(*said),
-        )
-        assert part is not None
+        form, num_vertices, num_faces, rows = _header([text.split()])
+        part = _plain(rows, form, num_vertices, num_faces)
+        if part is None:
+            form, num_vertices, num_faces, rows = _header([line.split() for line in lines_of(text) if line.strip()])
+            part = _by_lines(rows, form, num_vertices, num_faces, findings, path)
+        part = part or _by_words(rows, form, num_vertices, num_faces)
     except (OSError, ValueError, IndexError, OverflowError) as error:
         raise UnreadableFile("Cannot read an OFF mesh", where=path, found=error, next_step=NEXT_STEP) from error
     return joined([part], path, findings)
 
 
-def _read(rows: Rows, body: Callable[[Rows, _Form, int, int], MeshPart | None]) -> MeshPart | None:
-    """Read the first word and the counts, and the rest as ``body`` does, which may return None."""
+def _header(rows: Rows) -> tuple[_Form, int, int, Rows]:
+    """Return what the first word and the counts say, and the rows after them."""
     form, rows = _form(rows)
-    num_vertices, num_faces, rows = _counts(rows)
-    return body(rows, form, num_vertices, num_faces)
+    return form, *_counts(rows)
 
 
 def _form(rows: Rows) -> tuple[_Form, Rows]:
-    match = _HEADER.match(rows[0][0]) if rows and rows[0] else None
+    match = _FIRST_WORD.match(rows[0][0]) if rows and rows[0] else None
     if match is None:
         raise ValueError("the file does not begin with OFF")
     glued = rows[0][0][match.end() :]
