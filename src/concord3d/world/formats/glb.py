@@ -13,14 +13,14 @@ from concord3d.geometry.mesh import Mesh
 from concord3d.geometry.srgb import light_of
 
 _ARRAYS, _ELEMENTS = 34962, 34963
-_CODES = {"<f4": 5126, "<u4": 5125, "<u2": 5123}
+_CODES = {"<f4": 5126, "<u4": 5125}
 
 
 def glb_bytes(mesh: Mesh) -> bytes:
     """Return a mesh with vertex colours as binary glTF.
 
-    In glTF colours of vertices are light (glTF 2.0, section 3.9.2). They are written with 16 bits, from which the 8
-    bits of a screen come back exactly.
+    In glTF colours of vertices are light (glTF 2.0, section 3.9.2). They are written as floats, from which the 8 bits
+    of a screen come back exactly.
     """
     vertices, faces, colors = mesh.vertices, mesh.faces, None
     if mesh.face_colors is not None:
@@ -29,8 +29,8 @@ def glb_bytes(mesh: Mesh) -> bytes:
         unique, inverse = np.unique(corner << 24 | shade, return_inverse=True)
         vertices, faces = mesh.vertices[unique >> 24], inverse.reshape(-1, 3).astype(np.int32)
         packed = unique & 0xFFFFFF
-        rgba = np.stack([packed >> 16, packed >> 8 & 255, packed & 255, np.full(len(packed), 255)], axis=1)
-        colors = (65535 * light_of(rgba / 255)).round().astype("<u2")
+        rgb = np.stack([packed >> 16, packed >> 8 & 255, packed & 255], axis=1)
+        colors = light_of(rgb / 255).astype("<f4")
     arrays: dict[str, tuple[NDArray[Any], dict[str, Any]]] = {
         "indices": (faces.reshape(-1).astype("<u4"), {"type": "SCALAR"}),
         "POSITION": (
@@ -39,7 +39,7 @@ def glb_bytes(mesh: Mesh) -> bytes:
         ),
     }
     if colors is not None:
-        arrays["COLOR_0"] = colors, {"type": "VEC4", "normalized": True}
+        arrays["COLOR_0"] = colors, {"type": "VEC3"}
     return _packed(arrays)
 
 
