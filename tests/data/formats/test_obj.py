@@ -227,3 +227,12 @@ def test_faces_of_two_corners_are_left_out_and_counted(tmp_path: Path) -> None:
     findings = Findings()
     mesh, _ = read_colored_mesh(shape(tmp_path, QUAD + "f 1 2\nf 1 2 3\n"), None, findings)
     assert mesh.faces.tolist() == [[0, 1, 2]] and "one or two corners" in findings.sentences()[0]
+
+
+def test_names_that_are_no_utf8_can_be_written_to_a_log(tmp_path: Path) -> None:
+    findings = Findings()
+    path = shape(tmp_path, "")
+    path.write_bytes(b"mtllib caf\xe9.mtl\n" + (QUAD + FACE).encode())
+    read_colored_mesh(path, None, findings)
+    [sentence] = findings.sentences()
+    assert sentence.encode() and "caf" in sentence

@@ -5,6 +5,11 @@ from __future__ import annotations
 _SHOWN = 5
 
 
+def printable(name: object) -> str:
+    """Return a name that a file holds as a log can write it: bytes that are no UTF-8 become escapes."""
+    return str(name).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 class Findings:
     """Names by kind of finding; a name is counted once."""
 
@@ -13,7 +18,7 @@ class Findings:
 
     def note(self, what: str, name: object) -> None:
         """Count ``name`` among those of which ``what`` is true, such as "pictures that are not there"."""
-        self._names.setdefault(what, {})[str(name)] = None
+        self._names.setdefault(what, {})[printable(name)] = None
 
     def sentences(self) -> tuple[str, ...]:
         """Return one sentence per kind: how many, and the first names."""

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.data.formats.findings import Findings
+from concord3d.data.formats.findings import Findings, printable
 from concord3d.data.formats.pictures import rgb8
 from concord3d.data.layout import NEXT_STEP
 from concord3d.errors import UnreadableFile
@@ -74,7 +74,7 @@ class LinkedFiles:
                 "A mesh names a file outside the data set",
                 where=self.mesh,
                 expected=f"a file below {root}",
-                found=name,
+                found=printable(name),
                 next_step="put the file beside the mesh and correct its name there",
             )
         return target if target.is_file() else _in_other_letters(root, target.relative_to(root).parts)
