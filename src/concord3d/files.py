@@ -85,7 +85,7 @@ def read_json(path: Path) -> Any:
         UnreadableFile: The file is absent or not JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise UnreadableFile("Cannot read a JSON file", where=path, found=error) from error
 

@@ -121,6 +121,12 @@ def test_doctor_is_content_with_the_committed_configuration(folder: Path) -> Non
     assert result.exit_code == 0, result.output
 
 
+def test_a_mirror_that_does_not_exist_is_one_of_the_findings(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CONCORD3D_MIRROR", str(folder / "absent"))
+    finding = list(doctor._datasets(folder))[-1]
+    assert finding.state == "problem" and "absent" in finding.detail and "CONCORD3D_MIRROR" in finding.next_step
+
+
 @pytest.mark.parametrize("verb", ["run", "hydrate", "estimate", "report", "status", "verify"])
 def test_outside_of_a_clone_every_command_says_where_it_belongs(tmp_path: Path, verb: str) -> None:
     result = runner.invoke(app, [verb, "--root", str(tmp_path)])

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import ValidationError
 
-from concord3d.data.catalog import find_dataset, load_catalog
+from concord3d.data.catalog import DatasetSpec, find_dataset, load_catalog
 from concord3d.data.readers import reader_names
 from concord3d.data.scans.nyu40 import NAMES
 from concord3d.errors import ConfigError
@@ -144,3 +145,9 @@ def test_a_wrong_entry_is_named(tmp_path: Path, entry: dict, message: str) -> No
 def test_an_unknown_data_set_is_answered_with_the_nearest(repository: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'modelnet40'"):
         find_dataset(load_catalog(repository / "datasets" / "datasets.yaml"), "modelnet_40")
+
+
+def test_parts_are_counted_for_every_class(repository: Path) -> None:
+    spec = load_catalog(repository / "datasets" / "datasets.yaml")["shapenetpart"]
+    with pytest.raises(ValidationError, match="'class_parts' counts the parts of 2 of 16 classes"):
+        DatasetSpec.model_validate({**spec.model_dump(), "class_parts": (4, 2)})

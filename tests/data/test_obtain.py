@@ -20,6 +20,7 @@ from concord3d.data.reading import read_split
 from concord3d.data.status import dataset_status
 from concord3d.data.verify import obtain, verify
 from concord3d.errors import (
+    ConfigError,
     DatasetCorrupt,
     DatasetMissing,
     DownloadError,
@@ -183,8 +184,22 @@ def test_an_optional_file_may_be_missing(tmp_path: Path, spec) -> None:
 
 
 def test_no_mirror_and_no_address_is_a_named_error(tmp_path: Path, spec) -> None:
+    (tmp_path / "empty").mkdir()
     with pytest.raises(DownloadError, match="No source delivered"):
-        obtain(spec, tmp_path / "raw", [str(tmp_path / "absent")], settings=OFFLINE)
+        obtain(spec, tmp_path / "raw", [str(tmp_path / "empty")], settings=OFFLINE)
+
+
+def test_a_mirror_that_does_not_exist_is_named(tmp_path: Path, spec) -> None:
+    for mirror in (str(tmp_path / "absent"), f"file://{tmp_path}/absent"):
+        with pytest.raises(ConfigError, match="A mirror does not exist"):
+            obtain(spec, tmp_path / "raw", [mirror], settings=OFFLINE)
+        with pytest.raises(ConfigError, match="A mirror does not exist"):
+            dataset_status({spec.id: spec}, tmp_path, [mirror])
+    mirror = str(layout(tmp_path / "mirror"))
+    obtain(spec, tmp_path / "raw", [mirror], settings=OFFLINE)
+    assert obtain(spec, tmp_path / "raw", [str(tmp_path / "absent")], settings=OFFLINE), (
+        "in place: nothing is asked of it"
+    )
 
 
 def test_what_a_killed_run_left_is_cleared_and_the_same_call_finishes(tmp_path: Path, spec) -> None:

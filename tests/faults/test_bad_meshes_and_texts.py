@@ -232,4 +232,5 @@ def test_parts_with_and_without_pictures_are_joined(tmp_path: Path) -> None:
     scene.add_geometry(plain)
     scene.export(tmp_path / "two.glb")
     x, colors = colors_at(tmp_path / "two.glb")
-    assert (colors[x > 2] == [9, 8, 7]).all() and (colors[left(x)] == [255, 0, 0]).all()
+    # trimesh writes bytes of light, which a screen shows lighter.
+    assert (colors[x > 2] == [53, 50, 46]).all() and (colors[left(x)] == [255, 0, 0]).all()

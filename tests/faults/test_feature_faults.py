@@ -16,7 +16,7 @@ import open_clip
 import pytest
 import torch
 
-from concord3d.errors import CheckpointCorrupt, ConfigError, DiskFull
+from concord3d.errors import CheckpointCorrupt, ConfigError, DiskFull, UnreadableFile
 from concord3d.features import cache
 from concord3d.features.cache import image_features, text_features
 from concord3d.features.open_clip_adapter import build_clip, clip_config
@@ -97,6 +97,42 @@ def test_released_weights_with_another_activation_are_refused_with_the_right_mod
     model_cfg = clip_config("ViT-B-32")["model_cfg"]
     with pytest.raises(TowerMismatch, match="ViT-B-32-quickgelu"):
         find_weights(open_clip, TowerSpec("ViT-B-32", "openai"), model_cfg, None)
+
+
+def local_weights(folder: Path, **changes: Any) -> str:
+    """A file of weights, which is not opened here, with the configuration that its publisher puts beside it."""
+    config = {"model_cfg": clip_config("RN50-quickgelu")["model_cfg"] | changes, "preprocess_cfg": {"mean": [0.5] * 3}}
+    (folder / "open_clip_config.json").write_text(json.dumps(config))
+    (folder / "open_clip_model.safetensors").touch()
+    return str(folder / "open_clip_model.safetensors")
+
+
+def test_the_configuration_beside_weights_decides(tmp_path: Path) -> None:
+    weights = local_weights(tmp_path)
+    for model, message in (
+        ("RN50", r"(?s)'quick_gelu': True.*set model: RN50-quickgelu"),
+        ("RN101-quickgelu", "layers"),
+    ):
+        with pytest.raises(TowerMismatch, match=message):
+            find_weights(open_clip, TowerSpec(model, weights), clip_config(model)["model_cfg"], None)
+    spec = TowerSpec("RN50-quickgelu", weights)
+    found = find_weights(open_clip, spec, clip_config(spec.model)["model_cfg"], None)
+    assert found.preprocess_cfg == {"mean": [0.5] * 3}
+    weights = local_weights(tmp_path, embed_dim=512)
+    with pytest.raises(TowerMismatch, match=r"set model: .*open_clip_config\.json"):
+        find_weights(open_clip, spec, clip_config(spec.model)["model_cfg"], None)
+    (tmp_path / "open_clip_config.json").write_text("[]")
+    with pytest.raises(UnreadableFile, match=r"open_clip_config\.json"):
+        find_weights(open_clip, spec, clip_config(spec.model)["model_cfg"], None)
+
+
+def test_weights_that_nothing_describes_are_named_in_the_log(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    weights = tmp_path / "own.safetensors"
+    weights.touch()
+    for model, warned in (("RN50", True), ("RN50-quickgelu", True), ("ViT-B-16-SigLIP", False)):
+        caplog.clear()
+        find_weights(open_clip, TowerSpec(model, str(weights)), clip_config(model)["model_cfg"], None)
+        assert ("RN50-quickgelu" in caplog.text) == warned
 
 
 class Malicious:

@@ -1,12 +1,10 @@
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from concord3d.errors import BadMesh
-from concord3d.geometry.mesh import Mesh, SurfaceColors, sample_surface
+from concord3d.geometry.mesh import Mesh, sample_surface
 
 TETRAHEDRON = Mesh(
     np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], np.float32),
@@ -69,63 +67,10 @@ def test_a_mesh_without_area_is_named_where_it_is_known() -> None:
         sample_surface(flat, 8, np.random.default_rng(0), "flat.glb")
 
 
-SQUARE = Mesh(
-    np.array([[0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], np.float32), np.array([[0, 1, 2], [0, 2, 3]], np.int32)
-)
-SQUARE_UV = np.array([[[0, 0], [1, 0], [1, 1]], [[0, 0], [1, 1], [0, 1]]], np.float32)
-WHITE_CORNERS = np.full((2, 3, 3), 255, np.uint8)
-
-
-def test_corner_colours_are_interpolated() -> None:
-    corners = np.zeros((2, 3, 3), np.uint8)
-    corners[:, :, 0] = SQUARE_UV[:, :, 0] * 200  # red grows with x
-    sample = sample_surface(SQUARE, 400, np.random.default_rng(0))
-    colors = SurfaceColors(corners).at(sample)
-    assert colors.dtype == np.uint8 and np.abs(colors[:, 0] - 200.0 * sample.points[:, 0]).max() <= 0.51
-    assert (colors[:, 1:] == 0).all()
-    np.testing.assert_array_equal(SurfaceColors(corners).of_faces()[:, 0], [133, 67])
-
-
-def literal_color(picture: np.ndarray, u: float, v: float) -> np.ndarray:
-    """Bilinear between the four nearest pixel centres of a picture that repeats, one point at a time."""
-    height, width = picture.shape[:2]
-    x, y = u * width - 0.5, (1 - v) * height - 0.5
-    left, top = math.floor(x), math.floor(y)
-    total = np.zeros(3)
-    for row, part_y in ((top, 1 - (y - top)), (top + 1, y - top)):
-        for column, part_x in ((left, 1 - (x - left)), (left + 1, x - left)):
-            total += part_x * part_y * picture[row % height, column % width]
-    return total
-
-
-@settings(max_examples=40)
-@given(seed=st.integers(0, 10**6), size=st.tuples(st.integers(1, 7), st.integers(1, 7)), stretch=st.floats(0.2, 3))
-def test_pictures_are_sampled_like_their_literal_form(seed: int, size: tuple[int, int], stretch: float) -> None:
-    rng = np.random.default_rng(seed)
-    picture = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
-    colors = SurfaceColors(WHITE_CORNERS, np.zeros(2, np.int32), (SQUARE_UV * stretch - 0.5), (picture,))
-    sample = sample_surface(SQUARE, 20, rng)
-    # On the square the place in the picture is the place in the plane.
-    expected = [literal_color(picture, *(point[:2] * stretch - 0.5)) for point in sample.points.astype(float)]
-    np.testing.assert_allclose(colors.at(sample), np.array(expected), atol=0.6)
-
-
-def test_each_face_has_its_own_picture_or_none() -> None:
-    red, blue = (np.tile(np.array(color, np.uint8), (2, 2, 1)) for color in ((255, 0, 0), (0, 0, 255)))
-    corners = np.array([[[255, 255, 255]] * 3, [[10, 20, 30]] * 3], np.uint8)
-    for index, expected in (([1, -1], [[0, 0, 255], [10, 20, 30]]), ([0, 1], [[255, 0, 0], [0, 0, 30]])):
-        colors = SurfaceColors(corners, np.array(index, np.int32), SQUARE_UV, (red, blue))
-        assert colors.of_faces().tolist() == expected
-        sample = sample_surface(SQUARE, 50, np.random.default_rng(2))
-        np.testing.assert_array_equal(colors.at(sample), np.array(expected, np.uint8)[sample.face_index])
-
-
-def test_the_upper_left_of_the_square_shows_the_first_pixel() -> None:
-    picture = np.zeros((2, 2, 3), np.uint8)
-    picture[0, 0] = 255
-    colors = SurfaceColors(WHITE_CORNERS, np.zeros(2, np.int32), SQUARE_UV, (picture,))
-    sample = sample_surface(SQUARE, 3000, np.random.default_rng(0))
-    x, y = sample.points[:, 0], sample.points[:, 1]
-    shade = colors.at(sample)[:, 0]
-    quarter = (np.abs(x - 0.25) < 0.1) & (np.abs(y - 0.75) < 0.1)
-    assert shade[quarter].mean() > 150 > 60 > shade[(np.abs(x - 0.75) < 0.1) & (np.abs(y - 0.25) < 0.1)].mean()
+def test_unused_vertices_that_are_not_finite_are_left_out() -> None:
+    vertices = np.vstack([[[np.nan, 0, 0]], TETRAHEDRON.vertices, [[0, np.inf, 0]]]).astype(np.float32)
+    mesh = Mesh(vertices, TETRAHEDRON.faces + 1).validated()
+    np.testing.assert_array_equal(mesh.vertices, TETRAHEDRON.vertices)
+    np.testing.assert_array_equal(mesh.faces, TETRAHEDRON.faces)
+    with pytest.raises(BadMesh, match="not finite"):
+        Mesh(vertices, TETRAHEDRON.faces).validated()

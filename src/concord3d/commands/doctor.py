@@ -18,7 +18,7 @@ from rich.table import Table
 from concord3d.commands.nodes import plan_of
 from concord3d.commands.workflow import call, params_of
 from concord3d.config.resolve import load_study
-from concord3d.errors import ConcordError, DependencyMissing
+from concord3d.errors import ConcordError, ConfigError, DependencyMissing
 from concord3d.render.choice import PYTORCH3D, choose_renderer, pytorch3d_installed
 from concord3d.workflow import state as artifacts
 
@@ -118,7 +118,12 @@ def _datasets(root: Path) -> Iterator[Finding]:
     }
     if not real:
         yield Finding("Data", "ok", f"scale {params.scale} makes all its data itself")
-    for row in statuses(root):
+    try:
+        rows = statuses(root)
+    except ConfigError as error:
+        yield Finding("Data", "problem", f"{error.what}: {error.found} ({error.where})", error.next_step or "")
+        return
+    for row in rows:
         if row.id in real:
             state: State = "ok" if row.state == "present" else "problem"
             yield Finding(f"Data: {row.id}", state, f"{row.state}: {row.detail}", row.next_step)

@@ -116,7 +116,7 @@ class DatasetSpec(StrictModel):
     splits: dict[str, SplitSpec] = Field(min_length=1)
     releases: list[Release] = Field(min_length=1)
     class_names: tuple[str, ...]
-    num_parts: PositiveInt | None = None
+    class_parts: tuple[PositiveInt, ...] = ()
     max_radius: PositiveFloat | None = None
     up_axis: Literal["y", "z"] = "y"
     intensity_range: PositiveFloat | None = None
@@ -145,6 +145,10 @@ class DatasetSpec(StrictModel):
                 raise ValueError(f"release '{release.name}' counts splits that do not exist: {sorted(unknown)}")
         if len(set(self.class_names)) != len(self.class_names):
             raise ValueError("a class name stands twice")
+        if self.class_parts and len(self.class_parts) != len(self.class_names):
+            raise ValueError(
+                f"'class_parts' counts the parts of {len(self.class_parts)} of {len(self.class_names)} classes"
+            )
         if self.held_out is not None and not {"train", "test"} <= set(self.splits):
             raise ValueError("'held_out' is a share of the names for the split 'test': it needs 'train' and 'test'")
         return self

@@ -21,7 +21,7 @@ from typing import Any
 
 from concord3d.data.catalog import FileSpec
 from concord3d.data.storage import disk_full_named, locked, require_space
-from concord3d.errors import ConcordError, DatasetCorrupt, DiskFull, DownloadError
+from concord3d.errors import ConcordError, ConfigError, DatasetCorrupt, DiskFull, DownloadError
 from concord3d.files import read_json, sha256_file, write_json
 
 logger = logging.getLogger(__name__)
@@ -169,6 +169,20 @@ def local_mirror(mirror: str) -> Path | None:
     if parts.scheme == "file":
         return Path(urllib.request.url2pathname(parts.path))
     return None if parts.scheme in ("http", "https") else Path(mirror)
+
+
+def check_mirrors(mirrors: Sequence[str]) -> None:
+    """Raise ConfigError where a mirror is a folder that does not exist, which would pass for one that is empty."""
+    for mirror in mirrors:
+        folder = local_mirror(mirror)
+        if folder is not None and not folder.is_dir():
+            raise ConfigError(
+                "A mirror does not exist",
+                where="CONCORD3D_MIRROR",
+                expected="a folder, or an address that begins with file://, http:// or https://",
+                found=mirror,
+                next_step="correct the path, or unset CONCORD3D_MIRROR",
+            )
 
 
 def _on_mirror(mirror: str, path: str) -> str:

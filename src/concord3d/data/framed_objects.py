@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from concord3d.data.catalog import DatasetSpec
 from concord3d.data.formats.object_lists import objects_of_split
 from concord3d.data.formats.pictures import evenly_spaced, picture_files, read_squares
-from concord3d.data.layout import layout_folder, natural_order
+from concord3d.data.layout import layout_folder, natural_order, without_side_files
 from concord3d.data.readers.interface import Census, Reader, Reading
 from concord3d.data.stores.objects import CloudSplit
 from concord3d.errors import DatasetMissing
@@ -151,4 +151,5 @@ def patterns(spec: DatasetSpec) -> tuple[str, ...]:
 def clouds_by(spec: DatasetSpec, folder: Path) -> Iterator[Path]:
     """Yield the files that the patterns of a data set match, the first pattern first, each in natural order."""
     for pattern in patterns(spec):
-        yield from sorted(folder.glob(pattern), key=lambda path: natural_order(path.relative_to(folder)))
+        found = without_side_files(folder.glob(pattern), folder)
+        yield from sorted(found, key=lambda path: natural_order(path.relative_to(folder)))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from concord3d.data.catalog import DatasetSpec, SplitSpec
 from concord3d.errors import ConfigError, DatasetMissing, UnreadableFile, nearest
 
 NEXT_STEP = "delete the file and obtain the data set again"
+
+_log = logging.getLogger(__name__)
 
 
 def layout_folder(spec: DatasetSpec, root: Path) -> Path:
@@ -47,8 +51,8 @@ def split_files(spec: DatasetSpec, root: Path, split: str) -> list[Path]:
         DatasetMissing: No file of the split is there, or a listed one is missing.
     """
     folder, chosen = layout_folder(spec, root), find_split(spec, split)
-    found = {path for pattern in chosen.patterns for path in folder.glob(pattern) if path.is_file()}
-    files = sorted(found, key=lambda path: natural_order(path.relative_to(folder)))
+    found = without_side_files((path for pattern in chosen.patterns for path in folder.glob(pattern)), folder)
+    files = sorted({path for path in found if path.is_file()}, key=lambda path: natural_order(path.relative_to(folder)))
     if not files:
         raise DatasetMissing(
             f"No files of {spec.id}/{split}",
@@ -77,6 +81,21 @@ def _listed(folder: Path, list_file: str, dataset: str, split: str) -> list[Path
     return files
 
 
+def without_side_files(paths: Iterable[Path], folder: Path) -> Iterator[Path]:
+    """Yield the paths below a folder that no system left beside the data: nothing hidden (``._x.off`` of a Macintosh).
+
+    What is left out is counted and named in the log.
+    """
+    hidden = []
+    for path in paths:
+        if any(part.startswith(".") or part == "__MACOSX" for part in path.relative_to(folder).parts):
+            hidden.append(path)
+        else:
+            yield path
+    if hidden:
+        _log.warning("%s: %d side files are left out, %s among them", folder, len(hidden), hidden[0].name)
+
+
 def natural_order(path: Path) -> list[tuple[int, int, str]]:
     """Return a key that sorts paths with their numbers as numbers: 9 before 10."""
     parts = re.split(r"(\d+)", path.as_posix())
@@ -90,7 +109,7 @@ def read_lines(path: Path) -> list[str]:
         UnreadableFile: The file is absent or not UTF-8.
     """
     try:
-        return [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        return [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableFile("Cannot read a list", where=path, found=error, next_step=NEXT_STEP) from error
 

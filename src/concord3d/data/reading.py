@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from concord3d.data.catalog import DatasetSpec, Release
@@ -12,6 +14,8 @@ from concord3d.data.readers import find_reader
 from concord3d.data.readers.interface import NamedMesh
 from concord3d.data.stores.interface import DATA_KINDS, Limits, Store
 from concord3d.errors import BadCloud, ConfigError, UnreadableFile, WrongRelease
+
+_log = logging.getLogger(__name__)
 
 
 def read_split(spec: DatasetSpec, root: Path, split: str, data_kind: str, num_points: int | None = None) -> Store:
@@ -48,7 +52,11 @@ def read_split(spec: DatasetSpec, root: Path, split: str, data_kind: str, num_po
     where = layout_folder(spec, root)
     class_names = _class_names(spec, reading.class_names, data_kind, where)
     store = reading.store.with_class_names(class_names).validated(f"{where} ({split})")
-    store.check(Limits(0 if reader.has_labels else -1, spec.num_parts, spec.max_radius), where)
+    findings = reading.findings.sentences()
+    for sentence in findings:
+        _log.warning("%s/%s: %s", spec.id, split, sentence)
+    store = replace(store, findings=findings)
+    store.check(Limits(0 if reader.has_labels else -1, spec.class_parts, spec.max_radius), where)
     if data_kind == "real":
         match_release(spec, {split: len(store)}, reading.num_points, reading.dtype, where)
     return store if reader.samples_meshes or num_points is None else store.first_points(num_points)

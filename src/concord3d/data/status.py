@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from concord3d.data.catalog import DatasetSpec
-from concord3d.data.download import local_mirror
+from concord3d.data.download import check_mirrors, local_mirror
 from concord3d.data.manifest import MANIFEST
 from concord3d.data.reading import recognise
 from concord3d.data.verify import licence_gate, unpacked_on_mirror, verify
@@ -46,7 +46,11 @@ def dataset_status(catalog: dict[str, DatasetSpec], root: Path, mirrors: Sequenc
 
     Returns:
         One row per data set, in the order of the catalogue.
+
+    Raises:
+        ConfigError: A mirror is a folder that does not exist.
     """
+    check_mirrors(mirrors)
     return [_row(spec, root / spec.id, mirrors) for spec in catalog.values()]
 
 

@@ -10,7 +10,15 @@ from pathlib import Path
 
 from concord3d.data.archives import extract
 from concord3d.data.catalog import DatasetSpec, FileSpec, Release
-from concord3d.data.download import FetchSettings, expected_sha256, fetch, local_mirror, quarantine, record_checksum
+from concord3d.data.download import (
+    FetchSettings,
+    check_mirrors,
+    expected_sha256,
+    fetch,
+    local_mirror,
+    quarantine,
+    record_checksum,
+)
 from concord3d.data.layout import layout_folder
 from concord3d.data.manifest import MANIFEST, OBTAINED, data_files, verify_files, write_manifest
 from concord3d.data.reading import recognise
@@ -46,6 +54,7 @@ def obtain(
         The release recognised.
 
     Raises:
+        ConfigError: A mirror is a folder that does not exist.
         LicenceGate: A form or login stands before the data; says what to do.
         DownloadError: No address delivered a file.
         DatasetCorrupt: A file has another checksum than recorded.
@@ -58,7 +67,10 @@ def obtain(
     archives = archives or root / "archives"
     with locked(root / MANIFEST):
         _remove_leftovers(root)
-        release = _in_place(spec, root) or _from_mirrors(spec, root, mirrors)
+        release = _in_place(spec, root)
+        if release is None:
+            check_mirrors(mirrors)
+            release = _from_mirrors(spec, root, mirrors)
         if release is not None:
             return release
         used = _unpack_archives(spec, root, mirrors, accept_licence, archives, settings)

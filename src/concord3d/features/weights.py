@@ -13,14 +13,16 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from concord3d.errors import CheckpointCorrupt, ConfigError, nearest
+from concord3d.errors import CheckpointCorrupt, ConfigError, UnreadableFile, nearest
 from concord3d.features.tower import TowerMismatch, TowerSpec, TowerWeightsMissing
-from concord3d.files import canonical_json
+from concord3d.files import canonical_json, differing_keys, read_json
 from concord3d.models.weights import load_matching, read_tensors
 
 SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 # Header entry of weights that were trained here: the configuration they were trained with.
 CONFIG_ENTRY = "model_cfg"
+# What publishers put beside weights.
+CONFIG_FILE = "open_clip_config.json"
 _MAX_LISTED = 8
 
 _log = logging.getLogger(__name__)
@@ -32,7 +34,8 @@ class FoundWeights:
 
     Attributes:
         path: The file.
-        preprocess_cfg: What the publisher's release says about pictures; empty for a file of one's own.
+        preprocess_cfg: What the publisher's release, or the configuration beside a file, says about pictures; empty
+            where nothing does.
     """
 
     path: Path
@@ -52,11 +55,13 @@ def find_weights(
 
     Raises:
         ConfigError: No weights of this tag are released for this model.
-        TowerMismatch: They were trained with another activation function.
+        TowerMismatch: They were trained with another activation function, or the configuration beside a file is of
+            another model.
+        UnreadableFile: The configuration beside a file is none.
         TowerWeightsMissing: The file does not exist or cannot be fetched.
     """
     if spec.weights.endswith(SUFFIXES):
-        return _local_file(Path(spec.weights))
+        return _local_file(open_clip, spec.model, model_cfg, Path(spec.weights))
     tags = open_clip.list_pretrained_tags_by_model(spec.model)
     release = open_clip.get_pretrained_cfg(spec.model, spec.weights)
     if not release:
@@ -72,14 +77,55 @@ def find_weights(
     return FoundWeights(present or _fetch(open_clip, spec, release, folder), dict(release))
 
 
-def _local_file(path: Path) -> FoundWeights:
+def _local_file(open_clip: ModuleType, model: str, model_cfg: Mapping[str, Any], path: Path) -> FoundWeights:
     if not path.is_file():
         raise TowerWeightsMissing(
             "The weights of a tower do not exist",
             where=path,
             next_step="correct 'weights', or make the file: towers of ours are trained by the tower step",
         )
-    return FoundWeights(path, {})
+    beside = path.with_name(CONFIG_FILE)
+    if not beside.is_file():
+        twin = f"{model.removesuffix('-quickgelu')}-quickgelu"
+        if not model.endswith(".json") and twin in open_clip.list_models():
+            _log.warning(
+                "%s: no %s beside it says whether it belongs to %s or to %s, of the same shapes",
+                path, CONFIG_FILE, twin.removesuffix("-quickgelu"), twin,
+            )  # fmt: skip
+        return FoundWeights(path, {})
+    config = read_json(beside)
+    if not isinstance(config, dict) or not isinstance(config.get("model_cfg"), dict):
+        raise UnreadableFile("Not the configuration of a tower", where=beside, expected="model_cfg and preprocess_cfg")
+    _check_beside(open_clip, model, model_cfg, config["model_cfg"], beside)
+    return FoundWeights(path, dict(config.get("preprocess_cfg") or {}))
+
+
+def _check_beside(
+    open_clip: ModuleType, model: str, model_cfg: Mapping[str, Any], beside: Mapping[str, Any], where: Path
+) -> None:
+    """Raise TowerMismatch where the configuration beside the weights is of another model."""
+    own, needed = _meant(model_cfg), _meant(beside)
+    differing = differing_keys(own, needed)
+    if not differing:
+        return
+    alike = [name for name in open_clip.list_models() if _meant(open_clip.get_model_config(name)) == needed]
+    raise TowerMismatch(
+        "Weights and model have different configurations",
+        where=f"{model}, and {where}",
+        expected={key: after for key, (_, after) in differing.items()},
+        found={key: before for key, (before, _) in differing.items()},
+        next_step=f"set model: {alike[0] if alike else where}",
+    )
+
+
+def _meant(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a configuration without what is null or only says where the library finds a tokenizer."""
+    kept = {
+        key: _meant(value) if isinstance(value, Mapping) else value
+        for key, value in json.loads(json.dumps(dict(config))).items()
+        if value is not None and not key.startswith("hf_tokenizer")
+    }
+    return {**kept, "quick_gelu": bool(kept.get("quick_gelu", False))} if "embed_dim" in kept else kept
 
 
 def _check_activation(

@@ -1,12 +1,11 @@
-"""Triangle meshes, sampling of their surface, and the colour of the points drawn.
+"""Triangle meshes, and sampling of their surface.
 
-Shape legend: V vertices, F faces, N points, H and W height and width of a picture. Right-handed axes, y up, front
-towards +z.
+Shape legend: V vertices, F faces, N points. Right-handed axes, y up, front towards +z.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,10 +31,10 @@ class Mesh:
     face_parts: NDArray[np.int32] | None = None
 
     def validated(self, where: str | Path | None = None) -> Mesh:
-        """Return self.
+        """Return the mesh, without vertices that are not finite and that no face uses.
 
         Raises:
-            BadMesh: No faces, an index out of range, or a coordinate that is not finite.
+            BadMesh: No faces, an index out of range, or a face with a coordinate that is not finite.
         """
         if self.faces.ndim != 2 or self.faces.shape[1:] != (3,) or len(self.faces) == 0:
             raise BadMesh("A mesh has no triangles", where=where, expected="(F, 3) with F > 0", found=self.faces.shape)
@@ -46,9 +45,17 @@ class Mesh:
                 expected=f"indices in [0, {len(self.vertices)})",
                 found=f"[{self.faces.min()}, {self.faces.max()}]",
             )
-        if not np.isfinite(self.vertices).all():
-            raise BadMesh("A mesh has vertices that are not finite", where=where)
-        return self
+        finite = np.asarray(np.isfinite(self.vertices).all(axis=1))
+        if finite.all():
+            return self
+        if not finite[self.faces].all():
+            raise BadMesh(
+                "A mesh has vertices that are not finite",
+                where=where,
+                found=f"{int((~finite[self.faces]).any(axis=1).sum())} of {len(self.faces)} faces have one",
+            )
+        moved = np.cumsum(finite) - 1
+        return replace(self, vertices=self.vertices[finite], faces=moved[self.faces].astype(np.int32))
 
     def face_areas(self) -> NDArray[np.float64]:
         """Return (F,) triangle areas."""
@@ -118,62 +125,3 @@ def sample_surface(
     normals = np.cross(b - a, c - a)
     normals /= np.linalg.norm(normals, axis=1, keepdims=True).clip(1e-12)
     return SurfaceSample(points.astype(np.float32), normals.astype(np.float32), face_index, weights.astype(np.float32))
-
-
-@dataclass(frozen=True)
-class SurfaceColors:
-    """The colour of every point of a mesh's surface.
-
-    Where a face has a picture, the colour is the picture's times the corners' (white unless the material tints it).
-
-    Attributes:
-        corners: (F, 3, 3) uint8 RGB at the corners of each face, interpolated in between.
-        picture_index: (F,) int32 index into ``pictures``, -1 on faces without one; None where no face has one.
-        uv: (F, 3, 2) float32 places in the picture, (0, 0) at its lower left; None where no face has one.
-        pictures: (H, W, 3) uint8 RGB each; they repeat outside [0, 1].
-    """
-
-    corners: NDArray[np.uint8]
-    picture_index: NDArray[np.int32] | None = None
-    uv: NDArray[np.float32] | None = None
-    pictures: tuple[NDArray[np.uint8], ...] = ()
-
-    def at(self, sample: SurfaceSample) -> NDArray[np.uint8]:
-        """Return (N, 3) uint8 RGB of points drawn from the mesh these colours belong to."""
-        return self._blend(sample.face_index, sample.weights)
-
-    def of_faces(self) -> NDArray[np.uint8]:
-        """Return (F, 3) uint8 RGB: the mean of a face's corners, or of ten places where it has a picture."""
-        colors = self.corners.astype(np.float32).mean(axis=1).round().astype(np.uint8)
-        if self.picture_index is None:
-            return colors
-        pictured = np.flatnonzero(self.picture_index >= 0)
-        places = np.array([(i, j, 3 - i - j) for i in range(4) for j in range(4 - i)], np.float32) / 3
-        # Drawn in towards the middle, so that a place does not lie on the seam to another part of the picture.
-        places = 0.9 * places + 0.1 / 3
-        at_places = [self._blend(pictured, np.tile(place, (len(pictured), 1))).astype(np.float32) for place in places]
-        colors[pictured] = np.mean(at_places, axis=0).round().astype(np.uint8)
-        return colors
-
-    def _blend(self, faces: NDArray[np.int64], weights: NDArray[np.float32]) -> NDArray[np.uint8]:
-        colors = np.einsum("nk,nkc->nc", weights, self.corners[faces].astype(np.float32))
-        if self.picture_index is not None and self.uv is not None:
-            place = np.einsum("nk,nkc->nc", weights, self.uv[faces])
-            index = self.picture_index[faces]
-            for number, picture in enumerate(self.pictures):
-                here = np.flatnonzero(index == number)
-                colors[here] *= _bilinear(picture, place[here]) / 255
-        return colors.round().clip(0, 255).astype(np.uint8)
-
-
-def _bilinear(picture: NDArray[np.uint8], uv: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return (n, 3) float32 colours at the places ``uv`` (n, 2) of a picture that repeats."""
-    height, width = picture.shape[:2]
-    x = uv[:, 0].astype(np.float64) * width - 0.5
-    y = (1 - uv[:, 1].astype(np.float64)) * height - 0.5
-    left, top = np.floor(x), np.floor(y)
-    across, down = (x - left)[:, None].astype(np.float32), (y - top)[:, None].astype(np.float32)
-    columns = [(left.astype(np.int64) + step) % width for step in (0, 1)]
-    rows = [(top.astype(np.int64) + step) % height for step in (0, 1)]
-    upper, lower = (picture[row, columns[0]] * (1 - across) + picture[row, columns[1]] * across for row in rows)
-    return upper * (1 - down) + lower * down

@@ -49,7 +49,7 @@ class RayScene:
     """A mesh that many rays are cast at; :meth:`RayCaster.scene` makes it."""
 
     def __init__(self, open3d: ModuleType, mesh: Mesh, num_threads: int) -> None:
-        mesh.validated()
+        mesh = mesh.validated()
         self._core, self._num_threads = open3d.core, num_threads
         self._scene = open3d.t.geometry.RaycastingScene()
         self._scene.add_triangles(

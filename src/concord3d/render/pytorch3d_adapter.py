@@ -99,7 +99,7 @@ class PyTorch3DRenderer:
         """
         import torch
 
-        mesh.validated()
+        mesh = mesh.validated()
         used, faces = np.unique(mesh.faces, return_inverse=True)
         corners = ndc_vertices(mesh.vertices[used], cameras)
         vertices = torch.from_numpy(corners).to(self._device)

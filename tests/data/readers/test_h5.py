@@ -15,6 +15,7 @@ from concord3d.data.catalog import DatasetSpec, load_catalog
 from concord3d.data.reading import read_split
 from concord3d.data.stores.rooms import RoomBlocks
 from concord3d.errors import BadCloud, ConfigError, DatasetCorrupt, DatasetMissing, UnreadableFile, WrongRelease
+from concord3d.world.objects.part_taxonomy import OFFICIAL_CLASSES
 
 
 @pytest.fixture(scope="module")
@@ -182,13 +183,39 @@ def test_shapenetpart_reads_parts_under_both_folder_names(tmp_path: Path, catalo
     rng = np.random.default_rng(2)
     expected = {}
     for split in ("train", "val", "test"):
-        expected[split] = rng.integers(0, 50, (3, 6)).astype(np.uint8)
+        # Airplane, table, chair.
+        expected[split] = np.stack([rng.integers(*ends, 6) for ends in ((0, 4), (47, 50), (12, 16))]).astype(np.uint8)
         path = tmp_path / folder / f"ply_data_{split}0.h5"
         write_h5(path, data=unit_clouds(rng, 3, 6), label=np.array([[0], [15], [4]]), pid=expected[split])
     for split, parts in expected.items():
         clouds = read_split(catalog["shapenetpart"], tmp_path, split, "synthetic")
         np.testing.assert_array_equal(clouds.part_labels, parts)
         assert clouds.labels.tolist() == [0, 15, 4]
+
+
+@pytest.mark.parametrize(
+    ("label", "part", "category"), [(0, 47, "airplane: parts 0 to 3"), (15, 46, "table: parts 47 to 49")]
+)
+def test_parts_of_another_category_are_a_wrong_release(
+    tmp_path: Path, catalog, label: int, part: int, category: str
+) -> None:
+    path = tmp_path / "shapenet_part_seg_hdf5_data/ply_data_train0.h5"
+    parts = np.array([[0, 1, 2, 3, 0, 1], [47, 48, 49, 47, 48, 49]])
+    parts[0 if label == 0 else 1, 3] = part
+    write_h5(path, data=unit_clouds(np.random.default_rng(0), 2, 6), label=np.array([[0], [15]]), pid=parts)
+    with pytest.raises(
+        WrongRelease, match=rf"(?s){category}.*ply_data_train0_0000{0 if label == 0 else 1}: part {part}"
+    ):
+        read_split(catalog["shapenetpart"], tmp_path, "train", "synthetic")
+
+
+def test_every_category_has_its_parts(catalog) -> None:
+    """The official numbers as the world writes them."""
+    spec = catalog["shapenetpart"]
+    assert sum(spec.class_parts) == 50
+    assert dict(zip(spec.class_names, spec.class_parts, strict=True)) == {
+        name.lower(): len(parts) for name, _, parts in OFFICIAL_CLASSES
+    }
 
 
 def test_shapenetpart_parts_out_of_range(tmp_path: Path, catalog) -> None:
@@ -246,6 +273,27 @@ def test_labels_of_s3dis_and_points_asked_of_it_are_checked(tmp_path: Path, cata
     write_h5(tmp_path / "indoor3d_sem_seg_hdf5_data/ply_data_all_0.h5", data=data, label=label)
     with pytest.raises(BadCloud, match="not finite"):
         read_split(catalog["s3dis"], tmp_path, "test", "synthetic")
+
+
+@pytest.mark.parametrize(("channels", "message"), [(slice(3, 6), "rgb / 255"), (slice(6, 9), "size of the room")])
+def test_colours_of_s3dis_are_fractions(tmp_path: Path, catalog, channels: slice, message: str) -> None:
+    data, label = write_s3dis(tmp_path, [["Area_1_hall_1", "Area_5_hall_1"]])
+    data[:, :, channels] *= 255
+    write_h5(tmp_path / "indoor3d_sem_seg_hdf5_data/ply_data_all_0.h5", data=data, label=label)
+    with pytest.raises(WrongRelease, match=message):
+        read_split(catalog["s3dis"], tmp_path, "train", "synthetic")
+
+
+def test_the_dtype_of_s3dis_is_that_of_its_files(tmp_path: Path, catalog) -> None:
+    data, label = write_s3dis(tmp_path, [["Area_1_hall_1", "Area_5_hall_1"]])
+    folder = tmp_path / "indoor3d_sem_seg_hdf5_data"
+    write_h5(folder / "ply_data_all_0.h5", data=data.astype(np.float16), label=label)
+    with pytest.raises(WrongRelease, match="float16"):
+        read_split(catalog["s3dis"], tmp_path, "train", "real")
+    write_s3dis(tmp_path, [["Area_1_hall_1", "Area_5_hall_1"], ["Area_1_hall_1", "Area_5_hall_1"]])
+    write_h5(folder / "ply_data_all_0.h5", data=data.astype(np.float16), label=label)
+    with pytest.raises(UnreadableFile, match="float16"):
+        read_split(catalog["s3dis"], tmp_path, "train", "real")
 
 
 def test_s3dis_room_list_must_fit_the_blocks(tmp_path: Path, catalog) -> None:

@@ -16,9 +16,10 @@ from concord3d.data.catalog import DatasetSpec, load_catalog
 from concord3d.data.formats.texts import clean_text, shape_texts
 from concord3d.data.readers.mesh_text import IndexRow, split_of
 from concord3d.data.reading import read_meshes, read_split, recognise
-from concord3d.data.stores.objects import ShapeTexts
+from concord3d.data.stores.objects import CloudSplit, ShapeTexts
 from concord3d.data.verify import obtain
-from concord3d.errors import BadCloud, ConfigError, DatasetCorrupt, LicenceGate, WrongRelease
+from concord3d.errors import BadCloud, ConfigError, DatasetCorrupt, LicenceGate, UnreadableFile, WrongRelease
+from concord3d.geometry.srgb import shown_for
 
 TETRAHEDRON = (
     np.array([[0, 0, 0], [1, 0, 0], [0, 2, 0], [0, 0, 3]], float),
@@ -29,6 +30,11 @@ TETRAHEDRON = (
 @pytest.fixture(scope="module")
 def spec(repository: Path) -> DatasetSpec:
     return load_catalog(repository / "datasets" / "datasets.yaml")["ensembled"]
+
+
+def shown(*light: int) -> list[int]:
+    """What a screen shows of colours of vertices as trimesh writes them: bytes of light."""
+    return (255 * shown_for(np.array(light) / 255)).round().astype(int).tolist()
 
 
 def write_set(root: Path, rows: list[dict[str, Any]], folder: str = "ensembled", color: bool = True) -> Path:
@@ -60,7 +66,7 @@ def test_clouds_meshes_and_texts_go_together(tmp_path: Path, spec: DatasetSpec) 
         ShapeTexts("chair"),
     )
     assert clouds.colors is not None
-    assert (clouds.colors[0] == [5, 100, 200]).all() and (clouds.colors[1] == [25, 100, 200]).all()
+    assert (clouds.colors[0] == shown(5, 100, 200)).all() and (clouds.colors[1] == shown(25, 100, 200)).all()
     np.testing.assert_allclose(clouds.points.mean(axis=1), 0, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(clouds.points, axis=2).max(axis=1), 1, atol=1e-5)
     meshes = list(read_meshes(spec, tmp_path))
@@ -157,7 +163,7 @@ def test_every_format_of_meshes(tmp_path: Path, spec: DatasetSpec, suffix: str) 
     clouds = read_split(spec, tmp_path, "train", "synthetic", num_points=32)
     assert clouds.colors is not None
     # Without colours: grey of 0.4.
-    assert (clouds.colors == ([5, 100, 200] if suffix == ".glb" else [102, 102, 102])).all()
+    assert (clouds.colors == (shown(5, 100, 200) if suffix == ".glb" else [102, 102, 102])).all()
 
 
 def test_a_collection_is_taken_from_a_mirror_or_explained(tmp_path: Path, spec: DatasetSpec) -> None:
@@ -169,3 +175,33 @@ def test_a_collection_is_taken_from_a_mirror_or_explained(tmp_path: Path, spec: 
     (tmp_path / "raw/ensembled/glb/b.glb").unlink()
     with pytest.raises(DatasetCorrupt, match=r"b\.glb"):
         read_split(spec, tmp_path / "raw", "train", "real", num_points=8)
+
+
+def test_an_index_made_on_windows(tmp_path: Path, spec: DatasetSpec) -> None:
+    """A byte order mark, ends of lines of two characters, backslashes, and suffixes in large letters."""
+    write_set(tmp_path, [{"uid": "a", "name": "x"}])
+    (tmp_path / "ensembled/glb/a.glb").rename(tmp_path / "ensembled/glb/A.GLB")
+    line = json.dumps({"uid": "a", "name": "x", "file": "glb\\A.GLB"})
+    (tmp_path / "ensembled/index.jsonl").write_bytes(b"\xef\xbb\xbf" + line.encode() + b"\r\n")
+    clouds = read_split(spec, tmp_path, "train", "synthetic", num_points=8)
+    assert clouds.names == ("a",) and (clouds.colors == shown(5, 100, 200)).all()
+    assert [mesh.name for mesh in read_meshes(spec, tmp_path)] == ["a"]
+
+
+def test_what_a_mesh_lacks_is_counted_in_the_log_and_the_store(
+    tmp_path: Path, spec: DatasetSpec, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_set(tmp_path, [{"uid": uid, "name": "x", "file": f"glb/{uid}.obj"} for uid in "ab"], color=False)
+    for uid in "ab":
+        text = "mtllib m.mtl\nv 0 0 0\nv 1 0 0\nv 0 1 0\nv nan 0 0\nvt 0 0\nusemtl m\nf 1/1 2/1 3/1\n"
+        (tmp_path / f"ensembled/glb/{uid}.obj").write_text(text)
+    (tmp_path / "ensembled/glb/m.mtl").write_text("newmtl m\nmap_Kd ../gone.png\n")
+    clouds = read_split(spec, tmp_path, "train", "synthetic", num_points=8)
+    assert len(clouds.findings) == 2
+    assert "2 pictures that are not there: ../gone.png (of a.obj), ../gone.png (of b.obj)" in clouds.findings
+    assert all(sentence in caplog.text for sentence in clouds.findings)
+    clouds.save(tmp_path / "store.npz")
+    assert CloudSplit.load(tmp_path / "store.npz").findings == clouds.findings
+    (tmp_path / "ensembled/glb/m.mtl").write_text("newmtl m\nmap_Kd ../../secret.png\n")
+    with pytest.raises(UnreadableFile, match="outside the data set"):
+        read_split(spec, tmp_path, "train", "synthetic", num_points=8)

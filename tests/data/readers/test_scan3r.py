@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from concord3d.data.catalog import DatasetSpec, load_catalog
-from concord3d.data.formats.ply import read_ply_mesh
+from concord3d.data.formats.ply import read_scan_mesh
 from concord3d.data.readers import find_reader
 from concord3d.data.reading import read_split, recognise
 from concord3d.data.scans.nyu40 import NAMES
@@ -88,12 +88,12 @@ def test_scans_are_what_the_files_hold(spec: DatasetSpec, world: Path) -> None:
     assert not store.has_floorplan.any() and len(store.cad_objects) == 0
     for index, name in enumerate(store.names):
         scan = store.scan(index)
-        mesh = read_ply_mesh(world / "3RScan" / "scans" / name / "labels.instances.annotated.v2.ply")
+        mesh = read_scan_mesh(world / "3RScan" / "scans" / name / "labels.instances.annotated.v2.ply")
         transform = np.eye(4) if index == 0 else matrix(own["scans"][index - 1]["transform"])
         np.testing.assert_allclose(scan.points, mesh.points @ transform[:3, :3].T + transform[:3, 3], atol=1e-4)
-        np.testing.assert_array_equal(scan.instance, mesh.properties["objectId"])
+        np.testing.assert_array_equal(scan.instance, mesh.properties["objectid"])
         classes = np.append(scan.labels, -1)[scan.object_rows()]
-        np.testing.assert_array_equal(classes, mesh.properties["NYU40"].astype(int) - 1)
+        np.testing.assert_array_equal(classes, mesh.properties["nyu40"].astype(int) - 1)
         groups = json.loads((world / "3RScan" / "scans" / name / "semseg.v2.json").read_text())["segGroups"]
         labels = {group["objectId"]: group["label"] for group in groups}
         assert scan.object_names == tuple(labels[int(identifier)] for identifier in scan.object_ids)
@@ -103,7 +103,7 @@ def test_colours_are_those_of_the_texture_and_not_of_the_labels(spec: DatasetSpe
     scan = read(spec, world).scan(0)
     texture = np.asarray(Image.open(reference(world) / "mesh.refined_0.png").convert("RGB")).reshape(-1, 3)
     np.testing.assert_array_equal(scan.colors, texture[: len(scan.points)])
-    labelled = read_ply_mesh(reference(world) / "labels.instances.annotated.v2.ply").colors
+    labelled = read_scan_mesh(reference(world) / "labels.instances.annotated.v2.ply").colors
     assert (scan.colors != labelled).any(axis=1).mean() > 0.9
 
 
@@ -208,7 +208,7 @@ def test_a_rescan_without_a_transformation_keeps_its_own_frame(spec: DatasetSpec
     change(copy, lambda one: one["scans"][0].pop("transform"))
     store = read(spec, copy)
     assert store.aligned.tolist() == [True, False, True] and 1 not in store.change_scans
-    mesh = read_ply_mesh(copy / "3RScan" / "scans" / store.names[1] / "labels.instances.annotated.v2.ply")
+    mesh = read_scan_mesh(copy / "3RScan" / "scans" / store.names[1] / "labels.instances.annotated.v2.ply")
     np.testing.assert_array_equal(store.scan(1).points, mesh.points)
 
 
@@ -245,7 +245,7 @@ def test_a_scan_without_pictures_has_no_votes(spec: DatasetSpec, copy: Path) -> 
 def test_a_scan_without_objects(spec: DatasetSpec, copy: Path) -> None:
     path = reference(copy) / "labels.instances.annotated.v2.ply"
     head, _, body = path.read_text().partition("end_header\n")
-    count = len(read_ply_mesh(path).points)
+    count = len(read_scan_mesh(path).points)
     rows = body.splitlines()
     rows[:count] = [" ".join([*row.split()[:6], "0 0 0 0 0"]) for row in rows[:count]]
     path.write_text(f"{head}end_header\n" + "\n".join(rows) + "\n")
@@ -306,8 +306,8 @@ def info(old: str, new: str) -> Callable[[Path], None]:
         (lambda root: change(root, lambda one: one.update(type="test")), DatasetMissing, "No scan"),
         (lambda root: (root / "3RScan" / "3RScan.json").unlink(), DatasetMissing, r"3RScan\.json"),
         (in_reference("labels.instances.annotated.v2.ply", Path.unlink), DatasetMissing, "no labels"),
-        (in_reference("labels.instances.annotated.v2.ply", shortened), UnreadableFile, "PLY mesh"),
-        (in_reference("labels.instances.annotated.v2.ply", without_labels), UnreadableFile, "no objectId"),
+        (in_reference("labels.instances.annotated.v2.ply", shortened), UnreadableFile, "PLY"),
+        (in_reference("labels.instances.annotated.v2.ply", without_labels), UnreadableFile, "no objectid"),
         (in_reference("mesh.refined.v2.obj", Path.unlink), DatasetMissing, "textured mesh"),
         (in_reference("semseg.v2.json", Path.unlink), DatasetMissing, r"semseg\.v2\.json"),
         (in_reference("semseg.v2.json", lambda path: path.write_text("{}")), UnreadableFile, "segGroups"),

@@ -16,7 +16,7 @@ import pytest
 from PIL import Image
 
 from concord3d.data.catalog import DatasetSpec, load_catalog
-from concord3d.data.formats.ply import read_ply_mesh
+from concord3d.data.formats.ply import read_scan_mesh
 from concord3d.data.formats.sens import SensFile
 from concord3d.data.readers import find_reader
 from concord3d.data.reading import read_split, recognise
@@ -86,7 +86,7 @@ def test_scans_are_what_the_files_hold(spec: DatasetSpec, world: Path) -> None:
     assert read(spec, world, "val").names == ("scene5000_00", "scene5000_01")
     scan = store.scan(0)
     assert scan.scene_type and f"sceneType = {scan.scene_type}" in file(world, ".txt").read_text()
-    mesh, turn = read_ply_mesh(file(world, "_vh_clean_2.ply")), alignment(world)
+    mesh, turn = read_scan_mesh(file(world, "_vh_clean_2.ply")), alignment(world)
     np.testing.assert_allclose(scan.points, mesh.points @ turn[:3, :3].T + turn[:3, 3], atol=1e-5)
     np.testing.assert_array_equal(scan.colors, mesh.colors)
     groups = json.loads(file(world, ".aggregation.json").read_text())["segGroups"]
@@ -95,7 +95,7 @@ def test_scans_are_what_the_files_hold(spec: DatasetSpec, world: Path) -> None:
     assert scan.object_names == tuple(group["label"] for group in groups)
     for group in groups:
         np.testing.assert_array_equal(scan.instance == group["objectId"] + 1, np.isin(segments, group["segments"]))
-    labels = read_ply_mesh(file(world, "_vh_clean_2.labels.ply")).properties["label"].astype(int) - 1
+    labels = read_scan_mesh(file(world, "_vh_clean_2.labels.ply")).properties["label"].astype(int) - 1
     rows = scan.object_rows()
     np.testing.assert_array_equal(np.append(scan.labels, -1)[rows], labels)
     own = scan.points[rows == 3].astype(float)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.data.layout import NEXT_STEP, natural_order
+from concord3d.data.layout import NEXT_STEP, natural_order, without_side_files
 from concord3d.errors import DatasetMissing, UnreadableFile
 
 if TYPE_CHECKING:
@@ -25,7 +25,8 @@ def picture_files(folder: Path) -> list[Path]:
     """List the JPEG and PNG files of a folder, which may be absent, in natural order (9 before 10)."""
     if not folder.is_dir():
         return []
-    found = [path for path in folder.iterdir() if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
+    files = without_side_files(folder.iterdir(), folder)
+    found = [path for path in files if path.suffix.lower() in PICTURE_SUFFIXES and path.is_file()]
     return sorted(found, key=lambda path: natural_order(Path(path.name)))
 
 
@@ -71,7 +72,7 @@ def read_squares(files: Sequence[Path], image_size: int) -> NDArray[np.uint8]:
     for view, path in enumerate(files):
         try:
             with Image.open(path) as image:
-                square = ImageOps.fit(_rgb8(image), (image_size, image_size), Image.Resampling.BILINEAR)
+                square = ImageOps.fit(rgb8(image), (image_size, image_size), Image.Resampling.BILINEAR)
                 views[view] = np.asarray(square)
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             raise UnreadableFile("Cannot read an image", where=path, found=error, next_step=NEXT_STEP) from error
@@ -106,7 +107,8 @@ def read_resized(path: Path, size: tuple[int, int], stored: tuple[int, int]) -> 
         raise UnreadableFile("Cannot read an image", where=path, found=error, next_step=NEXT_STEP) from error
 
 
-def _rgb8(image: PIL.Image.Image) -> PIL.Image.Image:
+def rgb8(image: PIL.Image.Image) -> PIL.Image.Image:
+    """Return a picture as 8-bit RGB: 16-bit grey is scaled, a palette is resolved, transparency is dropped."""
     from PIL import Image
 
     # PIL clips 16-bit gray to 255 instead of scaling it.

@@ -1,60 +1,55 @@
-"""PLY files, ASCII or binary: clouds, and meshes with further properties of their vertices.
+"""Clouds and meshes of PLY files, with the names and types that tools write.
 
-Shape legend: P points or vertices, T triangles.
+Shape legend: P points, F faces.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.data.formats.linked_files import LinkedFiles
+from concord3d.data.formats.mesh_parts import WHITE, MeshPart, everywhere, joined
+from concord3d.data.formats.ply_elements import Lists, Ply, read_ply
 from concord3d.data.layout import NEXT_STEP
 from concord3d.errors import UnreadableFile
+from concord3d.geometry.mesh import Mesh
+from concord3d.geometry.polygons import triangulated
+from concord3d.geometry.surface_colors import Picture, SurfaceColors
 
-COLORS = ("red", "green", "blue")
-TYPES = {
-    **dict.fromkeys(("char", "int8"), "i1"),
-    **dict.fromkeys(("uchar", "uint8"), "u1"),
-    **dict.fromkeys(("short", "int16"), "i2"),
-    **dict.fromkeys(("ushort", "uint16"), "u2"),
-    **dict.fromkeys(("int", "int32"), "i4"),
-    **dict.fromkeys(("uint", "uint32"), "u4"),
-    **dict.fromkeys(("float", "float32"), "f4"),
-    **dict.fromkeys(("double", "float64"), "f8"),
-}
-
-
-@dataclass
-class _Element:
-    name: str
-    count: int
-    fields: list[tuple[str, str]] = field(default_factory=list)
-    lists: list[tuple[str, str]] = field(default_factory=list)
+# MeshLab, Blender, CloudCompare and scanners; the first that is complete counts.
+_CHANNELS = (
+    ("red", "green", "blue"),
+    ("r", "g", "b"),
+    ("diffuse_red", "diffuse_green", "diffuse_blue"),
+)
+_PLACES = (("s", "t"), ("u", "v"), ("texture_u", "texture_v"), ("texture_s", "texture_t"))
+_CORNERS = ("vertex_indices", "vertex_index")
 
 
 @dataclass(frozen=True)
-class PlyMesh:
-    """A mesh with what is said of its vertices.
+class ScanMesh:
+    """A reconstructed mesh with what is said of its vertices.
 
     Attributes:
         points: (P, 3) float32.
         colors: (P, 3) uint8 RGB, or None.
-        properties: (P,) every scalar property of the vertices by name.
-        faces: (T, 3) int32.
+        properties: (P,) every number of the vertices, by name in small letters.
+        faces: (F, 3) int32.
     """
 
     points: NDArray[np.float32]
     colors: NDArray[np.uint8] | None
-    properties: dict[str, NDArray[Any]]
+    properties: Mapping[str, NDArray[np.generic]]
     faces: NDArray[np.int32]
 
 
 def read_ply_points(path: Path) -> NDArray[np.float32]:
-    """Read the vertices of a PLY file.
+    """Read the vertices of a PLY file (ASCII or binary).
 
     Returns:
         (P, 3) float32.
@@ -66,112 +61,168 @@ def read_ply_points(path: Path) -> NDArray[np.float32]:
 
 
 def read_ply_cloud(path: Path) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
-    """Read the vertices of a PLY file and their colours.
+    """Read the vertices of a PLY file (ASCII or binary) and their colours.
 
     Returns:
-        (P, 3) float32 points, and (P, 3) uint8 RGB from ``red``, ``green``, ``blue`` of type uchar, or None.
+        (P, 3) float32 points, and (P, 3) uint8 RGB, or None where the vertices have no colours.
 
     Raises:
-        UnreadableFile: Truncated, not PLY, or without x, y, z.
+        UnreadableFile: Truncated, not PLY, without x, y, z, or with colours out of range.
     """
-    try:
-        form, elements, body = _opened(path)
-        columns, _ = _vertices(form, elements, body)
-        return _places(columns), _colors(elements[0], columns)
-    except (OSError, ValueError, KeyError, IndexError) as error:
-        raise UnreadableFile("Cannot read a PLY cloud", where=path, found=error, next_step=NEXT_STEP) from error
+    ply = read_ply(path)
+    return _points(ply, path), _colors(ply, "vertex", path)
 
 
-def read_ply_mesh(path: Path) -> PlyMesh:
-    """Read a mesh of triangles whose faces follow its vertices.
+def read_scan_mesh(path: Path) -> ScanMesh:
+    """Read a reconstructed mesh with every number that is said of its vertices.
 
     Raises:
-        UnreadableFile: Truncated, not PLY, without x, y, z, or with other faces than triangles.
+        UnreadableFile: Truncated, not PLY, without x, y, z or faces, with a face of other vertices, or with colours out
+            of range.
     """
+    ply = read_ply(path)
+    points, polygons = _points(ply, path), ply.lists("face", *_CORNERS)
+    corners = None if polygons is None else polygons.values.astype(np.int64)
+    if polygons is None or corners is None or not len(corners) or not 0 <= corners.min() <= corners.max() < len(points):
+        found = "no faces" if corners is None or not len(corners) else f"the vertex {corners.max()} of {len(points)}"
+        raise UnreadableFile("Not the mesh of a scan", where=path, found=found, next_step=NEXT_STEP)
+    columns = ply.elements["vertex"]
+    numbers = {name: column for name, column in columns.items() if not isinstance(column, Lists)}
+    faces = corners[triangulated(points[corners], polygons.lengths)]
+    return ScanMesh(points, _colors(ply, "vertex", path), numbers, faces.astype(np.int32))
+
+
+def read_ply_mesh(path: Path, files: LinkedFiles) -> tuple[Mesh, SurfaceColors | None]:
+    """Read a mesh: faces or strips of triangles, with colours of vertices or faces, or with pictures.
+
+    Args:
+        path: The file.
+        files: Where the pictures that it names lie.
+
+    Raises:
+        UnreadableFile: Truncated, not PLY, without x, y, z, or with colours out of range.
+        BadMesh: No faces, broken indices or values that are not finite.
+    """
+    ply = read_ply(path)
+    points = _points(ply, path)
     try:
-        form, elements, body = _opened(path)
-        columns, rest = _vertices(form, elements, body)
-        faces = _faces(form, elements[1], rest)
-        if len(faces) and (faces.min() < 0 or faces.max() >= elements[0].count):
-            raise ValueError(f"a face with the vertex {faces.max()} of {elements[0].count}")
-        return PlyMesh(_places(columns), _colors(elements[0], columns), columns, faces)
-    except (OSError, ValueError, KeyError, IndexError) as error:
+        polygons = ply.lists("face", *_CORNERS) or _strips(ply.lists("tristrips", *_CORNERS))
+        if polygons is None:
+            return joined([], path, files.findings)
+        corners = polygons.values.astype(np.int64)
+        inside = points[corners.clip(0, max(len(points) - 1, 0))] if len(points) else np.zeros((len(corners), 3))
+        chosen = triangulated(inside, polygons.lengths)
+        owner = np.repeat(np.arange(len(polygons.lengths)), polygons.lengths - 2)
+        faces = corners[chosen]
+        within = len(faces) and faces.min() >= 0 and faces.max() < len(points)
+        colors = _surface(ply, path, files, _Cut(faces, chosen, owner, polygons.lengths)) if within else None
+    except ValueError as error:
         raise UnreadableFile("Cannot read a PLY mesh", where=path, found=error, next_step=NEXT_STEP) from error
+    return joined([MeshPart(points, faces, colors)], path, files.findings)
 
 
-def _opened(path: Path) -> tuple[str, list[_Element], bytes]:
-    content = path.read_bytes()
-    end = content.index(b"end_header")
-    form, elements = _header(content[:end].decode("ascii").splitlines())
-    return form, elements, content[content.index(b"\n", end) + 1 :]
+@dataclass(frozen=True)
+class _Cut:
+    """Triangles of polygons.
+
+    Attributes:
+        faces: (F, 3) vertices.
+        corners: (F, 3) which of the corners of all polygons.
+        owner: (F,) their polygons.
+        num_corners: Corners of each polygon.
+    """
+
+    faces: NDArray[np.int64]
+    corners: NDArray[np.int64]
+    owner: NDArray[np.int64]
+    num_corners: NDArray[np.int64]
 
 
-def _header(lines: list[str]) -> tuple[str, list[_Element]]:
-    if not lines or lines[0].strip() != "ply":
-        raise ValueError("the file does not begin with 'ply'")
-    form, elements = "", list[_Element]()
-    for words in (line.split() for line in lines[1:]):
-        if not words:
+def _surface(ply: Ply, path: Path, files: LinkedFiles, cut: _Cut) -> SurfaceColors | None:
+    of_vertices = _colors(ply, "vertex", path)
+    of_faces = _colors(ply, "face", path) if of_vertices is None else None
+    corners = None
+    if of_vertices is not None:
+        corners = of_vertices[cut.faces].astype(np.float32)
+    elif of_faces is not None and len(of_faces) > cut.owner.max():
+        corners = np.repeat(of_faces[cut.owner][:, None], 3, axis=1).astype(np.float32)
+    pixels = [files.picture(name) for name in ply.textures]
+    uv = _places(ply, cut)
+    if uv is None or not any(each is not None for each in pixels):
+        return None if corners is None else SurfaceColors(corners)
+    numbers = ply.numbers("face", "texnumber")
+    index = np.zeros(len(cut.faces), np.int64) if numbers is None else numbers.astype(np.int64)[cut.owner]
+    absent = [each is None for each in pixels]
+    index = np.where((index >= 0) & (index < len(pixels)), index, 0)
+    index = np.where(np.array(absent)[index], -1, index)
+    blank = np.zeros((1, 1, 3), np.uint8)
+    pictures = tuple(Picture(blank if each is None else each) for each in pixels)
+    corners = everywhere(WHITE, len(cut.faces)) if corners is None else corners
+    return SurfaceColors(corners, index.astype(np.int32), uv, pictures)
+
+
+def _places(ply: Ply, cut: _Cut) -> NDArray[np.float32] | None:
+    """Return (F, 3, 2) places in the pictures: of the corners of faces, else of vertices, or None."""
+    wedges = ply.lists("face", "texcoord")
+    if wedges is not None and np.array_equal(wedges.lengths, 2 * cut.num_corners):
+        return np.nan_to_num(wedges.values.astype(np.float32).reshape(-1, 2)[cut.corners], posinf=0, neginf=0)
+    for names in _PLACES:
+        table = ply.table("vertex", names)
+        if table is not None:
+            return np.nan_to_num(table.astype(np.float32)[cut.faces], posinf=0, neginf=0)
+    return None
+
+
+def _points(ply: Ply, path: Path) -> NDArray[np.float32]:
+    table = ply.table("vertex", ("x", "y", "z"))
+    if table is None:
+        found = {name: list(own) for name, own in ply.elements.items()}
+        raise UnreadableFile("A PLY file has no vertices with x, y and z", where=path, found=found)
+    return table.astype(np.float32)
+
+
+def _colors(ply: Ply, element: str, path: Path) -> NDArray[np.uint8] | None:
+    """Return the (E, 3) uint8 RGB of an element, or None.
+
+    Numbers of floating point are of 1 unless one is larger than 1; those of 16 bits are of 65,535 unless all are at
+    most 255.
+    """
+    for names in _CHANNELS:
+        shades = ply.table(element, names)
+        if shades is None:
             continue
-        if words[0] == "format":
-            form = words[1]
-        elif words[0] == "element":
-            elements.append(_Element(words[1], int(words[2])))
-        elif words[0] == "property" and words[1] == "list":
-            elements[-1].lists.append((words[2], words[3]))
-        elif words[0] == "property":
-            elements[-1].fields.append((words[-1], words[1]))
-    if form not in ("ascii", "binary_little_endian", "binary_big_endian"):
-        raise ValueError(f"unknown format {form!r}")
-    if not elements or elements[0].name != "vertex":
-        raise ValueError("the first element is not 'vertex'")
-    return form, elements
+        numbers = shades.astype(np.float64)
+        if not len(numbers):
+            return np.zeros((0, 3), np.uint8)
+        largest = numbers.max()
+        if shades.dtype.kind == "f" and largest <= 1:
+            numbers = 255 * numbers
+        elif shades.dtype.kind in "ui" and shades.dtype.itemsize == 2 and largest > 255:
+            numbers = numbers / 257
+        if not (numbers.min() >= 0 and numbers.max() <= 255):
+            raise UnreadableFile(
+                "Colours of a PLY file are out of range",
+                where=path,
+                expected="0 to 255, fractions of 1, or 16 bits",
+                found=f"{shades.dtype} from {numbers.min():g} to {largest:g}",
+            )
+        return numbers.round().astype(np.uint8)
+    return None
 
 
-def _vertices(form: str, elements: list[_Element], body: bytes) -> tuple[dict[str, NDArray[Any]], bytes]:
-    """Return the columns of the vertices, and what follows them."""
-    vertex = elements[0]
-    if form == "ascii":
-        rows = body.decode("ascii").split("\n", vertex.count)
-        table = np.array([row.split()[: len(vertex.fields)] for row in rows[: vertex.count]], dtype=np.float64)
-        columns: dict[str, NDArray[Any]] = {name: table[:, i] for i, (name, _) in enumerate(vertex.fields)}
-        rest = rows[vertex.count].encode("ascii") if len(rows) > vertex.count else b""
-    else:
-        dtype = np.dtype([(name, _order(form) + TYPES[kind]) for name, kind in vertex.fields])
-        records = np.frombuffer(body, dtype, vertex.count)
-        columns = {name: records[name] for name, _ in vertex.fields}
-        rest = body[records.nbytes :]
-    found = len(columns["x"])
-    if found != vertex.count:
-        raise ValueError(f"{found} vertices where {vertex.count} are announced")
-    return columns, rest
-
-
-def _faces(form: str, element: _Element, body: bytes) -> NDArray[np.int32]:
-    if element.name != "face" or element.fields or len(element.lists) != 1:
-        raise ValueError("the second element is no list of faces")
-    if form == "ascii":
-        table = np.array(body.split()[: 4 * element.count], dtype=np.int64).reshape(-1, 4)
-        sizes, corners = table[:, 0], table[:, 1:]
-    else:
-        kinds = [_order(form) + TYPES[kind] for kind in element.lists[0]]
-        records = np.frombuffer(body, np.dtype([("size", kinds[0]), ("corners", kinds[1], 3)]), element.count)
-        sizes, corners = records["size"], records["corners"]
-    if len(corners) != element.count or (sizes != 3).any():
-        raise ValueError(f"{int((sizes == 3).sum())} triangles where {element.count} are announced")
-    return corners.astype(np.int32)
-
-
-def _order(form: str) -> str:
-    return "<" if form == "binary_little_endian" else ">"
-
-
-def _places(columns: dict[str, NDArray[Any]]) -> NDArray[np.float32]:
-    return np.stack([columns[axis] for axis in "xyz"], axis=1).astype(np.float32)
-
-
-def _colors(vertex: _Element, columns: dict[str, NDArray[Any]]) -> NDArray[np.uint8] | None:
-    kinds = dict(vertex.fields)
-    if any(TYPES.get(kinds.get(name, ""), "") != "u1" for name in COLORS):
+def _strips(strips: Lists | None) -> Lists | None:
+    """Return the triangles of strips, which end with the list or with -1."""
+    if strips is None:
         return None
-    return np.stack([columns[name] for name in COLORS], axis=1).astype(np.uint8)
+    triangles: list[tuple[int, int, int]] = []
+    ends = np.cumsum(strips.lengths)
+    for start, end in zip(ends - strips.lengths, ends, strict=True):
+        run: list[int] = []
+        for corner in [*strips.values[start:end].tolist(), -1]:
+            if corner < 0:
+                triangles += [(run[k], run[k + 1 + k % 2], run[k + 2 - k % 2]) for k in range(len(run) - 2)]
+                run = []
+            else:
+                run.append(int(corner))
+    values = np.array(triangles, dtype=np.int64).reshape(-1)
+    return Lists(values, np.full(len(triangles), 3, np.int64))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.data.catalog import DatasetSpec
+from concord3d.data.formats.findings import Findings
 from concord3d.data.layout import split_files
 from concord3d.data.stores.interface import Store
 from concord3d.data.stores.objects import ShapeTexts
@@ -31,12 +32,14 @@ class Reading:
         dtype: Name of the dtype on disk, or None where the content is computed.
         num_points: Points per item on disk, or None where they are drawn or differ between items.
         class_names: Class names that the files themselves state, in label order.
+        findings: What was met in the files and left out.
     """
 
     store: Store
     dtype: str | None = None
     num_points: int | None = None
     class_names: tuple[str, ...] = ()
+    findings: Findings = field(default_factory=Findings)
 
 
 @dataclass(frozen=True)

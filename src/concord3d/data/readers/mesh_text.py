@@ -21,18 +21,19 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from concord3d.data.catalog import DatasetSpec, path_inside
 from concord3d.data.formats.clouds import rng_of
-from concord3d.data.formats.mesh_files import read_colored_mesh, read_mesh
+from concord3d.data.formats.findings import Findings
+from concord3d.data.formats.mesh_files import MESH_SUFFIXES, read_colored_mesh, read_mesh
 from concord3d.data.formats.texts import clean_text, shape_texts
 from concord3d.data.layout import NEXT_STEP, find_split, layout_folder, read_lines
 from concord3d.data.readers.interface import Census, NamedMesh, Reader, Reading
 from concord3d.data.stores.objects import NO_COLOR, CloudSplit, ShapeTexts
 from concord3d.errors import DatasetMissing, UnreadableFile, WrongRelease
-from concord3d.geometry.mesh import sample_surface
+from concord3d.geometry.mesh import Mesh, sample_surface
+from concord3d.geometry.surface_colors import SurfaceColors
 
 INDEX = "index.jsonl"
 CLASS_NAMES = "class_names.txt"
 NUM_POINTS = 10_000
-MESH_SUFFIXES = (".glb", ".gltf", ".obj", ".off", ".ply")
 
 
 class IndexRow(BaseModel):
@@ -53,7 +54,8 @@ class IndexRow(BaseModel):
     @field_validator("file")
     @classmethod
     def _is_a_mesh_below_the_index(cls, file: str) -> str:
-        if Path(file).suffix not in MESH_SUFFIXES:
+        file = file.replace("\\", "/")
+        if Path(file).suffix.lower() not in MESH_SUFFIXES:
             raise ValueError(f"{file!r} is no mesh ({', '.join(MESH_SUFFIXES)})")
         return path_inside(file)
 
@@ -91,8 +93,10 @@ class MeshText(Reader):
         count = NUM_POINTS if num_points is None else num_points
         points = np.empty((len(chosen), count, 3), np.float32)
         colors = np.full((len(chosen), count, 3), NO_COLOR, np.uint8)
+        findings = Findings()
         for place, row in enumerate(chosen):
-            points[place], own = _sampled(_mesh_path(folder, row), row.uid, count)
+            mesh, shades = read_colored_mesh(_mesh_path(folder, row), folder, findings)
+            points[place], own = _sampled(mesh, shades, row.uid, count, folder / row.file)
             if own is not None:
                 colors[place] = own
         categories = [_category(row) for row in chosen]
@@ -107,7 +111,7 @@ class MeshText(Reader):
             colors=colors,
             texts=tuple(row.texts for row in chosen),
         )
-        return Reading(clouds, class_names=class_names)
+        return Reading(clouds, class_names=class_names, findings=findings)
 
     def read_meshes(self, spec: DatasetSpec, root: Path, split: str) -> Iterator[NamedMesh]:
         """Yield the meshes of a split, in the order of its clouds, with their first caption (else name, else category).
@@ -122,7 +126,7 @@ class MeshText(Reader):
         for row in rows_of_split(spec, folder, read_index(spec, folder), split):
             texts, category = row.texts, _category(row)
             text = next(iter((*texts.captions, *texts.all)), category)
-            yield NamedMesh(row.uid, category, read_mesh(_mesh_path(folder, row)), text)
+            yield NamedMesh(row.uid, category, read_mesh(_mesh_path(folder, row), folder), text)
 
     def census(self, spec: DatasetSpec, root: Path, split: str) -> Census:
         """Count the shapes of a split, from the index alone.
@@ -151,7 +155,7 @@ def read_index(spec: DatasetSpec, folder: Path) -> list[IndexRow]:
             next_step=f"obtain '{spec.id}' ('concord3d status' lists the steps)",
         )
     try:
-        lines = path.read_text(encoding="utf-8").split("\n")
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableFile("Cannot read an index of meshes", where=path, found=error, next_step=NEXT_STEP) from error
     rows: dict[str, IndexRow] = {}
@@ -249,8 +253,9 @@ def _mesh_path(folder: Path, row: IndexRow) -> Path:
     return path
 
 
-def _sampled(path: Path, uid: str, num_points: int) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
-    mesh, colors = read_colored_mesh(path)
+def _sampled(
+    mesh: Mesh, colors: SurfaceColors | None, uid: str, num_points: int, path: Path
+) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
     rng = rng_of(uid)
     sample = sample_surface(mesh, num_points, rng, path)
     cloud = sample.points.astype(np.float64)

@@ -9,7 +9,8 @@ import numpy as np
 
 from concord3d.data.catalog import DatasetSpec
 from concord3d.data.formats.clouds import rng_of
-from concord3d.data.formats.mesh_files import read_off
+from concord3d.data.formats.findings import Findings
+from concord3d.data.formats.off import read_off
 from concord3d.data.layout import split_files
 from concord3d.data.readers.interface import NamedMesh, Reader, Reading
 from concord3d.data.stores.objects import CloudSplit
@@ -37,7 +38,7 @@ class OffTree(Reader):
             UnreadableFile: A file is truncated or not OFF.
             BadMesh: A mesh has no faces, no area, broken indices or values that are not finite.
         """
-        points, labels, names = [], [], []
+        points, labels, names, findings = [], [], [], Findings()
         for path in split_files(spec, root, split):
             category = path.parent.parent.name
             if category not in spec.class_names:
@@ -46,7 +47,8 @@ class OffTree(Reader):
                 )
             name = f"{category}/{path.stem}"
             rng = rng_of(name)
-            cloud = sample_surface(_upright(read_off(path), spec), num_points or NUM_POINTS, rng, path).points
+            mesh = _upright(read_off(path, findings)[0], spec)
+            cloud = sample_surface(mesh, num_points or NUM_POINTS, rng, path).points
             cloud -= cloud.mean(axis=0)
             points.append(cloud / max(float(np.linalg.norm(cloud, axis=1).max()), 1e-12))
             labels.append(spec.class_names.index(category))
@@ -60,13 +62,13 @@ class OffTree(Reader):
             class_names=(),
             names=tuple(names),
         )
-        return Reading(clouds)
+        return Reading(clouds, findings=findings)
 
     def read_meshes(self, spec: DatasetSpec, root: Path, split: str) -> Iterator[NamedMesh]:
         """Yield the meshes of a split, turned y up."""
         for path in split_files(spec, root, split):
             category = path.parent.parent.name
-            mesh = _upright(read_off(path), spec)
+            mesh = _upright(read_off(path)[0], spec)
             yield NamedMesh(f"{category}/{path.stem}", category, mesh, category.replace("_", " "))
 
 

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from concord3d.data.catalog import DatasetSpec
 from concord3d.data.formats.npy_objects import parse_objects, read_objects
 from concord3d.data.formats.texts import clean_text
-from concord3d.data.layout import NEXT_STEP, find_split, layout_folder
+from concord3d.data.layout import NEXT_STEP, find_split, layout_folder, without_side_files
 from concord3d.data.readers.interface import Census, Reader, Reading, ShapeFeatures
 from concord3d.data.storage import scratch_array
 from concord3d.data.stores.objects import CloudSplit, ShapeTexts
@@ -229,7 +229,8 @@ def _useless_texts(folder: Path) -> set[str]:
 
 def _sources(spec: DatasetSpec, folder: Path, split: str) -> list[Path]:
     """Folders and shards that may hold shapes of the split, in the order of their names."""
-    found = {path for pattern in find_split(spec, split).patterns for path in folder.glob(pattern)}
+    matched = (path for pattern in find_split(spec, split).patterns for path in folder.glob(pattern))
+    found = set(without_side_files(matched, folder))
     unpacked = {path for path in found if path.is_dir()}
     shards = {path for path in found if path.is_file() and path.with_suffix("").with_suffix("") not in unpacked}
     if not unpacked and not shards:

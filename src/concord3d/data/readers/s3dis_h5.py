@@ -10,15 +10,17 @@ import re
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from concord3d.data.catalog import DatasetSpec
 from concord3d.data.formats.hdf5 import census, read_h5, stack
 from concord3d.data.layout import find_split, layout_folder, read_lines, split_files
 from concord3d.data.readers.interface import Census, Reader, Reading
 from concord3d.data.stores.rooms import RoomBlocks
-from concord3d.errors import BadCloud, DatasetCorrupt, UnreadableFile
+from concord3d.errors import BadCloud, DatasetCorrupt, UnreadableFile, WrongRelease
 
 NUM_CHANNELS = 9
+_SLACK = 1e-3
 ALL_AREAS = (1, 2, 3, 4, 5, 6)
 
 
@@ -34,17 +36,18 @@ class S3DISH5(Reader):
             DatasetCorrupt: ``room_filelist.txt`` has not one line per block.
             BadCloud: None of the areas is there.
             UnreadableFile: A file is truncated or lacks a key, or a room's name has no area.
+            WrongRelease: Colours or places in the room are no fractions of 1.
         """
         files = split_files(spec, root, split)
         areas = find_split(spec, split).areas or ALL_AREAS
         list_path = layout_folder(spec, root) / "room_filelist.txt"
         rooms = read_lines(list_path)
         block_areas = np.array([_area(room, list_path) for room in rooms], dtype=np.int64)
-        features, labels, kept, start = [], [], [], 0
-        dtype = ""
+        features, labels, kept, dtypes, start = [], [], [], set(), 0
         for path in files:
             store = read_h5(path, ("data", "label"))
-            data, label, dtype = store["data"], store["label"], store["data"].dtype.name
+            data, label = store["data"], store["label"]
+            dtypes.add(data.dtype.name)
             if data.ndim != 3 or data.shape[2] != NUM_CHANNELS or label.shape != data.shape[:2]:
                 raise UnreadableFile(
                     "Blocks have the wrong shape",
@@ -52,6 +55,7 @@ class S3DISH5(Reader):
                     expected=f"data (S, P, {NUM_CHANNELS}), label (S, P)",
                     found=(data.shape, label.shape),
                 )
+            _check_channels(data, path)
             rows = np.flatnonzero(np.isin(block_areas[start : start + len(data)], areas))
             features.append(data[rows].astype(np.float32))
             labels.append(label[rows].astype(np.int64))
@@ -61,6 +65,8 @@ class S3DISH5(Reader):
             raise DatasetCorrupt(
                 "Blocks and room list differ in number", where=list_path, expected=start, found=len(rooms)
             )
+        if len(dtypes) > 1:
+            raise UnreadableFile("Files of one split differ in 'data'", where=list_path.parent, found=sorted(dtypes))
         index = np.concatenate(kept)
         if not len(index):
             raise BadCloud("No block of the wanted areas", where=list_path, expected=f"areas {areas}", found="none")
@@ -74,10 +80,26 @@ class S3DISH5(Reader):
             names=tuple(f"{rooms[place]}/{number:05d}" for number, place in enumerate(index)),
             areas=block_areas[index],
         )
-        return Reading(blocks, dtype, blocks.features.shape[1])
+        return Reading(blocks, dtypes.pop(), blocks.features.shape[1])
 
     def census(self, spec: DatasetSpec, root: Path, split: str) -> Census:
         return census(split_files(spec, root, split))
+
+
+def _check_channels(data: NDArray[np.floating], path: Path) -> None:
+    """Raise WrongRelease where colours or places in the room are no fractions of 1."""
+    for name, channels in (("rgb / 255", slice(3, 6)), ("xyz / size of the room", slice(6, 9))):
+        values = data[:, :, channels]
+        # Not finite values are named when the store is checked.
+        low, high = (float(value) for value in (np.nanmin(values), np.nanmax(values))) if values.size else (0.0, 0.0)
+        if low < -_SLACK or high > 1 + _SLACK:
+            raise WrongRelease(
+                f"Channels {channels.start} to {channels.stop - 1} of blocks are out of range",
+                where=path,
+                expected=f"{name}: 0 to 1",
+                found=f"{low:g} to {high:g}",
+                next_step="divide the colours by 255, or obtain the data set again",
+            )
 
 
 def _area(room: str, where: Path) -> int:

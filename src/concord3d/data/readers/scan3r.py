@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from concord3d.data.catalog import DatasetSpec
 from concord3d.data.formats.json_files import form_named, read_json
 from concord3d.data.formats.mesh_files import read_colored_mesh
-from concord3d.data.formats.ply import PlyMesh, read_ply_mesh
+from concord3d.data.formats.ply import ScanMesh, read_scan_mesh
 from concord3d.data.formats.scan3r_json import Moved, Recording, read_recordings
 from concord3d.data.formats.scan3r_sequence import QUARTER_TURNS, Sequence3R
 from concord3d.data.formats.sceneverse import read_referrals
@@ -53,6 +53,8 @@ _log = logging.getLogger(__name__)
 _REFERRALS = "SceneVerse/3RScan/annotations/ssg_ref_rel2_template.json"
 _SCANS = "scans"
 _LABELS = "labels.instances.annotated.v2.ply"
+# Properties of its vertices, whose names are read in small letters.
+_OBJECT, _CLASS = "objectid", "nyu40"
 # Scans of a space may show different parts of it, but this share of a rescan lies so close to its reference (metres).
 _CLOSE = 1.0
 _SHARE = 0.1
@@ -140,7 +142,7 @@ def _scan(
     labels = _labels(folder)
     own_frame = np.eye(4) if recording.reference_from_scan is None else recording.reference_from_scan
     points = _moved(labels.points, own_frame)
-    instance = labels.properties["objectId"].astype(np.int32)
+    instance = labels.properties[_OBJECT].astype(np.int32)
     ids, place = np.unique(instance[instance > 0], return_inverse=True)
     rows = np.full(len(points), -1, np.int64)
     rows[instance > 0] = place
@@ -167,7 +169,7 @@ def _scan(
         colors=_colors(folder / "mesh.refined.v2.obj", labels.points),
         instance=instance,
         object_ids=ids.astype(np.int64),
-        labels=_classes(labels.properties["NYU40"].astype(np.int64), rows, len(ids)),
+        labels=_classes(labels.properties[_CLASS].astype(np.int64), rows, len(ids)),
         object_names=tuple(names.get(int(one), "") for one in ids),
         locations=locations(points, rows, len(ids)),
         **cad_columns({}, options.cad_points),
@@ -180,12 +182,12 @@ def _scan(
     )
 
 
-def _labels(folder: Path) -> PlyMesh:
+def _labels(folder: Path) -> ScanMesh:
     path = folder / _LABELS
     if not path.is_file():
         raise DatasetMissing("A scan has no labels", where=path, next_step="download the scan again")
-    mesh = read_ply_mesh(path)
-    lacking = [name for name in ("objectId", "NYU40") if name not in mesh.properties]
+    mesh = read_scan_mesh(path)
+    lacking = [name for name in (_OBJECT, _CLASS) if name not in mesh.properties]
     if lacking:
         raise UnreadableFile(
             "A mesh has no labels", where=path, expected="objectId and NYU40 of each vertex", found=f"no {lacking[0]}"

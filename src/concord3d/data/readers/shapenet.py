@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from concord3d.data.catalog import DatasetSpec
 from concord3d.data.formats.mesh_files import read_mesh
-from concord3d.data.formats.pictures import read_squares
+from concord3d.data.formats.pictures import picture_files, read_squares
 from concord3d.data.formats.ply import read_ply_cloud
 from concord3d.data.formats.texts import shape_texts
 from concord3d.data.layout import NEXT_STEP, layout_folder, split_files
@@ -79,7 +79,8 @@ class ShapeNet(Reader):
         Raises:
             DatasetMissing: A cloud has no mesh beside it (the real archive has none: use its renders).
         """
-        captions = read_captions(layout_folder(spec, root) / "captions.jsonl")
+        folder = layout_folder(spec, root)
+        captions = read_captions(folder / "captions.jsonl")
         for cloud in split_files(spec, root, split):
             found = [cloud.with_suffix(suffix) for suffix in MESH_SUFFIXES if cloud.with_suffix(suffix).is_file()]
             if not found:
@@ -91,7 +92,7 @@ class ShapeNet(Reader):
                 )
             category = cloud.parent.name
             text = captions.get(_name(cloud), {}).get("descriptive") or category.replace("_", " ")
-            yield NamedMesh(_name(cloud), category, read_mesh(found[0]), text)
+            yield NamedMesh(_name(cloud), category, read_mesh(found[0], folder), text)
 
     def read_pictures(
         self, spec: DatasetSpec, root: Path, names: Iterable[str], num_views: int, image_size: int
@@ -118,7 +119,7 @@ def read_captions(path: Path) -> dict[str, dict[str, str]]:
         return {}
     captions: dict[str, dict[str, str]] = {}
     try:
-        for line in path.read_text(encoding="utf-8").splitlines():
+        for line in path.read_text(encoding="utf-8-sig").splitlines():
             row = json.loads(line)
             captions[f"{row['category']}/{row['model']}"] = {
                 kind: str(row[kind]) for kind in ("name", "descriptive", "noisy")
@@ -145,7 +146,7 @@ def read_renderings(root: Path, name: str, num_views: int, image_size: int) -> N
         UnreadableFile: An image is truncated or of another format.
     """
     folder = root / "ShapeNetRendering" / name / "rendering"
-    files = sorted(folder.glob("*.png"))
+    files = picture_files(folder)
     if len(files) < num_views:
         raise DatasetMissing("A model has too few renders", where=folder, expected=num_views, found=len(files))
     return read_squares(files[:num_views], image_size)

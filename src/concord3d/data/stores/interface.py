@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -27,12 +27,13 @@ class Limits:
 
     Attributes:
         lowest_label: 0, or -1 where what has no class is allowed.
-        num_parts: Number of part labels, or None.
+        class_parts: Number of parts of each class, in label order; numbers of parts go on from class to class. Empty
+            where there are no parts, or any.
         max_radius: Largest distance of a point from the origin that is believable, or None.
     """
 
     lowest_label: int = 0
-    num_parts: int | None = None
+    class_parts: tuple[int, ...] = ()
     max_radius: float | None = None
 
 
@@ -56,9 +57,14 @@ class Store(StoreIdentity, ABC):
     """One split of a data set in canonical form.
 
     Subclasses are dataclasses that add their arrays, ``names`` (one identifier per item) and ``class_names``.
+
+    Attributes:
+        findings: What was met in the data set's files and left out, counted and named, one sentence each.
     """
 
     kind: ClassVar[str]
+
+    findings: tuple[str, ...] = field(default=(), kw_only=True)
 
     @abstractmethod
     def __len__(self) -> int:
@@ -120,7 +126,8 @@ class Store(StoreIdentity, ABC):
     def save(self, path: Path) -> None:
         """Write the store as one uncompressed ``.npz`` (bytes depend on the content alone)."""
         identity = np.array([self.dataset, self.split, self.data_kind])
-        write_arrays(path, {"kind": np.array(self.kind), "identity": identity, **self.arrays()})
+        findings = {"findings": np.array(self.findings)} if self.findings else {}
+        write_arrays(path, {"kind": np.array(self.kind), "identity": identity, **findings, **self.arrays()})
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -135,7 +142,8 @@ class Store(StoreIdentity, ABC):
             raise UnreadableFile("A store is of another kind", where=path, expected=cls.kind, found=found)
         try:
             dataset, split, data_kind = (str(part) for part in arrays["identity"])
-            return cls.from_arrays(StoreIdentity(dataset, split, data_kind), arrays)
+            store = cls.from_arrays(StoreIdentity(dataset, split, data_kind), arrays)
+            return replace(store, findings=words(arrays["findings"])) if "findings" in arrays else store
         except (KeyError, ValueError) as error:
             raise UnreadableFile(
                 f"Not a store of {cls.kind}", where=path, found=error, next_step="delete the file and run again"

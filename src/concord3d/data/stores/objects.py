@@ -166,7 +166,8 @@ class CloudSplit(Store):
         """Compare labels and coordinates with what the catalogue says.
 
         Raises:
-            WrongRelease: Labels out of range or of another class than the shape's name, or points too far out.
+            WrongRelease: Labels out of range or of another class than the shape's name, parts of another class, or
+                points too far out.
             BadCloud: All points of a cloud are identical.
         """
         check_labels("Labels", self.dataset, self.labels, limits.lowest_label, len(self.class_names), where)
@@ -179,8 +180,9 @@ class CloudSplit(Store):
                     expected=f"{name}: {self.class_names.index(category)}",
                     found=f"{label} ({self.class_names[label]})",
                 )
-        if self.part_labels is not None and limits.num_parts:
-            check_labels("Part labels", self.dataset, self.part_labels, 0, limits.num_parts, where)
+        if self.part_labels is not None and limits.class_parts:
+            check_labels("Part labels", self.dataset, self.part_labels, 0, sum(limits.class_parts), where)
+            self._check_parts(self.part_labels, limits.class_parts, where)
         spread = np.ptp(self.points, axis=1).max(axis=1)
         collapsed = np.flatnonzero(spread == 0)
         if len(collapsed):
@@ -193,6 +195,20 @@ class CloudSplit(Store):
         if limits.max_radius is not None:
             squared = max(np.square(cloud, dtype=np.float64).sum(axis=1).max() for cloud in self.points)
             check_radius(self.dataset, float(np.sqrt(squared)), limits.max_radius, where)
+
+    def _check_parts(self, parts: NDArray[np.int64], class_parts: tuple[int, ...], where: str | Path) -> None:
+        """Raise WrongRelease where a shape has a part of another class."""
+        ends = np.cumsum(class_parts)
+        firsts, ends = (ends - class_parts)[self.labels, None], ends[self.labels, None]
+        strange = np.argwhere((self.labels[:, None] >= 0) & ((parts < firsts) | (parts >= ends)))
+        if len(strange):
+            shape, point = strange[0]
+            raise WrongRelease(
+                f"A shape of '{self.dataset}' has parts of another class (order of classes or parts permuted?)",
+                where=where,
+                expected=f"{self.class_names[self.labels[shape]]}: parts {firsts[shape, 0]} to {ends[shape, 0] - 1}",
+                found=f"{self.names[shape]}: part {parts[shape, point]}; {len(set(strange[:, 0]))} shapes have such",
+            )
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return everything but the identity, as arrays by name."""
