@@ -19,7 +19,7 @@ reproduce: setup  ## every table and figure of the scale SCALE (default demo), c
 	@$(BIN)/concord3d compare --scale $(SCALE) || [ $$? -eq 4 ]
 
 test: setup  ## unit, parity, fault and workflow tests: what every change needs
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --durations=40 --durations-min=5 -m "not slow"
 
 test-all: setup $(PARITY)/.complete  ## these, and the tests that take minutes, read complete data sets or ask foreign readers
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
