@@ -47,6 +47,8 @@ SETTINGS: Any = {
     "legend.frameon": False,
     "figure.dpi": 150,
     "savefig.dpi": 150,
+    # Captions and names are words: "from $5 to $6" is no formula.
+    "text.parse_math": False,
 }
 
 

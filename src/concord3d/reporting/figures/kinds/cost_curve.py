@@ -73,6 +73,7 @@ def draw(context: FigureContext) -> Drawing:
         if all(evaluation.data_kind == "real" for _, _, found in shown for evaluation in found):
             _printed_lines(context, axis, options, dataset)
         axis.set_xscale("log")
+        axis.xaxis.set_major_formatter("{x:g}")
         axis.set(title=context.report.dataset_name(dataset), ylim=(0, 100))
         axis.set(xlabel="C of the linear SVM", ylabel="accuracy on the test split (%)")
         # Below its panel: the sizes of features differ from data set to data set, and curves fill the panel.
