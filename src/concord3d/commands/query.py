@@ -14,8 +14,8 @@ from concord3d.layout import TOWER_WEIGHTS
 from concord3d.queries.answers import Answer, write_pictures
 from concord3d.queries.given_scene import of_cloud, of_floorplan, of_photos, of_sentence
 from concord3d.queries.searched_scans import EncoderFiles, Query, SearchedScans, SearchFiles, StoredScene
+from concord3d.workflow.state import State
 from concord3d.workflow.tested_scans import EvaluatedScans, evaluated_scans
-from concord3d.workflow.state import State, listed
 
 _MODULES = ("scenes", "objects")
 
@@ -162,11 +162,13 @@ def _require_made(state: State, scans: EvaluatedScans) -> None:
         return
     layout = state.plan.layout
     records = " ".join(f"'{layout.record(finding.node)}'" for finding in wrong)
+    damaged = [finding.next_step for finding in wrong if finding.status == "damaged"]
     kind = ArtifactStale if any(finding.status == "stale" for finding in wrong) else ArtifactDamaged
     raise kind(
-        f"What a query needs of '{scans.training.node}' is not there as it is asked now",
-        found=f"\n{listed(wrong)}",
-        next_step=f"{state.plan.command} -- {records}",
+        f"What a query needs is not there as '{scans.training.node}' is asked for now",
+        where=layout.record(scans.training.node),
+        found="; ".join(f"{finding.node} is {finding.status} ({finding.reasons[0]})" for finding in wrong),
+        next_step=damaged[0] if damaged else f"{state.plan.command} -- {records}",
     )
 
 

@@ -260,7 +260,7 @@ class SearchedScans:
         if modality not in known.vectors or among not in searched.vectors:
             return ()
         own = known.scan(asked.row)
-        rows = np.flatnonzero(own.present[modality])
+        rows = np.flatnonzero(own.present[modality]).tolist()
         return _found_objects(searched, row, among, own.vectors[modality][rows], [own.names[each] for each in rows])
 
 

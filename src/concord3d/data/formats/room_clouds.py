@@ -18,7 +18,10 @@ from concord3d.errors import BadCloud, UnreadableFile
 
 # Longest side of a room in metres. Beyond it a cloud has another unit: a small closet has 800 mm.
 EXTENT_M = (0.2, 100.0)
-_ARRAYS = ("points (P, 3)", "colors (P, 3) uint8, or from 0 to 1", "optionally instance (P,), 0 for no object")
+_FORMS = (
+    ".ply with red, green and blue of type uchar",
+    ".npz with points (P, 3), colors (P, 3) uint8 or from 0 to 1, and if known instance (P,) integers, 0 for no object",
+)
 _UNITS = "coordinates in metres, z up: divide millimetres by 1000"
 
 
@@ -46,45 +49,43 @@ def read_room_cloud(path: Path) -> RoomCloud:
 
     Raises:
         UnreadableFile: The file is absent, damaged, of another format, or lacks an array.
-        BadCloud: No colours, coordinates that are not finite, or a size that no room has in metres.
+        BadCloud: No colours, values that are not finite, or a size that no room has in metres.
     """
-    if path.suffix.lower() == ".npz":
-        cloud = _of_arrays(path)
-    elif path.suffix.lower() == ".ply":
-        points, colors = read_ply_cloud(path)
-        if colors is None:
-            raise BadCloud(
-                "A cloud of a room has no colours",
-                where=path,
-                expected="red, green and blue of type uchar",
-                found="none",
-            )
-        cloud = RoomCloud(points, colors)
-    else:
-        raise UnreadableFile("A cloud is of an unknown format", where=path, expected=".ply or .npz", found=path.suffix)
+    readers = {".npz": _of_arrays, ".ply": _of_ply}
+    if path.suffix.lower() not in readers:
+        raise UnreadableFile(
+            "A cloud is of an unknown format", where=path, expected="; ".join(_FORMS), found=path.suffix or "no suffix"
+        )
+    try:
+        cloud = readers[path.suffix.lower()](path)
+    except UnreadableFile as error:
+        # The readers tell to obtain or to make the file again, but this one is the user's own.
+        raise UnreadableFile(error.what, where=path, expected="; ".join(_FORMS), found=error.found) from error
     _check(cloud.points, path)
     return cloud
 
 
+def _of_ply(path: Path) -> RoomCloud:
+    points, colors = read_ply_cloud(path)
+    if colors is None:
+        raise BadCloud("A cloud of a room has no colours", where=path, expected=_FORMS[0], found="none")
+    return RoomCloud(points, colors)
+
+
 def _of_arrays(path: Path) -> RoomCloud:
     arrays = read_arrays(path, "a cloud")
-    missing = [name for name in ("points", "colors") if name not in arrays]
     points, colors, instance = (arrays.get(name) for name in ("points", "colors", "instance"))
-    fits = not missing and all(_is_table(array) for array in (points, colors))
-    fits = fits and len(arrays["points"]) == len(arrays["colors"])
-    if instance is not None:
-        fits = fits and instance.dtype.kind in "iu" and instance.shape == arrays["points"].shape[:1]
-    if points is None or colors is None or not fits:
+    if points is None or colors is None or not _fit(points, colors, instance):
         found = ", ".join(f"{name} {array.dtype} {array.shape}" for name, array in arrays.items())
-        raise UnreadableFile(
-            "Not a cloud of a room", where=path, expected="; ".join(_ARRAYS), found=found or "no array"
-        )
-    ids = None if instance is None else instance.astype(np.int32)
+        raise UnreadableFile("Not a cloud of a room", where=path, found=found or "no array")
+    ids = None if instance is None else np.maximum(instance, 0).astype(np.int32)
     return RoomCloud(np.ascontiguousarray(points, np.float32), _rgb8(colors, path), ids)
 
 
-def _is_table(array: NDArray[Any] | None) -> bool:
-    return array is not None and array.dtype.kind in "fiu" and array.ndim == 2 and array.shape[1] == 3
+def _fit(points: NDArray[Any], colors: NDArray[Any], instance: NDArray[Any] | None) -> bool:
+    tables = all(array.dtype.kind in "fiu" and array.ndim == 2 and array.shape[1] == 3 for array in (points, colors))
+    told = instance is None or (instance.dtype.kind in "iu" and instance.shape == points.shape[:1])
+    return tables and told and len(points) == len(colors)
 
 
 def _rgb8(colors: NDArray[Any], path: Path) -> NDArray[np.uint8]:
