@@ -128,7 +128,7 @@ def test_what_is_wrong_is_named(clone: Path, store: ScanSplit) -> None:
     wrong = [
         ((*said, "--dataset", "scanet"), "did you mean 'scannet'"),
         ((*said, "--experiment", "scene"), "did you mean 'scenes'"),
-        ((*said, "--experiment", "extractor"), "missing key|encodes no scans|picture_encoder"),
+        ((*said, "--experiment", "extractor"), "not evaluated on"),
         ((*said, "--experiment", "objects", "--seed", "7"), "not trained with this seed"),
         ((*said, "--scan", store.names[0]), "one modality"),
     ]

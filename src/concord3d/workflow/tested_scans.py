@@ -44,8 +44,8 @@ def evaluated_scans(plan: Plan, paper: str, experiment: str, seed: int | None, d
         dataset: The data set.
 
     Raises:
-        ConfigError: There is no such experiment, seed or data set of scans, with the nearest name; or nothing in the
-            plan encodes the data set for the experiment.
+        ConfigError: There is no such experiment, seed or data set of scans, with the nearest name; or the
+            experiment is not evaluated on it.
     """
     nodes = plan.papers[paper]
     study, data = nodes.study, nodes.data
@@ -56,16 +56,16 @@ def evaluated_scans(plan: Plan, paper: str, experiment: str, seed: int | None, d
     known = [name for name in plan.scale.datasets if data.reader(name).kind == ScanSplit.kind]
     require_known(dataset, known, "data set of scans", f"{paper} at {plan.params.scale}")
     training = nodes.training(experiment, seeds[0] if seed is None else seed)
-    split, before = data.tested_split(dataset), set(plan.nodes)
+    if not any((key.experiment, key.dataset) == (experiment, dataset) for key in study.evaluations()):
+        raise ConfigError(
+            f"'{experiment}' is not evaluated on '{dataset}', so nothing encodes it",
+            where=study.experiment_place(experiment),
+            next_step="name another experiment, or a data set that it is evaluated on",
+        )
+    split = data.tested_split(dataset)
     told = feature_settings(training.run, study.experiment_place(experiment))
     store = data.store(dataset, split)
     made = encoded_scans(data, paper, dataset, split, told, training.needs)
     keys = (training.node, store.node, *(each.node for each in made.values()))
-    if not set(keys) <= before:
-        raise ConfigError(
-            f"'{experiment}' is not evaluated on '{dataset}'",
-            where=study.experiment_place(experiment),
-            next_step="name another experiment, or a data set that it is evaluated on",
-        )
     encoded = {name: plan.nodes[each.node] for name, each in made.items()}
     return EvaluatedScans(training, store.files[0], encoded, keys)
