@@ -39,6 +39,7 @@ ALLOWED = {
         "statistics",
         "training",
     },
+    "queries": {"batches", "data", "features", "geometry", "measures", "methods", "protocols"},
     "provenance": {"config"},
     "reporting": {"config", "statistics"},
     "workflow": {
@@ -69,6 +70,7 @@ ALLOWED = {
         "methods.settings",
         "models",
         "protocols.loading",
+        "queries",
         "render",
         "reporting",
         "workflow",
