@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from concord3d.files import canonical_json, write_text
-from concord3d.geometry.rigid import inverse
+from concord3d.geometry.rigid import Matrix, inverse, rigid, turn_about_z
 from concord3d.world.datasets.interface import DatasetFamily, Layout, WorldRecipe
 from concord3d.world.formats.cad_annotations import scan2cad_record, scenecad_layout, write_cad_model
 from concord3d.world.formats.scannet_scan import ScanFiles, label_table, write_scan
@@ -108,8 +108,14 @@ def _scan_files(name: str, visit: Visit, numbers: dict[int, int]) -> ScanFiles:
         number_of[frames.identity],
         raw @ frames.poses,
         frames.focal,
-        inverse(raw),
+        _alignment(visit),
     )
+
+
+def _alignment(visit: Visit) -> Matrix:
+    """Return a matrix that turns the raw frame along the walls; origin and quarter turn are each visit's own."""
+    turn = turn_about_z(np.pi / 2 * visit.rng.integers(4))
+    return rigid(turn, np.array([*visit.rng.uniform(-4, 4, size=2), 0.0])) @ inverse(visit.raw_from_room)
 
 
 def _write_cad(root: Path, name: str, visit: Visit, numbers: dict[int, int]) -> list[dict[str, Any]]:
