@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.data.formats.mesh_files import GREY, read_mesh
-from concord3d.errors import DatasetMissing
+from concord3d.errors import BadMesh, DatasetMissing
 from concord3d.geometry.simplify import clustered
 from concord3d.world.objects.grammar import Shape
 from concord3d.world.rooms.furniture import FurnitureModel, FurnitureSupplier, furniture_model, welded
@@ -95,12 +95,14 @@ def mesh_model(path: Path, kind: str, height: float, min_vertices: int) -> Furni
         )
     mesh = read_mesh(path)
     colors = np.full((len(mesh.faces), 3), GREY, np.uint8) if mesh.face_colors is None else mesh.face_colors
-    shape = _turned(Shape(mesh.vertices.astype(np.float64), mesh.faces), kind)
-    shape = welded(_sized(shape, kind, height))
+    shape = welded(Shape(mesh.vertices.astype(np.float64), mesh.faces))
     a, b, c = shape.faces.T
     whole = (a != b) & (b != c) & (c != a)
+    if not whole.any():
+        raise BadMesh("A mesh that rooms are furnished with has no surface", where=path)
     vertices, faces, kept = clustered(shape.vertices, shape.faces[whole], MAX_FACES)
-    shape, colors = _finer(Shape(vertices, faces), colors[whole][kept])
+    shape = _sized(_turned(Shape(vertices, faces), kind), kind, height)
+    shape, colors = _finer(shape, colors[whole][kept])
     return furniture_model(kind, path.stem, shape, colors, min_vertices)
 
 
