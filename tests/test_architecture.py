@@ -15,7 +15,13 @@ from concord3d.protocols.loading import protocol_names
 ALLOWED = {
     "config": {"methods.settings"},
     "geometry": set(),
-    "world": {"data.corruptions", "data.formats.mesh_files", "data.nuscenes_splits", "geometry"},
+    "world": {
+        "data.corruptions",
+        "data.formats.mesh_files",
+        "data.formats.mesh_parts",
+        "data.nuscenes_splits",
+        "geometry",
+    },
     "render": {"geometry"},
     "models": {"config", "geometry"},
     "losses": {"geometry"},

@@ -63,29 +63,30 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
     pairs_of_scans = rescans_of(split)
     num_objects: dict[str, int] = {}
     num_candidates: dict[str, float] = {}
-    for pair, first, second, needed in _searches(settings):
-        unknown = sorted({name for name in (*needed.queries, *needed.candidates) if name not in objects.vectors})
+    for name, pair, needed in _searches(settings):
+        known = objects.vectors
+        unknown = sorted({one for one in (*needed.queries, *needed.candidates) if one not in known})
         if unknown:
-            found.not_measured[pair] = f"the module knows no {' and no '.join(unknown)}"
+            found.not_measured[name] = f"the module knows no {' and no '.join(unknown)}"
             continue
         matches: dict[int, Matches] = {}
         candidates: list[int] = []
-        by_motion = {name: np.full(len(split), np.nan) for name in ("static", "dynamic")}
+        by_motion = {motion: np.full(len(split), np.nan) for motion in ("static", "dynamic")}
         for rescan, reference in pairs_of_scans.items():
-            matched = _match(objects, reference, rescan, (first, second), needed, settings)
+            matched = _match(objects, reference, rescan, pair, needed, settings)
             if matched is None:
                 continue
             matches[rescan], moved = matched
             candidates.append(int(_having(objects.scan(rescan), needed.candidates).sum()))
-            for name, rows in (("static", ~moved), ("dynamic", moved)):
+            for motion, rows in (("static", ~moved), ("dynamic", moved)):
                 if rows.any():
-                    by_motion[name][rescan] = matches[rescan].hits[1][rows].mean()
-        for name, values in matching_outcomes(matches, len(split), (1,), settings.thresholds).items():
-            found.add(f"{pair}_{name}", values)
-        for name, values in by_motion.items():
-            found.add(f"{pair}_{name}_top1", values)
-        num_objects[pair] = sum(len(match.hits[1]) for match in matches.values())
-        num_candidates[pair] = float(np.mean(candidates)) if candidates else 0.0
+                    by_motion[motion][rescan] = matches[rescan].hits[1][rows].mean()
+        for metric, values in matching_outcomes(matches, len(split), (1,), settings.thresholds).items():
+            found.add(f"{name}_{metric}", values)
+        for motion, values in by_motion.items():
+            found.add(f"{name}_{motion}_top1", values)
+        num_objects[name] = sum(len(match.hits[1]) for match in matches.values())
+        num_candidates[name] = float(np.mean(candidates)) if candidates else 0.0
     return found.result(
         {
             "num_pairs_of_scans": len(pairs_of_scans),
@@ -102,13 +103,13 @@ class _Needed(NamedTuple):
     candidates: tuple[str, ...]
 
 
-def _searches(settings: Settings) -> Iterator[tuple[str, str, str, _Needed]]:
+def _searches(settings: Settings) -> Iterator[tuple[str, Pair, _Needed]]:
     """Yield the name of each search, the modalities that are compared, and those that its objects must have."""
     for first, second in settings.pairs:
-        yield f"{first}_{second}", first, second, _Needed((first,), (second,))
+        yield f"{first}_{second}", (first, second), _Needed((first,), (second,))
     shared = _Needed(*(tuple(dict.fromkeys(pair[side] for pair in settings.compared)) for side in (0, 1)))
     for first, second in settings.compared:
-        yield f"shared_{first}_{second}", first, second, shared
+        yield f"shared_{first}_{second}", (first, second), shared
 
 
 def _having(scan: ScanObjects, modalities: tuple[str, ...]) -> NDArray[np.bool_]:

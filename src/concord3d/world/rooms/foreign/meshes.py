@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.data.formats.mesh_files import GREY, read_mesh
+from concord3d.data.formats.mesh_files import read_mesh
+from concord3d.data.formats.mesh_parts import GREY
 from concord3d.errors import BadMesh, DatasetMissing
 from concord3d.geometry.simplify import clustered
 from concord3d.world.objects.grammar import Shape
