@@ -88,7 +88,9 @@ def _strip(axes: Sequence[Axes], evaluation: Evaluation, query: int, label: str,
         place = rows.index(scan)
         show_picture(axis, arrays["strip_pictures"][place])
         mark, color = (TICK, RIGHT) if scan == query else (CROSS, WRONG)
-        axis.text(0.97, 0.03, mark, ha="right", va="bottom", fontsize=13, color=color, transform=axis.transAxes)
+        # On white: clouds have every colour.
+        axis.text(0.95, 0.05, mark, ha="right", va="bottom", fontsize=12, fontweight="bold", color=color,
+                  transform=axis.transAxes, bbox={"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": color})  # fmt: skip
         axis.set_xlabel(_short(str(arrays["strip_names"][place])), fontsize=6.5, labelpad=1)
         if numbered:
             axis.set_title(f"k = {number}", fontsize=8)
