@@ -47,7 +47,7 @@ from concord3d.data.stores.scans import ScanSplit
 from concord3d.errors import DatasetMissing, UnreadableFile, WrongRelease
 from concord3d.geometry.mesh import Mesh, SurfaceSample
 from concord3d.geometry.ray_casting import RayCaster
-from concord3d.geometry.rigid import Matrix
+from concord3d.geometry.rigid import Matrix, transformed
 
 _log = logging.getLogger(__name__)
 _REFERRALS = "SceneVerse/3RScan/annotations/ssg_ref_rel2_template.json"
@@ -141,7 +141,7 @@ def _scan(
 ) -> Scan:
     labels = _labels(folder)
     own_frame = np.eye(4) if recording.reference_from_scan is None else recording.reference_from_scan
-    points = _moved(labels.points, own_frame)
+    points = transformed(labels.points, own_frame).astype(np.float32)
     instance = labels.properties[_OBJECT].astype(np.int32)
     ids, place = np.unique(instance[instance > 0], return_inverse=True)
     rows = np.full(len(points), -1, np.int64)
@@ -234,10 +234,6 @@ def _frames(sequence: Sequence3R, seer: LabelMasks, own_frame: Matrix, stride: i
         if tracked(pose):
             moved = own_frame @ pose
             yield Frame(number, moved, partial(seer.seen, moved), partial(sequence.picture, number))
-
-
-def _moved(points: NDArray[np.float32], matrix: Matrix) -> NDArray[np.float32]:
-    return (points @ matrix[:3, :3].T + matrix[:3, 3]).astype(np.float32)
 
 
 def _require_close(points: NDArray[np.float32], space: _Space, name: str) -> None:

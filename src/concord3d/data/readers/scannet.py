@@ -50,7 +50,7 @@ from concord3d.data.stores.scans import ScanSplit
 from concord3d.errors import DatasetCorrupt, DatasetMissing, UnreadableFile
 from concord3d.geometry.mesh import Mesh
 from concord3d.geometry.ray_casting import RayCaster
-from concord3d.geometry.rigid import Matrix
+from concord3d.geometry.rigid import Matrix, transformed
 
 _log = logging.getLogger(__name__)
 _REFERRALS = "SceneVerse/ScanNet/annotations/refer/ssg_ref_rel2_template.json"
@@ -132,7 +132,7 @@ def _scan(folder: Path, name: str, beside: _Beside) -> Scan:
     points, colors = read_ply_cloud(_file(folder, f"{name}_vh_clean_2.ply"))
     if colors is None:
         raise UnreadableFile("A mesh has no colours", where=folder / f"{name}_vh_clean_2.ply", next_step=NEXT_STEP)
-    points = (points @ scan_from_raw[:3, :3].T + scan_from_raw[:3, 3]).astype(np.float32)
+    points = transformed(points, scan_from_raw).astype(np.float32)
     ids, labels, instance = _objects(folder, name, len(points))
     rows = np.where(instance > 0, np.searchsorted(ids, instance), -1)
     placed = beside.models.placed(name, scan_from_raw)

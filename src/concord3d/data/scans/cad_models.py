@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from concord3d.geometry.mesh import Mesh
 from concord3d.geometry.oriented_boxes import UprightBox, box_iou
+from concord3d.geometry.rigid import transformed
 
 # ShapeNet's models face along their negative z axis.
 _FORWARD = np.array([0.0, 0.0, -1.0])
@@ -35,8 +36,7 @@ class PlacedModel:
 
     def vertices(self) -> NDArray[np.float64]:
         """Return (V, 3) vertices in the scan."""
-        turned: NDArray[np.float64] = self.mesh.vertices @ self.scan_from_model[:3, :3].T + self.scan_from_model[:3, 3]
-        return turned
+        return transformed(self.mesh.vertices, self.scan_from_model)
 
     def box(self) -> UprightBox:
         """Return the box around it with a side along its front."""
