@@ -23,7 +23,7 @@ ALLOWED = {
     "statistics": set(),
     "measures": {"statistics"},
     "features": {"config.validation", "data", "geometry", "measures", "models", "render"},
-    "batches": {"data", "features", "geometry", "methods.settings", "render"},
+    "batches": {"data", "features", "geometry", "methods.settings", "models.scan_encoder_forms", "render"},
     "methods": {"batches", "config", "features", "geometry", "losses", "models"},
     "training": {"batches", "config", "losses", "methods", "models"},
     "protocols": {
@@ -53,6 +53,7 @@ ALLOWED = {
         "features.scan_encoders",
         "features.tower_config",
         "methods.settings",
+        "models.scan_encoder_forms",
         "protocols.interface",
         "protocols.loading",
         "provenance",

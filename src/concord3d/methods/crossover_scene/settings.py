@@ -17,7 +17,7 @@ from concord3d.models.scan_encoder_forms import (
     OBJECT_MODALITIES,
     SCENE_MODALITIES,
     SceneEncoderShape,
-    points_section,
+    points_modules,
 )
 
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -95,7 +95,7 @@ class CrossOverSceneSettings(MethodSettings):
     def encoder_modules(cls, encoder: Mapping[str, Any], where: Where = "encoder") -> tuple[str, ...]:
         """Validate the ``encoder`` section; see :class:`SceneEncoderShape`."""
         shape = validate(SceneEncoderShape, dict(encoder), where)
-        return ("concord3d.models.scene_encoder", *points_section(shape.points))
+        return ("concord3d.models.scene_encoder", *points_modules(shape.points))
 
     @property
     def roles(self) -> tuple[str, ...]:
