@@ -167,7 +167,7 @@ def test_sentences_belong_to_their_objects(spec: DatasetSpec, world: Path) -> No
         assert found == {one for one in told if one[0] == scan.name}
 
 
-def test_every_so_manieth_frame_is_looked_at(spec: DatasetSpec, world: Path) -> None:
+def test_one_frame_in_so_many_is_looked_at(spec: DatasetSpec, world: Path) -> None:
     rare = spec.model_copy(update={"scans": SCANS.model_copy(update={"frame_stride": 3, "key_frames": 9})})
     store = read(rare, world)
     assert store.scan(0).frame_numbers.tolist() == [0, 3] and store.key_frames.shape == (2, 9)
@@ -350,7 +350,7 @@ def below(name: str) -> Callable[[Path], None]:
         (gone(".sens"), DatasetMissing, r"scene0000_00\.sens"),
         (gone("_2d-instance-filt.zip"), DatasetMissing, "instance-filt"),
         (cut("_2d-instance-filt.zip", -40), UnreadableFile, r"masks(.|\n)*instance-filt"),
-        (without_a_mask, DatasetMissing, r"no mask(.|\n)*3\.png"),
+        (without_a_mask, DatasetMissing, r"masks of a scan lack(.|\n)*3\.png"),
         (gone("_vh_clean_2.ply"), DatasetMissing, r"_vh_clean_2\.ply"),
         (cut("_vh_clean_2.ply", 900), UnreadableFile, r"PLY(.|\n)*_vh_clean_2\.ply"),
         (one_segment_less, DatasetCorrupt, "not as many as vertices"),

@@ -33,13 +33,13 @@ from concord3d.data.scans.assembly import (
     Referral,
     cad_columns,
     frame_columns,
-    locations,
     referral_columns,
     tracked,
 )
 from concord3d.data.scans.label_masks import LabelMasks
 from concord3d.data.scans.movement import turn_and_shift
 from concord3d.data.scans.nyu40 import NAMES
+from concord3d.data.scans.object_vertices import locations
 from concord3d.data.scans.options import ScanOptions
 from concord3d.data.scans.scan import Scan
 from concord3d.data.stores.interface import StoreIdentity
@@ -229,7 +229,7 @@ def _colors(path: Path, points: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def _frames(sequence: Sequence3R, seer: LabelMasks, own_frame: Matrix, stride: int) -> Iterator[Frame]:
-    """Yield every so manieth frame, without those at which tracking was lost."""
+    """Yield one frame in ``stride``, without those at which tracking was lost."""
     for number, pose in list(sequence.poses())[::stride]:
         if tracked(pose):
             moved = own_frame @ pose
