@@ -15,7 +15,7 @@ from concord3d.protocols.loading import protocol_names
 ALLOWED = {
     "config": {"methods.settings"},
     "geometry": set(),
-    "world": {"data.corruptions", "data.nuscenes_splits", "geometry"},
+    "world": {"data.corruptions", "data.nuscenes_splits", "data.scans.nyu40", "geometry"},
     "render": {"geometry"},
     "models": {"config", "geometry"},
     "losses": {"geometry"},

@@ -33,7 +33,6 @@ from concord3d.errors import (
 )
 from concord3d.world.build import build_dataset
 from concord3d.world.datasets.interface import WorldRecipe
-from concord3d.world.rooms.kinds import NYU40
 
 OPTIONS = {"frames": 5, "height": 24, "width": 32, "rescans": 1}
 SCANS = ScanOptions(frame_stride=1, views=2, key_frames=3, cad_points=50, floorplan_pixels=32)
@@ -100,10 +99,6 @@ def test_scans_are_what_the_files_hold(spec: DatasetSpec, world: Path) -> None:
     np.testing.assert_array_equal(np.append(scan.labels, -1)[rows], labels)
     own = scan.points[rows == 3].astype(float)
     np.testing.assert_allclose(scan.locations[3], [*own.mean(0), *np.ptp(own, axis=0)], atol=1e-4)
-
-
-def test_the_world_and_the_reader_number_the_same_classes() -> None:
-    assert NYU40 == NAMES
 
 
 def test_pictures_poses_and_votes(spec: DatasetSpec, world: Path) -> None:
