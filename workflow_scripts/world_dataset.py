@@ -12,7 +12,8 @@ def make(job: NodeJob) -> None:
     asked = job.recipe
     recipe = WorldRecipe(**{**asked, "categories": tuple(asked["categories"]) if asked["categories"] else None})
     folder = job.outputs[0].parent
-    build_dataset(recipe, folder, workers=WORKERS)
+    folders = {marker.parent.name: marker.parent for marker in job.files.get("foreign", [])}
+    build_dataset(recipe, folder, workers=WORKERS, folders=folders)
     job.also([folder])
 
 

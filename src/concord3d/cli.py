@@ -1,6 +1,7 @@
 """The ``concord3d`` command.
 
-run | doctor | hydrate | check | accept-source | compare | estimate | report | verify | status | new-paper | schemas.
+run | doctor | hydrate | check | accept-source | compare | estimate | report | query | verify | status | new-paper |
+schemas.
 """
 
 from __future__ import annotations
@@ -79,6 +80,32 @@ def report(
         report_from_results(root, scale)
     else:
         report_now(root, scale)
+
+
+@app.command()
+def query(
+    photo: Annotated[list[Path] | None, typer.Option(help="A picture of the scene; repeat it for several.")] = None,
+    sentence: Annotated[str | None, typer.Option(help="A sentence about the scene.")] = None,
+    cloud: Annotated[Path | None, typer.Option(help="PLY or NPZ with colours, in metres, z up.")] = None,
+    floorplan: Annotated[Path | None, typer.Option(help="A picture of the floorplan.")] = None,
+    scan: Annotated[str | None, typer.Option(help="A scan of the store, by one modality.")] = None,
+    by: Annotated[str, typer.Option(help="The modality of --scan: image, point, referral or floorplan.")] = "image",
+    dataset: Annotated[str, typer.Option(help="Whose tested scans are searched.")] = "scannet",
+    among: Annotated[str, typer.Option(help="Modality that is searched: point, image, referral, floorplan.")] = "point",
+    count: Annotated[int, typer.Option(help="Scans to show.")] = 4,
+    out: Annotated[Path | None, typer.Option(help="Folder for pictures of what is found.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    paper: Annotated[str, typer.Option(help="Whose training encodes.")] = "crossover",
+    experiment: Annotated[str, typer.Option(help="Which training.")] = "scene_crossover",
+    seed: Annotated[int | None, typer.Option(help="Its seed; default: the first.")] = None,
+    root: Root = Path(),
+    scale: ScaleOption = None,
+) -> None:
+    """Find the scenes that are closest to a picture, a sentence, a cloud or a floorplan, and the query's objects."""
+    from concord3d.commands.query import Asked, Trained, answer_query
+
+    asked = Asked(tuple(photo or ()), sentence, cloud, floorplan, scan, by)
+    answer_query(root, asked, Trained(scale, paper, experiment, seed), dataset, among, count, out, as_json)
 
 
 @app.command()

@@ -40,7 +40,20 @@ def test_an_object_without_the_modality_in_the_rescan_is_no_query(
     _, details, _ = measured(scan_job(tmp_path, NAME, {}, Objects(), monkeypatch, gone=gone))
     assert details["num_objects"] == {
         "point_point": 5, "image_point": 5, "image_referral": 10, "point_referral": 10,
+        "shared_image_point": 5, "shared_image_referral": 5, "shared_point_referral": 5,
     }  # fmt: skip
+
+
+def test_pairs_that_are_compared_ask_for_the_same_objects_among_as_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of the fourth object of each scan nothing is told.
+    gone = {"referral": np.arange(40) % 4 == 3}
+    values, details, _ = measured(scan_job(tmp_path, NAME, {}, Objects(constant=True), monkeypatch, gone=gone))
+    assert values["image_point_top1"] == pytest.approx(25) and values["image_referral_top1"] == pytest.approx(100 / 3)
+    shared = [f"shared_{pair}" for pair in ("image_point", "image_referral", "point_referral")]
+    assert [values[f"{pair}_top1"] for pair in shared] == pytest.approx([100 / 3] * 3)
+    assert [details["mean_num_candidates"][name] for name in ("image_point", *shared)] == [4, 3, 3, 3]
 
 
 def test_rescans_in_another_frame_and_without_reference_are_left_out() -> None:

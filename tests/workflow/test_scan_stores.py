@@ -8,12 +8,13 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from tests.workflow.graphs import SCALE, edit, made_tree, smoke_plan
+from tests.workflow.graphs import CATALOGUE, SCALE, edit, made_tree, smoke_plan
 
 from concord3d.data.stores import open_store
 from concord3d.data.stores.scans import ScanSplit
 from concord3d.errors import ConfigError
 from concord3d.workflow.plan import Plan
+from concord3d.workflow.sources import Sources
 from concord3d.workflow.state import State
 
 STORE = "stores/scannet__val"
@@ -86,4 +87,41 @@ def test_what_no_scan_has_is_refused(tree: Path, old: str, new: str, words: str)
     edit(tree / SCALE, old, new)
     with pytest.raises(ConfigError, match=words) as refused:
         smoke_plan(tree).towers.data.store("scannet", "val")
+    assert SCALE.name in str(refused.value)
+
+
+def furnished(tree: Path, more: str = "  named_meshes: {source: real}\n") -> Plan:
+    """Return a plan of rooms that are furnished from another data set."""
+    edit(tree / SCALE, "datasets:\n", ROOMS.replace("width: 32}", "width: 32, furniture: named_meshes}") + more)
+    plan = smoke_plan(tree)
+    plan.towers.data.store("scannet", "val")
+    return plan
+
+
+def test_rooms_furnished_from_another_data_set_are_made_of_its_files(tree: Path) -> None:
+    plan = furnished(tree)
+    node = plan.nodes["raw/world_smoke/scannet"]
+    assert node.upstream == ("raw/real/named_meshes",)
+    assert node.inputs == {"foreign": (plan.layout.real_marker("named_meshes"),)}
+    assert "concord3d.world.rooms.foreign.named_meshes" in node.entries
+    before = State(plan).nodes
+    edit(tree / CATALOGUE, "counts: {train: 995, test: 233}", "counts: {train: 996, test: 232}")
+    plan = smoke_plan(tree)
+    plan.towers.data.store("scannet", "val")
+    after = State(plan).nodes
+    assert {key for key in after if before[key].asked != after[key].asked} == {
+        "raw/real/named_meshes", "raw/world_smoke/scannet", STORE,
+    }  # fmt: skip
+
+
+def test_rooms_of_the_world_alone_need_no_other_data_set(tree: Path) -> None:
+    plan, _, raw = with_rooms(tree)
+    assert not plan.nodes[raw].inputs and not any("foreign" in entry for entry in plan.nodes[raw].entries)
+    assert not any(".rooms.foreign.named_meshes" in name for name in Sources(plan.root).hashes(plan.nodes[raw].entries))
+
+
+@pytest.mark.parametrize("more", ["", "  named_meshes: {source: world, splits: {train: 2}}\n"])
+def test_a_scale_must_obtain_what_rooms_are_furnished_from(tree: Path, more: str) -> None:
+    with pytest.raises(ConfigError, match=r"draws on 'named_meshes'(.|\n)*source: real") as refused:
+        furnished(tree, more)
     assert SCALE.name in str(refused.value)

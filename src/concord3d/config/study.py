@@ -204,9 +204,10 @@ class Study:
 
     def _learned_from(self, experiment: str, dataset: str, tower: str | None) -> str | None:
         """Return the data sets behind the weights of an experiment, joined by ``+``; None where nothing was trained."""
-        if self.is_trained(experiment) or self.needs_of(experiment):
+        kind = self._method_kind(experiment)
+        if kind.is_trained or (self.needs_of(experiment) and not kind.through_tower):
             return dataset
-        if tower is None or not self._method_kind(experiment).through_tower:
+        if tower is None or not kind.through_tower:
             return None
         training = self.scale.towers[tower].training
         return None if training is None else str(training.data["dataset"])

@@ -119,15 +119,31 @@ class DataNodes:
             # Data sets without options keep the identity that they had before there were some.
             **({"options": use.options} if use.options else {}),
         }
-        self._require_possible(WorldRecipe(**recipe))
+        drawn_on = self._drawn_on(WorldRecipe(**recipe))
         key = f"raw/world_{self.params.scale}/{dataset}"
         marker = self.layout.world_marker(dataset)
-        entries = ["workflow_scripts/world_dataset.py", family_module(dataset)]
-        return self.graph.add_node(key, "raw", recipe, entries, {}, [marker])
+        entries = ["workflow_scripts/world_dataset.py", family_module(dataset), *drawn_on.values()]
+        inputs = {"foreign": [self.raw(name) for name in drawn_on]} if drawn_on else {}
+        return self.graph.add_node(key, "raw", recipe, entries, inputs, [marker])
 
-    def _require_possible(self, recipe: WorldRecipe) -> None:
+    def _drawn_on(self, recipe: WorldRecipe) -> Mapping[str, str]:
+        """Return the real data sets that one of the world draws on, each with the module that knows its files.
+
+        Raises:
+            ConfigError: The recipe is impossible, or the scale has no such real data set.
+        """
+        family = find_family(recipe.dataset)
         try:
-            recipe.validated(find_family(recipe.dataset).layouts[recipe.dataset])
+            recipe.validated(family.layouts[recipe.dataset])
+            for name in (drawn_on := family.foreign(recipe)):
+                if name not in self.scale.datasets or self.scale.datasets[name].source != "real":
+                    raise ConfigError(
+                        f"'{recipe.dataset}' draws on '{name}', which the scale does not obtain",
+                        where="options",
+                        expected=f"an entry '{name}: {{source: real}}' below 'datasets'",
+                        found=", ".join(self.scale.datasets),
+                    )
+            return drawn_on
         except ConfigError as error:
             keys = str(error.where).split(".") if error.where else []
             raise ConfigError(

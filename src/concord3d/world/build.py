@@ -10,33 +10,40 @@ import errno
 import multiprocessing
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from concord3d.errors import DiskFull
+from concord3d.errors import DatasetMissing, DiskFull
 from concord3d.files import TEMPORARY_PREFIX, write_json
 from concord3d.world.datasets import find_family
 from concord3d.world.datasets.interface import WorldRecipe
 
 
-def build_dataset(recipe: WorldRecipe, out: Path, workers: int = 1) -> None:
+def build_dataset(recipe: WorldRecipe, out: Path, workers: int = 1, folders: Mapping[str, Path] | None = None) -> None:
     """Write a synthetic data set in the layout of the real one, and ``world.json`` with the recipe as the last file.
 
     Args:
         recipe: What to build.
         out: Folder of this data set alone; an earlier one in it is replaced when the new one is complete.
         workers: Processes; the bytes are the same for any number.
+        folders: Where the other data sets lie that the recipe draws on, by their names.
 
     Raises:
         ConfigError: The recipe is impossible.
+        DatasetMissing: It draws on a data set whose folder is not given.
         DiskFull: The disk has no room; an earlier data set in ``out`` is untouched.
     """
-    family = find_family(recipe.dataset)
+    family = find_family(recipe.dataset).with_folders(folders or {})
     layout = family.layouts[recipe.dataset]
     recipe.validated(layout)
+    for name in family.foreign(recipe):
+        if name not in family.folders:
+            raise DatasetMissing(
+                f"'{recipe.dataset}' is made of '{name}'", where=out, expected=f"the folder of '{name}'"
+            )
     items = [item for split in layout.splits if split in recipe.splits for item in family.items(recipe, split)]
     with _staged(out) as staging:
         make = partial(family.make, recipe, staging)
@@ -49,7 +56,9 @@ def build_dataset(recipe: WorldRecipe, out: Path, workers: int = 1) -> None:
                 made = list(pool.map(make, items, chunksize=max(1, min(16, len(items) // (4 * workers)))))
         family.write(recipe, staging, items, made)
     counts = {split: sum(item.count for item in items if item.split == split) for split in recipe.splits}
-    write_json(out / "world.json", {"recipe": recipe.told(), "shapes": counts, "data_kind": "synthetic"})
+    told = {"recipe": recipe.told(), "shapes": counts, "data_kind": "synthetic"}
+    foreign = family.told_foreign(recipe)
+    write_json(out / "world.json", {**told, **({"foreign": foreign} if foreign else {})})
 
 
 @contextmanager

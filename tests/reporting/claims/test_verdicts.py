@@ -165,7 +165,7 @@ def test_a_failure_is_corrected_for_the_number_of_parts(tmp_path: Path) -> None:
     [low, *_] = [part for part in ten["parts"] if part["name"] == "it"]
     assert (low["ci_low"], low["ci_high"]) == (one["ci_low"], one["ci_high"]) and low["ci_high_corrected"] > 0
     assert ten["verdict"] == "undecided" and ten["correction"].startswith("fails: Bonferroni over the 10 parts")
-    assert "Below 0 at 95 %, but not at the level corrected for 10 parts: it." in ten["details"]
+    assert "Failing at 95 %, but not at the level corrected for 10 parts: it." in ten["details"]
 
 
 def test_difference_of_differences_over_two_data_sets(tmp_path: Path) -> None:

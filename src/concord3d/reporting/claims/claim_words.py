@@ -69,7 +69,7 @@ def details(
     sentences += [f"{caution[0].upper()}{caution[1:]}." for caution in cautions]
     near = [part.part.name for part in measured if _is_near_failure(part)]
     if near:
-        sentences.append(f"Below 0 at 95 %, but not at the level corrected for {num_judged} parts: {'; '.join(near)}.")
+        sentences.append(f"Failing at 95 %, but not at the level corrected for {num_judged} parts: {'; '.join(near)}.")
     sentences += _not_converged((gain for part in measured for gain in part.gains), dataset_name)
     for absence, words in ABSENCES.items():
         sentences += _absent([part for part in parts if part.verdict == absence], words)

@@ -113,7 +113,8 @@ def _what_was_run(results: Results, inputs: ReportInputs, facts: PageFacts) -> l
     if runs:
         length = f", {' or '.join(str(e) for e in epochs)} epochs" if epochs else ""
         trained = f"encoder {' and '.join(encoders)}, trained on {' and '.join(sources)}{length}"
-        lines.append(f"- {len(done)} of {len(inputs.runs)} experiments, {trained}.")
+        asked = {job.experiment for job in inputs.expected_jobs}
+        lines.append(f"- {len(done)} of {len(asked | evaluated)} experiments, {trained}.")
     lines += [
         f"- {len(results.evaluations)} evaluations on {', '.join(tested) or 'no data set'}; "
         f"seeds: {_seeds_in_words(trained_seeds, seeds)}.",
@@ -192,7 +193,8 @@ def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
         named = [str(claim[key]) for key in ("id", "text", "whose")]
         rows.append([*named, verdict, scope, str(claim["details"])])
     intro = (
-        "**Holds**: in every part that this scale runs, the 95 % interval of the difference lies above zero. "
+        "**Holds**: in every part that this scale runs, the 95 % interval of the difference lies above zero, or above "
+        "the number that the claim names. "
         "**Fails**: in one part it lies below zero, at a level corrected for the number of parts. **Undecided**: "
         "neither, or there is one training alone, or a result is missing. **Not run**: this scale leaves out a part "
         "without which the claim would say something else. **Not testable**: such a part compares with a number that "
@@ -285,9 +287,9 @@ def _dependent(findings: Sequence[Finding]) -> list[str]:
 
 
 def _files(report: ReportSpec, results: Results, inputs: ReportInputs) -> list[str]:
-    experiment = next(iter(inputs.runs), "<experiment>")
-    job = next((j for j in inputs.expected_jobs if j.experiment == experiment), None)
-    cell = (job.experiment, job.dataset, job.protocol, job.seed) if job else (experiment, "<data>", "<protocol>", 1)
+    job = next(iter(inputs.expected_jobs), None)
+    unknown = ("<experiment>", "<data>", "<protocol>", 1)
+    cell = (job.experiment, job.dataset, job.protocol, job.seed) if job else unknown
     target = f"{Layout(inputs.scale).evaluation(report.paper, *cell)}.json"
     command = f"snakemake --cores all --config scale={inputs.scale} 'papers=[{report.paper}]'"
     return [

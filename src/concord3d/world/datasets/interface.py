@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from concord3d.errors import ConfigError, nearest
@@ -133,9 +135,29 @@ class DatasetFamily(ABC, Generic[AnyItem, Made]):
 
     Attributes:
         layouts: What is known of each data set, by its identifier in ``datasets.yaml``.
+        folders: Where the other data sets lie that a recipe draws on.
     """
 
     layouts: ClassVar[Mapping[str, Layout]]
+    folders: Mapping[str, Path] = MappingProxyType({})
+
+    def foreign(self, recipe: WorldRecipe) -> Mapping[str, str]:
+        """Return the other data sets that a recipe draws on, each with the module that knows its files."""
+        return {}
+
+    def told_foreign(self, recipe: WorldRecipe) -> Mapping[str, Any]:
+        """Return what is drawn from each of them, as JSON values."""
+        return {}
+
+    def with_folders(self, folders: Mapping[str, Path]) -> DatasetFamily[AnyItem, Made]:
+        """Return the family as it makes data sets with the files of others.
+
+        Args:
+            folders: Where the data sets of :meth:`foreign` lie.
+        """
+        family = copy(self)
+        family.folders = folders
+        return family
 
     @abstractmethod
     def items(self, recipe: WorldRecipe, split: str) -> list[AnyItem]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,10 +27,11 @@ from concord3d.geometry.rigid import Matrix, inverse, transformed
 from concord3d.world.datasets.interface import DatasetFamily, Layout, WorldRecipe
 from concord3d.world.formats.scan3r_scan import ScanFiles, class_mapping, column_major, object_records, write_scan
 from concord3d.world.formats.sceneverse import referral_records
+from concord3d.world.rooms.foreign import told
 from concord3d.world.rooms.kinds import KINDS
 from concord3d.world.rooms.objects import FLOOR, WALL
 from concord3d.world.rooms.scene_types import SCENE_TYPES
-from concord3d.world.rooms.visits import RoomOptions, SpaceItem, Visit, record_visits, space_items
+from concord3d.world.rooms.visits import RoomOptions, SpaceItem, Visit, foreign_modules, record_visits, space_items
 
 FOLDER = "3RScan"
 _STAYED = 0.5
@@ -58,12 +59,18 @@ class ThreeRScan(DatasetFamily[SpaceItem, SpaceRecords]):
 
     layouts = {"scan3r": Layout(10, ("train", "val"), tuple(SCENE_TYPES), options=RoomOptions)}
 
+    def foreign(self, recipe: WorldRecipe) -> Mapping[str, str]:
+        return foreign_modules(recipe, self.layouts[recipe.dataset])
+
+    def told_foreign(self, recipe: WorldRecipe) -> Mapping[str, Any]:
+        return told(tuple(self.foreign(recipe)))
+
     def items(self, recipe: WorldRecipe, split: str) -> list[SpaceItem]:
         return space_items(recipe, self.layouts[recipe.dataset], split)
 
     def make(self, recipe: WorldRecipe, out: Path, item: SpaceItem) -> SpaceRecords:
         root = out / FOLDER
-        visits = record_visits(recipe, self.layouts[recipe.dataset], item, sideways=True)
+        visits = record_visits(recipe, self.layouts[recipe.dataset], item, self.folders, sideways=True)
         names = [_scan_id(recipe, item, visit.number) for visit in visits]
         objects, referrals = [], []
         kinds_of = [_kinds(visit) for visit in visits]

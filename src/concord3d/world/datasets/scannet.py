@@ -11,7 +11,7 @@ Layout below a root folder: ``scannet/scans/<id>/`` with ``<id>.sens``, ``<id>.t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,15 +19,16 @@ from typing import Any
 import numpy as np
 
 from concord3d.files import canonical_json, write_text
-from concord3d.geometry.rigid import inverse, transformed
+from concord3d.geometry.rigid import Matrix, inverse, rigid, transformed, turn_about_z
 from concord3d.world.datasets.interface import DatasetFamily, Layout, WorldRecipe
 from concord3d.world.formats.cad_annotations import scan2cad_record, scenecad_layout, write_cad_model
 from concord3d.world.formats.scannet_scan import ScanFiles, label_table, write_scan
 from concord3d.world.formats.sceneverse import referral_records
+from concord3d.world.rooms.foreign import told
 from concord3d.world.rooms.kinds import KINDS
 from concord3d.world.rooms.objects import FLOOR, WALL
 from concord3d.world.rooms.scene_types import SCENE_TYPES
-from concord3d.world.rooms.visits import RoomOptions, SpaceItem, Visit, record_visits, space_items
+from concord3d.world.rooms.visits import RoomOptions, SpaceItem, Visit, foreign_modules, record_visits, space_items
 
 FOLDER = "scannet"
 _FIRST_NUMBER = {"train": 0, "val": 5000}
@@ -55,13 +56,19 @@ class ScanNet(DatasetFamily[SpaceItem, SpaceRecords]):
 
     layouts = {"scannet": Layout(9, ("train", "val"), tuple(SCENE_TYPES), options=RoomOptions)}
 
+    def foreign(self, recipe: WorldRecipe) -> Mapping[str, str]:
+        return foreign_modules(recipe, self.layouts[recipe.dataset])
+
+    def told_foreign(self, recipe: WorldRecipe) -> Mapping[str, Any]:
+        return told(tuple(self.foreign(recipe)))
+
     def items(self, recipe: WorldRecipe, split: str) -> list[SpaceItem]:
         return space_items(recipe, self.layouts[recipe.dataset], split)
 
     def make(self, recipe: WorldRecipe, out: Path, item: SpaceItem) -> SpaceRecords:
         root = out / FOLDER
         scans, aligned, referrals = [], [], []
-        for visit in record_visits(recipe, self.layouts[recipe.dataset], item):
+        for visit in record_visits(recipe, self.layouts[recipe.dataset], item, self.folders):
             name = f"scene{_FIRST_NUMBER[item.split] + item.number:04d}_{visit.number:02d}"
             numbers = _numbers(visit)
             write_scan(root / "scans" / name, _scan_files(name, visit, numbers))
@@ -108,8 +115,14 @@ def _scan_files(name: str, visit: Visit, numbers: dict[int, int]) -> ScanFiles:
         number_of[frames.identity],
         raw @ frames.poses,
         frames.focal,
-        inverse(raw),
+        _alignment(visit),
     )
+
+
+def _alignment(visit: Visit) -> Matrix:
+    """Return a matrix that turns the raw frame along the walls; origin and quarter turn are each visit's own."""
+    turn = turn_about_z(np.pi / 2 * visit.rng.integers(4))
+    return rigid(turn, np.array([*visit.rng.uniform(-4, 4, size=2), 0.0])) @ inverse(visit.raw_from_room)
 
 
 def _write_cad(root: Path, name: str, visit: Visit, numbers: dict[int, int]) -> list[dict[str, Any]]:

@@ -51,8 +51,14 @@ class FurnitureModel:
 class FurnitureSupplier(Protocol):
     """Where rooms get their furniture: one model of a kind at a time."""
 
-    def draw(self, kind: str, rng: np.random.Generator) -> FurnitureModel:
-        """Return one of the supplier's models of a kind."""
+    def draw(self, kind: str, rng: np.random.Generator, raised: bool = False) -> FurnitureModel:
+        """Return one of the supplier's models of a kind.
+
+        Args:
+            kind: One of :data:`concord3d.world.rooms.kinds.KINDS` or :data:`concord3d.world.rooms.kinds.CLUTTER`.
+            rng: Source of randomness.
+            raised: Whether it is to stand on another object; a supplier may then leave tall models out.
+        """
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,7 @@ class WorldFurniture:
     seed: int
     min_vertices: int
 
-    def draw(self, kind: str, rng: np.random.Generator) -> FurnitureModel:
+    def draw(self, kind: str, rng: np.random.Generator, raised: bool = False) -> FurnitureModel:
         return world_model(kind, self.first_index + int(rng.integers(_VARIANTS)), self.seed, self.min_vertices)
 
 
@@ -114,7 +120,7 @@ def furniture_model(
     """
     while len(shape.vertices) < min_vertices:
         shape, colors = subdivided(shape), np.repeat(colors, 4, axis=0)
-        shape = _welded(shape)
+        shape = welded(shape)
     # y is up and z in front: the cyclic change of axes keeps the hand.
     vertices = shape.vertices[:, [2, 0, 1]]
     low, high = vertices.min(axis=0), vertices.max(axis=0)
@@ -124,7 +130,7 @@ def furniture_model(
     return FurnitureModel(kind, name, vertices, shape.faces, np.asarray(colors, np.uint8))
 
 
-def _welded(shape: Shape) -> Shape:
+def welded(shape: Shape) -> Shape:
     """Return a shape whose corners at one place are one vertex."""
     places, index = np.unique(np.round(shape.vertices, 6), axis=0, return_inverse=True)
     return Shape(places, index.ravel()[shape.faces].astype(np.int32))

@@ -108,7 +108,7 @@ def furnish_space(scene_type: str, supplier: FurnitureSupplier, rng: np.random.G
     identity = FLOOR + 1 + len(fixed)
     for wanted in kind.furniture:
         # Chairs, and tables in rows, are often bought as a set.
-        model = supplier.draw(wanted.kind, rng) if rng.random() < _SETS else None
+        model = supplier.draw(wanted.kind, rng, wanted.rule == "on") if rng.random() < _SETS else None
         for _ in range(int(rng.integers(wanted.low, wanted.high + 1))):
             identity += _add(placer, identity, wanted, supplier, rng, model)
     for _ in range(int(rng.integers(0, 3))):
@@ -187,7 +187,7 @@ def _add(
 ) -> int:
     """Place one object, if a model is given then first that one; return how many were placed."""
     for first in (model, None):
-        tried = first or supplier.draw(wanted.kind, rng)
+        tried = first or supplier.draw(wanted.kind, rng, wanted.rule == "on")
         if placer.place(identity, tried, _scale(placer.layout, tried, wanted, rng), wanted) is not None:
             return 1
     return 0

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from concord3d.errors import ConfigError
+from concord3d.errors import ConfigError, nearest
 from concord3d.geometry.ray_casting import RayCaster
 from concord3d.geometry.rigid import Matrix, rigid, turn_about_z
 from concord3d.world.datasets.interface import SERIES_OFFSET, SPLIT_OFFSET, Layout, WorldRecipe
 from concord3d.world.rooms.camera_path import camera_path
+from concord3d.world.rooms.foreign import OWN, foreign_meshes, supplier_module, suppliers
 from concord3d.world.rooms.frames import Frames, draw_light, take_frames
 from concord3d.world.rooms.furniture import FurnitureSupplier, WorldFurniture
 from concord3d.world.rooms.meshes import room_mesh
@@ -36,6 +38,8 @@ class RoomOptions:
         rescans: Further visits to each space, for all splits or by split.
         square: Side in metres of the squares that walls and floor are cut into.
         object_vertices: Least number of vertices of an object, before the scanner loses some.
+        furniture: ``world``, or the data set whose meshes rooms are furnished with as far as it has the kind, one of
+            :func:`concord3d.world.rooms.foreign.suppliers`.
     """
 
     frames: int = 8
@@ -44,6 +48,7 @@ class RoomOptions:
     rescans: int | Mapping[str, int] = 1
     square: float = 0.25
     object_vertices: int = 250
+    furniture: str = OWN
 
     def __post_init__(self) -> None:
         for name, (low, high) in _LIMITS.items():
@@ -55,6 +60,16 @@ class RoomOptions:
         for value in self.rescans.values() if isinstance(self.rescans, Mapping) else (self.rescans,):
             if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _MAX_RESCANS:
                 raise _impossible("rescans", f"0 to {_MAX_RESCANS}", value)
+        if self.furniture not in suppliers():
+            raise ConfigError(
+                f"Nothing furnishes rooms under the name '{self.furniture}'{nearest(str(self.furniture), suppliers())}",
+                where="options.furniture", expected=", ".join(suppliers()), found=self.furniture,
+            )  # fmt: skip
+
+    @property
+    def foreign(self) -> tuple[str, ...]:
+        """Other data sets that rooms are made of."""
+        return () if self.furniture == OWN else (self.furniture,)
 
     def visits(self, split: str) -> int:
         """Return how often each space of a split is scanned."""
@@ -122,17 +137,26 @@ def space_items(recipe: WorldRecipe, layout: Layout, split: str) -> list[SpaceIt
     ]
 
 
-def record_visits(recipe: WorldRecipe, layout: Layout, item: SpaceItem, sideways: bool = False) -> list[Visit]:
+def foreign_modules(recipe: WorldRecipe, layout: Layout) -> Mapping[str, str]:
+    """Return the other data sets that rooms are made of, each with the module that knows its files."""
+    options: RoomOptions = recipe.chosen_options(layout)
+    return {name: supplier_module(name) for name in options.foreign}
+
+
+def record_visits(
+    recipe: WorldRecipe, layout: Layout, item: SpaceItem, folders: Mapping[str, Path], sideways: bool = False
+) -> list[Visit]:
     """Scan a space as often as its item says.
 
     Args:
         recipe: What is built.
         layout: The data set.
         item: The space.
+        folders: Where the other data sets lie that the recipe names.
         sideways: Whether the camera is held upright while its pictures are stored lying on the left side.
     """
     options: RoomOptions = recipe.chosen_options(layout)
-    supplier = _supplier(recipe, layout, item.split)
+    supplier = _supplier(recipe, layout, item.split, folders)
     rng = _rng(recipe, layout, item, 0)
     first = space = furnish_space(item.scene_type, supplier, rng)
     changes: Changes | None = None
@@ -145,10 +169,16 @@ def record_visits(recipe: WorldRecipe, layout: Layout, item: SpaceItem, sideways
     return visits
 
 
-def _supplier(recipe: WorldRecipe, layout: Layout, split: str) -> FurnitureSupplier:
+def _supplier(recipe: WorldRecipe, layout: Layout, split: str, folders: Mapping[str, Path]) -> FurnitureSupplier:
     """Return where the rooms of a split get their furniture; no two splits share a model."""
     options: RoomOptions = recipe.chosen_options(layout)
-    return WorldFurniture(layout.series * SERIES_OFFSET + SPLIT_OFFSET[split], recipe.seed, options.object_vertices)
+    least = options.object_vertices
+    supplier: FurnitureSupplier = WorldFurniture(
+        layout.series * SERIES_OFFSET + SPLIT_OFFSET[split], recipe.seed, least
+    )
+    for name in options.foreign:
+        supplier = foreign_meshes(name).supplier(folders[name], split, supplier, least)
+    return supplier
 
 
 def _rng(recipe: WorldRecipe, layout: Layout, item: SpaceItem, purpose: int) -> np.random.Generator:
