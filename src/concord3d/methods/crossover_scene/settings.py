@@ -48,6 +48,7 @@ class CrossOverSceneSettings(MethodSettings):
     saved: ClassVar[tuple[str, ...]] = ("scenes",)
     rebuilt_by: ClassVar[str | None] = "concord3d.methods.crossover_scene.method"
     encodes: ClassVar[Literal["clouds", "sweeps"] | None] = None
+    encoders: ClassVar[tuple[str, ...] | None] = ("scene_encoder",)
 
     variant: Literal["anchor", "all_pairs", "uni_modal"] = "anchor"
     temperature: PositiveFloat = 0.07
