@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from concord3d.batches.scan_objects import EncodedScans
 from concord3d.data.stores.scans import ScanSplit
-from concord3d.features.scan_features import ScanPictures, ScanPoints, ScanTexts, whose
+from concord3d.features.scan_features import ScanPictures, ScanPoints, ScanTexts, identity_arrays
 from concord3d.features.scan_files import ScanFiles
 
 WIDTHS = {"image": 2, "point": 3, "cad": 3, "referral": 4}
@@ -48,7 +48,7 @@ def encoded(split: ScanSplit) -> EncodedScans:
     return EncodedScans(
         split,
         ScanPictures(
-            **whose(split),
+            **identity_arrays(split),
             **masked("image"),
             frames=_rows(has_frames, 500, 2 * WIDTHS["image"]),
             has_frames=has_frames,
@@ -56,12 +56,12 @@ def encoded(split: ScanSplit) -> EncodedScans:
             has_floorplan=split.has_floorplan,
         ),
         ScanTexts(
-            **whose(split),
+            **identity_arrays(split),
             **masked("referral"),
             scene_referral=_rows(scenes, 700, WIDTHS["referral"]),
             has_scene_referral=scenes,
         ),
-        ScanPoints(**whose(split), **masked("point"), **masked("cad")),
+        ScanPoints(**identity_arrays(split), **masked("point"), **masked("cad")),
     )
 
 

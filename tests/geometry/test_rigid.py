@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from concord3d.geometry.rigid import from_quaternion, inverse, rigid, to_quaternion, turn, turn_about_z
+from concord3d.geometry.rigid import from_quaternion, inverse, rigid, to_quaternion, transformed, turn, turn_about_z
 
 ANGLE = st.floats(-7, 7)
 
@@ -35,3 +35,14 @@ def test_turns_follow_the_right_hand() -> None:
 def test_what_is_no_quaternion_is_refused(quaternion: list[float]) -> None:
     with pytest.raises(ValueError):
         from_quaternion(quaternion, [0, 0, 0])
+
+
+def test_points_are_turned_then_moved() -> None:
+    rng = np.random.default_rng(0)
+    matrix = rigid(turn(0.3, -0.4, 0.5), [1.0, 2.0, 3.0])
+    points = rng.normal(size=(2, 5, 3)).astype(np.float32)
+    expected = np.einsum("ij,abj->abi", matrix[:3, :3], points) + matrix[:3, 3]
+    found = transformed(points, matrix)
+    assert found.dtype == np.float64
+    np.testing.assert_allclose(found, expected, atol=1e-12)
+    np.testing.assert_allclose(transformed(points[0, 0], matrix), expected[0, 0], atol=1e-12)

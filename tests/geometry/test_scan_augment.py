@@ -8,14 +8,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from concord3d.geometry.scan_augment import ScanAugmentation, augmented_scan
+from concord3d.geometry.scan_augment import augmented_scan
+from concord3d.geometry.scan_augment_settings import ScanAugmentation
 
-STILL = ScanAugmentation((1.0, 1.0), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, (0.0, 0.0))
+STILL = ScanAugmentation(
+    scale=(1.0, 1.0), spin=0.0, rotation_sigma=0.0, rotation_clip=0.0, shift=0.0, jitter_sigma=0.0, jitter_clip=0.0,
+    dropout=(0.0, 0.0),
+)  # fmt: skip
 POINTS = torch.rand((400, 3), generator=torch.Generator().manual_seed(9)) * torch.tensor([6.0, 4.0, 2.5])
 
 
 def seen(seed: int = 0, points: Tensor = POINTS, **told) -> Tensor:
-    settings = ScanAugmentation(**{**vars(STILL), **told})
+    settings = ScanAugmentation(**{**STILL.model_dump(), **told})
     return augmented_scan(points, settings, torch.Generator().manual_seed(seed))
 
 
@@ -59,6 +63,6 @@ def test_the_first_point_stands_for_some() -> None:
 
 
 def test_defaults_repeat_and_an_empty_scan_stays() -> None:
-    told = vars(ScanAugmentation())
+    told = ScanAugmentation().model_dump()
     assert torch.equal(seen(3, **told), seen(3, **told)) and not torch.equal(seen(3, **told), seen(4, **told))
     assert seen(3, POINTS[:0], **told).shape == (0, 3)

@@ -22,14 +22,14 @@ def literal_one_way(queries: list, keys: list, present_q: list, present_k: list,
     return losses
 
 
-def literal_batch_loss(a: Tensor, b: Tensor, pa: Tensor, pb: Tensor, tau: float, released: bool, halved: bool) -> float:
+def literal_batch_loss(a: Tensor, b: Tensor, pa: Tensor, pb: Tensor, tau: float, released: bool) -> float:
     """Both ways, the mean over rows with both."""
     forward = literal_one_way(list(a), list(b), pa.tolist(), pb.tolist(), tau, released)
     backward = literal_one_way(list(b), list(a), pb.tolist(), pa.tolist(), tau, released)
     if not forward:
         return 0.0
     both = [x + y for x, y in zip(forward, backward, strict=True)]
-    return sum(both) / len(both) / (2 if halved else 1)
+    return sum(both) / len(both)
 
 
 def literal_scan_loss(a: Tensor, b: Tensor, pa: Tensor, pb: Tensor, tau: float, released: bool) -> float:

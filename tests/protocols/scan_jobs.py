@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from concord3d.batches.scan_scenes import ScanSceneBatch
 from concord3d.data.stores.scans import ScanSplit
-from concord3d.features.scan_features import ScanPictures, ScanPoints, ScanTexts, whose
+from concord3d.features.scan_features import ScanPictures, ScanPoints, ScanTexts, identity_arrays
 from concord3d.features.scan_files import ScanFiles
 from concord3d.protocols.evaluation.evaluate import evaluate
 from concord3d.protocols.evaluation.job import EvaluationJob
@@ -87,7 +87,7 @@ def write_features(
     files = ScanFiles(*(folder / f"{name}.npz" for name in ScanFiles._fields))
     for kind, path in zip((ScanPictures, ScanTexts, ScanPoints), files, strict=True):
         own = {key: arrays[key] for name in kind.ROWS for key in (name, f"has_{name}")}
-        kind(**whose(split), **own).write(path)
+        kind(**identity_arrays(split), **own).write(path)
     return files
 
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import torch
 
-# Modalities of objects, and that of scenes alone (CrossOver spec 0).
-OBJECT_MODALITIES = ("image", "point", "cad", "referral")
+from concord3d.models.scan_encoder_forms import OBJECT_MODALITIES
+
+# Those of objects, and that of scenes alone.
 MODALITIES = (*OBJECT_MODALITIES, "floorplan")
 
 Hidden = frozenset[str]

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from concord3d.batches.interface import Batch, IntArray, shuffled
-from concord3d.batches.scan_masks import OBJECT_MODALITIES, Hidden, ScanMasks
+from concord3d.batches.scan_masks import Hidden, ScanMasks
 from concord3d.data.stores.scans import ScanSplit
 from concord3d.errors import ConfigError
 from concord3d.features.scan_features import ScanPictures, ScanPoints, ScanTexts
 from concord3d.features.scan_files import ScanFiles
+from concord3d.models.scan_encoder_forms import OBJECT_MODALITIES
 
 # Identifier and label of what fills up a scan with fewer objects than the largest of a batch.
 NO_OBJECT = -100

@@ -151,6 +151,6 @@ class ScanPoints(ScanFeatures):
     has_cad: Mask
 
 
-def whose(split: ScanSplit) -> dict[str, NDArray[Any]]:
+def identity_arrays(split: ScanSplit) -> dict[str, NDArray[Any]]:
     """Return the arrays of a file that say which scans and objects it is of."""
     return {"names": np.array(split.names, dtype=np.str_), "object_ids": np.asarray(split.object_ids)}

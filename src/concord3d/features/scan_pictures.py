@@ -17,7 +17,7 @@ from concord3d.data.scans.votes import object_crops
 from concord3d.data.stores.scans import ScanSplit
 from concord3d.features.efficientnet_adapter import BATCHES, preprocess_at
 from concord3d.features.frozen_encoders import PictureEncoder
-from concord3d.features.scan_features import ScanPictures, whose
+from concord3d.features.scan_features import ScanPictures, identity_arrays
 
 Picture = NDArray[np.uint8]
 
@@ -114,7 +114,7 @@ def scan_pictures(split: ScanSplit, encoder: ScanPictureEncoder, num_levels: int
         if scan.floorplan is not None:
             floorplan[row] = encoder.summaries([scan.floorplan])[0]
     return ScanPictures(
-        **whose(split),
+        **identity_arrays(split),
         image=image,
         has_image=has_image,
         frames=frames,

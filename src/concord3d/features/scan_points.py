@@ -16,10 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from concord3d.data.scans.object_vertices import vertices_of_objects
 from concord3d.data.stores.scans import ScanSplit
 from concord3d.features.clouds import GREY, cloud_channels, encode_batches
 from concord3d.features.open_clip_adapter import resolve_device
-from concord3d.features.scan_features import ScanPoints, whose
+from concord3d.features.scan_features import ScanPoints, identity_arrays
 from concord3d.geometry.augment import normalise_unit_sphere
 from concord3d.models.factory import load_point_encoder
 
@@ -98,13 +99,10 @@ def scan_points(split: ScanSplit, encoder: nn.Module, clouds: ObjectClouds) -> S
     channels, device = cloud_channels(encoder), str(next(encoder.parameters()).device)
     for number in range(len(split)):
         scan, first = split.scan(number), int(split.object_offsets[number])
-        of_vertex = scan.object_rows()
-        order = np.argsort(of_vertex, kind="stable")
-        ends = np.searchsorted(of_vertex[order], np.arange(scan.num_objects + 1))
         points = {
-            row: clouds.vertices(scan.points[order[a:b]], number, row)
-            for row, (a, b) in enumerate(zip(ends[:-1].tolist(), ends[1:].tolist(), strict=True))
-            if b - a >= max(clouds.min_points, 1)
+            row: clouds.vertices(scan.points[own], number, row)
+            for row, own in enumerate(vertices_of_objects(scan.object_rows(), scan.num_objects))
+            if len(own) >= max(clouds.min_points, 1)
         }
         models = {
             int(row): clouds.surface(model, number, int(row))
@@ -118,7 +116,7 @@ def scan_points(split: ScanSplit, encoder: nn.Module, clouds: ObjectClouds) -> S
     count, width = len(split.object_ids), int(encoder.feature_dim)  # type: ignore[arg-type]
     filled = {name: _filled(rows[name], found[name], count, width) for name in found}
     (point, has_point), (cad, has_cad) = filled["point"], filled["cad"]
-    return ScanPoints(**whose(split), point=point, has_point=has_point, cad=cad, has_cad=has_cad)
+    return ScanPoints(**identity_arrays(split), point=point, has_point=has_point, cad=cad, has_cad=has_cad)
 
 
 def _batches(clouds: Sequence[Cloud], channels: int) -> Iterator[Tensor]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from concord3d.data.scans.scan import Scan
 from concord3d.data.stores.scans import ScanSplit
 from concord3d.features.frozen_encoders import SentenceEncoder
-from concord3d.features.scan_features import ScanTexts, whose
+from concord3d.features.scan_features import ScanTexts, identity_arrays
 from concord3d.features.tower import is_unusable
 
 # Scans whose texts are encoded together: templates say the same of many objects.
@@ -62,7 +62,7 @@ def scan_texts(split: ScanSplit, encoder: SentenceEncoder, num_scene_referrals: 
             scene[row] = found[row_of[text]]
             has_referral[first + one.objects] = has_scene[row] = True
     return ScanTexts(
-        **whose(split),
+        **identity_arrays(split),
         referral=referral,
         has_referral=has_referral,
         scene_referral=scene,

@@ -27,6 +27,11 @@ def inverse(matrix: Matrix) -> Matrix:
     return result
 
 
+def transformed(points: NDArray[np.floating], matrix: Matrix) -> Matrix:
+    """Return (..., 3) float64 places of (..., 3) points after a (4, 4) affine transformation."""
+    return np.asarray(points @ matrix[:3, :3].T + matrix[:3, 3], dtype=np.float64)
+
+
 def from_quaternion(quaternion: Sequence[float], translation: Sequence[float]) -> Matrix:
     """Return the (4, 4) transformation with a rotation by ``quaternion`` (w, x, y, z), then a translation.
 

@@ -6,39 +6,12 @@ Shape legend: P points.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from concord3d.geometry.augment import scale_clouds, tilt
-
-Range = tuple[float, float]
-
-
-@dataclass(frozen=True)
-class ScanAugmentation:
-    """Ranges of the transform; the defaults are the release's.
-
-    Attributes:
-        scale: Isotropic scale factor, uniform.
-        spin: Angle about the z axis (up) in radians, uniform in [0, spin).
-        rotation_sigma: Standard deviation in radians of a small rotation about each axis.
-        rotation_clip: Its largest absolute angle, radians.
-        shift: One number in +- this, in metres, is added to all three coordinates.
-        jitter_sigma: Standard deviation of the noise of each coordinate, metres.
-        jitter_clip: Largest absolute noise, metres.
-        dropout: Range of the share of points that the first one replaces.
-    """
-
-    scale: Range = (0.8, 1.25)
-    spin: float = 2 * math.pi
-    rotation_sigma: float = 0.06
-    rotation_clip: float = 0.18
-    shift: float = 0.1
-    jitter_sigma: float = 0.01
-    jitter_clip: float = 0.05
-    dropout: Range = (0.05, 0.14)
+from concord3d.geometry.scan_augment_settings import ScanAugmentation
 
 
 def augmented_scan(points: Tensor, settings: ScanAugmentation, generator: torch.Generator) -> Tensor:

@@ -20,11 +20,10 @@ def masked_symmetric_info_nce(
     present_a: Tensor,
     present_b: Tensor,
     *,
-    halved: bool = False,
     keep_missing: bool = False,
     gather: Gather = no_gather,
 ) -> Tensor:
-    """Return the cross-entropy of both directions, the mean over the rows that have both modalities.
+    """Return the sum of the cross-entropies of both directions, the mean over the rows that have both modalities.
 
     The candidates of a row are the rows of the other side that have its modality, also those without a partner.
 
@@ -34,7 +33,6 @@ def masked_symmetric_info_nce(
         scale: 0-d, 1 / tau.
         present_a: (B,) bool.
         present_b: (B,) bool.
-        halved: Whether the sum of both directions is halved.
         keep_missing: Whether rows without the modality are candidates too, as in the released code.
         gather: Collects rows over processes; the mean of the processes' losses is the loss of the joint batch.
 
@@ -61,7 +59,7 @@ def masked_symmetric_info_nce(
         backward = _row_losses(b[None], all_a[None], scale, both, candidates[None, :, 0], offset)
         total = (forward + backward).sum() + 0 * (joint.sum() + scale)
         num_processes = len(joint) / max(1, len(a))
-        return total * num_processes / count.clamp(min=1) * (0.5 if halved else 1.0)
+        return total * num_processes / count.clamp(min=1)
 
 
 def grouped_symmetric_info_nce(
@@ -71,11 +69,10 @@ def grouped_symmetric_info_nce(
     present_a: Tensor,
     present_b: Tensor,
     *,
-    halved: bool = True,
     keep_missing: bool = False,
     gather: Gather = no_gather,
 ) -> Tensor:
-    """Return the same loss where the candidates of a row are those of its own group, such as the objects of one scan.
+    """Return half that loss where the candidates of a row are those of its own group, such as the objects of one scan.
 
     Args:
         a: (G, N, D) unit vectors of one modality.
@@ -83,7 +80,6 @@ def grouped_symmetric_info_nce(
         scale: 0-d, 1 / tau.
         present_a: (G, N) bool.
         present_b: (G, N) bool.
-        halved: Whether the sum of both directions is halved.
         keep_missing: Whether rows without the modality, and those that fill up a group, are candidates too.
         gather: Counts the rows over processes.
 
@@ -101,7 +97,7 @@ def grouped_symmetric_info_nce(
         backward = _row_losses(b, a, scale, both, ones if keep_missing else present_a, 0)
         total = (forward + backward).sum() + 0 * (a.sum() + b.sum() + scale)
         num_processes = len(counts) / max(1, len(a))
-        return total * num_processes / counts.sum().clamp(min=1) * (0.5 if halved else 1.0)
+        return total * num_processes / counts.sum().clamp(min=1) / 2
 
 
 def _row_losses(a: Tensor, b: Tensor, scale: Tensor, scored: Tensor, candidates: Tensor, offset: int) -> Tensor:

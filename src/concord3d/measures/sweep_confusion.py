@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from concord3d.errors import EvaluationError
 from concord3d.statistics.intervals import FloatArray
-from concord3d.statistics.jackknife import jackknife_outcomes, sums_without_each
+from concord3d.statistics.jackknife import group_sums, jackknife_outcomes, sums_without_each
 
 IGNORED = -1
 # What a class counts that is neither predicted nor true: 1, as in the released code, or nothing, as in the devkit.
@@ -130,11 +130,7 @@ class SceneConfusions:
             raise EvaluationError(
                 "No tested point has a class", expected="labelled points", found=f"{len(scenes)} sweeps"
             )
-        names = tuple(dict.fromkeys(scenes))
-        place = {name: row for row, name in enumerate(names)}
-        sums = np.zeros((len(names), *confusions.shape[1:]), dtype=np.int64)
-        np.add.at(sums, [place[scene] for scene in scenes], confusions)
-        return cls(names, sums)
+        return cls(*group_sums(confusions.astype(np.int64), scenes))
 
     @property
     def total(self) -> IntArray:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import ConfigDict, Field, PositiveInt, field_validator
 
 from concord3d.config.validation import StrictModel
 from concord3d.models.encoder_settings import encoder_settings
 
-# Modalities of objects, and of whole scans beside the fused one.
-OBJECT_MODALITIES = ("image", "point", "cad", "referral")
+# Modalities of objects, and of whole scans beside the fused one (CrossOver spec 0).
+ObjectModality = Literal["image", "point", "cad", "referral"]
+OBJECT_MODALITIES: tuple[str, ...] = get_args(ObjectModality)
 SCENE_MODALITIES = ("image", "point", "referral", "floorplan")
 FUSED = "fused"
 
@@ -116,7 +117,7 @@ class SceneEncoderForm(StrictModel):
         return (*SCENE_MODALITIES, FUSED)
 
 
-def points_section(section: Mapping[str, Any]) -> tuple[str, ...]:
+def points_modules(section: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the modules that build the encoder of points that a validated section names.
 
     Args:

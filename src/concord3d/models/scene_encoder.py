@@ -18,6 +18,8 @@ from concord3d.models.instance_encoder import InstanceEncoder
 from concord3d.models.mink_unet import MinkUNet
 from concord3d.models.scan_encoder_forms import FUSED, SceneEncoderForm
 from concord3d.models.scene_fusion import SceneFusion, masked_mean
+from concord3d.models.scene_resnet import scan_means
+from concord3d.models.sparse_conv import SparseTensor
 
 # What a batch norm needs.
 _LEAST_SCANS = 2
@@ -197,8 +199,6 @@ class SceneEncoder(nn.Module):
         ]
         if isinstance(self.points, MinkUNet):
             voxels, features = self.points.encode(clouds)
-            sizes = torch.bincount(voxels.coordinates[:, 0], minlength=len(clouds))
-            sums = torch.segment_reduce(features, "sum", lengths=sizes, axis=0)
-            return sums / sizes.clamp(min=1)[:, None]
+            return scan_means(SparseTensor(voxels.coordinates, features), len(clouds))
         encoded: Tensor = self.points(clouds)
         return encoded

@@ -86,7 +86,7 @@ class SceneResNet(nn.Module):
         for stage in self.stages:
             current = stage(current, path)
         current = self.last(current, path.strided(current.coordinates, _LAST_STRIDE, _LAST_STRIDE))
-        return _means(current, len(scans))
+        return scan_means(current, len(scans))
 
 
 class _Stage(nn.Module):
@@ -129,8 +129,13 @@ def _halved(voxels: SparseTensor) -> SparseTensor:
     return SparseTensor(sites, means, 2 * voxels.stride)
 
 
-def _means(voxels: SparseTensor, num_scans: int) -> Tensor:
-    """Return the (num_scans, C) means over the voxels of each scan, zeros where there are none."""
+def scan_means(voxels: SparseTensor, num_scans: int) -> Tensor:
+    """Return the (B, C) means over the voxels of each scan, zeros where there are none.
+
+    Args:
+        voxels: Of all scans.
+        num_scans: B.
+    """
     sizes = torch.bincount(voxels.coordinates[:, 0], minlength=num_scans)
     sums = torch.segment_reduce(voxels.features, "sum", lengths=sizes, axis=0)
     return sums / sizes.clamp(min=1)[:, None]

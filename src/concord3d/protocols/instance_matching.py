@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, PositiveInt
 
 from concord3d.measures.object_matching import Matches, match_objects
+from concord3d.models.scan_encoder_forms import ObjectModality
 from concord3d.protocols.evaluation.results import ProtocolResult
 from concord3d.protocols.evaluation.scan_outcomes import Outcomes, ScanOutcomes, ScanSettings
 from concord3d.protocols.interface import SCAN_FEATURES, Protocol
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from concord3d.protocols.evaluation.job import EvaluationJob
     from concord3d.protocols.evaluation.scan_vectors import ObjectVectors
 
-ObjectModality = Literal["image", "point", "cad", "referral"]
 Pair = tuple[ObjectModality, ObjectModality]
 # In the order in which pairs are published, queries first (CrossOver spec 7).
 PAIRS: tuple[Pair, ...] = (

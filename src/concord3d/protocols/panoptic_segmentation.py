@@ -35,7 +35,7 @@ from concord3d.protocols.evaluation.segmented_sweeps import (
     scenes_of,
 )
 from concord3d.protocols.interface import Protocol
-from concord3d.statistics.jackknife import jackknife_interval, jackknife_outcomes
+from concord3d.statistics.jackknife import group_sums, jackknife_interval, jackknife_outcomes, sums_without_each
 
 if TYPE_CHECKING:
     from concord3d.data.stores.sweeps import Sweep
@@ -102,13 +102,6 @@ def qualities(counts: FloatArray, confusions: NDArray[np.generic], num_things: i
     }
 
 
-def _by_scene(values: NDArray[np.generic], scenes: list[str], names: tuple[str, ...]) -> FloatArray:
-    """Return (G, ...) sums over the sweeps of each scene."""
-    sums = np.zeros((len(names), *values.shape[1:]))
-    np.add.at(sums, [names.index(scene) for scene in scenes], values)
-    return sums
-
-
 def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
     """Measure PQ, SQ, RQ and PQ-dagger."""
     segmenter = loaded_segmenter(job)
@@ -128,10 +121,10 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
         found = clustered(sweep.points, classes, settings.num_things, settings.reach)
         counts[row] = panoptic_counts(found, true_segments(sweep), num_classes, settings.min_points)
         confusions[row] = confusion_matrix(classes, np.asarray(sweep.labels), num_classes)
-    names = tuple(dict.fromkeys(scenes))
-    counted, confused = _by_scene(counts, scenes, names), _by_scene(confusions, scenes, names)
+    names, counted = group_sums(counts, scenes)
+    confused = group_sums(confusions, scenes)[1]
     whole = qualities(counted.sum(axis=0), confused.sum(axis=0), settings.num_things)
-    without = qualities(counted.sum(axis=0) - counted, confused.sum(axis=0) - confused, settings.num_things)
+    without = qualities(sums_without_each(counted), sums_without_each(confused), settings.num_things)
     outcomes = {metric: jackknife_outcomes(float(value), without[metric]) for metric, value in whole.items()}
     of_classes = (100 * panoptic_quality(counted.sum(axis=0)).pq).tolist()
     return ProtocolResult(

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from concord3d.measures.room_layouts import layout_scores, room_layout
 from concord3d.measures.scene_search import SceneSearch
+from concord3d.models.scan_encoder_forms import ObjectModality
 from concord3d.protocols.evaluation.results import ProtocolResult
 from concord3d.protocols.evaluation.scan_outcomes import ScanOutcomes
 from concord3d.protocols.evaluation.scene_measures import SceneSettings, add_scene_measures
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from concord3d.protocols.evaluation.job import EvaluationJob
     from concord3d.protocols.evaluation.scan_vectors import SceneVectors
 
-SceneModality = Literal["image", "point", "cad", "referral", "floorplan", "fused"]
+SceneModality = Literal[ObjectModality, "floorplan", "fused"]
 Pair = tuple[SceneModality, SceneModality]
 # In the order in which pairs are published, queries first; then each modality by itself (CrossOver spec 7 and 7.9).
 PAIRS: tuple[Pair, ...] = (

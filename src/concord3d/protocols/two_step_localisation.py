@@ -14,9 +14,10 @@ import numpy as np
 from pydantic import Field
 
 from concord3d.measures.scene_search import scan_found
+from concord3d.models.scan_encoder_forms import ObjectModality
 from concord3d.protocols.evaluation.results import ProtocolResult
 from concord3d.protocols.evaluation.scan_outcomes import ScanOutcomes, ScanSettings
-from concord3d.protocols.instance_matching import ObjectModality, match_scan
+from concord3d.protocols.instance_matching import match_scan
 from concord3d.protocols.interface import SCAN_FEATURES, Protocol
 from concord3d.protocols.scene_matching import SceneModality, scene_search
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from concord3d.data.formats.photos import read_photo
 from concord3d.data.formats.room_clouds import read_room_cloud
-from concord3d.data.scans.assembly import locations
+from concord3d.data.scans.object_vertices import locations
 from concord3d.data.scans.scan import Scan
 from concord3d.data.stores.interface import StoreIdentity
 from concord3d.data.stores.scans import ScanSplit

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from concord3d.batches.scan_masks import OBJECT_MODALITIES, ScanMasks
+from concord3d.batches.scan_masks import ScanMasks
 from concord3d.batches.scan_objects import EncodedScans, ScanObjectData
 from concord3d.batches.scan_scenes import ScanSceneData, SceneView, shown_scans
 from concord3d.data.scans.scan import Scan
@@ -25,11 +25,12 @@ from concord3d.data.stores.scans import ScanSplit
 from concord3d.errors import ConfigError, nearest
 from concord3d.features.encode.task import EncodeTask
 from concord3d.features.open_clip_adapter import resolve_device
-from concord3d.features.scan_features import ScanFeatures, ScanPictures, ScanPoints, ScanTexts, whose
+from concord3d.features.scan_features import ScanFeatures, ScanPictures, ScanPoints, ScanTexts, identity_arrays
 from concord3d.features.scan_files import ScanFiles
 from concord3d.features.tower import TowerWeightsMissing
 from concord3d.measures.scene_localisation import find_scenes, localise
 from concord3d.methods.interface import saved_module
+from concord3d.models.scan_encoder_forms import OBJECT_MODALITIES
 from concord3d.protocols.evaluation.feature_memo import FeatureMemo
 from concord3d.protocols.evaluation.scan_vectors import ObjectVectors, ScanEncoding
 from concord3d.queries.answers import Answer, FoundObject, FoundScene
@@ -291,7 +292,7 @@ def _missing(kind: type[ScanFeatures], split: ScanSplit, like: ScanFeatures) -> 
         values = getattr(like, name)
         shape = (count, *((split.key_frames.shape[1],) if values.ndim == 3 else ()), values.shape[-1])
         arrays[name], arrays[f"has_{name}"] = np.zeros(shape, np.float32), np.zeros(shape[:-1], np.bool_)
-    return kind(**whose(split), **arrays)
+    return kind(**identity_arrays(split), **arrays)
 
 
 def _require(modality: str, known: Sequence[str], what: str) -> None:

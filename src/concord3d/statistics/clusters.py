@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 
 from concord3d.errors import EvaluationError
 from concord3d.statistics.intervals import FloatArray, checked_outcomes
+from concord3d.statistics.jackknife import group_sums, numbered_groups
 
 
 def cluster_outcomes(outcomes: ArrayLike, clusters: Sequence[str]) -> tuple[tuple[str, ...], FloatArray]:
@@ -41,10 +42,8 @@ def cluster_outcomes(outcomes: ArrayLike, clusters: Sequence[str]) -> tuple[tupl
     values = checked_outcomes(outcomes, "clusters", 1)
     if len(clusters) != len(values):
         raise EvaluationError("Outcomes and clusters differ in number", expected=len(values), found=len(clusters))
-    names = tuple(dict.fromkeys(clusters))
-    place = {name: row for row, name in enumerate(names)}
     mean = values.mean()
-    sums = np.bincount([place[name] for name in clusters], weights=values - mean, minlength=len(names))
+    names, sums = group_sums(values - mean, clusters)
     return names, np.asarray(mean + len(names) / len(values) * sums)
 
 
@@ -75,9 +74,7 @@ def class_mean_cluster_outcomes(
         raise EvaluationError(
             "Outcomes, classes and clusters differ in number", expected=len(values), found=(len(groups), len(clusters))
         )
-    names = tuple(dict.fromkeys(clusters))
-    place = {name: row for row, name in enumerate(names)}
-    cluster = np.array([place[name] for name in clusters])
+    _, cluster = numbered_groups(clusters)
     _, index, counts = np.unique(groups, return_inverse=True, return_counts=True)
     means = np.bincount(index, weights=values) / counts
     num_clusters = np.bincount(np.unique(np.stack([index, cluster]), axis=1)[0])
@@ -86,5 +83,5 @@ def class_mean_cluster_outcomes(
     strata = np.where(single, single.sum(), num_clusters)
     stretch = np.sqrt(strata / np.maximum(strata - 1, 1))
     parts = (stretch / counts)[index] * (values - centre[index]) / len(means)
-    sums = np.bincount(cluster, weights=parts, minlength=len(names))
+    names, sums = group_sums(parts, clusters)
     return names, np.asarray(means.mean() + len(names) * sums)

@@ -11,10 +11,13 @@ paired, averaged over seeds and compared like any mean of items (:mod:`concord3d
 The jackknife's variance is never too small in expectation (Efron and Stein, Annals of Statistics 9, 1981). It is for
 smooth functions of sums, not for medians.
 
-Shape legend: G groups.
+Shape legend: N items, G groups.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +25,8 @@ from numpy.typing import ArrayLike, NDArray
 from concord3d.errors import EvaluationError
 from concord3d.statistics.intervals import FloatArray, Interval, checked_outcomes
 from concord3d.statistics.joint_means import Uncertainty
+
+_Number = TypeVar("_Number", bound=np.generic)
 
 
 def jackknife_outcomes(value: float, without: ArrayLike) -> FloatArray:
@@ -47,9 +52,32 @@ def jackknife_outcomes(value: float, without: ArrayLike) -> FloatArray:
     return np.asarray(value + (len(values) - 1) * (values.mean() - values))
 
 
-def sums_without_each(sums: NDArray[np.generic]) -> NDArray[np.generic]:
+def numbered_groups(groups: Sequence[str]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Return the G groups in the order of their first item, and the (N,) number of each item's group."""
+    place = {name: number for number, name in enumerate(dict.fromkeys(groups))}
+    return tuple(place), np.array([place[name] for name in groups], dtype=np.int64)
+
+
+def group_sums(values: NDArray[_Number], groups: Sequence[str]) -> tuple[tuple[str, ...], NDArray[_Number]]:
+    """Return the G groups in the order of their first item, and (G, ...) sums over the items of each.
+
+    Args:
+        values: (N, ...) of each item.
+        groups: (N,) name of the group of each item.
+
+    Example:
+        >>> group_sums(np.array([1, 2, 4]), ["a", "b", "a"])
+        (('a', 'b'), array([5, 2]))
+    """
+    names, numbers = numbered_groups(groups)
+    sums = np.zeros((len(names), *values.shape[1:]), dtype=values.dtype)
+    np.add.at(sums, numbers, values)
+    return names, sums
+
+
+def sums_without_each(sums: NDArray[_Number]) -> NDArray[_Number]:
     """Return (G, ...) sums over all groups but each, of the (G, ...) sums of the groups."""
-    return np.asarray(sums.sum(axis=0) - sums)
+    return np.asarray(np.subtract(sums.sum(axis=0), sums), dtype=sums.dtype)
 
 
 def jackknife_interval(outcomes: ArrayLike) -> Interval:

@@ -312,7 +312,7 @@ def info(old: str, new: str) -> Callable[[Path], None]:
         (in_reference("semseg.v2.json", Path.unlink), DatasetMissing, r"semseg\.v2\.json"),
         (in_reference("semseg.v2.json", lambda path: path.write_text("{}")), UnreadableFile, "segGroups"),
         (in_reference("sequence.zip", Path.unlink), DatasetMissing, "no pictures"),
-        (in_reference("sequence.zip", shortened), UnreadableFile, "Cannot read a sequence"),
+        (in_reference("sequence.zip", shortened), UnreadableFile, "Cannot read pictures"),
         (lambda root: sequence(root, lambda m: m.pop("frame-000003.pose.txt")), DatasetMissing, "frame-000003.pose"),
         (lambda root: sequence(root, lambda m: m.pop("_info.txt")), DatasetMissing, "_info"),
         (lambda root: sequence(root, lambda m: m.update({"frame-000003.pose.txt": b"1 2"})), UnreadableFile, "form"),

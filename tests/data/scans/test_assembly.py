@@ -9,7 +9,6 @@ from concord3d.data.scans.assembly import (
     Referral,
     cad_columns,
     frame_columns,
-    locations,
     referral_columns,
     tracked,
 )
@@ -53,14 +52,6 @@ def test_without_frames_nothing_is_kept() -> None:
     assert [len(found[name]) for name in ("frame_bytes", "frame_numbers", "key_frames", "vote_objects")] == [0] * 4
     assert found["poses"].shape == (0, 4, 4) and found["frame_byte_offsets"].tolist() == [0]
     assert found["vote_boxes"].shape == (0, 4)
-
-
-def test_places_of_objects_are_means_and_extents() -> None:
-    points = np.array([[0, 0, 0], [1, 4, 3], [9, 9, 9], [5, 1, 2]], np.float32)
-    found = locations(points, np.array([2, 2, -1, 0]), 3)
-    assert found.dtype == np.float32
-    assert found.tolist() == [[5, 1, 2, 0, 0, 0], [0] * 6, [0.5, 2, 1.5, 1, 4, 3]]
-    assert locations(points, np.full(4, -1), 0).shape == (0, 6)
 
 
 def test_sentences_about_objects_that_do_not_exist_are_counted() -> None:

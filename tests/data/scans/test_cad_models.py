@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import trimesh
 
-from concord3d.data.scans.cad_models import PlacedModel, assigned_models, object_boxes
+from concord3d.data.scans.cad_models import PlacedModel, assigned_models
 from concord3d.geometry.mesh import Mesh
 from concord3d.geometry.rigid import rigid, turn_about_z
 
@@ -46,10 +46,3 @@ def test_without_overlap_or_objects_a_model_stands_for_nothing() -> None:
 
 def test_the_box_of_a_model_is_turned_with_it() -> None:
     assert abs(placed("a", (0, 0, 0), 2.0, 0.6).box().volume - 8) < 1e-4
-
-
-def test_boxes_of_objects() -> None:
-    points = np.array([[0, 0, 0], [1, 2, 3], [5, 5, 5], [-1, 0, 1]], np.float32)
-    boxes = object_boxes(points, np.array([1, 1, -1, 0]), 3)
-    assert boxes[0][0].tolist() == boxes[0][1].tolist() == [-1, 0, 1]
-    assert boxes[1][0].tolist() == [0, 0, 0] and boxes[1][1].tolist() == [1, 2, 3] and boxes[2] is None

@@ -16,10 +16,10 @@ import trimesh
 from PIL import Image
 from tests.world.made import tree
 
+from concord3d.data.scans.nyu40 import NAMES
 from concord3d.errors import ConfigError
 from concord3d.world.build import build_dataset
 from concord3d.world.datasets.interface import WorldRecipe
-from concord3d.world.rooms.kinds import NYU40
 from concord3d.world.rooms.scene_types import SCENE_TYPES
 
 OPTIONS = {"frames": 4, "height": 24, "width": 32, "object_vertices": 60}
@@ -94,7 +94,7 @@ def test_vertices_labels_and_numbers_fit_together(built: Path) -> None:
         assert sorted(labels) == list(range(len(labels))) == sorted(set(owner.tolist()) - {-1})
         for number, label in labels.items():
             assert set(nyu40[owner == number]) == {int(rows[label]["nyu40id"])}
-            assert NYU40[int(rows[label]["nyu40id"]) - 1] == rows[label]["nyu40class"]
+            assert NAMES[int(rows[label]["nyu40id"]) - 1] == rows[label]["nyu40class"]
         assert set(nyu40[owner == -1]) <= {0}
         # The raw colours are those of the room, not those of the classes.
         colors = plain.visual.vertex_colors[:, :3].astype(float)

@@ -20,7 +20,6 @@ _WRAPS: dict[int, Wrap] = {10497: "repeat", 33071: "clamp", 33648: "mirror"}
 _NEAREST = 9728
 _SPECULAR = "KHR_materials_pbrSpecularGlossiness"
 _TRANSFORM = "KHR_texture_transform"
-_BASIS = "KHR_texture_basisu"
 _OTHER_SOURCES = ("EXT_texture_webp", "EXT_texture_avif")
 
 

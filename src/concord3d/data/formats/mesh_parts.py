@@ -1,6 +1,6 @@
-"""Parts of a mesh file, joined into one mesh.
+"""Parts of a mesh file, their polygons cut into triangles, joined into one mesh.
 
-Shape legend: V vertices, F faces.
+Shape legend: V vertices, N polygons, C corners of all of them together, F faces.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from concord3d.data.formats.findings import Findings
 from concord3d.geometry.mesh import Mesh
+from concord3d.geometry.polygons import triangulated
 from concord3d.geometry.srgb import light_of
 from concord3d.geometry.surface_colors import Picture, SurfaceColors
 
@@ -34,6 +35,46 @@ class MeshPart:
     vertices: NDArray[np.floating]
     faces: NDArray[np.integer]
     colors: SurfaceColors | None = None
+
+
+@dataclass(frozen=True)
+class CutPolygons:
+    """Polygons of a file, cut into triangles.
+
+    Attributes:
+        faces: (F, 3) vertices of the triangles.
+        corners: (F, 3) which of the C corners of all polygons they are.
+        owner: (F,) polygon of each triangle.
+        num_corners: (N,) corners of each polygon.
+        is_within: Whether there is a triangle, and every vertex that one names.
+    """
+
+    faces: NDArray[np.int64]
+    corners: NDArray[np.int64]
+    owner: NDArray[np.int64]
+    num_corners: NDArray[np.int64]
+    is_within: bool
+
+    @classmethod
+    def of(
+        cls, vertices: NDArray[np.floating], named: NDArray[np.int64], num_corners: NDArray[np.int64]
+    ) -> CutPolygons:
+        """Cut polygons; vertices that are not there are left to :func:`joined`, which names them.
+
+        Args:
+            vertices: (V, 3).
+            named: (C,) vertex of each corner, polygon after polygon.
+            num_corners: (N,) corners of each polygon, at least 3.
+
+        Raises:
+            ValueError: A polygon has fewer than three corners.
+        """
+        places = vertices[named.clip(0, max(len(vertices) - 1, 0))] if len(vertices) else np.zeros((len(named), 3))
+        corners = triangulated(places, num_corners)
+        faces = named[corners]
+        owner = np.repeat(np.arange(len(num_corners)), num_corners - 2)
+        is_within = bool(len(faces) and faces.min() >= 0 and faces.max() < len(vertices))
+        return cls(faces, corners, owner, num_corners, is_within)
 
 
 def joined(parts: Sequence[MeshPart], path: Path, findings: Findings) -> tuple[Mesh, SurfaceColors | None]:

@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.data.formats.linked_files import LinkedFiles, decoded
-from concord3d.data.formats.mesh_parts import GREY, MeshPart, joined
+from concord3d.data.formats.mesh_parts import GREY, CutPolygons, MeshPart, joined
 from concord3d.data.formats.mtl import Material, read_materials, statements
 from concord3d.data.layout import NEXT_STEP
 from concord3d.errors import ConcordError, UnreadableFile
 from concord3d.geometry.mesh import Mesh
-from concord3d.geometry.polygons import triangulated
 from concord3d.geometry.surface_colors import Picture, SurfaceColors
 
 
@@ -54,18 +53,14 @@ def read_obj(path: Path, files: LinkedFiles) -> tuple[Mesh, SurfaceColors | None
         if said.num_degenerate:
             files.findings.note("OBJ meshes with faces of one or two corners, which are left out", path.name)
         vertices, shades = _vertices(said.vertices)
-        corners = np.array(said.corners, dtype=np.int64)
-        inside = vertices[corners.clip(0, max(len(vertices) - 1, 0))] if len(vertices) else np.zeros((len(corners), 3))
-        chosen = triangulated(inside, np.array(said.num_corners, dtype=np.int64))
-        faces = corners[chosen]
-        owner = np.repeat(np.arange(len(said.num_corners)), np.array(said.num_corners, dtype=np.int64) - 2)
-        within = len(faces) and faces.min() >= 0 and faces.max() < len(vertices)
-        colors = _colors(said, faces, chosen, owner, shades, _materials(said, files)) if within else None
+        corners, num_corners = (np.array(numbers, dtype=np.int64) for numbers in (said.corners, said.num_corners))
+        cut = CutPolygons.of(vertices, corners, num_corners)
+        colors = _colors(said, cut, shades, _materials(said, files)) if cut.is_within else None
     except ConcordError:
         raise
     except (OSError, ValueError, IndexError, OverflowError) as error:
         raise UnreadableFile("Cannot read an OBJ mesh", where=path, found=error, next_step=NEXT_STEP) from error
-    return joined([MeshPart(vertices, faces, colors)], path, files.findings)
+    return joined([MeshPart(vertices, cut.faces, colors)], path, files.findings)
 
 
 def _read_statements(text: str) -> _Statements:
@@ -151,19 +146,18 @@ def _materials(said: _Statements, files: LinkedFiles) -> dict[str | None, Materi
 
 def _colors(
     said: _Statements,
-    faces: NDArray[np.int64],
-    chosen: NDArray[np.int64],
-    owner: NDArray[np.int64],
+    cut: CutPolygons,
     shades: NDArray[np.float32] | None,
     materials: dict[str | None, Material],
 ) -> SurfaceColors | None:
     if shades is None and not materials:
         return None
     names = list(dict.fromkeys(said.materials))
+    faces = cut.faces
     number_of = {name: number for number, name in enumerate(names)}
-    used = np.array([number_of[name] for name in said.materials], dtype=np.int64)[owner]
+    used = np.array([number_of[name] for name in said.materials], dtype=np.int64)[cut.owner]
     places = np.array([row if len(row) == 2 else [*row, "0"] for row in said.places], dtype=np.float32).reshape(-1, 2)
-    corner_places = np.array(said.corner_places, dtype=np.int64)[chosen]
+    corner_places = np.array(said.corner_places, dtype=np.int64)[cut.corners]
     placed = (corner_places >= 0).all(axis=1) & (corner_places < len(places)).all(axis=1)
     index = np.full(len(faces), -1, np.int32)
     uv = np.zeros((len(faces), 3, 2), np.float32)

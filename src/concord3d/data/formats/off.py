@@ -17,11 +17,10 @@ from numpy.typing import NDArray
 
 from concord3d.data.formats.findings import Findings
 from concord3d.data.formats.linked_files import decoded, lines_of
-from concord3d.data.formats.mesh_parts import GREY, MeshPart, joined
+from concord3d.data.formats.mesh_parts import GREY, CutPolygons, MeshPart, joined
 from concord3d.data.layout import NEXT_STEP
 from concord3d.errors import UnreadableFile
 from concord3d.geometry.mesh import Mesh
-from concord3d.geometry.polygons import triangulated
 from concord3d.geometry.surface_colors import SurfaceColors
 
 # A small n is a number of dimensions, a large one means normals.
@@ -185,8 +184,7 @@ def _polygons(
     if form.homogeneous:
         vertices = vertices[:, :3] / vertices[:, 3:]
     corners = words.astype(np.float64).astype(np.int64) if len(words) else np.zeros(0, np.int64)
-    inside = vertices[corners.clip(0, max(len(vertices) - 1, 0))] if len(vertices) else np.zeros((len(corners), 3))
-    return MeshPart(vertices, corners[triangulated(inside, numbers)])
+    return MeshPart(vertices, CutPolygons.of(vertices, corners, numbers).faces)
 
 
 def _face_shades(tails: Rows) -> NDArray[np.float64] | None:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.data.formats.linked_files import LinkedFiles
-from concord3d.data.formats.mesh_parts import WHITE, MeshPart, everywhere, joined
+from concord3d.data.formats.mesh_parts import WHITE, CutPolygons, MeshPart, everywhere, joined
 from concord3d.data.formats.ply_elements import Lists, Ply, read_ply
 from concord3d.data.layout import NEXT_STEP
 from concord3d.errors import UnreadableFile
@@ -109,36 +109,14 @@ def read_ply_mesh(path: Path, files: LinkedFiles) -> tuple[Mesh, SurfaceColors |
         polygons = ply.lists("face", *_CORNERS) or _strips(ply.lists("tristrips", *_CORNERS))
         if polygons is None:
             return joined([], path, files.findings)
-        corners = polygons.values.astype(np.int64)
-        inside = points[corners.clip(0, max(len(points) - 1, 0))] if len(points) else np.zeros((len(corners), 3))
-        chosen = triangulated(inside, polygons.lengths)
-        owner = np.repeat(np.arange(len(polygons.lengths)), polygons.lengths - 2)
-        faces = corners[chosen]
-        within = len(faces) and faces.min() >= 0 and faces.max() < len(points)
-        colors = _surface(ply, path, files, _Cut(faces, chosen, owner, polygons.lengths)) if within else None
+        cut = CutPolygons.of(points, polygons.values.astype(np.int64), polygons.lengths)
+        colors = _surface(ply, path, files, cut) if cut.is_within else None
     except ValueError as error:
         raise UnreadableFile("Cannot read a PLY mesh", where=path, found=error, next_step=NEXT_STEP) from error
-    return joined([MeshPart(points, faces, colors)], path, files.findings)
+    return joined([MeshPart(points, cut.faces, colors)], path, files.findings)
 
 
-@dataclass(frozen=True)
-class _Cut:
-    """Triangles of polygons.
-
-    Attributes:
-        faces: (F, 3) vertices.
-        corners: (F, 3) which of the corners of all polygons.
-        owner: (F,) their polygons.
-        num_corners: Corners of each polygon.
-    """
-
-    faces: NDArray[np.int64]
-    corners: NDArray[np.int64]
-    owner: NDArray[np.int64]
-    num_corners: NDArray[np.int64]
-
-
-def _surface(ply: Ply, path: Path, files: LinkedFiles, cut: _Cut) -> SurfaceColors | None:
+def _surface(ply: Ply, path: Path, files: LinkedFiles, cut: CutPolygons) -> SurfaceColors | None:
     of_vertices = _colors(ply, "vertex", path)
     of_faces = _colors(ply, "face", path) if of_vertices is None else None
     corners = None
@@ -161,7 +139,7 @@ def _surface(ply: Ply, path: Path, files: LinkedFiles, cut: _Cut) -> SurfaceColo
     return SurfaceColors(corners, index.astype(np.int32), uv, pictures)
 
 
-def _places(ply: Ply, cut: _Cut) -> NDArray[np.float32] | None:
+def _places(ply: Ply, cut: CutPolygons) -> NDArray[np.float32] | None:
     """Return (F, 3, 2) places in the pictures: of the corners of faces, else of vertices, or None."""
     wedges = ply.lists("face", "texcoord")
     if wedges is not None and np.array_equal(wedges.lengths, 2 * cut.num_corners):

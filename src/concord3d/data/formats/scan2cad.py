@@ -18,7 +18,7 @@ from concord3d.data.formats.mesh_files import read_mesh
 from concord3d.data.scans.cad_models import PlacedModel
 from concord3d.errors import BadMesh, DatasetMissing
 from concord3d.geometry.mesh import Mesh
-from concord3d.geometry.rigid import Matrix, from_quaternion
+from concord3d.geometry.rigid import Matrix, from_quaternion, transformed
 
 _log = logging.getLogger(__name__)
 _KEPT_MESHES = 64
@@ -124,5 +124,4 @@ def read_layout(path: Path, scan_from_raw: Matrix) -> NDArray[np.float64]:
         if not np.isfinite(stored).all():
             raise ValueError("corners that are not finite")
     raw = np.stack([stored[:, 0], -stored[:, 2], stored[:, 1]], axis=1)
-    ends: NDArray[np.float64] = (raw @ scan_from_raw[:3, :3].T + scan_from_raw[:3, 3])[edges]
-    return ends
+    return transformed(raw, scan_from_raw)[edges]

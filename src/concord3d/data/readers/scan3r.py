@@ -33,13 +33,13 @@ from concord3d.data.scans.assembly import (
     Referral,
     cad_columns,
     frame_columns,
-    locations,
     referral_columns,
     tracked,
 )
 from concord3d.data.scans.label_masks import LabelMasks
 from concord3d.data.scans.movement import turn_and_shift
 from concord3d.data.scans.nyu40 import NAMES
+from concord3d.data.scans.object_vertices import locations
 from concord3d.data.scans.options import ScanOptions
 from concord3d.data.scans.scan import Scan
 from concord3d.data.stores.interface import StoreIdentity
@@ -47,7 +47,7 @@ from concord3d.data.stores.scans import ScanSplit
 from concord3d.errors import DatasetMissing, UnreadableFile, WrongRelease
 from concord3d.geometry.mesh import Mesh, SurfaceSample
 from concord3d.geometry.ray_casting import RayCaster
-from concord3d.geometry.rigid import Matrix
+from concord3d.geometry.rigid import Matrix, transformed
 
 _log = logging.getLogger(__name__)
 _REFERRALS = "SceneVerse/3RScan/annotations/ssg_ref_rel2_template.json"
@@ -141,7 +141,7 @@ def _scan(
 ) -> Scan:
     labels = _labels(folder)
     own_frame = np.eye(4) if recording.reference_from_scan is None else recording.reference_from_scan
-    points = _moved(labels.points, own_frame)
+    points = transformed(labels.points, own_frame).astype(np.float32)
     instance = labels.properties[_OBJECT].astype(np.int32)
     ids, place = np.unique(instance[instance > 0], return_inverse=True)
     rows = np.full(len(points), -1, np.int64)
@@ -229,15 +229,11 @@ def _colors(path: Path, points: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 def _frames(sequence: Sequence3R, seer: LabelMasks, own_frame: Matrix, stride: int) -> Iterator[Frame]:
-    """Yield every so manieth frame, without those at which tracking was lost."""
+    """Yield one frame in ``stride``, without those at which tracking was lost."""
     for number, pose in list(sequence.poses())[::stride]:
         if tracked(pose):
             moved = own_frame @ pose
             yield Frame(number, moved, partial(seer.seen, moved), partial(sequence.picture, number))
-
-
-def _moved(points: NDArray[np.float32], matrix: Matrix) -> NDArray[np.float32]:
-    return (points @ matrix[:3, :3].T + matrix[:3, 3]).astype(np.float32)
 
 
 def _require_close(points: NDArray[np.float32], space: _Space, name: str) -> None:

@@ -13,12 +13,10 @@ from __future__ import annotations
 import csv
 import io
 import logging
-import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +25,7 @@ from concord3d.data.catalog import DatasetSpec
 from concord3d.data.formats.json_files import form_named, read_json
 from concord3d.data.formats.ply import read_ply_cloud
 from concord3d.data.formats.scan2cad import CadAnnotations, read_layout
+from concord3d.data.formats.scan_archive import ScanArchive
 from concord3d.data.formats.sceneverse import read_referrals
 from concord3d.data.formats.sens import SensFile
 from concord3d.data.layout import NEXT_STEP, find_split, layout_folder, read_lines, required_file
@@ -36,13 +35,13 @@ from concord3d.data.scans.assembly import (
     Referral,
     cad_columns,
     frame_columns,
-    locations,
     referral_columns,
     tracked,
 )
-from concord3d.data.scans.cad_models import assigned_models, object_boxes
+from concord3d.data.scans.cad_models import assigned_models
 from concord3d.data.scans.floorplan import floorplan
 from concord3d.data.scans.nyu40 import NAMES
+from concord3d.data.scans.object_vertices import locations, object_boxes
 from concord3d.data.scans.options import ScanOptions
 from concord3d.data.scans.scan import Scan
 from concord3d.data.stores.interface import StoreIdentity
@@ -50,11 +49,10 @@ from concord3d.data.stores.scans import ScanSplit
 from concord3d.errors import DatasetCorrupt, DatasetMissing, UnreadableFile
 from concord3d.geometry.mesh import Mesh
 from concord3d.geometry.ray_casting import RayCaster
-from concord3d.geometry.rigid import Matrix
+from concord3d.geometry.rigid import Matrix, transformed
 
 _log = logging.getLogger(__name__)
 _REFERRALS = "SceneVerse/ScanNet/annotations/refer/ssg_ref_rel2_template.json"
-_MASKS = "instance-filt"
 
 
 @dataclass(frozen=True)
@@ -132,7 +130,7 @@ def _scan(folder: Path, name: str, beside: _Beside) -> Scan:
     points, colors = read_ply_cloud(_file(folder, f"{name}_vh_clean_2.ply"))
     if colors is None:
         raise UnreadableFile("A mesh has no colours", where=folder / f"{name}_vh_clean_2.ply", next_step=NEXT_STEP)
-    points = (points @ scan_from_raw[:3, :3].T + scan_from_raw[:3, 3]).astype(np.float32)
+    points = transformed(points, scan_from_raw).astype(np.float32)
     ids, labels, instance = _objects(folder, name, len(points))
     rows = np.where(instance > 0, np.searchsorted(ids, instance), -1)
     placed = beside.models.placed(name, scan_from_raw)
@@ -142,7 +140,7 @@ def _scan(folder: Path, name: str, beside: _Beside) -> Scan:
     if lost:
         _log.warning("%s: %d sentences are about objects that it lacks", name, lost)
     recording = SensFile(_file(folder, f"{name}.sens"))
-    with _Masks(_file(folder, f"{name}_2d-instance-filt.zip")) as masks:
+    with ScanArchive(folder / f"{name}_2d-instance-filt.zip", "masks") as masks:
         frames = list(_frames(recording, masks, scan_from_raw, beside.options.frame_stride))
         pictures = frame_columns(frames, recording.size, ids, beside.options, name)
     return Scan(
@@ -172,9 +170,7 @@ def _scan(folder: Path, name: str, beside: _Beside) -> Scan:
 
 def _file(folder: Path, name: str) -> Path:
     if not (folder / name).is_file():
-        raise DatasetMissing(
-            "A file of a scan is missing", where=folder / name, next_step="download the scan again, or its zip of masks"
-        )
+        raise DatasetMissing("A file of a scan is missing", where=folder / name, next_step="download the scan again")
     return folder / name
 
 
@@ -232,53 +228,32 @@ def _classes(path: Path) -> dict[str, int]:
     return {label: index for label, index in found.items() if 0 <= index < len(NAMES)}
 
 
-class _Masks:
-    """Masks of a scan's frames, in a zip file that is open inside a ``with``."""
+def _mask(masks: ScanArchive, number: int) -> NDArray[np.integer]:
+    """Return (h, w) identifiers of objects in a frame.
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    Raises:
+        DatasetMissing: The frame has no mask.
+        UnreadableFile: The mask is damaged.
+    """
+    from PIL import Image
 
-    def __enter__(self) -> _Masks:
-        try:
-            self._archive = zipfile.ZipFile(self.path)
-        except (OSError, zipfile.BadZipFile) as error:
-            raise self._damaged(error) from error
-        self._members = {Path(name).name: name for name in self._archive.namelist() if name.endswith(".png")}
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self._archive.close()
-
-    def read(self, number: int) -> NDArray[np.integer]:
-        """Return (h, w) identifiers of objects in a frame.
-
-        Raises:
-            DatasetMissing: The frame has no mask.
-            UnreadableFile: The mask is damaged.
-        """
-        from PIL import Image
-
-        member = self._members.get(f"{number}.png")
-        if member is None:
-            raise DatasetMissing(
-                "A frame has no mask", where=self.path, expected=f"{_MASKS}/{number}.png", next_step=NEXT_STEP
-            )
-        try:
-            with Image.open(io.BytesIO(self._archive.read(member))) as image:
-                return np.asarray(image)
-        except (OSError, ValueError, SyntaxError, zipfile.BadZipFile, Image.DecompressionBombError) as error:
-            raise self._damaged(f"{member}: {error}") from error
-
-    def _damaged(self, error: object) -> UnreadableFile:
-        return UnreadableFile("Cannot read masks of a scan", where=self.path, found=error, next_step=NEXT_STEP)
+    name = f"{number}.png"
+    content = masks.read(name)
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            return np.asarray(image)
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise UnreadableFile(
+            "Cannot read a mask of a scan", where=f"{masks.path}: {name}", found=error, next_step=NEXT_STEP
+        ) from error
 
 
-def _frames(recording: SensFile, masks: _Masks, scan_from_raw: Matrix, stride: int) -> Iterator[Frame]:
-    """Yield every so manieth frame, without those at which tracking was lost."""
+def _frames(recording: SensFile, masks: ScanArchive, scan_from_raw: Matrix, stride: int) -> Iterator[Frame]:
+    """Yield one frame in ``stride``, without those at which tracking was lost."""
     for frame in recording.frames[::stride]:
         if tracked(frame.pose):
             pose = scan_from_raw @ frame.pose
-            yield Frame(frame.number, pose, partial(masks.read, frame.number), partial(recording.picture, frame))
+            yield Frame(frame.number, pose, partial(_mask, masks, frame.number), partial(recording.picture, frame))
 
 
 READER = ScanNet()

@@ -1,6 +1,6 @@
 """What readers of scans share: objects, pictures that are kept, and the store of a split (CrossOver spec 1.4 to 1.8).
 
-Shape legend: N vertices, O objects, F candidate frames, H and W height and width.
+Shape legend: O objects, F candidate frames, H and W height and width.
 """
 
 from __future__ import annotations
@@ -82,27 +82,6 @@ def frame_columns(
         "vote_boxes": votes.boxes,
         "vote_pixels": votes.pixels,
     }
-
-
-def locations(points: NDArray[np.float32], rows: NDArray[np.int64], num_objects: int) -> NDArray[np.float32]:
-    """Return (O, 6) float32 mean and extents of each object's vertices, zeros without vertices (CrossOver spec 2).
-
-    Args:
-        points: (N, 3).
-        rows: (N,) row of each vertex's object, -1 for none.
-        num_objects: O.
-    """
-    found = np.zeros((num_objects, 6))
-    counts = np.bincount(rows[rows >= 0], minlength=num_objects)
-    low, high = np.full((num_objects, 3), np.inf), np.full((num_objects, 3), -np.inf)
-    own, of = points[rows >= 0].astype(np.float64), rows[rows >= 0]
-    np.add.at(found[:, :3], of, own)
-    np.minimum.at(low, of, own)
-    np.maximum.at(high, of, own)
-    there = counts > 0
-    found[there, :3] /= counts[there, None]
-    found[there, 3:] = (high - low)[there]
-    return found.astype(np.float32)
 
 
 def cad_columns(models: Mapping[int, PlacedModel], num_points: int) -> dict[str, Any]:

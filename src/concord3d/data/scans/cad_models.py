@@ -1,19 +1,20 @@
-"""CAD models placed in a scan: which object each one stands for, and points on its surface (CrossOver spec 1.8).
+"""CAD models placed in a scan: which object each one stands for (CrossOver spec 1.8).
 
-Shape legend: V vertices of a model, O objects, N vertices of a scan, C points drawn.
+Shape legend: V vertices of a model.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.data.scans.object_vertices import Box
 from concord3d.geometry.mesh import Mesh
 from concord3d.geometry.oriented_boxes import UprightBox, box_iou
+from concord3d.geometry.rigid import transformed
 
 # ShapeNet's models face along their negative z axis.
 _FORWARD = np.array([0.0, 0.0, -1.0])
@@ -35,33 +36,14 @@ class PlacedModel:
 
     def vertices(self) -> NDArray[np.float64]:
         """Return (V, 3) vertices in the scan."""
-        turned: NDArray[np.float64] = self.mesh.vertices @ self.scan_from_model[:3, :3].T + self.scan_from_model[:3, 3]
-        return turned
+        return transformed(self.mesh.vertices, self.scan_from_model)
 
     def box(self) -> UprightBox:
         """Return the box around it with a side along its front."""
         return UprightBox.around(self.vertices(), self.scan_from_model[:3, :3] @ _FORWARD)
 
 
-def object_boxes(
-    points: NDArray[np.floating], rows: NDArray[np.int64], num_objects: int
-) -> list[tuple[NDArray[np.float64], NDArray[np.float64]] | None]:
-    """Return the least and greatest coordinates of each object, None without vertices.
-
-    Args:
-        points: (N, 3).
-        rows: (N,) row of each vertex's object, -1 for none.
-        num_objects: O.
-    """
-    order = np.argsort(rows, kind="stable")
-    ends = np.searchsorted(rows[order], np.arange(num_objects + 1))
-    parts = [points[order[start:stop]].astype(np.float64) for start, stop in pairwise(ends)]
-    return [(part.min(axis=0), part.max(axis=0)) if len(part) else None for part in parts]
-
-
-def assigned_models(
-    models: Sequence[PlacedModel], boxes: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]] | None]
-) -> dict[int, PlacedModel]:
+def assigned_models(models: Sequence[PlacedModel], boxes: Sequence[Box | None]) -> dict[int, PlacedModel]:
     """Give each model to the object that its box overlaps most (IoU above 0); a later one takes an earlier one's place.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.geometry.rigid import Matrix
+from concord3d.geometry.rigid import Matrix, transformed
 
 
 def turn_and_shift(
@@ -34,12 +34,7 @@ def turn_and_shift(
     movement = movements[0]
     if len(before) and len(after):
         target = after.mean(axis=0, dtype=np.float64)
-        movement = min(movements, key=lambda one: float(np.linalg.norm(_applied(one, middle) - target)))
+        movement = min(movements, key=lambda one: float(np.linalg.norm(transformed(middle, one) - target)))
     cosine = (np.trace(movement[:3, :3]) - 1) / 2
     angle = float(np.degrees(np.arccos(np.clip(cosine, -1, 1))))
-    return angle, float(np.linalg.norm(_applied(movement, middle) - middle))
-
-
-def _applied(matrix: Matrix, point: NDArray[np.float64]) -> NDArray[np.float64]:
-    moved: NDArray[np.float64] = matrix[:3, :3] @ point + matrix[:3, 3]
-    return moved
+    return angle, float(np.linalg.norm(transformed(middle, movement) - middle))

@@ -11,7 +11,7 @@ class ScanOptions(StrictModel):
     """How much of a scan is kept.
 
     Attributes:
-        frame_stride: Every so manieth frame of a recording is looked at (5 for ScanNet, CrossOver spec 1.5).
+        frame_stride: One frame in so many of a recording is looked at (5 for ScanNet, CrossOver spec 1.5).
         views: Frames of an object that are kept, those that show most of it (K_view, CrossOver spec 1.5).
         key_frames: Frames that stand for the whole scan (CrossOver spec 1.6).
         cad_points: Points drawn on a CAD model (CrossOver spec 1.8).

@@ -34,6 +34,7 @@ class CrossOverInstanceSettings(MethodSettings):
     saved: ClassVar[tuple[str, ...]] = ("objects",)
     rebuilt_by: ClassVar[str | None] = "concord3d.methods.crossover_instance.method"
     encodes: ClassVar[Literal["clouds", "sweeps"] | None] = None
+    encoders: ClassVar[tuple[str, ...] | None] = ("instance_encoder",)
     least_batch: ClassVar[int] = 1
 
     spatial: bool = True

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from concord3d.batches.scan_scenes import ScanSceneBatch
 from concord3d.errors import ConfigError
-from concord3d.geometry.scan_augment import ScanAugmentation, augmented_scan
+from concord3d.geometry.scan_augment import augmented_scan
 from concord3d.losses.info_nce import LogitScale
 from concord3d.losses.masked_symmetric_info_nce import (
     grouped_symmetric_info_nce,
@@ -78,8 +78,8 @@ class CrossOverScene(Method[ScanSceneBatch]):
     def loss(self, batch: ScanSceneBatch, draw: torch.Generator) -> LossTerms:
         """Return the loss of one batch; pairs that no scan has both of count 0."""
         if self.settings.augment is not None:
-            ranges = ScanAugmentation(**self.settings.augment.model_dump())
-            batch = replace(batch, points=[augmented_scan(points, ranges, draw) for points in batch.points])
+            points = [augmented_scan(each, self.settings.augment, draw) for each in batch.points]
+            batch = replace(batch, points=points)
         vectors, present, scale = self.encoder(batch), self.encoder.present(batch), self.scale()
         trained = [parameter.sum() for group in self.parameter_groups() for parameter in group.parameters]
         total, terms = 0 * torch.stack(trained).sum(), dict[str, Tensor]()

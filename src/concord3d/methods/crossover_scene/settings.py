@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from itertools import combinations
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import PositiveFloat
 
-from concord3d.config.validation import StrictModel, Where, validate
+from concord3d.config.validation import Where, validate
+from concord3d.geometry.scan_augment_settings import Amount, ScanAugmentation
 from concord3d.methods.settings import EXTRACTOR, MethodSettings
 from concord3d.models.forward_pass import ForwardPass
 from concord3d.models.scan_encoder_forms import (
@@ -17,43 +17,11 @@ from concord3d.models.scan_encoder_forms import (
     OBJECT_MODALITIES,
     SCENE_MODALITIES,
     SceneEncoderShape,
-    points_section,
+    points_modules,
 )
 
-Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Share = Annotated[float, Field(ge=0, lt=1)]
 # Role of the training whose encoder of objects is taken.
 INSTANCE = "instance"
-
-
-class AugmentationSettings(StrictModel):
-    """Ranges of the transform of points; see :class:`concord3d.geometry.scan_augment.ScanAugmentation`.
-
-    Attributes:
-        scale: Isotropic scale factor.
-        spin: Upper end of the angle about the upright axis, radians.
-        rotation_sigma: Standard deviation of the small rotation, radians.
-        rotation_clip: Its largest angle.
-        shift: Largest shift, metres.
-        jitter_sigma: Standard deviation of the noise, metres.
-        jitter_clip: Largest noise.
-        dropout: Range of the share of points that are replaced.
-    """
-
-    scale: tuple[PositiveFloat, PositiveFloat] = (0.8, 1.25)
-    spin: Amount = 2 * math.pi
-    rotation_sigma: Amount = 0.06
-    rotation_clip: Amount = 0.18
-    shift: Amount = 0.1
-    jitter_sigma: Amount = 0.01
-    jitter_clip: Amount = 0.05
-    dropout: tuple[Share, Share] = (0.05, 0.14)
-
-    @model_validator(mode="after")
-    def _ascending(self) -> AugmentationSettings:
-        if self.scale[0] > self.scale[1] or self.dropout[0] > self.dropout[1]:
-            raise ValueError("'scale' and 'dropout' have the lower end first")
-        return self
 
 
 class CrossOverSceneSettings(MethodSettings):
@@ -80,6 +48,7 @@ class CrossOverSceneSettings(MethodSettings):
     saved: ClassVar[tuple[str, ...]] = ("scenes",)
     rebuilt_by: ClassVar[str | None] = "concord3d.methods.crossover_scene.method"
     encodes: ClassVar[Literal["clouds", "sweeps"] | None] = None
+    encoders: ClassVar[tuple[str, ...] | None] = ("scene_encoder",)
 
     variant: Literal["anchor", "all_pairs", "uni_modal"] = "anchor"
     temperature: PositiveFloat = 0.07
@@ -89,13 +58,13 @@ class CrossOverSceneSettings(MethodSettings):
     floorplan_path: Literal["head", "frames"] = "head"
     instance_weight: Amount = 0.0
     release_quirks: bool = False
-    augment: AugmentationSettings | None = AugmentationSettings()
+    augment: ScanAugmentation | None = ScanAugmentation()
 
     @classmethod
     def encoder_modules(cls, encoder: Mapping[str, Any], where: Where = "encoder") -> tuple[str, ...]:
         """Validate the ``encoder`` section; see :class:`SceneEncoderShape`."""
         shape = validate(SceneEncoderShape, dict(encoder), where)
-        return ("concord3d.models.scene_encoder", *points_section(shape.points))
+        return ("concord3d.models.scene_encoder", *points_modules(shape.points))
 
     @property
     def roles(self) -> tuple[str, ...]:

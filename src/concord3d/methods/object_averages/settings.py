@@ -28,6 +28,7 @@ class ObjectAveragesSettings(MethodSettings):
     starts_fitted: ClassVar[bool] = True
     through_tower: ClassVar[bool] = True
     encodes: ClassVar[Literal["clouds", "sweeps"] | None] = None
+    encoders: ClassVar[tuple[str, ...] | None] = ("object_averages",)
 
     @classmethod
     def encoder_modules(cls, encoder: Mapping[str, Any], where: Where = "encoder") -> tuple[str, ...]:

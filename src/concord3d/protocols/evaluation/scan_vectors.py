@@ -16,11 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from concord3d.batches.scan_masks import OBJECT_MODALITIES
 from concord3d.batches.scan_objects import ScanObjectBatch
 from concord3d.batches.scan_scenes import ScanSceneBatch, ScanSceneData, SceneView, shown_scans
 from concord3d.data.stores.scans import ScanSplit
 from concord3d.errors import EvaluationError
+from concord3d.models.scan_encoder_forms import OBJECT_MODALITIES
 from concord3d.protocols.evaluation.feature_memo import FeatureMemo
 from concord3d.protocols.evaluation.scan_outcomes import ScanSettings
 

@@ -11,13 +11,14 @@ from concord3d.config.study import joined_datasets
 from concord3d.config.validation import Where, validate
 from concord3d.features.scan_encoders import known_picture_encoder, known_sentence_encoder
 from concord3d.methods.settings import MethodSettings
+from concord3d.models.scan_encoder_forms import ObjectModality
 from concord3d.workflow.node import Made
 from concord3d.workflow.scan_nodes import encoded_scans
 from concord3d.workflow.tower_nodes import TowerNodes
 from concord3d.workflow.training_inputs import DataSettings, Pixels
 from concord3d.workflow.training_nodes import MadeTraining
 
-Modality = Literal["image", "point", "cad", "referral", "floorplan"]
+Modality = Literal[ObjectModality, "floorplan"]
 Share = Annotated[float, Field(gt=0, le=1)]
 
 

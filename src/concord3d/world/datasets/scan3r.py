@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from concord3d.files import canonical_json, write_text
-from concord3d.geometry.rigid import Matrix, inverse
+from concord3d.geometry.rigid import Matrix, inverse, transformed
 from concord3d.world.datasets.interface import DatasetFamily, Layout, WorldRecipe
 from concord3d.world.formats.scan3r_scan import ScanFiles, class_mapping, column_major, object_records, write_scan
 from concord3d.world.formats.sceneverse import referral_records
@@ -114,7 +114,7 @@ def _kinds(visit: Visit) -> dict[int, str]:
 
 def _scan_files(name: str, visit: Visit, kinds: dict[int, str]) -> ScanFiles:
     mesh, frames, raw = visit.mesh, visit.frames, visit.raw_from_room
-    places = (mesh.vertices @ raw[:3, :3].T + raw[:3, 3]).astype(np.float32)
+    places = transformed(mesh.vertices, raw).astype(np.float32)
     return ScanFiles(
         name, places, mesh.faces, mesh.colors, mesh.identity, kinds, frames.color, frames.depth, raw @ frames.poses,
         frames.focal,

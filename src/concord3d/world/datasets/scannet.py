@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from concord3d.files import canonical_json, write_text
-from concord3d.geometry.rigid import Matrix, inverse, rigid, turn_about_z
+from concord3d.geometry.rigid import Matrix, inverse, rigid, transformed, turn_about_z
 from concord3d.world.datasets.interface import DatasetFamily, Layout, WorldRecipe
 from concord3d.world.formats.cad_annotations import scan2cad_record, scenecad_layout, write_cad_model
 from concord3d.world.formats.scannet_scan import ScanFiles, label_table, write_scan
@@ -105,7 +105,7 @@ def _scan_files(name: str, visit: Visit, numbers: dict[int, int]) -> ScanFiles:
     return ScanFiles(
         name,
         visit.space.scene_type,
-        (mesh.vertices @ raw[:3, :3].T + raw[:3, 3]).astype(np.float32),
+        transformed(mesh.vertices, raw).astype(np.float32),
         mesh.faces,
         mesh.colors,
         number_of[mesh.identity],

@@ -17,6 +17,7 @@ from concord3d.files import canonical_json, write_text
 from concord3d.geometry.mesh import Mesh, sample_surface
 from concord3d.world.datasets.interface import DatasetFamily, Layout, WorldRecipe
 from concord3d.world.formats.glb import glb_bytes
+from concord3d.world.formats.ply import colored_columns, ply_bytes
 from concord3d.world.objects.generation import COMMON_CATEGORIES, generate
 from concord3d.world.objects.items import ObjectItem, item_rng, spread_evenly
 
@@ -62,15 +63,8 @@ def write_shapenet_model(
         mesh: Face colours become vertex colours; vertices are shared between faces of one colour only.
     """
     folder = root / "ShapeNet" / category
-    header = (
-        "ply\nformat binary_little_endian 1.0\n"
-        f"element vertex {len(points)}\nproperty float x\nproperty float y\nproperty float z\n"
-        "property uchar red\nproperty uchar green\nproperty uchar blue\nend_header\n"
-    )
-    table = np.empty(len(points), dtype=[("point", "<f4", 3), ("color", "u1", 3)])
-    table["point"], table["color"] = points, colors
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / f"{model}.ply").write_bytes(header.encode() + table.tobytes())
+    (folder / f"{model}.ply").write_bytes(ply_bytes(colored_columns(points, colors)))
     (folder / f"{model}.glb").write_bytes(glb_bytes(mesh))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.geometry.rigid import Matrix, rigid, to_quaternion
+from concord3d.geometry.rigid import Matrix, rigid, to_quaternion, transformed
 from concord3d.world.formats.text_rows import text_rows
 from concord3d.world.rooms.furniture import FurnitureModel
 from concord3d.world.rooms.kinds import KINDS
@@ -110,7 +110,7 @@ def scenecad_layout(layout: RoomLayout, raw_from_room: Matrix, rng: np.random.Ge
     count = len(layout.outline)
     low = np.column_stack([layout.outline, np.zeros(count)])
     corners = np.concatenate([low, low + np.array([0.0, 0.0, layout.height])])
-    raw = corners @ raw_from_room[:3, :3].T + raw_from_room[:3, 3] + rng.normal(0, 0.01, corners.shape)
+    raw = transformed(corners, raw_from_room) + rng.normal(0, 0.01, corners.shape)
     ring = np.arange(count)
     following = np.roll(ring, -1)
     edges = np.concatenate([

@@ -1,4 +1,4 @@
-"""PLY files of meshes with further properties of the vertices.
+"""PLY files of clouds, and of meshes, with any properties of the vertices.
 
 Shape legend: V vertices, F faces.
 """
@@ -16,12 +16,12 @@ from concord3d.world.formats.text_rows import text_rows
 _TYPES = {"f4": "float", "f8": "double", "u1": "uchar", "u2": "ushort", "i4": "int"}
 
 
-def ply_bytes(columns: Mapping[str, NDArray[Any]], faces: NDArray[np.int32], text: bool = False) -> bytes:
+def ply_bytes(columns: Mapping[str, NDArray[Any]], faces: NDArray[np.int32] | None = None, text: bool = False) -> bytes:
     """Return a PLY file.
 
     Args:
         columns: (V,) array of each property of the vertices, in their order.
-        faces: (F, 3).
+        faces: (F, 3), or None for a cloud.
         text: As text, six decimals of what is no whole number, instead of binary.
     """
     kinds = {name: column.dtype.str[1:] for name, column in columns.items()}
@@ -29,8 +29,10 @@ def ply_bytes(columns: Mapping[str, NDArray[Any]], faces: NDArray[np.int32], tex
     header = (
         f"ply\nformat {'ascii' if text else 'binary_little_endian'} 1.0\nelement vertex {count}\n"
         + "".join(f"property {_TYPES[kind]} {name}\n" for name, kind in kinds.items())
-        + f"element face {len(faces)}\nproperty list uchar int vertex_indices\nend_header\n"
+        + ("" if faces is None else f"element face {len(faces)}\nproperty list uchar int vertex_indices\n")
+        + "end_header\n"
     )
+    faces = np.zeros((0, 3), np.int32) if faces is None else faces
     if text:
         row = " ".join("%.6f" if kind[0] == "f" else "%d" for kind in kinds.values()) + "\n"
         body = text_rows(row, list(columns.values())) + text_rows("3 %d %d %d\n", list(faces.T))
@@ -43,7 +45,7 @@ def ply_bytes(columns: Mapping[str, NDArray[Any]], faces: NDArray[np.int32], tex
     return header.encode() + table.tobytes() + corners.tobytes()
 
 
-def mesh_columns(
+def colored_columns(
     points: NDArray[np.float32], colors: NDArray[np.uint8], alpha: bool = False
 ) -> dict[str, NDArray[Any]]:
     """Return the columns of (V, 3) places and (V, 3) colours.

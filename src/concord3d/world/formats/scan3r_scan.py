@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from concord3d.files import canonical_json
 from concord3d.geometry.rigid import Matrix
-from concord3d.world.formats.ply import mesh_columns, ply_bytes
+from concord3d.world.formats.ply import colored_columns, ply_bytes
 from concord3d.world.formats.scan_parts import LABEL_COLORS, jpegs, over_segmentation, zip_bytes
 from concord3d.world.formats.text_rows import text_rows
 from concord3d.world.rooms.kinds import KINDS
@@ -88,7 +88,7 @@ def _write_labels(path: Path, scan: ScanFiles) -> None:
     for identity, kind in scan.kinds.items():
         of_identity[identity] = global_id(kind), KINDS[kind].nyu40_index
     general, nyu40 = of_identity[scan.instance].T
-    columns = mesh_columns(scan.vertices, LABEL_COLORS[nyu40]) | {
+    columns = colored_columns(scan.vertices, LABEL_COLORS[nyu40]) | {
         "objectId": scan.instance.astype(np.uint16), "globalId": general.astype(np.uint16),
         "NYU40": nyu40.astype(np.uint8), "Eigen13": (nyu40 % (_EIGEN13 + 1)).astype(np.uint8),
         "RIO27": (nyu40 % (_RIO27 + 1)).astype(np.uint8),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from concord3d.files import canonical_json
 from concord3d.geometry.rigid import Matrix
-from concord3d.world.formats.ply import mesh_columns, ply_bytes
+from concord3d.world.formats.ply import colored_columns, ply_bytes
 from concord3d.world.formats.scan_parts import LABEL_COLORS, jpegs, over_segmentation, zip_bytes
 from concord3d.world.formats.sens import sens_bytes
 from concord3d.world.rooms.kinds import KINDS
@@ -68,9 +68,9 @@ def write_scan(folder: Path, scan: ScanFiles) -> None:
     stem = folder / scan.name
     classes = np.array([0] + [KINDS[kind].nyu40_index for kind in scan.kinds], dtype=np.uint16)
     labels = classes[scan.instance]
-    columns = mesh_columns(scan.vertices, scan.colors, alpha=True)
+    columns = colored_columns(scan.vertices, scan.colors, alpha=True)
     _beside(stem, "_vh_clean_2.ply").write_bytes(ply_bytes(columns, scan.faces))
-    labelled = mesh_columns(scan.vertices, LABEL_COLORS[labels], alpha=True) | {"label": labels}
+    labelled = colored_columns(scan.vertices, LABEL_COLORS[labels], alpha=True) | {"label": labels}
     _beside(stem, "_vh_clean_2.labels.ply").write_bytes(ply_bytes(labelled, scan.faces))
     segments, of_object = over_segmentation(scan.vertices, scan.instance)
     segment_file = f"{scan.name}_vh_clean_2.0.010000.segs.json"

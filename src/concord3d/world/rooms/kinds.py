@@ -9,12 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-NYU40 = (
-    "wall", "floor", "cabinet", "bed", "chair", "sofa", "table", "door", "window", "bookshelf", "picture", "counter",
-    "blinds", "desk", "shelves", "curtain", "dresser", "pillow", "mirror", "floor mat", "clothes", "ceiling", "books",
-    "refridgerator", "television", "paper", "towel", "shower curtain", "box", "whiteboard", "person", "night stand",
-    "toilet", "sink", "lamp", "bathtub", "bag", "otherstructure", "otherfurniture", "otherprop",
-)  # fmt: skip
+from concord3d.data.scans.nyu40 import NAMES
 
 
 @dataclass(frozen=True)
@@ -41,7 +36,7 @@ class Kind:
     @property
     def nyu40_index(self) -> int:
         """Number of its class, from 1."""
-        return NYU40.index(self.nyu40) + 1
+        return NAMES.index(self.nyu40) + 1
 
 
 KINDS: Mapping[str, Kind] = MappingProxyType(
