@@ -11,6 +11,7 @@ from concord3d.cli import app
 from concord3d.commands import doctor
 from concord3d.commands.workflow import params_of
 from concord3d.errors import ConfigError, DatasetMissing, ReportingError
+from concord3d.methods.settings import method_kind
 from concord3d.render import choice
 from concord3d.workflow.plan import Plan
 
@@ -50,7 +51,7 @@ def test_estimate_counts_jobs_and_tells_what_is_not_known(folder: Path) -> None:
     for node in plan.nodes.values():
         if node.script == "train":
             run = node.params["run"]
-            assert (f"{node.stage}/{run['experiment']} " in result.output) == (run["method"] != "random_init")
+            assert (f"{node.stage}/{run['experiment']} " in result.output) == method_kind(run["method"]).is_trained
     lines = [[part.strip() for part in line.split("\u2502")[1:-1]] for line in result.output.splitlines()]
     rows = {row[0]: row[1:] for row in lines if row}
     for script in ("train", "evaluate"):

@@ -52,7 +52,7 @@ def compact_latex(table: Table) -> str:
     for first in range(0, len(columns), _PANEL):
         lines += _panel(table, told, columns[first : first + _PANEL], first > 0)
     if not columns:
-        lines.append(latex_escape(f"{table.spec.title}: no value is published or measured at this scale."))
+        lines.append(latex_escape(f"{table.spec.title} ({table.header}): no value is published or measured."))
     if table.smallest_effect:
         lines.append(rf"\raggedright\noindent {latex_escape(table.smallest_effect)}\par")
     return "\n".join([*lines, "}"]) + "\n"
