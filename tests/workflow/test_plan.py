@@ -139,9 +139,11 @@ def test_the_record_of_raw_data_lies_beside_the_data(plan: Plan) -> None:
 
 
 def test_sources_of_what_is_looked_up_by_name_are_entries(plan: Plan, repository: Path) -> None:
-    sources = Sources(repository)
+    sources, catalog = Sources(repository), load_catalog(repository / CATALOGUE)
+    # Many nodes have the same entries.
+    hashes = {entries: sources.hashes(entries) for entries in {node.entries for node in plan.nodes.values()}}
     for node in plan.nodes.values():
-        counted = sources.hashes(node.entries)
+        counted = hashes[node.entries]
         assert bool(counted) == (not node.key.startswith("raw/real/"))
         run = node.params.get("run")
         if node.script == "train":
@@ -154,13 +156,13 @@ def test_sources_of_what_is_looked_up_by_name_are_entries(plan: Plan, repository
                 assert builders(earlier) <= counted.keys()
         dataset = node.key.split("/")[-1].split("__")[0]
         if node.key.startswith(("stores/", "views/")):
-            assert reader_module(load_catalog(repository / CATALOGUE)[dataset].reader) in counted
+            assert reader_module(catalog[dataset].reader) in counted
         if node.key.startswith("raw/world"):
             assert family_module(dataset) in counted
         if "/eval/" in node.key:
             assert run is not None and builders(run) <= counted.keys()
             assert {protocol_module(name) for name, _, _ in node.params["jobs"]} <= counted.keys()
-            read_by = [load_catalog(repository / CATALOGUE)[name].reader for _, name, _ in node.params["jobs"]]
+            read_by = [catalog[name].reader for _, name, _ in node.params["jobs"]]
             assert {store_module(find_reader(name).kind) for name in read_by} <= counted.keys()
 
 
