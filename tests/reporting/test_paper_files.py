@@ -23,6 +23,7 @@ from concord3d.models.dgcnn import DGCNN
 from concord3d.models.mink_resnet import MinkResNet34
 from concord3d.models.point_bert import PointBERT
 from concord3d.protocols.loading import protocol_names
+from concord3d.protocols.temporal_instance_matching import PAIRS
 from concord3d.reporting.claims.comparisons import leaves
 from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.audit import audit
@@ -85,7 +86,10 @@ METRICS = {
     },
     "temporal_instance_matching": {
         f"{pair}_{name}"
-        for pair in ("point_point", "image_point", "image_referral", "point_referral")
+        for pair in (
+            *(f"{one}_{other}" for one, other in PAIRS),
+            *(f"shared_{one}_{other}" for one, other in PAIRS[1:]),
+        )
         for name in ("top1", "r25", "r50", "r75", "static_top1", "dynamic_top1")
     },
     "scene_matching": {"layout_training_category_top1"}

@@ -51,10 +51,9 @@ def compact_latex(table: Table) -> str:
     lines = [PREAMBLE, r"{\scriptsize\setlength{\tabcolsep}{3pt}"]
     for first in range(0, len(columns), _PANEL):
         lines += _panel(table, told, columns[first : first + _PANEL], first > 0)
-    if not columns:
-        lines.append(latex_escape(f"{table.spec.title} ({table.header}): no value is published or measured."))
-    if table.smallest_effect:
-        lines.append(rf"\raggedright\noindent {latex_escape(table.smallest_effect)}\par")
+    notes = [] if columns else [f"{table.spec.title} ({table.header}): no value is published or measured."]
+    notes += [table.smallest_effect] if table.smallest_effect else []
+    lines += [rf"\raggedright\noindent {latex_escape(note)}\par" for note in notes]
     return "\n".join([*lines, "}"]) + "\n"
 
 
