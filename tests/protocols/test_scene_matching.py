@@ -92,7 +92,7 @@ def test_protocols_of_one_job_encode_once(tmp_path: Path, monkeypatch: pytest.Mo
     calls: list[str] = []
 
     class Counting(Scenes):
-        def encode(self, modality, batch):  # type: ignore[no-untyped-def]
+        def encode(self, modality, batch):
             calls.append(modality)
             return super().encode(modality, batch)
 

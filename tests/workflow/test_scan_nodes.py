@@ -204,7 +204,7 @@ def test_trainings_learn_from_what_the_nodes_make_of_rooms(
         assert folder.weights(saved).exists()
     files = plan.nodes["rooms/eval/objects__objects__s1"].params["scans"]["scannet"]
     split = open_store(plan.layout.store("scannet", "val"))
-    shown = shown_scans(split, ScanFiles(**{kind: Path(path) for kind, path in files.items()}), SceneView(3, 50))  # type: ignore[arg-type]
+    shown = shown_scans(split, ScanFiles(**{kind: Path(path) for kind, path in files.items()}), SceneView(3, 50))
     shown.validated()
     batch = shown.read(np.arange(2), torch.Generator())
     for modality in ("image", "point", "cad", "referral"):

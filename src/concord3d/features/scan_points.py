@@ -113,7 +113,8 @@ def scan_points(split: ScanSplit, encoder: nn.Module, clouds: ObjectClouds) -> S
                 rows[name] += [first + row for row in own]
                 batches = _batches(list(own.values()), channels)
                 found[name].append(encode_batches(encoder, batches, device))
-    count, width = len(split.object_ids), int(encoder.feature_dim)  # type: ignore[arg-type]
+    count, width = len(split.object_ids), encoder.feature_dim
+    assert isinstance(width, int)
     filled = {name: _filled(rows[name], found[name], count, width) for name in found}
     (point, has_point), (cad, has_cad) = filled["point"], filled["cad"]
     return ScanPoints(**identity_arrays(split), point=point, has_point=has_point, cad=cad, has_cad=has_cad)

@@ -12,10 +12,11 @@ from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from concord3d.batches.scan_masks import ScanMasks
 from concord3d.batches.scan_objects import EncodedScans, ScanObjectData
@@ -223,14 +224,15 @@ class SearchedScans:
     def _of_given(self, query: GivenScene) -> ScanEncoding:
         """Return a scene that is in no store as the frozen encoders see it."""
         split, stored = query.split, self.encoding.data.objects.sets[0]
-        features: dict[str, ScanFeatures] = {
-            "pictures": _missing(ScanPictures, split, stored.pictures),
-            "texts": _missing(ScanTexts, split, stored.texts),
-            "points": _missing(ScanPoints, split, stored.points),
-        }
+        scans = EncodedScans(
+            split,
+            _missing(ScanPictures, split, stored.pictures),
+            _missing(ScanTexts, split, stored.texts),
+            _missing(ScanPoints, split, stored.points),
+        )
         made_of = _MADE_OF[query.modality]
-        features[made_of] = self._encoded(split, made_of, type(features[made_of]))
-        objects = ScanObjectData((EncodedScans(split, **features),), ScanMasks.none(1))  # type: ignore[arg-type]
+        made: dict[str, Any] = {made_of: self._encoded(split, made_of, type(getattr(scans, made_of)))}
+        objects = ScanObjectData((replace(scans, **made),), ScanMasks.none(1))
         view = replace(self.encoding.data.view, num_pictures=split.key_frames.shape[1])
         return replace(self.encoding, data=ScanSceneData(objects, view), memo=FeatureMemo())
 
@@ -284,12 +286,15 @@ def _found_objects(
     )
 
 
-def _missing(kind: type[ScanFeatures], split: ScanSplit, like: ScanFeatures) -> ScanFeatures:
+AnyFeatures = TypeVar("AnyFeatures", ScanPictures, ScanTexts, ScanPoints)
+
+
+def _missing(kind: type[AnyFeatures], split: ScanSplit, like: AnyFeatures) -> AnyFeatures:
     """Return features as wide as others, of which none is there."""
     arrays: dict[str, Any] = {}
     for name, rows in kind.ROWS.items():
         count = len(split) if rows == "scans" else len(split.object_ids)
-        values = getattr(like, name)
+        values: NDArray[np.float32] = getattr(like, name)
         shape = (count, *((split.key_frames.shape[1],) if values.ndim == 3 else ()), values.shape[-1])
         arrays[name], arrays[f"has_{name}"] = np.zeros(shape, np.float32), np.zeros(shape[:-1], np.bool_)
     return kind(**identity_arrays(split), **arrays)

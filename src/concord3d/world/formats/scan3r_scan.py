@@ -168,7 +168,7 @@ def object_records(scan: str, kinds: dict[int, str]) -> dict[str, Any]:
         {
             "id": str(identity), "global_id": str(global_id(kind)), "label": KINDS[kind].label,
             "nyu40": str(KINDS[kind].nyu40_index), "attributes": {}, "affordances": [],
-            "ply_color": "#%02x%02x%02x" % tuple(LABEL_COLORS[KINDS[kind].nyu40_index]),  # noqa: UP031
+            "ply_color": f"#{bytes(LABEL_COLORS[KINDS[kind].nyu40_index].tolist()).hex()}",
         }
         for identity, kind in kinds.items()
     ]  # fmt: skip
