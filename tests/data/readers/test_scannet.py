@@ -52,12 +52,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.fixture
-def copy(world: Path, tmp_path: Path) -> Path:
-    shutil.copytree(world, tmp_path / "copy")
-    return tmp_path / "copy"
-
-
 def read(spec: DatasetSpec, root: Path, split: str = "train") -> ScanSplit:
     store = read_split(spec, root, split, "synthetic")
     assert isinstance(store, ScanSplit)

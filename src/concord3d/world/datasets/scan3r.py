@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,14 +24,14 @@ import numpy as np
 
 from concord3d.files import canonical_json, write_text
 from concord3d.geometry.rigid import Matrix, inverse, transformed
-from concord3d.world.datasets.interface import DatasetFamily, Layout, WorldRecipe
+from concord3d.world.datasets.interface import Layout, WorldRecipe
 from concord3d.world.formats.scan3r_scan import ScanFiles, class_mapping, column_major, object_records, write_scan
 from concord3d.world.formats.sceneverse import referral_records
-from concord3d.world.rooms.foreign import told
+from concord3d.world.rooms.family import RoomFamily
 from concord3d.world.rooms.kinds import KINDS
 from concord3d.world.rooms.objects import FLOOR, WALL
 from concord3d.world.rooms.scene_types import SCENE_TYPES
-from concord3d.world.rooms.visits import RoomOptions, SpaceItem, Visit, foreign_modules, record_visits, space_items
+from concord3d.world.rooms.visits import RoomOptions, SpaceItem, Visit, record_visits
 
 FOLDER = "3RScan"
 _STAYED = 0.5
@@ -54,19 +54,10 @@ class SpaceRecords:
     referrals: tuple[dict[str, Any], ...]
 
 
-class ThreeRScan(DatasetFamily[SpaceItem, SpaceRecords]):
+class ThreeRScan(RoomFamily[SpaceRecords]):
     """Scanned rooms; what is counted are scans, references and rescans, and the categories are kinds of rooms."""
 
     layouts = {"scan3r": Layout(10, ("train", "val"), tuple(SCENE_TYPES), options=RoomOptions)}
-
-    def foreign(self, recipe: WorldRecipe) -> Mapping[str, str]:
-        return foreign_modules(recipe, self.layouts[recipe.dataset])
-
-    def told_foreign(self, recipe: WorldRecipe) -> Mapping[str, Any]:
-        return told(tuple(self.foreign(recipe)))
-
-    def items(self, recipe: WorldRecipe, split: str) -> list[SpaceItem]:
-        return space_items(recipe, self.layouts[recipe.dataset], split)
 
     def make(self, recipe: WorldRecipe, out: Path, item: SpaceItem) -> SpaceRecords:
         root = out / FOLDER

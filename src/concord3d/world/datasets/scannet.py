@@ -11,7 +11,7 @@ Layout below a root folder: ``scannet/scans/<id>/`` with ``<id>.sens``, ``<id>.t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,15 @@ import numpy as np
 
 from concord3d.files import canonical_json, write_text
 from concord3d.geometry.rigid import Matrix, inverse, rigid, transformed, turn_about_z
-from concord3d.world.datasets.interface import DatasetFamily, Layout, WorldRecipe
+from concord3d.world.datasets.interface import Layout, WorldRecipe
 from concord3d.world.formats.cad_annotations import scan2cad_record, scenecad_layout, write_cad_model
 from concord3d.world.formats.scannet_scan import ScanFiles, label_table, write_scan
 from concord3d.world.formats.sceneverse import referral_records
-from concord3d.world.rooms.foreign import told
+from concord3d.world.rooms.family import RoomFamily
 from concord3d.world.rooms.kinds import KINDS
 from concord3d.world.rooms.objects import FLOOR, WALL
 from concord3d.world.rooms.scene_types import SCENE_TYPES
-from concord3d.world.rooms.visits import RoomOptions, SpaceItem, Visit, foreign_modules, record_visits, space_items
+from concord3d.world.rooms.visits import RoomOptions, SpaceItem, Visit, record_visits
 
 FOLDER = "scannet"
 _FIRST_NUMBER = {"train": 0, "val": 5000}
@@ -51,19 +51,10 @@ class SpaceRecords:
     referrals: tuple[dict[str, Any], ...]
 
 
-class ScanNet(DatasetFamily[SpaceItem, SpaceRecords]):
+class ScanNet(RoomFamily[SpaceRecords]):
     """Scanned rooms; what is counted are scans, and the categories are kinds of rooms."""
 
     layouts = {"scannet": Layout(9, ("train", "val"), tuple(SCENE_TYPES), options=RoomOptions)}
-
-    def foreign(self, recipe: WorldRecipe) -> Mapping[str, str]:
-        return foreign_modules(recipe, self.layouts[recipe.dataset])
-
-    def told_foreign(self, recipe: WorldRecipe) -> Mapping[str, Any]:
-        return told(tuple(self.foreign(recipe)))
-
-    def items(self, recipe: WorldRecipe, split: str) -> list[SpaceItem]:
-        return space_items(recipe, self.layouts[recipe.dataset], split)
 
     def make(self, recipe: WorldRecipe, out: Path, item: SpaceItem) -> SpaceRecords:
         root = out / FOLDER
