@@ -26,3 +26,14 @@ def test_signs_of_formulas_in_words_stand_as_they_are(tmp_path: Path) -> None:
     made.accuracy("a", outcomes(200, 101))
     text = svg(made, "f")
     assert "costs $5 or $6" in text and "a $_ b ^$" in text
+
+
+def test_a_figure_without_data_names_what_it_needs_in_few_words(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    names = ", ".join(f"experiment_{number}: experiment {number}" for number in range(60))
+    options = f"{{experiments: {{{names}}}, datasets: [modelnet40], protocol: linear_svm, metric: overall_accuracy}}"
+    figure = f"  - {{id: f, kind: bars, title: T, caption: C, options: {options}}}\n"
+    made.report("paper: mm_point\nheadline: one\ntables: [{id: one, title: One}]\nfigures:\n" + figure)
+    text = svg(made, "f")
+    assert "nothing to draw at scale" in text and "experiment_0" in text
+    assert "experiment_59" not in text and " ..." in text

@@ -156,7 +156,9 @@ def placard(context: FigureContext, needs: str) -> Drawing:
     axes.set_axis_off()
     absent = f"nothing to draw at scale '{context.inputs.scale}'"
     axes.text(0.5, 0.62, absent, ha="center", va="center", fontsize=15, color=GREY)
-    axes.text(0.5, 0.38, f"needs {needs}", ha="center", va="center", fontsize=9.5, color=GREY, wrap=True)
+    # A long list would cover the line above; the words beside the figure tell it whole.
+    shown = textwrap.fill(textwrap.shorten(f"needs {needs}", 220, placeholder=" ..."), 80)
+    axes.text(0.5, 0.5, shown, ha="center", va="top", fontsize=9.5, color=GREY)
     return Drawing(figure, (), f"{absent.capitalize()}: needs {needs}.")
 
 
