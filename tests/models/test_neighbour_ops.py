@@ -80,8 +80,11 @@ def test_pieces_cover_the_batch_once(num_clouds, elements):
 def test_pieces_do_not_change_the_result(monkeypatch):
     from concord3d.models.dgcnn import DGCNN
 
-    points = torch.randn(5, 40, 3, generator=torch.Generator().manual_seed(0))
-    model = DGCNN(k=4, emb_dims=16)
+    # In double precision: in single, a distance that rounds otherwise may choose another neighbour.
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        points = torch.randn(5, 40, 3, dtype=torch.float64)
+        model = DGCNN(k=4, emb_dims=16).double()
     whole = model(points)
     whole.square().sum().backward()
     gradients = [parameter.grad.clone() for parameter in model.parameters()]
@@ -89,6 +92,6 @@ def test_pieces_do_not_change_the_result(monkeypatch):
     monkeypatch.setattr(neighbour_ops, "_CPU_PIECE_ELEMENTS", 1)
     cut = model(points)
     cut.square().sum().backward()
-    torch.testing.assert_close(cut, whole, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(cut, whole)
     for parameter, gradient in zip(model.parameters(), gradients, strict=True):
-        assert (parameter.grad - gradient).abs().max() <= 1e-3 * gradient.abs().max() + 1e-5
+        torch.testing.assert_close(parameter.grad, gradient, rtol=1e-6, atol=1e-6 * float(gradient.abs().max()))
