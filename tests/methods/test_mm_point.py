@@ -279,11 +279,28 @@ def test_the_loss_falls() -> None:
         ({"image_encoder": "resnet19"}, "did you mean 'resnet18'"),
         ({"view_augmentation": "multilevel"}, "did you mean 'multi_level'"),
         ({"w_intra": 0, "w_inter": 0}, "nothing to train"),
+        ({"point_scale": [1.25, 0.8]}, "'point_scale'.*must rise"),
+        ({"point_dropout": 1.0}, "'point_dropout'"),
     ],
 )
 def test_settings_are_checked_and_the_nearest_name_given(objective_section: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         method_settings("mm_point", objective_section)
+
+
+def test_the_ranges_of_the_clouds_are_those_of_the_settings() -> None:
+    def radii_and_points(**changes: Any) -> tuple[Tensor, int]:
+        model = method(w_inter=0, **changes)
+        (clouds, _) = model.transform(*batch(1, num_objects=64))
+        centred = clouds - clouds.mean(2, keepdim=True)
+        return centred.norm(dim=-1).amax(-1), min(len(cloud.unique(dim=0)) for cloud in clouds.flatten(0, 1))
+
+    radii, points = radii_and_points(point_scale=(3.0, 3.0), point_translation=0.0, point_dropout=0.0)
+    assert points == NUM_POINTS
+    assert (radii - 3).abs().max() < 0.2
+    radii, points = radii_and_points()
+    assert points < NUM_POINTS / 2
+    assert radii.median() < 2
 
 
 def context(num_views: int) -> Context:

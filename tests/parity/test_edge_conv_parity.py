@@ -230,3 +230,33 @@ def test_trunk_equals_literal(training):
     embedding = slow.convolution.weight.grad[:, :, 0]
     torch.testing.assert_close(fast.embedding.linear.weight.grad, embedding, rtol=1e-8, atol=1e-9)
     torch.testing.assert_close(fast.embedding.norm.running_var, slow.norm.running_var, rtol=1e-9, atol=1e-9)
+
+
+def _gradients(model: DGCNN, points: Tensor, *, autocast: bool) -> tuple[Tensor, list[Tensor]]:
+    model.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16, enabled=autocast):
+        features = model(points)
+    features.square().mean().backward()
+    return features.detach(), [parameter.grad.clone() for parameter in model.parameters()]
+
+
+def test_training_in_bfloat16_follows_single_precision() -> None:
+    torch.manual_seed(0)
+    model = DGCNN(k=8, emb_dims=256)
+    points = torch.randn(6, 64, 3, generator=_generator(1))
+    exact, exact_gradients = _gradients(model, points, autocast=False)
+    rounded, gradients = _gradients(model, points, autocast=True)
+    assert rounded.dtype == torch.float32
+    # bfloat16 has eight bits: it must have been used, and must not do more than its rounding does.
+    assert 1e-5 < float((rounded - exact).norm() / exact.norm()) < 1e-2
+    for name, gradient, other in zip(dict(model.named_parameters()), gradients, exact_gradients, strict=True):
+        assert gradient.dtype == torch.float32
+        assert torch.nn.functional.cosine_similarity(gradient.flatten(), other.flatten(), 0) > 0.99, name
+
+
+def test_edges_are_found_in_single_precision_under_autocast() -> None:
+    fast, _ = _pair(8, 16, torch.float32, _generator(3))
+    features, indices = torch.randn(2, 32, 8, generator=_generator(4)), torch.randint(0, 32, (2, 32, 5))
+    exact = copy.deepcopy(fast)(features, indices)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(fast(features, indices), exact)

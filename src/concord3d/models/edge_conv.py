@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from concord3d.errors import BadCloud
 from concord3d.models.edge_moments import edge_moments
-from concord3d.models.neighbour_ops import NeighbourGraph, cloud_pieces, neighbour_max
+from concord3d.models.neighbour_ops import NeighbourGraph, add_product, cloud_pieces, neighbour_max, product_dtype
 
 NEGATIVE_SLOPE = 0.2
 
@@ -42,7 +42,10 @@ class EdgeConv(nn.Module):
         self.norm = nn.BatchNorm1d(out_channels)
 
     def forward(self, features: Tensor, indices: Tensor) -> Tensor:
-        """Apply the layer, in the precision of its weights also under autocast.
+        """Apply the layer.
+
+        Under autocast only the products of the backward pass have its type: in the forward pass what rounding does
+        to two near points would be as large as their difference.
 
         Args:
             features: (B, N, C) point features.
@@ -57,30 +60,33 @@ class EdgeConv(nn.Module):
         if features.ndim != 3 or features.shape[-1] != self.in_channels:
             expected = f"(B, N, {self.in_channels})"
             raise BadCloud("Features do not fit EdgeConv", expected=expected, found=tuple(features.shape))
+        backward_dtype = product_dtype(features.device.type, self.linear.weight.dtype)
         with torch.autocast(features.device.type, enabled=False):
-            return self._forward(features.to(self.linear.weight.dtype), indices)
+            return self._forward(features.to(self.linear.weight.dtype), indices, backward_dtype)
 
-    def _forward(self, features: Tensor, indices: Tensor) -> Tensor:
+    def _forward(self, features: Tensor, indices: Tensor, backward_dtype: torch.dtype) -> Tensor:
         # Far from the origin the two maps would cancel. Differences do not see an offset, so the clouds are centred.
         centre = features.detach().mean(1)
         centred = features - centre.unsqueeze(1)
         weight_difference, weight_own = self.linear.weight.split(self.in_channels, dim=1)
         if self.training:
-            mean, variance = self._batch_statistics(centred, centre, indices)
+            mean, variance = self._batch_statistics(centred, centre, indices, backward_dtype)
         else:
             mean, variance = self.norm.get_buffer("running_mean"), self.norm.get_buffer("running_var")
         scale = (self.norm.weight * torch.rsqrt(variance + self.norm.eps)).unsqueeze(1)
         offset = functional.linear(centre, scale * weight_own, self.norm.bias - mean * scale.squeeze(1))
         weights = torch.cat([scale * weight_difference, scale * (weight_own - weight_difference)], 0)
-        output: Tensor = _MapAndAggregate.apply(centred, weights, offset, indices)
+        output: Tensor = _MapAndAggregate.apply(centred, weights, offset, indices, backward_dtype)
         return output
 
-    def _batch_statistics(self, centred: Tensor, centre: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
+    def _batch_statistics(
+        self, centred: Tensor, centre: Tensor, indices: Tensor, backward_dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
         """Return mean and biased variance (O,) over all edges, and update the running statistics."""
         num_edges = indices.numel()
         if num_edges < 2:
             raise BadCloud("Batch statistics need more than one edge", expected="at least 2", found=num_edges)
-        edge_mean, edge_covariance = edge_moments(centred, centre, indices)
+        edge_mean, edge_covariance = edge_moments(centred, centre, indices, backward_dtype)
         weight = self.linear.weight
         mean = weight @ edge_mean + weight[:, self.in_channels :] @ centre.mean(0)
         variance = ((weight @ edge_covariance) * weight).sum(1).clamp(min=0)
@@ -92,7 +98,9 @@ class _MapAndAggregate(torch.autograd.Function):
     """LeakyReLU(max_j u_j + v_i + offset), with u and v the two halves of one linear map of the points."""
 
     @staticmethod
-    def forward(ctx: Any, features: Tensor, weights: Tensor, offset: Tensor, indices: Tensor) -> Tensor:
+    def forward(
+        ctx: Any, features: Tensor, weights: Tensor, offset: Tensor, indices: Tensor, backward_dtype: torch.dtype
+    ) -> Tensor:
         num_clouds, num_points, _ = features.shape
         channels = offset.shape[1]
         output = features.new_empty(num_clouds, num_points, channels)
@@ -104,12 +112,14 @@ class _MapAndAggregate(torch.autograd.Function):
             output[piece] = functional.leaky_relu_(edges, NEGATIVE_SLOPE)
             winners[piece] = rows.view_as(edges)
         ctx.save_for_backward(features, weights, output, winners)
+        ctx.backward_dtype = backward_dtype
         return output
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
         features, weights, output, winners = ctx.saved_tensors
+        narrow_features, narrow_weights = features.to(ctx.backward_dtype), weights.to(ctx.backward_dtype)
         num_clouds, num_points, channels = output.shape
         features_gradient = torch.empty_like(features)
         weights_gradient = torch.zeros_like(weights)
@@ -120,10 +130,10 @@ class _MapAndAggregate(torch.autograd.Function):
             offset_gradient[piece] = slope.sum(1)
             own = slope.flatten(0, 1)
             to_winners = torch.zeros_like(own).scatter_add_(0, winners[piece].flatten(0, 1).long(), own)
-            flow = torch.cat([to_winners, own], 1)
-            features_gradient[piece] = (flow @ weights).view_as(features_gradient[piece])
-            weights_gradient.addmm_(flow.t(), features[piece].flatten(0, 1))
-        return features_gradient, weights_gradient, offset_gradient, None
+            flow = torch.cat([to_winners, own], 1).to(ctx.backward_dtype)
+            features_gradient[piece] = (flow @ narrow_weights).view_as(features_gradient[piece])
+            add_product(weights_gradient, flow.t(), narrow_features[piece].flatten(0, 1))
+        return features_gradient, weights_gradient, offset_gradient, None, None
 
 
 def update_running_statistics(norm: nn.BatchNorm1d, mean: Tensor, unbiased_variance: Tensor) -> None:

@@ -18,7 +18,9 @@ from torch.autograd.function import once_differentiable
 from concord3d.models.neighbour_ops import NeighbourGraph, cloud_pieces, neighbour_sum
 
 
-def edge_moments(centred: Tensor, centre: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
+def edge_moments(
+    centred: Tensor, centre: Tensor, indices: Tensor, backward_dtype: torch.dtype | None = None
+) -> tuple[Tensor, Tensor]:
     """Compute the moments of the edge features of a batch.
 
     Args:
@@ -26,6 +28,7 @@ def edge_moments(centred: Tensor, centre: Tensor, indices: Tensor) -> tuple[Tens
             ``centred + centre``, relative to the mean centre).
         centre: (B, C) one point per cloud, taken as a constant.
         indices: (B, N, K) int64 neighbours of each point in its own cloud.
+        backward_dtype: The type of the matrix product of the backward pass, by default that of ``centred``.
 
     Returns:
         (2C,) mean, its second half relative to the mean of ``centre``; (2C, 2C) covariance with 1/n. Both are
@@ -33,13 +36,15 @@ def edge_moments(centred: Tensor, centre: Tensor, indices: Tensor) -> tuple[Tens
 
     Source: batch statistics of EdgeConv (MM-Point spec 2.1).
     """
-    mean, covariance = _EdgeMoments.apply(centred, centre - centre.mean(0), indices)
+    mean, covariance = _EdgeMoments.apply(centred, centre - centre.mean(0), indices, backward_dtype or centred.dtype)
     return mean, covariance
 
 
 class _EdgeMoments(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, centred: Tensor, offset: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        ctx: Any, centred: Tensor, offset: Tensor, indices: Tensor, backward_dtype: torch.dtype
+    ) -> tuple[Tensor, Tensor]:
         num_clouds, num_points, channels = centred.shape
         num_neighbours = indices.shape[2]
         num_edges = num_clouds * num_points * num_neighbours
@@ -62,13 +67,14 @@ class _EdgeMoments(torch.autograd.Function):
         upper = torch.cat([(within + within.t()) / 2, cross], 1)
         second = torch.cat([upper, torch.cat([cross.t(), around], 1)], 0) / num_edges
         ctx.save_for_backward(centred, offset, indices, mean)
+        ctx.backward_dtype = backward_dtype
         return mean, second - torch.outer(mean, mean)
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, to_mean: Tensor, to_covariance: Tensor) -> tuple[Tensor | None, None, None]:
+    def backward(ctx: Any, to_mean: Tensor, to_covariance: Tensor) -> tuple[Tensor | None, None, None, None]:
         if not ctx.needs_input_grad[0]:
-            return None, None, None
+            return None, None, None, None
         centred, offset, indices, mean = ctx.saved_tensors
         num_clouds, num_points, channels = centred.shape
         num_neighbours = indices.shape[2]
@@ -90,6 +96,13 @@ class _EdgeMoments(torch.autograd.Function):
             degrees = graph.in_degrees().to(own.dtype).unsqueeze(1)
             differences = neighbour_sum(own, graph).sub_(own, alpha=num_neighbours)
             parts = torch.cat([differences, own, degrees * own, neighbour_sum(own, graph, transposed=True)], 1)
-            flow = torch.addmm(constant, parts, maps).addcmul_(degrees, per_degree)
+            flow = _affine(constant, parts, maps, ctx.backward_dtype).addcmul_(degrees, per_degree)
             gradient[piece] = flow.view_as(gradient[piece])
-        return gradient, None, None
+        return gradient, None, None, None
+
+
+def _affine(constant: Tensor, features: Tensor, weights: Tensor, dtype: torch.dtype) -> Tensor:
+    """Return ``features @ weights + constant`` in the type of the constant, multiplied in ``dtype``."""
+    if dtype == constant.dtype:
+        return torch.addmm(constant, features, weights)
+    return constant + features.to(dtype) @ weights.to(dtype)

@@ -23,6 +23,19 @@ _CPU_PIECE_ELEMENTS = 1 << 18
 _GPU_PIECE_ELEMENTS = 1 << 26
 
 
+def product_dtype(device: str, weights: torch.dtype) -> torch.dtype:
+    """Return the type in which a layer multiplies matrices: that of autocast where it is on, else its weights'."""
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weights
+
+
+def add_product(total: Tensor, left: Tensor, right: Tensor) -> None:
+    """Add ``left @ right`` to ``total``, which may have a wider type than its factors."""
+    if total.dtype == left.dtype:
+        total.addmm_(left, right)
+    else:
+        total.add_(left @ right)
+
+
 def cloud_pieces(num_clouds: int, elements_per_cloud: int, device: str) -> list[slice]:
     """Cut a batch into runs of clouds that are worked on one after the other.
 

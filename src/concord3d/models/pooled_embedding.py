@@ -3,6 +3,7 @@
 The (B, N, out) activations are as large as everything else together, so normalisation, activation and pooling never
 write them: with ``z`` the linear map, the mean over points of LeakyReLU(scale z + shift) needs only the sum of ``z``
 and the count and sum of the positive part, the maximum only the largest ``z``. ``z`` itself is kept for the gradient.
+Under autocast the three matrix products and ``z`` have its type, everything else has that of the weights.
 
 Shapes: B clouds, N points, C channels in, O channels out.
 """
@@ -18,7 +19,7 @@ from torch.nn import functional
 
 from concord3d.errors import BadCloud
 from concord3d.models.edge_conv import NEGATIVE_SLOPE, update_running_statistics
-from concord3d.models.neighbour_ops import cloud_pieces, places_of_maxima
+from concord3d.models.neighbour_ops import add_product, cloud_pieces, places_of_maxima, product_dtype
 
 
 class PooledEmbedding(nn.Module):
@@ -50,11 +51,12 @@ class PooledEmbedding(nn.Module):
         if self.training and num_values < 2:
             raise BadCloud("Batch statistics need more than one point", expected="at least 2", found=num_values)
         norm = self.norm
+        products = product_dtype(features.device.type, self.linear.weight.dtype)
         with torch.autocast(features.device.type, enabled=False):
             running = None if self.training else (norm.get_buffer("running_mean"), norm.get_buffer("running_var"))
             weight = self.linear.weight
             pooled, mean, variance = _EmbedAndPool.apply(
-                features.to(weight.dtype), weight, norm.weight, norm.bias, running, norm.eps
+                features.to(weight.dtype), weight, norm.weight, norm.bias, running, norm.eps, products
             )
         if self.training:
             update_running_statistics(norm, mean, variance * (num_values / (num_values - 1)))
@@ -72,11 +74,13 @@ class _EmbedAndPool(torch.autograd.Function):
         beta: Tensor,
         running: tuple[Tensor, Tensor] | None,
         eps: float,
+        products: torch.dtype,
     ) -> tuple[Tensor, Tensor, Tensor]:
         num_points = features.shape[1]
         # With rows turned by the sign of gamma the activation never decreases in z: only maxima are needed.
         sign = torch.where(gamma < 0, -1.0, 1.0).to(gamma.dtype)
-        turned = sign.unsqueeze(1) * weight
+        turned = (sign.unsqueeze(1) * weight).to(products)
+        features = features.to(products)
         z, largest, winners, sums, squares = _embed(features, turned)
         if running is None:
             mean = sums.sum(0) / (features.shape[0] * num_points)
@@ -123,25 +127,33 @@ class _EmbedAndPool(torch.autograd.Function):
             pull = scale * inverse_std * gamma_gradient / num_values
             constant = mean * pull - scale * beta_gradient / num_values
         features_gradient = torch.empty_like(features)
-        turned_gradient = torch.zeros_like(turned)
+        turned_gradient = scale.new_zeros(turned.shape)
         for piece in cloud_pieces(num_clouds, z.shape[1] * z.shape[2], z.device.type):
-            flow = torch.gt(z[piece], threshold, out=torch.empty_like(z[piece]))
+            values = z[piece].to(scale.dtype)
+            flow = torch.gt(values, threshold, out=torch.empty_like(values))
             flow.mul_((scale * step[piece]).unsqueeze(1)).add_((scale * low[piece] + constant).unsqueeze(1))
-            flow.addcmul_(z[piece], pull, value=-1)
+            flow.addcmul_(values, pull, value=-1)
             flow.scatter_add_(1, winners[piece].unsqueeze(1), (scale * top[piece]).unsqueeze(1))
+            flow = flow.to(turned.dtype)
             torch.matmul(flow, turned, out=features_gradient[piece])
-            turned_gradient.addmm_(flow.flatten(0, 1).t(), features[piece].flatten(0, 1))
-        return features_gradient, sign.unsqueeze(1) * turned_gradient, sign * gamma_gradient, beta_gradient, None, None
+            add_product(turned_gradient, flow.flatten(0, 1).t(), features[piece].flatten(0, 1))
+        gradients = features_gradient.to(scale.dtype), sign.unsqueeze(1) * turned_gradient
+        return *gradients, sign * gamma_gradient, beta_gradient, None, None, None
 
 
 def _embed(features: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Return z (B, N, O) and per cloud (B, O): its largest value, where, its sum, its squared deviations."""
+    """Return z (B, N, O) and per cloud (B, O), at least in float32: its largest value, where, its sum, its squares.
+
+    Squares are of the deviations from the cloud's mean.
+    """
     num_clouds, num_points, _ = features.shape
     z = features.new_empty(num_clouds, num_points, weight.shape[0])
-    largest, sums, squares = (features.new_empty(num_clouds, weight.shape[0]) for _ in range(3))
+    wide = torch.promote_types(z.dtype, torch.float32)
+    largest, sums, squares = (z.new_empty(num_clouds, weight.shape[0], dtype=wide) for _ in range(3))
     winners = torch.empty(num_clouds, weight.shape[0], dtype=torch.int64, device=features.device)
     for piece in cloud_pieces(num_clouds, num_points * weight.shape[0], features.device.type):
-        values = torch.matmul(features[piece], weight.t(), out=z[piece])
+        torch.matmul(features[piece], weight.t(), out=z[piece])
+        values = z[piece].to(wide)
         sums[piece] = values.sum(1)
         largest[piece] = values.amax(1)
         work = torch.empty_like(values)
@@ -153,9 +165,10 @@ def _embed(features: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Te
 
 def _positive_parts(z: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
     """Return (B, O) count and sum of the values above the threshold of their channel."""
-    counts, positives = (z.new_empty(z.shape[0], z.shape[2]) for _ in range(2))
+    counts, positives = (threshold.new_empty(z.shape[0], z.shape[2]) for _ in range(2))
     for piece in cloud_pieces(z.shape[0], z.shape[1] * z.shape[2], z.device.type):
-        above = torch.gt(z[piece], threshold, out=torch.empty_like(z[piece]))
+        values = z[piece].to(threshold.dtype)
+        above = torch.gt(values, threshold, out=torch.empty_like(values))
         counts[piece] = above.sum(1)
-        positives[piece] = above.mul_(z[piece]).sum(1)
+        positives[piece] = above.mul_(values).sum(1)
     return counts, positives

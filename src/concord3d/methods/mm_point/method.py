@@ -92,7 +92,6 @@ class MMPoint(Method[ObjectBatch]):
         encoder: Point encoder with ``feature_dim``, (B, N, 3) -> (B, feature_dim).
         images: Image encoder with ``feature_dim``, (B, 3, H, W) -> (B, feature_dim); None when ``w_inter`` is 0.
         num_points: Points per cloud drawn for each augmented cloud.
-        augmentation: Ranges of the 3D transform.
     """
 
     def __init__(
@@ -101,12 +100,15 @@ class MMPoint(Method[ObjectBatch]):
         encoder: nn.Module,
         images: nn.Module | None,
         num_points: int,
-        augmentation: PointAugmentation | None = None,
     ) -> None:
         super().__init__()
         self.settings = settings
         self.num_points = num_points
-        self.augmentation = augmentation or PointAugmentation()
+        self.augmentation = PointAugmentation(
+            scale=settings.point_scale,
+            translation=settings.point_translation,
+            max_dropout=settings.point_dropout,
+        )
         self.point_encoder = encoder
         self.image_encoder = images if settings.w_inter > 0 else None
         self.num_views = settings.num_views

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-from pydantic import Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from concord3d.methods.settings import ObjectMethodSettings
 from concord3d.models.forward_pass import ForwardPass, image_pass, point_pass
@@ -32,6 +32,9 @@ class MMPointSettings(ObjectMethodSettings):
         w_inter: Weight of the 3D-2D terms, 0 switches them off, with the image encoder.
         temperature: Temperature of NT-Xent.
         view_augmentation: Ladder of image transforms.
+        point_scale: Range of the factor of a cloud's transform (MM-Point spec 4.1).
+        point_translation: Largest share of the cloud's extent by which it moves along an axis.
+        point_dropout: Upper end of the ratio of points that are dropped.
         image_encoder: Name of the image encoder shared by all views.
     """
 
@@ -45,6 +48,9 @@ class MMPointSettings(ObjectMethodSettings):
     w_inter: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     temperature: PositiveFloat = 0.1
     view_augmentation: ViewAugmentation = "multi_level"
+    point_scale: tuple[PositiveFloat, PositiveFloat] = (0.5, 2.0)
+    point_translation: float = Field(default=0.5, ge=0, allow_inf_nan=False)
+    point_dropout: float = Field(default=0.875, ge=0, lt=1)
     image_encoder: ImageEncoderName = "resnet18"
 
     @model_validator(mode="after")
@@ -52,6 +58,13 @@ class MMPointSettings(ObjectMethodSettings):
         if self.w_intra == 0 and self.w_inter == 0:
             raise ValueError("'w_intra' and 'w_inter' are both zero: nothing to train")
         return self
+
+    @field_validator("point_scale")
+    @classmethod
+    def _rising(cls, scale: tuple[float, float]) -> tuple[float, float]:
+        if not scale[0] <= scale[1] < float("inf"):
+            raise ValueError("the range must rise and be finite")
+        return scale
 
     @property
     def num_views(self) -> int:
