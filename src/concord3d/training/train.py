@@ -102,7 +102,7 @@ def _publish(task: TrainingTask, loop: Loop, started: float) -> None:
         shutil.rmtree(folder, ignore_errors=True)
         if kept.is_dir():
             shutil.copytree(kept, folder)
-    if task.method_settings.exports:
+    if task.method_settings.exports and task.training.epochs:
         out.exports.mkdir(parents=True, exist_ok=True)
     weights = _save_modules(task, loop.method, out, task.training.epochs)
     with evaluating(loop.method):
