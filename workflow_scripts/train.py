@@ -18,7 +18,8 @@ def make(job: NodeJob) -> None:
     set_threads(job.threads)
     needs = {role: (earlier, Path(place)) for role, (earlier, place) in job.params["needs"].items()}
     reads = {name: job.files[name] for name in job.params["reads"]}
-    train(opened_task(run, reads, needs, job.work, folder, job.device, job.identity, TOWER_WEIGHTS))
+    told = job.device, job.identity, TOWER_WEIGHTS, Path(job.params["exports"])
+    train(opened_task(run, reads, needs, job.work, folder, *told))
     files = TrainingFolder(folder)
     write_provenance(files.provenance, run, job.named_files(), files.machine, job.remake_command, sources, job.identity)
 

@@ -26,7 +26,7 @@ STAGES = ("data", "towers", "cross")
 # First parts of the keys of nodes that belong to no paper.
 _SHARED = ("stores", "views", "towers", "features", "cross")
 # Names of folders and targets that a paper cannot have.
-RESERVED = (*STAGES, *_SHARED, "all", "papers", "raw", "records")
+RESERVED = (*STAGES, *_SHARED, "all", "exports", "papers", "raw", "records")
 
 
 def scale_yaml(scale: str) -> Path:
@@ -144,6 +144,14 @@ class Layout:
     def training(self, paper: str, experiment: str, seed: int | str) -> Path:
         """Folder of one training."""
         return self.artifacts / paper / "train" / f"{experiment}__s{seed}"
+
+    def paper_exports(self, paper: str) -> Path:
+        """Folder of what a paper's trainings leave for others to use, which DVC keeps apart from the rest of it."""
+        return self.artifacts / "exports" / paper
+
+    def exports(self, paper: str, experiment: str, seed: int | str) -> Path:
+        """Folder of the arrays that the method of one training leaves, such as pseudo-labels."""
+        return self.paper_exports(paper) / f"{experiment}__s{seed}"
 
     def evaluation(self, paper: str, experiment: str, dataset: str, protocol: str, seed: int | str) -> Path:
         """The files of one evaluation, without their suffix."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -171,6 +172,19 @@ def test_maps_are_opened_where_there_are_some(tmp_path: Path, files: dict[str, l
     data = opened(run_of(tmp_path, num_strong=2), CrossMoSTSettings(), {**files, "maps": [tmp_path / "maps.npz"]})
     data.validated()
     assert isinstance(data.pictures, StoredMaps) and data.pictures.num_views == 2
+
+
+def test_data_of_the_same_files_are_known_to_be_the_same(tmp_path: Path, files: dict[str, list[Path]]) -> None:
+    given = {**files, "maps": [tmp_path / "maps.npz"]}
+
+    def identity(**data: Any) -> str:
+        return opened(run_of(tmp_path, num_strong=2, **data), CrossMoSTSettings(), given).files_identity
+
+    first = identity()
+    assert first and identity() == first
+    assert len({first, identity(num_points=24), identity(num_views=1)}) == 3
+    os.utime(tmp_path / "maps.npz", ns=(1, 1))
+    assert identity() != first, "a file that was written again may hold something else of the same size"
 
 
 def test_strength_and_views_are_those_of_the_section(tmp_path: Path, files: dict[str, list[Path]]) -> None:

@@ -48,6 +48,7 @@ class Fabricated:
         kinds = {job.dataset: self.data_kind for job in self.expected}
         return ReportInputs(
             artifacts=self.root / "artifacts",
+            exports=self.root / "exports",
             paper_yaml=ROOT / paper_yaml(self.paper),
             report_yaml=self.report_yaml or ROOT / report_yaml(self.paper),
             published_csv=self.published_csv or ROOT / published_csv(self.paper),

@@ -10,8 +10,10 @@ from tests.reporting.fabricate import Fabricated, two_branches_like
 from tests.reporting.pages.test_given_labels import given
 from tests.reporting.test_report import known_files, tree
 
+from concord3d.config.strict_yaml import load_yaml
 from concord3d.files import read_json
 from concord3d.reporting.report import build_report
+from concord3d.world.datasets import find_family
 
 
 @pytest.fixture(scope="module")
@@ -76,3 +78,10 @@ def test_the_page_shows_labels_and_says_what_is_not_known(reported: Fabricated) 
 def test_results_alone_can_tell_of_the_labels(reported: Fabricated) -> None:
     facts = read_json(reported.inputs.out / "page_facts.json")
     assert list(facts["labels"]) == ["cross_most_modelnet40__s1"]
+
+
+def test_the_classes_of_co3d_that_the_world_lacks_are_named(reported: Fabricated) -> None:
+    deviations = load_yaml(reported.inputs.report_yaml)["ledger"]["deviations"]
+    [told] = [entry["ours"] for entry in deviations if entry["what"] == "classes of CO3D"]
+    layout = find_family("co3d").layouts["co3d"]
+    assert told == f"the {len(layout.categories)} that the world has shapes of; it lacks {', '.join(layout.lacking)}"

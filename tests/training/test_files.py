@@ -19,3 +19,5 @@ def test_every_file_has_its_place() -> None:
     }
     assert {path.as_posix() for path in places.values()} == {f"t/{place}" for place in places}
     assert files.snapshots == Path("t/snapshots") and files.exports == Path("t/exports")
+    apart = TrainingFolder(Path("t"), Path("e"))
+    assert apart.export("pseudo_labels", 3) == Path("e/pseudo_labels/epoch_0003.npz") and apart.history == files.history

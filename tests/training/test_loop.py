@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
@@ -297,13 +297,17 @@ def test_arrays_of_all_epochs_are_left_also_of_those_before_a_kill(
         assert files_of(tmp_path / str(step) / "out") == whole
 
 
+@pytest.mark.parametrize("place", [None, "apart/run"])
 def test_exports_of_an_earlier_training_in_the_same_folder_do_not_stay(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str | None
 ) -> None:
     register(monkeypatch, lambda settings, context: Labelling(context.data), ExportSettings)
-    train(made_up_task(tmp_path, {"epochs": 3}))
-    train(made_up_task(tmp_path, {"epochs": 1}))
-    assert [path.name for path in (tmp_path / "out/exports").rglob("*.npz")] == ["epoch_0001.npz"]
+    for epochs in (3, 1):
+        task = made_up_task(tmp_path, {"epochs": epochs})
+        train(task if place is None else replace(task, exports_dir=tmp_path / place))
+    found = list((tmp_path / (place or "out/exports")).rglob("*.npz"))
+    assert [path.name for path in found] == ["epoch_0001.npz"]
+    assert (tmp_path / "out/exports").exists() == (place is None)
 
 
 def test_exports_that_the_settings_do_not_announce_are_refused_in_the_first_epoch(

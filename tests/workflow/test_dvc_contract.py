@@ -4,11 +4,13 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.workflow.clones import call, copy_tree, tree_hash
-from tests.workflow.graphs import ask_for, edit
+from tests.workflow.graphs import ask_for, edit, smoke_plan
 
 from concord3d.config.strict_yaml import load_yaml
 
@@ -50,6 +52,18 @@ def test_a_fresh_clone_hydrates_to_nothing_to_be_done(recorded: Path, tmp_path: 
     dry = call(clone, "snakemake", "--cores", "1", "--dry-run")
     assert "Nothing to be done" in dry.stdout + dry.stderr
     assert tree_hash(clone / "results") == tree_hash(recorded / "results")
+    labels = "artifacts/smoke/exports/cross_most"
+    assert list((clone / labels).rglob("*.npz")) and tree_hash(clone / labels) == tree_hash(recorded / labels)
+
+
+def test_pseudo_labels_can_be_had_alone(recorded: Path, tmp_path: Path) -> None:
+    clone = tmp_path / "labels"
+    subprocess.run(["git", "clone", "-q", str(recorded), str(clone)], check=True)
+    labels = "artifacts/smoke/exports/cross_most"
+    pulled = call(clone, "dvc", "pull", labels)
+    assert pulled.returncode == 0, pulled.stderr
+    assert tree_hash(clone / labels) == tree_hash(recorded / labels)
+    assert [path.name for path in (clone / "artifacts/smoke").iterdir()] == ["exports"]
 
 
 def test_hydrate_refuses_a_tree_that_differs(recorded: Path, tmp_path: Path) -> None:
@@ -186,6 +200,26 @@ def test_a_training_of_another_paper_is_made_though_its_paper_is_not_asked_for(
     assert "artifacts/smoke/records/papers/mm_point/train/mm_point__s1.json" in said
     for other in ("mm_point/train/single_view__s1", "mm_point/eval", "mm_point/report"):
         assert other not in said, other
+
+
+def test_every_file_lies_in_one_output_of_its_stage(repository: Path) -> None:
+    """Pseudo-labels have an output of their own, so that DVC versions them apart from weights and evaluations."""
+    papers = load_yaml(repository / "params.yaml")["papers"]
+    stages = load_yaml(repository / "dvc.yaml")["stages"]
+    outs = {name: _outs(stages[name]) for name in ("data", "towers", "cross")}
+    outs |= {paper: [out.replace("${item}", paper) for out in _outs(stages["paper"]["do"])] for paper in papers}
+    plan = smoke_plan(repository, papers=papers)
+    exports = set()
+    for node in plan.nodes.values():
+        for path in [] if node.stage == "raw" else [*node.outputs, plan.layout.record(node.key)]:
+            places = [out for out in outs[node.stage] if path.is_relative_to(out)]
+            assert len(places) == 1, (node.key, path, places)
+            exports |= {places[0]} if "exports" in path.parts else set()
+    assert exports == {"artifacts/smoke/exports/cross_most"}
+
+
+def _outs(stage: Mapping[str, Any]) -> list[str]:
+    return [next(iter(out)).replace("${scale}", "smoke") for out in stage["outs"]]
 
 
 def test_every_stage_watches_what_decides_its_nodes(repository: Path) -> None:

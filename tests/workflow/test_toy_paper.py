@@ -96,7 +96,8 @@ def test_both_saved_modules_and_the_exports_of_every_epoch_are_there(run: Path) 
     assert student.keys() == teacher.keys()
     assert any(not np.array_equal(student[name], teacher[name]) for name in student), "the teacher follows slowly"
     assert {path.name for path in (folder / "snapshots").glob("[a-z]*")} == {"encoder", "teacher"}
-    epochs = sorted(path.name for path in (folder / "exports/centres").iterdir())
+    exports = run / "artifacts/smoke/exports/beads/centres__s1"
+    epochs = sorted(path.name for path in (exports / "centres").iterdir())
     assert epochs == [f"epoch_{epoch:04d}.npz" for epoch in range(1, 9)]
 
 

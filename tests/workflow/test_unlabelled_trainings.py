@@ -96,7 +96,8 @@ def test_a_training_above_a_frozen_trunk_reads_maps_that_are_made_once(tree: Pat
     assert (told["num_views"], told["num_strong"], told["strength"]["mask_ratio"]) == (4, 2, 0.3)
     assert maps["test"].params["num_strong"] == 0 and "strength" not in maps["test"].params
     assert {"concord3d.batches.unlabelled", "concord3d.methods.cross_most.method"} <= set(node.entries)
-    assert any(path.name == "exports" for path in node.outputs)
+    assert Path("artifacts/smoke/exports/cross_most/adapted__s1") in node.outputs
+    assert node.params["exports"] == "artifacts/smoke/exports/cross_most/adapted__s1"
 
 
 def test_maps_know_no_tower_that_is_trained_above_the_trunk(tree: Path) -> None:

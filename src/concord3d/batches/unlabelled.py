@@ -26,6 +26,7 @@ from concord3d.features.prompts import load_class_features
 from concord3d.features.strong_pictures import StrongPictures
 from concord3d.features.tower_config import PATCH_SIZE
 from concord3d.features.trunk_maps import TrunkMaps, chosen_views, drawn_masks, normalised
+from concord3d.files import content_hash
 from concord3d.methods.settings import MethodSettings
 from concord3d.render.stored import ViewSet, open_view_set
 
@@ -173,6 +174,7 @@ class UnlabelledData:
         class_features: (K, D) a tower's features of these names.
         dataset: Name of the data set.
         labels: (S,) int64 for the record alone, or None.
+        files_identity: Equal for data that were opened from the same files by this process; empty where nobody knows.
     """
 
     points: NDArray[np.float32]
@@ -181,6 +183,7 @@ class UnlabelledData:
     class_features: NDArray[np.float32]
     dataset: str = ""
     labels: NDArray[np.int64] | None = None
+    files_identity: str = ""
     unit: str = field(default="objects", init=False)
 
     def __len__(self) -> int:
@@ -252,7 +255,15 @@ def opened(run: Mapping[str, Any], settings: MethodSettings, files: Mapping[str,
     [store], [classes], [shown] = files["clouds"], files["classes"], files.get("maps") or files["views"]
     split, pictures = CloudSplit.load(store), opened_pictures(shown, run)
     names, points = split.class_names, split.points[:, : run["data"]["num_points"]]
-    return UnlabelledData(points, pictures, names, load_class_features(classes, names), split.dataset, split.labels)
+    features = load_class_features(classes, names)
+    told = {"tower": run["tower"], "data": run["data"], "files": [_file_now(path) for path in (store, shown)]}
+    return UnlabelledData(points, pictures, names, features, split.dataset, split.labels, content_hash(told))
+
+
+def _file_now(path: Path) -> list[Any]:
+    """Return what changes when a file is replaced; the index of views names the pictures by their content."""
+    now = path.stat()
+    return [str(path), now.st_size, now.st_mtime_ns]
 
 
 def opened_pictures(path: Path, run: Mapping[str, Any]) -> PictureSource:

@@ -110,7 +110,7 @@ class Study:
             return self.seeds[:1]
         rests_on_training = self.is_trained(experiment) or self.paper.experiments[experiment].needs
         # More random encoders say something only where they are measured themselves.
-        measured = any(experiment in self._evaluated(name, self.protocol(name)) for name in self.overlay.protocols)
+        measured = any(experiment in experiments for experiments in self._evaluated.values())
         seeds = self.seeds if rests_on_training or not measured else self.untrained_seeds
         return seeds[: self.overlay.max_seeds.get(experiment)]
 
@@ -135,7 +135,15 @@ class Study:
         return method_kind(self.paper.method, self.paper_place.below("method"))
 
     def _method_kind(self, experiment: str) -> type[MethodSettings]:
-        return method_kind(self.method_of(experiment), self.experiment_place(experiment).below("method"))
+        # A plan asks for each many times.
+        if experiment not in self._method_kinds:
+            place = self.experiment_place(experiment).below("method")
+            self._method_kinds[experiment] = method_kind(self.method_of(experiment), place)
+        return self._method_kinds[experiment]
+
+    @cached_property
+    def _method_kinds(self) -> dict[str, type[MethodSettings]]:
+        return {}
 
     def needs_of(self, experiment: str) -> dict[str, Need]:
         """Return the earlier trainings that an experiment rests on, by role."""
@@ -241,15 +249,19 @@ class Study:
             protocol = self.protocol(name)
             keys += [
                 EvaluationKey(experiment, seed, name, dataset, self._evaluated_module(experiment, protocol))
-                for experiment in self._evaluated(name, protocol)
+                for experiment in self._evaluated[name]
                 for seed in self.seeds_of(experiment)[: protocol.max_seeds]
                 for dataset in protocol.datasets
                 if _takes_part(dataset, self.paper.experiments[experiment].datasets)
             ]
         return keys
 
-    def _evaluated(self, name: str, protocol: Protocol) -> list[str]:
-        """Return the experiments of this scale that a protocol applies to."""
+    @cached_property
+    def _evaluated(self) -> dict[str, list[str]]:
+        """The experiments of this scale that each protocol applies to."""
+        return {name: self._evaluated_by(name, self.protocol(name)) for name in self.overlay.protocols}
+
+    def _evaluated_by(self, name: str, protocol: Protocol) -> list[str]:
         chosen = protocol.experiments
         if chosen is None:
             chosen = [each for each in self.experiments if set(protocol.modules) & set(self._method_kind(each).saved)]

@@ -1,4 +1,4 @@
-"""What a training leaves, as files of one folder."""
+"""What a training leaves, as files of one folder, beside those that its method exports."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ class TrainingFolder:
 
     Attributes:
         folder: The folder.
+        exports_folder: Folder of what the method exports; None for one below ``folder``.
     """
 
     folder: Path
+    exports_folder: Path | None = None
 
     def weights(self, module: str) -> Path:
         """A saved module after the last epoch."""
@@ -32,7 +34,7 @@ class TrainingFolder:
     @property
     def exports(self) -> Path:
         """Folder of the arrays that a method leaves, such as pseudo-labels."""
-        return self.folder / "exports"
+        return self.exports_folder or self.folder / "exports"
 
     def export(self, name: str, epoch: int) -> Path:
         """Arrays that a method left of an epoch."""

@@ -24,6 +24,7 @@ def opened_task(
     device: str = "auto",
     inputs_identity: str | None = None,
     weights_folder: Path | None = None,
+    exports_dir: Path | None = None,
 ) -> TrainingTask:
     """Open the files of a training.
 
@@ -36,6 +37,7 @@ def opened_task(
         device: ``auto``, ``cpu`` or ``cuda``.
         inputs_identity: See :class:`TrainingTask`.
         weights_folder: See :class:`TrainingTask`.
+        exports_dir: See :class:`TrainingTask`.
 
     Raises:
         ConcordError: A file is absent or damaged, or files do not fit together.
@@ -54,6 +56,7 @@ def opened_task(
         device=device,
         inputs_identity=inputs_identity,
         weights_folder=weights_folder,
+        exports_dir=exports_dir,
     )
 
 

@@ -59,6 +59,7 @@ class TrainingTask:
         inputs_identity: Identity of all that the training reads and computes with, from a caller that knows its files;
             None hashes the data.
         weights_folder: Where the weights of frozen encoders may lie; no part of what makes a training another one.
+        exports_dir: Folder for what the method exports; None for one below ``out_dir``.
     """
 
     run: Mapping[str, Any]
@@ -72,6 +73,7 @@ class TrainingTask:
     progress: bool = True
     inputs_identity: str | None = None
     weights_folder: Path | None = None
+    exports_dir: Path | None = None
 
     @cached_property
     def training(self) -> TrainingSettings:

@@ -32,7 +32,8 @@ def train(task: TrainingTask) -> None:
     """Train a method and write what it leaves.
 
     Writes into ``task.out_dir`` (:class:`concord3d.training.files.TrainingFolder`): the saved modules after the last
-    epoch and at equal distances before, what the method exports and reports, the history (deterministic: losses,
+    epoch and at equal distances before, what the method exports, if ``task.exports_dir`` does not say another place,
+    and reports, the history (deterministic: losses,
     learning rates, held-out figures per epoch) and the record of the run (throughput, time, memory, versions,
     resumptions). A run that was stopped goes on from its last checkpoint in ``task.work_dir``.
 
@@ -96,12 +97,12 @@ def _train(fabric: Fabric, task: TrainingTask) -> None:
 
 
 def _publish(task: TrainingTask, loop: Loop, started: float) -> None:
-    out = TrainingFolder(task.out_dir)
+    out = TrainingFolder(task.out_dir, task.exports_dir)
     for folder, kept in ((out.snapshots, loop.kept.snapshots), (out.exports, loop.kept.exports)):
         shutil.rmtree(folder, ignore_errors=True)
         if kept.is_dir():
             shutil.copytree(kept, folder)
-    if task.method_settings.exports:
+    if task.method_settings.exports and task.training.epochs:
         out.exports.mkdir(parents=True, exist_ok=True)
     weights = _save_modules(task, loop.method, out, task.training.epochs)
     with evaluating(loop.method):

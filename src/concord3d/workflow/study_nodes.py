@@ -15,6 +15,7 @@ from concord3d.layout import evaluation_files
 from concord3d.methods.settings import EXTRACTOR, TOWER, MethodSettings, method_settings
 from concord3d.protocols.interface import Protocol
 from concord3d.protocols.loading import load_protocol, parse, protocol_module
+from concord3d.training.files import TrainingFolder
 from concord3d.training.settings import training_settings
 from concord3d.workflow.batching import Batching
 from concord3d.workflow.node import Made
@@ -126,7 +127,7 @@ class StudyNodes:
             run,
             settings,
             encoder_modules,
-            layout.training(self.paper, experiment, seed),
+            TrainingFolder(layout.training(self.paper, experiment, seed), layout.exports(self.paper, experiment, seed)),
             needs,
             identity,
         )
@@ -185,12 +186,7 @@ class StudyNodes:
         """Return the history, the provenance and what else the method exports of every training."""
         made = [self.training(experiment, seed) for experiment, seed in self.study.trainings()]
         return [
-            training.made(
-                training.files.history,
-                training.files.provenance,
-                *([training.files.exports] if training.settings.exports and training.run["training"]["epochs"] else []),
-            )
-            for training in made
+            training.made(training.files.history, training.files.provenance, *training.exports) for training in made
         ]
 
     def evaluations(self) -> list[Made]:

@@ -25,6 +25,7 @@ from concord3d.features.tower_config import (
 from concord3d.files import content_hash, read_json
 from concord3d.layout import CATALOG
 from concord3d.methods.settings import method_kind, method_settings
+from concord3d.training.files import TrainingFolder
 from concord3d.training.settings import training_settings
 from concord3d.workflow.data_nodes import DataNodes
 from concord3d.workflow.node import Made
@@ -101,7 +102,7 @@ class TowerNodes:
             run,
             settings,
             settings.encoder_modules(run["encoder"], self.places[name] if pretrained is None else self._file(use)),
-            self.data.layout.tower(name),
+            TrainingFolder(self.data.layout.tower(name)),
             {},
             {"encoder": self._model(use)},
         )

@@ -47,6 +47,14 @@ class MadeTraining:
         return Made(self.node, paths)
 
     @property
+    def exports(self) -> tuple[Path, ...]:
+        """The folder of what its method exports; none where it exports nothing.
+
+        Without epochs there is none either: records and the second names of files know no empty folders.
+        """
+        return (self.files.exports,) if self.settings.exports and self.run["training"]["epochs"] else ()
+
+    @property
     def weights(self) -> Made:
         """All saved modules after the last epoch."""
         return self.made(*(self.files.weights(name) for name in self.settings.saved))
@@ -63,7 +71,7 @@ class TrainingRequest:
         run: Resolved configuration.
         settings: Settings of the method.
         encoder_modules: Modules that build the encoder that the run names.
-        folder: Folder of its files.
+        files: Where its files lie.
         needs: Earlier trainings by role.
         identity: What counts in place of the words of some sections of ``run``, such as the content of a file that
             they name.
@@ -75,7 +83,7 @@ class TrainingRequest:
     run: Mapping[str, Any]
     settings: MethodSettings
     encoder_modules: tuple[str, ...]
-    folder: Path
+    files: TrainingFolder
     needs: Mapping[str, MadeTraining]
     identity: Mapping[str, Any]
 
@@ -87,13 +95,12 @@ def add_training(request: TrainingRequest, sources: TowerNodes) -> MadeTraining:
         request: The training.
         sources: Makes the nodes of what it reads.
     """
-    settings, files = request.settings, TrainingFolder(request.folder)
+    settings, files = request.settings, request.files
     method = f"{METHODS}.{request.run['method']}"
     rebuilding = (*request.encoder_modules, *([settings.rebuilt_by] if settings.rebuilt_by else []))
+    made = MadeTraining(request.key, request.run, settings, rebuilding, files, request.needs)
     reads: dict[str, list[Made]] = {}
     kinds = []
-    # Records and the second names of files know no empty folders.
-    has_exports = settings.exports and request.run["training"]["epochs"] > 0
     if settings.is_trained:
         reads = import_module(f"{TRAINING_INPUTS}.{settings.data}").inputs(
             request.run, settings, sources, request.needs
@@ -111,14 +118,20 @@ def add_training(request: TrainingRequest, sources: TowerNodes) -> MadeTraining:
         [
             *(files.weights(name) for name in settings.saved),
             files.snapshots,
-            *([files.exports] if has_exports else []),
+            *made.exports,
             *(files.report(name) for name in settings.reports),
             files.history,
             files.machine,
             files.provenance,
         ],
-        {"run": dict(request.run), "reads": list(reads), "needs": needs, "folder": str(request.folder)},
+        {
+            "run": dict(request.run),
+            "reads": list(reads),
+            "needs": needs,
+            "folder": str(files.folder),
+            "exports": str(files.exports),
+        },
         request.job,
         request.run["training"]["threads"],
     )
-    return MadeTraining(request.key, request.run, settings, rebuilding, files, request.needs)
+    return made

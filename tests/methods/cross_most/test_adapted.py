@@ -68,6 +68,17 @@ def test_every_entry_of_the_state_follows() -> None:
     assert all(torch.equal(v, made.student.state_dict()[n]) for n, v in made.teacher.state_dict().items())
 
 
+def test_the_teacher_still_follows_after_a_move_to_another_type() -> None:
+    made = adapted()
+    made.follow(0.5)
+    made.double()
+    with torch.no_grad():
+        made.student.norm.running_mean.fill_(8.0)
+        made.student.scale.fill_(2.5)
+    made.follow(0.5)
+    assert made.teacher.norm.running_mean.tolist() == [4.0, 4.0] and made.teacher.scale.item() == 1.5
+
+
 def test_what_both_agree_on_stays_to_the_bit() -> None:
     made = adapted()
     before = {name: value.clone() for name, value in made.teacher.state_dict().items()}

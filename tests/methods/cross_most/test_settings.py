@@ -46,6 +46,7 @@ def settings(**told: Any) -> CrossMoSTSettings:
         ({"fairness_wieght": 1}, "did you mean 'fairness_weight'"),
         ({"cross_modal_weight": float("inf")}, "cross_modal_weight"),
         ({"clouds": {"upsampled": "teacher"}}, "upsampled"),
+        ({"mpm_target": "dvae_codes"}, "mpm_target.*'token', 'mask_token' or 'points'"),
     ],
 )
 def test_mistakes_are_named(told: dict[str, Any], words: str) -> None:

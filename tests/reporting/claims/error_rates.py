@@ -166,7 +166,7 @@ def shares_from_outcomes(num_trials: int, num_items: int, num_seeds: int, spread
     """Return the share of each verdict where three equal arms are judged from their outcomes."""
     spec = ReportSpec.model_validate(yaml.safe_load(TWO_PARTS))
     nowhere = Path()
-    inputs = ReportInputs(nowhere, nowhere, nowhere, nowhere, "demo", nowhere, data_kinds={"modelnet40": "synthetic"})
+    inputs = ReportInputs(*[nowhere] * 5, "demo", nowhere, data_kinds={"modelnet40": "synthetic"})
     rng = np.random.default_rng(0)
     verdicts = [
         evaluate_claims(equal_arms(rng, num_items, num_seeds, spread), spec, inputs)[0]["verdict"]

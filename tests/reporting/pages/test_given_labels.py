@@ -23,8 +23,8 @@ def given(made: Fabricated, epoch: int, kept: int = 6, name: str = NAME) -> Path
     votes = np.arange(10) % 3
     other = votes.copy()
     other[:2] += 1
-    folder = made.root / "artifacts" / "train" / name
-    path = folder / "exports" / "pseudo_labels" / f"epoch_{epoch:04d}.npz"
+    folder = made.root / "exports" / name
+    path = folder / "pseudo_labels" / f"epoch_{epoch:04d}.npz"
     path.parent.mkdir(parents=True, exist_ok=True)
     are_kept = np.arange(10) < kept
     np.savez(path, unit=np.arange(10), picture_label=votes, point_label=other, label=other, picture_kept=are_kept,
@@ -48,7 +48,7 @@ def test_the_last_epoch_is_counted(tmp_path: Path) -> None:
 
 def test_a_file_that_holds_something_else_is_refused(tmp_path: Path) -> None:
     folder = given(two_branches_like(tmp_path), 2)
-    path = folder / "exports" / "pseudo_labels" / "epoch_0002.npz"
+    path = folder / "pseudo_labels" / "epoch_0002.npz"
     np.savez(path, unit=np.arange(3))
     with pytest.raises(ReportingError, match="do not hold what they must"):
         read_given_labels(folder)
@@ -63,7 +63,8 @@ def test_the_section_says_where_labels_lie_how_many_and_how_many_are_right(tmp_p
     facts = Artifacts(made.inputs).facts
     assert list(facts.labels) == [NAME]
     text = "\n".join(label_lines("cross_most", made.inputs, facts.labels, load_results(made.inputs).histories))
-    assert "artifacts/demo/cross_most/train/<experiment>__s<seed>/exports/pseudo_labels/epoch_<number>.npz" in text
+    assert "artifacts/demo/exports/cross_most/<experiment>__s<seed>/pseudo_labels/epoch_<number>.npz" in text
+    assert "`dvc pull artifacts/demo/exports/cross_most`" in text
     row = next(line for line in text.splitlines() if line.startswith("| cross_most_modelnet40"))
     cells = [cell.strip() for cell in row.strip("|").split("|")]
     assert cells[1:] == ["1", "6", "10", "60.0 %", "50.0 %", "20.0 %", "43.0 %", "82.0 %", "82.0 %"]

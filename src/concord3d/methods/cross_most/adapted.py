@@ -6,10 +6,11 @@ import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from concord3d.errors import CheckpointCorrupt
 from concord3d.features.token_encoders import new_token_encoder
@@ -36,6 +37,7 @@ class Adapted(nn.Module):
         super().__init__()
         self.student = student
         self.teacher = copy.deepcopy(student).requires_grad_(False)
+        self._followed: _Followed | None = None
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Adapted:
@@ -51,11 +53,39 @@ class Adapted(nn.Module):
         Args:
             kept: Share of the teacher that stays.
         """
-        for mine, its in zip(_state(self.teacher), _state(self.student), strict=True):
-            if mine.is_floating_point():
-                mine.lerp_(its.to(mine.dtype), 1 - kept)
-            else:
-                mine.copy_(its)
+        if self._followed is None:
+            self._followed = _Followed.of(self.teacher, self.student)
+        averaged, towards, copied = self._followed
+        get_ema_multi_avg_fn(kept)(averaged, towards, 0)
+        for mine, its in copied:
+            mine.copy_(its)
+
+    def _apply(self, *args: Any, **options: Any) -> Adapted:
+        # On another device buffers are other tensors.
+        self._followed = None
+        super()._apply(*args, **options)
+        return self
+
+
+class _Followed(NamedTuple):
+    """The state of a teacher beside that of its student; to list it takes as long as to average it.
+
+    Attributes:
+        averaged: Of the teacher.
+        towards: The same of the student.
+        copied: Of both, what has no average, such as counters.
+    """
+
+    averaged: list[Tensor]
+    towards: list[Tensor]
+    copied: list[tuple[Tensor, Tensor]]
+
+    @classmethod
+    def of(cls, teacher: nn.Module, student: nn.Module) -> _Followed:
+        pairs = list(zip(_state(teacher), _state(student), strict=True))
+        averaged = [pair for pair in pairs if pair[0].is_floating_point()]
+        copied = [pair for pair in pairs if not pair[0].is_floating_point()]
+        return cls([mine for mine, _ in averaged], [its for _, its in averaged], copied)
 
 
 def _state(module: nn.Module) -> list[Tensor]:

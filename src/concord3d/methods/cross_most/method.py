@@ -16,13 +16,13 @@ from concord3d.batches.unlabelled import UnlabelledBatch, UnlabelledData
 from concord3d.errors import ConfigError
 from concord3d.features.open_clip_adapter import resolve_device
 from concord3d.features.token_encoders import TokenEncoder, open_token_encoder
-from concord3d.geometry.augment import normalise_unit_sphere
 from concord3d.geometry.weak_strong import weak_and_strong
 from concord3d.losses.fairness import fairness
 from concord3d.losses.masked_reconstruction import masked_groups_loss, masked_pixels_loss, masked_tokens_loss
 from concord3d.losses.token_alignment import cross_modal_alignment, global_local
 from concord3d.methods.cross_most import adapted as files
 from concord3d.methods.cross_most.adapted import Adapted
+from concord3d.methods.cross_most.initial_votes import initial_votes
 from concord3d.methods.cross_most.pseudo_labels import (
     Labels,
     Thresholds,
@@ -30,7 +30,6 @@ from concord3d.methods.cross_most.pseudo_labels import (
     coverage_thresholds,
     labels_of,
     vote_of,
-    votes_of,
 )
 from concord3d.methods.cross_most.settings import CrossMoSTSettings
 from concord3d.methods.interface import Context, LossTerms, Method, ParameterGroup, Table
@@ -38,8 +37,6 @@ from concord3d.methods.settings import TOWER
 from concord3d.models.point_transformer import PointTokens, PointTransformer
 from concord3d.models.two_branch import BranchOutput, TwoBranchClassifier, picture_patches
 
-# Objects that the initial teacher sees together.
-_BLOCK = 64
 # An object that no batch has held yet has no label.
 _NONE = -1
 
@@ -359,20 +356,6 @@ def _thresholds(
         return Thresholds(joint, pictures, points, settings.agreement_threshold, factor)
     units = np.setdiff1d(np.arange(len(data)), context.held_out)
     device = resolve_device(context.device)
-    votes = _initial_votes(student.eval().to(device), data, units, device)
+    votes = initial_votes(student.eval().to(device), data, units, device)
     student.train().cpu()
     return coverage_thresholds(votes, settings.coverage, factor, settings.agreement_threshold)
-
-
-@torch.no_grad()
-def _initial_votes(
-    student: TwoBranchClassifier, data: UnlabelledData, units: np.ndarray[Any, Any], device: torch.device
-) -> Votes:
-    """Return what a student that has learnt nothing yet says of unchanged objects, in their first views."""
-    parts = []
-    for start in range(0, len(units), _BLOCK):
-        some = units[start : start + _BLOCK]
-        pictures = student.of_pictures(data.pictures.weak(some, 0).to(device), data.pictures.are_maps)
-        clouds = normalise_unit_sphere(data.clouds(some).to(device))
-        parts.append(votes_of(pictures.logits, student.of_points(student.points.encode(clouds)).logits))
-    return Votes(*(torch.cat(part) for part in zip(*parts, strict=True)))

@@ -78,7 +78,8 @@ class Artifacts:
         gates = {
             name: read_gate(path) for name, path in self._inputs.towers.items() if path is not None and path.exists()
         }
-        given = {path.name: read_given_labels(path) for path, _ in self._trainings.values()}
+        names = [path.name for path, _ in self._trainings.values()]
+        given = {name: read_given_labels(self._inputs.exports / name) for name in names}
         labels = {name: told for name, told in sorted(given.items()) if told}
         return PageFacts(gates, self._inputs.accepted, labels=labels)
 

@@ -11,16 +11,16 @@ from typing import Any
 from concord3d.arrays import read_arrays
 from concord3d.errors import ReportingError
 
-FOLDER = "exports/pseudo_labels"
+FOLDER = "pseudo_labels"
 KEYS = ("unit", "picture_label", "point_label", "label", "picture_kept", "point_kept")
 
 
-def read_given_labels(training: Path) -> dict[str, Any]:
+def read_given_labels(exports: Path) -> dict[str, Any]:
     """Count the labels of the last epoch of which a training kept them.
 
     Args:
-        training: Folder of the training; below it ``exports/pseudo_labels/epoch_<number>.npz`` with ``unit`` (S,), the
-            objects' rows in the store; ``picture_label``, ``point_label`` and ``label`` (S,), the votes of both
+        exports: Folder of what the training exports; below it ``pseudo_labels/epoch_<number>.npz`` with ``unit`` (S,),
+            the objects' rows in the store; ``picture_label``, ``point_label`` and ``label`` (S,), the votes of both
             branches and the one that was given; ``picture_kept`` and ``point_kept`` (S,) bool.
 
     Returns:
@@ -31,7 +31,7 @@ def read_given_labels(training: Path) -> dict[str, Any]:
         UnreadableFile: A file is damaged.
         ReportingError: A file's name has no epoch, an array is missing, or lengths differ.
     """
-    paths = sorted((training / FOLDER).glob("*.npz"))
+    paths = sorted((exports / FOLDER).glob("*.npz"))
     if not paths:
         return {}
     last = paths[-1]

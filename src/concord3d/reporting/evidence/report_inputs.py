@@ -33,6 +33,7 @@ class ReportInputs:
 
     Attributes:
         artifacts: Folder of this scale and paper, holding ``eval/`` and ``train/``.
+        exports: Folder of what its trainings export, by training.
         paper_yaml: The paper's file (experiments, origins of hyper-parameters).
         report_yaml: The paper's report file (tables, figures, claims, ledger).
         published_csv: The published values.
@@ -48,6 +49,7 @@ class ReportInputs:
     """
 
     artifacts: Path
+    exports: Path
     paper_yaml: Path
     report_yaml: Path
     published_csv: Path
@@ -97,6 +99,7 @@ def report_inputs(
     layout = Layout(scale)
     return ReportInputs(
         artifacts=root / layout.artifacts / paper,
+        exports=root / layout.paper_exports(paper),
         paper_yaml=root / paper_yaml(paper),
         report_yaml=root / report_yaml(paper),
         published_csv=root / published_csv(paper),
