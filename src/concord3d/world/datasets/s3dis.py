@@ -55,7 +55,7 @@ _CLASS_OF = {
     "whiteboard": "board",
 }  # fmt: skip
 _SQUARE, _OBJECT_VERTICES = 0.25, 8
-_LIMITS = {"points_per_m2": (100, 20_000), "stride": (0.1, 1.0)}
+_LIMITS = {"points_per_m2": (100, 20_000), "stride": (0.1, 1.0), "block_points": (16, 100_000)}
 
 
 @dataclass(frozen=True)
@@ -65,15 +65,18 @@ class RoomPointOptions:
     Attributes:
         points_per_m2: Points per square metre of surface.
         stride: From one block to the next in metres; blocks are squares of 1 m.
+        block_points: P, points of each block.
     """
 
     points_per_m2: float = 200
     stride: float = 1.0
+    block_points: int = 4096
 
     def __post_init__(self) -> None:
         for name, (low, high) in _LIMITS.items():
             value = getattr(self, name)
-            if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
+            kinds = int if name == "block_points" else int | float
+            if not isinstance(value, kinds) or isinstance(value, bool) or not low <= value <= high:
                 raise ConfigError(
                     "Impossible option of rooms", where=f"options.{name}", expected=f"{low} to {high}", found=value
                 )
@@ -134,7 +137,7 @@ class S3DIS(DatasetFamily[RoomItem, RoomBlocksMade]):
             np.concatenate([one.points for one in objects]),
             np.concatenate([one.colors for one in objects]),
             np.repeat([CLASSES.index(one.name) for one in objects], [len(one.points) for one in objects]),
-            recipe.num_points,
+            options.block_points,
             rng,
             stride=options.stride,
         )
