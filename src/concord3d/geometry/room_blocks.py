@@ -72,9 +72,10 @@ def cut_room(
     return CutRoom(np.stack(features).astype(np.float32), np.stack(found).astype(np.int64))
 
 
-def _starts(length: float, side: float, stride: float) -> NDArray[np.float64]:
+def _starts(length: float, side: float, stride: float) -> list[float]:
     """Return where blocks begin on one axis: the last one reaches the end of the room."""
-    return np.arange(max(1, int(np.ceil((length - side) / stride)) + 1)) * stride
+    count = max(1, int(np.ceil((length - side) / stride)) + 1)
+    return [stride * number for number in range(count)]
 
 
 def _chosen(inside: NDArray[np.int64], num_points: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -94,7 +94,7 @@ def add_training(request: TrainingRequest, sources: TowerNodes) -> MadeTraining:
     kinds = []
     # Records and the second names of files know no empty folders.
     has_exports = settings.exports and request.run["training"]["epochs"] > 0
-    if settings.is_trained:
+    if settings.reads_data:
         reads = import_module(f"{TRAINING_INPUTS}.{settings.data}").inputs(
             request.run, settings, sources, request.needs
         )
