@@ -2,9 +2,11 @@
 
 ``python -m tests.statistics.extreme_coverage`` prints the table that ``docs/STATISTICS.md`` shows.
 
-One experiment is nearly always wrong, the others are right in 40 to 60 % of the items; all have two seeds. An answer is right
-where a normal variable lies below a threshold, which deviates from training to training: a spread of one size is a large one
-of the accuracies in the middle, and a small one at the ends. Shape legend: E experiments, R seeds, S items.
+One experiment is nearly always wrong, the others are right in 40 to 60 % of the items; all have two seeds. An answer is
+right where a normal variable lies below a threshold, which deviates from training to training: one deviation of it
+is a large one of accuracies in the middle, and a small one at the ends.
+
+Shape legend: E experiments, R seeds, S items.
 """
 
 from __future__ import annotations
@@ -17,9 +19,9 @@ import numpy as np
 import scipy
 from numpy.typing import NDArray
 from scipy.special import ndtr, ndtri
+from tests.statistics.coverage import EXPERIMENT_SHARE, ITEM_SHARE, spread_of
 
 from concord3d.statistics.joint_means import ItemMeans, JointMeans, Uncertainty
-from tests.statistics.coverage import EXPERIMENT_SHARE, ITEM_SHARE, spread_of
 
 FloatArray = NDArray[np.float64]
 SEEDS = 2
@@ -125,7 +127,8 @@ def asked() -> Iterator[Setting]:
 
 def summary_of(found: Sequence[tuple[Setting, Found]]) -> Iterator[str]:
     """Yield lines of a Markdown table, one for each number of items and deviation."""
-    yield "| items | deviation of thresholds | covered | no item right | upper end then | covered, plain | upper end, plain |"
+    columns = ("items", "deviation of thresholds", "covered", "no item right", "upper end then")
+    yield f"| {' | '.join([*columns, 'covered, plain', 'upper end, plain'])} |"
     yield f"|{' --- |' * 7}"
     for items, deviation in dict.fromkeys((one.num_items, one.deviation) for one, _ in found):
         rows = [f for one, f in found if (one.num_items, one.deviation) == (items, deviation)]
