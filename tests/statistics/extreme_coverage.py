@@ -57,6 +57,7 @@ class Found:
     Attributes:
         covered: Share that holds the truth.
         covered_plain: The same with the freedom of the variance that the outcomes show, whatever the value.
+        covered_items: The same with Wilson's interval of the items alone, at an extreme value.
         extreme: Share of studies in which no item is right.
         end: Mean upper end of these.
         end_plain: The same with that freedom.
@@ -64,6 +65,7 @@ class Found:
 
     covered: float
     covered_plain: float
+    covered_items: float
     extreme: float
     end: float
     end_plain: float
@@ -108,12 +110,13 @@ def simulate(setting: Setting, replicates: int, seed: int = 0) -> Found:
             found.proportion_ends(value, setting.num_items),
             plain_ends(found, value, setting.num_items),
         )
-        covers = [low <= setting.truth <= high for low, high in (own, plain)]
+        alone = own if 0 < value < 1 else Uncertainty(0.0, 1e6).proportion_ends(value, setting.num_items)
+        covers = [low <= setting.truth <= high for low, high in (own, plain, alone)]
         rows.append([*covers, value == 0, *((own[1], plain[1]) if value == 0 else (np.nan, np.nan))])
     table = np.array(rows, dtype=float)
-    extreme = table[table[:, 2] == 1, 3:]
+    extreme = table[table[:, 3] == 1, 4:]
     ends = extreme.mean(axis=0) if len(extreme) else np.full(2, np.nan)
-    return Found(*table[:, :3].mean(axis=0).tolist(), *ends.tolist())
+    return Found(*table[:, :4].mean(axis=0).tolist(), *ends.tolist())
 
 
 def asked() -> Iterator[Setting]:
@@ -128,12 +131,12 @@ def asked() -> Iterator[Setting]:
 def summary_of(found: Sequence[tuple[Setting, Found]]) -> Iterator[str]:
     """Yield lines of a Markdown table, one for each number of items and deviation."""
     columns = ("items", "deviation of thresholds", "covered", "no item right", "upper end then")
-    yield f"| {' | '.join([*columns, 'covered, plain', 'upper end, plain'])} |"
-    yield f"|{' --- |' * 7}"
+    yield f"| {' | '.join([*columns, 'covered, plain', 'upper end, plain', 'covered, items alone'])} |"
+    yield f"|{' --- |' * 8}"
     for items, deviation in dict.fromkeys((one.num_items, one.deviation) for one, _ in found):
         rows = [f for one, f in found if (one.num_items, one.deviation) == (items, deviation)]
         cells = [f"{items}", f"{deviation:g}"]
-        for name in ("covered", "extreme", "end", "covered_plain", "end_plain"):
+        for name in ("covered", "extreme", "end", "covered_plain", "end_plain", "covered_items"):
             values = [100 * getattr(f, name) for f in rows if not np.isnan(getattr(f, name))]
             cells.append(f"{min(values):.1f} to {max(values):.1f}" if values else "-")
         yield f"| {' | '.join(cells)} |"
