@@ -18,8 +18,13 @@ from concord3d.errors import UnreadableFile
 from concord3d.features.encode import scan_pictures, scan_points, scan_texts
 from concord3d.features.encode.task import EncodeTask
 from concord3d.features.frozen_encoders import open_sentence_encoder
-from concord3d.features.scan_encoders import known_picture_encoder, known_sentence_encoder, weights_checksums
-from concord3d.features.scan_features import ScanPictures, ScanPoints, ScanTexts
+from concord3d.features.scan_encoders import (
+    known_picture_encoder,
+    known_point_encoder,
+    known_sentence_encoder,
+    weights_checksums,
+)
+from concord3d.features.scan_features import ScanPictures, ScanPoints, ScanTexts, identity_arrays
 from concord3d.features.scan_points import ObjectClouds, open_extractor
 from concord3d.features.scan_points import scan_points as points_of
 from concord3d.features.scan_texts import scan_texts as texts_of
@@ -136,10 +141,33 @@ def test_features_of_an_encoder_that_does_not_run_here_are_taken_from_a_file(tmp
         scan_pictures.encode(task(tmp_path, unopened, **told))
 
 
+def test_features_of_points_may_be_given_too(tmp_path: Path) -> None:
+    given = tmp_path / "given.npz"
+    told = {"encoder": "ulip2_points", "given": str(given)}
+    with pytest.raises(TowerWeightsMissing, match=r"(?s)'ulip2_points' does not.*given\.npz.*ULIP-2's point encoder"):
+        scan_points.encode(task(tmp_path, unopened, **told))
+    count = len(scans().object_ids)
+    has = np.arange(count) % 2 == 0
+    rows = np.where(has[:, None], np.arange(count)[:, None] + np.ones((1, 5)), 0).astype(np.float32)
+    made = ScanPoints(**identity_arrays(scans()), point=rows, has_point=has, cad=rows, has_cad=has)
+    made.write(given)
+    assert scan_points.encode(task(tmp_path, unopened, **told)).encoded == 2 * has.sum()
+    np.testing.assert_array_equal(ScanPoints.read(tmp_path / "out.npz", scans()).point, rows)
+    replace(made, object_ids=made.object_ids + 1).write(given)
+    with pytest.raises(UnreadableFile, match="other scans or objects"):
+        scan_points.encode(task(tmp_path, unopened, **told))
+    some_texts().write(given)
+    with pytest.raises(UnreadableFile, match="features of points"):
+        scan_points.encode(task(tmp_path, unopened, **told))
+
+
 def test_names_of_encoders() -> None:
     assert known_picture_encoder("dinov2_vitg14") and known_sentence_encoder("blip_large")
     assert weights_checksums("blip_large") is None and set(weights_checksums("efficientnet_lite0") or {}) == {"weights"}
     with pytest.raises(ValueError, match="did you mean 'efficientnet_lite0'"):
         known_picture_encoder("efficientnet_lite")
+    assert known_point_encoder("ulip2_points") and weights_checksums("ulip2_points") is None
+    with pytest.raises(ValueError, match="did you mean 'ulip2_points'"):
+        known_point_encoder("ulip2_point")
     with pytest.raises(ValueError, match="no such sentence encoder"):
         known_sentence_encoder("efficientnet_lite0")

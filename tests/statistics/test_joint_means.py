@@ -76,6 +76,40 @@ def test_a_proportion_of_independent_items_gets_wilsons_interval(num_items: int,
     assert (low, high) == pytest.approx((min(wilson.low, value), max(wilson.high, value)), abs=1e-6)
 
 
+@pytest.mark.parametrize("num_items", [10, 47, 210])
+def test_outcomes_that_are_all_alike_get_wilsons_interval_where_seeds_add_nothing(num_items: int) -> None:
+    for right in (0, num_items):
+        for parts in ([], [part(-0.01, 0.01, 1)]):
+            found = one([right / num_items] * num_items, *parts).uncertainty([1.0])
+            ends = found.proportion_ends(right / num_items, num_items)
+            wilson = binomial_interval(right, num_items)
+            assert ends == pytest.approx((wilson.low, wilson.high), abs=1e-6)
+
+
+def test_the_end_of_an_extreme_is_where_items_and_seeds_together_allow_it() -> None:
+    """By hand: the value lies Student's quantile below the end, with variance and freedom as they are at the end."""
+    found = one([0.0] * 50, part(0.002, 0.003, 1)).uncertainty([1.0])
+    low, end = found.proportion_ends(0.0, 50)
+    variance = end * (1 - end) / 50 + 0.002
+    quantile = stats.t.ppf(0.975, max(1.0, variance**2 / 0.003**2))
+    assert low == 0 and end == pytest.approx(quantile * np.sqrt(variance), rel=1e-5)
+    mirrored = one([1.0] * 50, part(0.002, 0.003, 1)).uncertainty([1.0]).proportion_ends(1.0, 50)
+    assert mirrored == pytest.approx((1 - end, 1.0))
+    percent = one([0.0] * 50, part(20.0, 30.0, 1)).uncertainty([1.0]).scaled(0.01)
+    assert percent.proportion_ends(0.0, 50) == pytest.approx((0.0, end))
+
+
+def test_few_degrees_of_freedom_count_at_an_extreme_by_the_part_of_the_seeds() -> None:
+    """Student's quantile of one degree of freedom, 12.7, is for a variance that seeds alone make."""
+    ends = [
+        one([0.0] * 100, part(v, 1.5 * v, 1)).uncertainty([1.0]).proportion_ends(0.0, 100)[1]
+        for v in (1e-6, 1e-4, 1e-2)
+    ]
+    assert ends == sorted(ends)
+    assert ends[0] == pytest.approx(binomial_interval(0, 100).high, abs=1e-3)
+    assert ends[1] < 0.1 and ends[2] == 1.0
+
+
 def test_ends_are_students() -> None:
     low, high = Uncertainty(0.04, 5).ends(1.0)
     assert (low, high) == pytest.approx(stats.t.interval(0.95, 5, 1.0, 0.2))

@@ -262,6 +262,7 @@ class OtherReports(MethodSettings):
 
 class Untrained(FewerSettings):
     is_trained: ClassVar[bool] = False
+    reads_data: ClassVar[bool] = False
 
 
 @pytest.mark.parametrize("settings", [FewerSettings, Untrained])

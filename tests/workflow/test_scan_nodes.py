@@ -168,6 +168,23 @@ def test_published_encoders_are_known_and_a_placed_file_counts(tmp_path: Path, r
     assert again.key == node.key and again.recipe["given"] is not None
 
 
+def test_clouds_are_encoded_by_a_training_or_given_not_both(tmp_path: Path, repository: Path) -> None:
+    told = "set: {data.only: {point: 0.25, cad: 0.75}}"
+    default = "    point_encoder: {value: null, origin: ours, source: test}\n"
+    known = PAPER.replace("    only: {value: {}", f"{default}    only: {{value: {{}}")
+    paper = known.replace(told, "set: {data.point_encoder: ulip2_points}")
+    with pytest.raises(ConfigError, match=r"(?s)by 'ulip2_points' and by a training.*rooms: data\.point_encoder"):
+        written(tmp_path / "both", repository, paper)
+    own = "encoder.name: given_averages, encoder.out_dim: 4, data.point_encoder: ulip2_points, training.epochs: 0"
+    given = f'  given: {{label: "given", method: given_averages, set: {{{own}}}}}\n'
+    plan = written(tmp_path / "given", repository, known.replace("  split: {", f"{given}  split: {{"))
+    tested = plan.nodes["rooms/eval/given__objects__s1"]
+    assert EXTRACTOR not in tested.upstream
+    points = plan.nodes[next(key for key in tested.upstream if "ulip2_points" in key and "scannet" in key)]
+    assert points.params["given"] == "data/raw/scan_features/ulip2_points/scannet__val.npz"
+    assert points.stage == "towers" and points.outputs[0].parent == Path("artifacts/smoke/features/frozen/ulip2_points")
+
+
 def opened(opening: Callable[..., Any], *told: Any) -> Any:
     if opening is open_picture_encoder:
         return EfficientNetLite.build(told[1])

@@ -234,6 +234,6 @@ def _check_datasets(study: Study) -> None:
         tower = values.get("tower")
         place = study.place_of(name, "data.tower")
         require_known([] if tower is None else str(tower), study.scale.towers, "tower", place)
-        if study.is_trained(name):
+        if study.reads_data(name):
             for dataset in joined_datasets(str(values["dataset"])):
                 require_known(dataset, study.scale.datasets, "data set", study.place_of(name, "data.dataset"))

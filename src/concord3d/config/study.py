@@ -127,8 +127,12 @@ class Study:
         return self.paper.experiments[experiment].method or self.paper.method
 
     def is_trained(self, experiment: str) -> bool:
-        """Whether an experiment trains anything; the untrained encoder of a reference row reads no data."""
+        """Whether an experiment trains anything; the untrained encoder of a reference row does not."""
         return self._method_kind(experiment).is_trained
+
+    def reads_data(self, experiment: str) -> bool:
+        """Whether an experiment reads data, if only for their statistics."""
+        return self._method_kind(experiment).reads_data
 
     @property
     def _paper_kind(self) -> type[MethodSettings]:
@@ -211,9 +215,9 @@ class Study:
         return resolved
 
     def _learned_from(self, experiment: str, dataset: str, tower: str | None) -> str | None:
-        """Return the data sets behind the weights of an experiment, joined by ``+``; None where nothing was trained."""
+        """Return the data sets behind the weights of an experiment, joined by ``+``; None where nothing was read."""
         kind = self._method_kind(experiment)
-        if kind.is_trained or (self.needs_of(experiment) and not kind.through_tower):
+        if kind.reads_data or (self.needs_of(experiment) and not kind.through_tower):
             return dataset
         if tower is None or not kind.through_tower:
             return None

@@ -17,11 +17,22 @@ from concord3d.features.tower import TowerWeightsMissing
 GIVEN_PICTURES: Mapping[str, str] = {
     "dinov2_vitg14": "the value facet of block 31 of DINOv2 ViT-g/14 at 224 pixels, each token of unit length; a frame "
     "is its CLS token and the mean over its patch tokens, an object and a floorplan are CLS tokens",
+    "ulip2_pictures": "features of ULIP-2's picture encoder, of objects' crops, key frames and floorplans; "
+    "a frame is its feature twice",
+    "point_bind_pictures": "features of ImageBind's picture encoder, of objects' crops, key frames and "
+    "floorplans; a frame is its feature twice",
 }
 GIVEN_SENTENCES: Mapping[str, str] = {
     "blip_large": "the first token's last hidden state of the text encoder of BLIP, model_large",
+    "ulip2_texts": "features of ULIP-2's text encoder, of objects' referrals and of the text of a scene",
+    "point_bind_texts": "features of ImageBind's text encoder, of objects' referrals and of the text of a scene",
 }
-GIVEN: Mapping[str, str] = {**GIVEN_PICTURES, **GIVEN_SENTENCES}
+# Of clouds, and of one space with the pictures and sentences above of the same model.
+GIVEN_POINTS: Mapping[str, str] = {
+    "ulip2_points": "features of ULIP-2's point encoder, of an object's vertices and of its CAD model",
+    "point_bind_points": "features of Point-Bind's point encoder, of an object's vertices and of its CAD model",
+}
+GIVEN: Mapping[str, str] = {**GIVEN_PICTURES, **GIVEN_SENTENCES, **GIVEN_POINTS}
 
 
 def known_picture_encoder(name: str) -> str:
@@ -40,6 +51,15 @@ def known_sentence_encoder(name: str) -> str:
         ValueError: There is no such encoder; the nearest name is given.
     """
     return _known(name, (*SENTENCE_ENCODERS, *GIVEN_SENTENCES), "sentence encoder")
+
+
+def known_point_encoder(name: str) -> str:
+    """Return the name of an encoder of a scan's clouds whose features are given; it is a validator of settings.
+
+    Raises:
+        ValueError: There is no such encoder; the nearest name is given.
+    """
+    return _known(name, tuple(GIVEN_POINTS), "given point encoder")
 
 
 def _known(name: str, names: tuple[str, ...], what: str) -> str:

@@ -1,5 +1,10 @@
 """Files of what frozen encoders make of scans; what is missing has a row of zeros and False in the mask beside it.
 
+Of published encoders that do not run here, such as those of ULIP-2 and Point-Bind, such files are given, in
+``data/raw/scan_features/<encoder>/<data set>__<split>.npz`` (:mod:`concord3d.features.scan_encoders` has the names). A
+file is written by :func:`numpy.savez` and holds the arrays of one class of this module, under their names: ``names``
+and ``object_ids`` as the store of the split has them, float32 features and bool masks.
+
 Shape legend: S scans, O objects of all scans behind one another, K key frames, D feature width.
 """
 

@@ -94,7 +94,7 @@ class Context:
     Attributes:
         encoder: The run's ``encoder`` section.
         data_settings: The run's ``data`` section.
-        data: The data that it will be trained on; None for a method that is not trained.
+        data: The data that it will be trained on; None for a method that reads none.
         held_out: Units of the data that it will never be trained on.
         needs: Earlier trainings by role.
         device: ``auto``, ``cpu`` or ``cuda``, for frozen encoders that a method opens.

@@ -20,7 +20,7 @@ from concord3d.models.forward_pass import ForwardPass, point_pass
 from concord3d.named_modules import load_named, module_names
 
 PACKAGE = "concord3d.methods"
-NOT_METHODS = ("alignment_gate", "alignment_settings", "image_augment", "interface", "settings")
+NOT_METHODS = ("alignment_gate", "alignment_settings", "image_augment", "interface", "settings", "tower_objects")
 # Role of the earlier training that a method takes its first weights from.
 INIT = "init"
 # Role of the earlier training whose point encoder encodes the objects of scans.
@@ -39,8 +39,8 @@ class MethodSettings(StrictModel):
             encoder.
         reports: Names of the JSON files that it leaves besides.
         exports: Whether it leaves arrays of epochs, such as pseudo-labels.
-        is_trained: Whether there is anything to train; a method that is not trained saves what it builds, and reads
-            no data.
+        is_trained: Whether there is anything to train; a method that is not trained saves what it builds.
+        reads_data: Whether it reads data, which one that is not trained may do for their statistics.
         starts_fitted: Whether what it builds is of use before the first step, so that a training may have no epoch.
         through_tower: Whether it is made of the tower that ``data.tower`` names; the tower's training is then among
             its earlier trainings, in the role ``tower``.
@@ -60,6 +60,7 @@ class MethodSettings(StrictModel):
     reports: ClassVar[tuple[str, ...]] = ()
     exports: ClassVar[bool] = False
     is_trained: ClassVar[bool] = True
+    reads_data: ClassVar[bool] = True
     starts_fitted: ClassVar[bool] = False
     through_tower: ClassVar[bool] = False
     takes_released: ClassVar[bool] = False

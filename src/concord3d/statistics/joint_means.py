@@ -36,6 +36,8 @@ NUM_DRAWS = 10_000
 _LEAST_VARIANCE = 0.75
 # A t distribution with more is the normal one.
 _MANY = 1e6
+# Values between which the end of the interval of an extreme proportion is looked for.
+_NUM_TRIED = 400
 
 
 @dataclass(frozen=True)
@@ -45,10 +47,19 @@ class Uncertainty:
     Attributes:
         variance: Of the estimate.
         freedom: Degrees of freedom of the variance.
+        from_seeds: The part of the variance that seeds make; below zero where they seem not to matter.
+        seed_noise: Sum over the mean squares that this part consists of, of their squares by their degrees of freedom.
     """
 
     variance: float
     freedom: float
+    from_seeds: float = 0.0
+    seed_noise: float = 0.0
+
+    def scaled(self, factor: float) -> Uncertainty:
+        """Return the uncertainty of the estimate in another unit, so many times as large."""
+        square = factor**2
+        return Uncertainty(self.variance * square, self.freedom, self.from_seeds * square, self.seed_noise * square**2)
 
     def _quantile(self, probability: float) -> float:
         return float(scipy.special.stdtrit(self.freedom, probability))
@@ -66,6 +77,11 @@ class Uncertainty:
         n = p (1 - p) / V of them, whatever clustering or spread it holds; Student's quantile takes the place of the
         normal one. (Franco, Little, Louis and Slud, Journal of Survey Statistics and Methodology 7, 2019.)
 
+        Outcomes that are all 0, or all 1, show no variance of items. What the interval must hold is then every
+        proportion u from which the value deviates by no more than Student's quantile, with the variance
+        u (1 - u) / num_items of the items and that of the seeds at hand, and the degrees of freedom that these two have
+        together. Without a part of seeds this is Wilson's interval.
+
         Args:
             value: In [0, 1].
             num_items: Items behind it, which count where the outcomes do not vary at all.
@@ -73,16 +89,38 @@ class Uncertainty:
         """
         check_confidence(confidence)
         spread = value * (1 - value)
-        if self.variance > 0 and spread > 0:
-            effective = spread / self.variance
-        elif spread > 0:
+        if spread <= 0:
+            end = self._end_of_extreme(num_items, confidence)
+            return (0.0, end) if value <= 0 else (1 - end, 1.0)
+        if self.variance <= 0:
             return value, value
-        else:
-            effective = num_items
+        effective = spread / self.variance
         squared = self._quantile(0.5 + confidence / 2) ** 2
         centre = (value + squared / (2 * effective)) / (1 + squared / effective)
         half = float(np.sqrt(squared * (spread / effective + squared / (4 * effective**2)))) / (1 + squared / effective)
         return min(max(centre - half, 0.0), value), max(min(centre + half, 1.0), value)
+
+    def _end_of_extreme(self, num_items: int, confidence: float) -> float:
+        """Return the largest proportion in whose interval 0 lies."""
+
+        def beyond(proportion: FloatArray) -> FloatArray:
+            """Return what a proportion lacks of being too large."""
+            items, seeds = proportion * (1 - proportion) / num_items, max(self.from_seeds, 0.0)
+            variance = items + seeds
+            freedom = np.full_like(variance, _MANY)
+            if seeds > 0 and self.seed_noise > 0:
+                freedom = np.clip(variance**2 / self.seed_noise, 1.0, _MANY)
+            quantile = scipy.special.stdtrit(freedom, 0.5 + confidence / 2)
+            return np.asarray(proportion - quantile * np.sqrt(variance))
+
+        tried = np.linspace(0, 1, _NUM_TRIED + 1)[1:]
+        inside = np.flatnonzero(beyond(tried) <= 0)
+        place = int(inside[-1]) if len(inside) else -1
+        if place == len(tried) - 1:
+            return 1.0
+        low = float(tried[place]) if place >= 0 else 1e-9
+        found = scipy.optimize.brentq(lambda one: float(beyond(np.array([one]))[0]), low, float(tried[place + 1]))
+        return float(found)
 
     def detectable(self, confidence: float = 0.95, power: float = 0.8) -> float:
         """Return the smallest true effect whose interval excludes 0 with a probability of ``power``."""
@@ -188,9 +226,10 @@ class JointMeans:
         from_seeds = float(sum(w @ part.covariance @ w for part in self.seeds))
         variance = max(from_items + from_seeds, _LEAST_VARIANCE * from_items, 0.0)
         inverse = sum(each**2 / max(num_items - 1, 1) for each, num_items in by_group)
-        if from_seeds > 0:
-            inverse += sum(float(w @ part.scale @ w) ** 2 / part.freedom for part in self.seeds)
-        return Uncertainty(variance, min(max(variance**2 / inverse, 1.0), _MANY) if inverse > 0 else _MANY)
+        noise = sum(float(w @ part.scale @ w) ** 2 / part.freedom for part in self.seeds)
+        inverse += noise if from_seeds > 0 else 0.0
+        freedom = min(max(variance**2 / inverse, 1.0), _MANY) if inverse > 0 else _MANY
+        return Uncertainty(variance, freedom, from_seeds, noise)
 
     def _covariance(self) -> FloatArray:
         """Return the (L, L) covariance of the means."""

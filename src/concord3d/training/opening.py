@@ -44,7 +44,7 @@ def opened_task(
     """
     settings = method_settings(str(run["method"]), run["objective"])
     data = None
-    if settings.is_trained:
+    if settings.reads_data:
         data = import_module(f"{BATCHES}.{settings.data}").opened(run, settings, files)
     earlier = {role: _earlier(*made) for role, made in needs.items()}
     return TrainingTask(

@@ -47,10 +47,9 @@ def encoded_scans(
         ``pictures``, ``texts`` and ``points``.
 
     Raises:
-        ConfigError: There is no training in the role ``extractor``, it keeps no point encoder, or another one encodes
-            the clouds of an earlier training.
+        ConfigError: There is no training in the role ``extractor``, it keeps no point encoder, another one encodes the
+            clouds of an earlier training, or a published encoder is named besides.
     """
-    extractor = extractor_of(paper, needs)
     return {
         "pictures": _frozen(
             data,
@@ -68,7 +67,7 @@ def encoded_scans(
             told.sentence_encoder,
             {"scene_referrals": told.scene_referrals, "referral_seed": told.referral_seed},
         ),
-        "points": _points(data, paper, dataset, split, told, extractor),
+        "points": _clouds(data, paper, dataset, split, told, needs),
     }
 
 
@@ -86,7 +85,7 @@ def extractor_of(paper: str, needs: Mapping[str, MadeTraining]) -> MadeTraining:
         raise ConfigError(
             f"Clouds of scans are encoded by an earlier training in the role '{EXTRACTOR}', and there is none",
             where=paper,
-            expected=f"needs: {{{EXTRACTOR}: <experiment>}}",
+            expected=f"needs: {{{EXTRACTOR}: <experiment>}}, or data.point_encoder",
             found=", ".join(needs) or "no needs",
         )
     extractor = needs[EXTRACTOR]
@@ -120,6 +119,27 @@ def _frozen(data: DataNodes, dataset: str, split: str, kind: str, encoder: str, 
         data.batching.features(_JOB, of),
     )
     return Made(made.node, made.files[:1])
+
+
+def _clouds(
+    data: DataNodes,
+    paper: str,
+    dataset: str,
+    split: str,
+    told: ScanFeatureSettings,
+    needs: Mapping[str, MadeTraining],
+) -> Made:
+    """Return what is made of clouds by the training in the role ``extractor``, or by the published encoder named."""
+    if told.point_encoder is None:
+        return _points(data, paper, dataset, split, told, extractor_of(paper, needs))
+    if EXTRACTOR in needs:
+        raise ConfigError(
+            f"Clouds of scans are encoded by '{told.point_encoder}' and by a training in the role '{EXTRACTOR}'",
+            where=f"{paper}: data.point_encoder",
+            expected="one of them",
+            found=needs[EXTRACTOR].node,
+        )
+    return _frozen(data, dataset, split, "scan_points", told.point_encoder, {})
 
 
 def _digest(root: Path, given: Path | None) -> str | None:

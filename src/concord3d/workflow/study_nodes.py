@@ -103,7 +103,7 @@ class StudyNodes:
 
         settings = method_settings(run["method"], run["objective"], places("objective"))
         encoder_modules = settings.encoder_modules(run["encoder"], places("encoder"))
-        if settings.is_trained:
+        if settings.reads_data:
             require_data_settings(settings.data, run["data"], places("data"))
         training_settings(run["training"], settings, places("training"))
         self._check_roles(experiment, settings.roles)

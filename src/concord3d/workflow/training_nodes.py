@@ -101,7 +101,7 @@ def add_training(request: TrainingRequest, sources: TowerNodes) -> MadeTraining:
     made = MadeTraining(request.key, request.run, settings, rebuilding, files, request.needs)
     reads: dict[str, list[Made]] = {}
     kinds = []
-    if settings.is_trained:
+    if settings.reads_data:
         reads = import_module(f"{TRAINING_INPUTS}.{settings.data}").inputs(
             request.run, settings, sources, request.needs
         )

@@ -19,6 +19,7 @@ class AreaFoldsSettings(MethodSettings):
     saved: ClassVar[tuple[str, ...]] = ("segmenter",)
     rebuilt_by: ClassVar[str | None] = "concord3d.methods.area_folds.method"
     is_trained: ClassVar[bool] = False
+    reads_data: ClassVar[bool] = False
     encoders: ClassVar[tuple[str, ...] | None] = ("dgcnn_semseg",)
 
     areas: tuple[PositiveInt, ...] = Field(default=(1, 2, 3, 4, 5, 6), min_length=1)

@@ -21,6 +21,7 @@ class DepthViewsSettings(ObjectMethodSettings):
 
     rebuilt_by: ClassVar[str | None] = "concord3d.methods.depth_views.method"
     is_trained: ClassVar[bool] = False
+    reads_data: ClassVar[bool] = False
     starts_fitted: ClassVar[bool] = True
     through_tower: ClassVar[bool] = True
     shows_clouds: ClassVar[bool] = True

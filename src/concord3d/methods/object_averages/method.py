@@ -9,15 +9,11 @@ from typing import Any
 from torch import nn
 
 from concord3d.batches.scan_objects import ScanObjectBatch
-from concord3d.config.validation import validate
-from concord3d.features.aligned_tower import FrozenPair, open_projection
-from concord3d.features.object_projections import ObjectProjections
-from concord3d.features.projection import Projection
-from concord3d.features.tower_config import AlignedTowerConfig
+from concord3d.features.object_projections import ObjectProjections, empty_projections, tower_projections
 from concord3d.methods.interface import Context, Method
 from concord3d.methods.object_averages.settings import ObjectAveragesSettings
 from concord3d.methods.settings import TOWER
-from concord3d.models.weights import load_weights, read_tensors, size_in
+from concord3d.models.weights import load_weights, read_tensors
 
 
 class ObjectAverages(Method[ScanObjectBatch]):
@@ -37,17 +33,10 @@ class ObjectAverages(Method[ScanObjectBatch]):
 
 
 def build(settings: ObjectAveragesSettings, context: Context) -> ObjectAverages:
-    """Take the projection of the tower's training.
-
-    Raises:
-        TowerMismatch: The projection was trained between other encoders.
-        TowerWeightsMissing: The file is not there.
-        CheckpointCorrupt: The file cannot be read.
-    """
+    """Take the projection of the tower's training; errors as of :func:`tower_projections`."""
     tower = context.needs[TOWER]
-    config = validate(AlignedTowerConfig, dict(tower.run["encoder"]), "tower")
-    pair = FrozenPair(config, context.device, context.weights_folder)
-    return ObjectAverages(ObjectProjections(open_projection(pair, tower.file("projection"))))
+    encoder = tower_projections(tower.run["encoder"], tower.file("projection"), context.device, context.weights_folder)
+    return ObjectAverages(encoder)
 
 
 def rebuilt(run: Mapping[str, Any], name: str, weights: Path) -> ObjectProjections:
@@ -56,9 +45,6 @@ def rebuilt(run: Mapping[str, Any], name: str, weights: Path) -> ObjectProjectio
     Raises:
         CheckpointCorrupt: The weights cannot be read or do not fit.
     """
-    tensors, _ = read_tensors(weights)
-    picture_dim, text_dim = (size_in(tensors, f"projection.{name}", weights) for name in ("mean", "text_mean"))
-    bias = tensors.get("projection.hidden.0.bias")
-    encoder = ObjectProjections(Projection(picture_dim, text_dim, None if bias is None else len(bias)))
+    encoder = empty_projections(read_tensors(weights)[0], weights)
     load_weights(encoder, weights)
     return encoder

@@ -1,77 +1,18 @@
-"""What an aligned tower's view of objects may be told: nothing; ``data.tower`` names the tower."""
+"""What an aligned tower's view of objects may be told: nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar, Literal
+from typing import ClassVar
 
-from concord3d.config.validation import Places, StrictModel, Where, validate
-from concord3d.errors import ConfigError
-from concord3d.features.tower_config import AlignedTowerConfig
-from concord3d.methods.settings import EXTRACTOR, MethodSettings
-from concord3d.models.forward_pass import ForwardPass
+from concord3d.methods.tower_objects import TowerObjectSettings
 
 
-class ObjectAveragesEncoder(StrictModel):
-    """The ``encoder`` section: a name alone, because the tower says everything."""
-
-    name: Literal["object_averages"]
-
-
-class ObjectAveragesSettings(MethodSettings):
+class ObjectAveragesSettings(TowerObjectSettings):
     """No settings."""
 
-    data: ClassVar[str] = "scan_objects"
-    saved: ClassVar[tuple[str, ...]] = ("objects",)
     rebuilt_by: ClassVar[str | None] = "concord3d.methods.object_averages.method"
-    is_trained: ClassVar[bool] = False
-    starts_fitted: ClassVar[bool] = True
-    through_tower: ClassVar[bool] = True
-    encodes: ClassVar[Literal["clouds", "sweeps"] | None] = None
+    reads_data: ClassVar[bool] = False
     encoders: ClassVar[tuple[str, ...] | None] = ("object_averages",)
-
-    @classmethod
-    def encoder_modules(cls, encoder: Mapping[str, Any], where: Where = "encoder") -> tuple[str, ...]:
-        """Validate the ``encoder`` section."""
-        validate(ObjectAveragesEncoder, dict(encoder), where)
-        return ("concord3d.features.object_projections",)
-
-    @property
-    def roles(self) -> tuple[str, ...]:
-        """The training whose point encoder has seen the objects."""
-        return (EXTRACTOR,)
-
-    def check_tower(self, data: Mapping[str, Any], tower: Mapping[str, Any], where: Where = "data") -> None:
-        """Refuse a tower of another form, or between other encoders than those that have seen the scans."""
-        if tower["method"] != "aligned":
-            raise ConfigError(
-                "Objects are averaged in the space of an aligned tower",
-                where=_place(where, "tower"),
-                expected="a tower by the method aligned",
-                found=tower["method"],
-            )
-        config = validate(AlignedTowerConfig, dict(tower["encoder"]), where)
-        own = {
-            "picture_encoder": config.pictures.encoder,
-            "picture_size": config.pictures.image_size,
-            "sentence_encoder": config.texts.encoder,
-        }
-        for key, value in own.items():
-            if data.get(key) != value:
-                raise ConfigError(
-                    "The tower has another encoder than that which has seen the scans",
-                    where=_place(where, key),
-                    expected=value,
-                    found=data.get(key),
-                )
-
-    def forward_passes(self, run: Mapping[str, Any]) -> tuple[ForwardPass, ...]:
-        """Nothing: there is nothing to train."""
-        return ()
-
-
-def _place(where: Where, key: str) -> object:
-    return where.of((key,)) if isinstance(where, Places) else f"{where}.{key}"
 
 
 SETTINGS = ObjectAveragesSettings

@@ -11,6 +11,7 @@ class RandomInitSettings(ObjectMethodSettings):
     """No settings."""
 
     is_trained: ClassVar[bool] = False
+    reads_data: ClassVar[bool] = False
     encodes: ClassVar[Literal["clouds", "sweeps"] | None] = None
 
 

@@ -6,7 +6,7 @@ Shape legend: R training seeds, S test items.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -203,7 +203,7 @@ class Results:
             return Estimate(interval, first.unit, first.data_kind, seeds)
         value, uncertainty = float(joint.means.values[0]), joint.means.uncertainty([1.0])
         if first.unit == "%":
-            fraction = replace(uncertainty, variance=uncertainty.variance / 100**2)
+            fraction = uncertainty.scaled(1 / 100)
             low, high = (100 * end for end in fraction.proportion_ends(min(value / 100, 1.0), first.n_items))
         else:
             low, high = uncertainty.ends(value)

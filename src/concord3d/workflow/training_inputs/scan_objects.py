@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field, PositiveInt, model_validator
 
 from concord3d.config.study import joined_datasets
 from concord3d.config.validation import Where, validate
-from concord3d.features.scan_encoders import known_picture_encoder, known_sentence_encoder
+from concord3d.features.scan_encoders import known_picture_encoder, known_point_encoder, known_sentence_encoder
 from concord3d.methods.settings import MethodSettings
 from concord3d.models.scan_encoder_forms import ObjectModality
 from concord3d.workflow.node import Made
@@ -33,6 +33,8 @@ class ScanFeatureSettings(DataSettings):
         sentence_encoder: Of the referrals, by name; see ``picture_encoder``.
         scene_referrals: Referrals that are joined into the text of a scene.
         referral_seed: Decides which.
+        point_encoder: Of objects' clouds and CAD models, a published one whose features are given as files; null takes
+            that of the training in the role ``extractor``.
         cloud_points: Points of an object or of a CAD model that the point encoder of the training in the role
             ``extractor`` sees.
         min_points: Objects with fewer vertices have no cloud.
@@ -46,6 +48,7 @@ class ScanFeatureSettings(DataSettings):
     sentence_encoder: Annotated[str, AfterValidator(known_sentence_encoder)]
     scene_referrals: PositiveInt = 10
     referral_seed: int = Field(default=0, ge=0)
+    point_encoder: Annotated[str, AfterValidator(known_point_encoder)] | None = None
     cloud_points: PositiveInt = 1024
     min_points: PositiveInt = 50
     y_up: bool = True

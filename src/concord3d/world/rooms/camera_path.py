@@ -32,7 +32,7 @@ def camera_path(space: Space, count: int, rng: np.random.Generator) -> Matrix:
     Returns:
         (V, 4, 4) room_from_camera; camera axes x right, y down, z forward.
     """
-    eyes, clearance = _standing_places(space, rng)
+    eyes, clearance = standing_places(space, rng)
     seen = [one for one in space.annotated if one.kind not in ("door", "window")] or list(space.annotated)
     order = rng.permutation(len(seen))
     middle = space.layout.size / 2
@@ -52,7 +52,7 @@ def camera_path(space: Space, count: int, rng: np.random.Generator) -> Matrix:
     return np.stack(poses)
 
 
-def _standing_places(space: Space, rng: np.random.Generator) -> tuple[Array, Array]:
+def standing_places(space: Space, rng: np.random.Generator) -> tuple[Array, Array]:
     """Return (T, 3) places of the eye with room around them and (T,) how much; in a full room those that have most."""
     places = np.column_stack([rng.uniform(0, 1, (_TRIES, 2)) * space.layout.size, rng.uniform(*_EYE, _TRIES)])
     clearance = space.layout.clearance(places[:, :2])

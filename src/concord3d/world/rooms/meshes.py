@@ -75,13 +75,13 @@ def _shell(space: Space, square: float) -> list[tuple[Array, NDArray[np.int32], 
     layout, decor = space.layout, space.decor
     pieces: list[tuple[Array, NDArray[np.int32], NDArray[np.integer], int]] = []
     for wall in layout.walls:
-        across, up = _steps(0, wall.length, square), _steps(0, layout.height, square)
-        places, faces = _grid(across, up)
+        across, up = steps(0, wall.length, square), steps(0, layout.height, square)
+        places, faces = grid(across, up)
         vertices = np.column_stack([wall.start + places[:, :1] * wall.along, places[:, 1]])
         pieces.append((vertices, faces, np.tile(decor.wall, (len(faces), 1)), WALL))
-    for low, high in _floor_parts(layout):
-        x, y = _steps(low[0], high[0], square), _steps(low[1], high[1], square)
-        places, faces = _grid(x, y)
+    for low, high in floor_parts(layout):
+        x, y = steps(low[0], high[0], square), steps(low[1], high[1], square)
+        places, faces = grid(x, y)
         # Both triangles of a square have its colour.
         odd = np.tile(np.indices((len(x) - 1, len(y) - 1)).sum(axis=0).ravel() % 2, 2)[:, None]
         colors = np.where(odd, decor.second, decor.floor)
@@ -89,8 +89,8 @@ def _shell(space: Space, square: float) -> list[tuple[Array, NDArray[np.int32], 
     return pieces
 
 
-def _floor_parts(layout: RoomLayout) -> list[tuple[Array, Array]]:
-    """Return the floor as rectangles that do not overlap."""
+def floor_parts(layout: RoomLayout) -> list[tuple[Array, Array]]:
+    """Return the floor as rectangles that do not overlap: lowest and highest corner (2,) of each."""
     zero, size = np.zeros(2), layout.size
     if layout.notch is None:
         return [(zero, size)]
@@ -102,11 +102,12 @@ def _floor_parts(layout: RoomLayout) -> list[tuple[Array, Array]]:
     return [beside, span]
 
 
-def _steps(low: float, high: float, square: float) -> Array:
+def steps(low: float, high: float, square: float) -> Array:
+    """Return places from one limit to the other, about one square apart, three at least."""
     return np.linspace(low, high, max(2, round((high - low) / square) + 1))
 
 
-def _grid(x: Array, y: Array) -> tuple[Array, NDArray[np.int32]]:
+def grid(x: Array, y: Array) -> tuple[Array, NDArray[np.int32]]:
     """Return (V, 2) crossings and (F, 3) triangles of a grid."""
     places = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1).reshape(-1, 2)
     index = np.arange(len(x) * len(y), dtype=np.int32).reshape(len(x), len(y))
