@@ -87,6 +87,7 @@ ALLOWED = {
         "methods.settings",
         "models",
         "protocols.loading",
+        "provenance",
         "queries",
         "render",
         "reporting",

@@ -21,6 +21,7 @@ from concord3d.config.resolve import load_study
 from concord3d.errors import ConcordError, ConfigError, DependencyMissing
 from concord3d.render.choice import PYTORCH3D, choose_renderer, pytorch3d_installed
 from concord3d.workflow import state as artifacts
+from concord3d.workflow.clone_path import require_usable_path
 
 State = Literal["ok", "note", "problem"]
 CONFIGURATION = "Configuration"
@@ -43,6 +44,15 @@ def _python(_: Path) -> Iterator[Finding]:
     version = ".".join(str(part) for part in sys.version_info[:3])
     state: State = "ok" if sys.version_info[:2] == (3, 11) else "problem"
     yield Finding("Python", state, version, "" if state == "ok" else "use Python 3.11 (make setup)")
+
+
+def _folder(root: Path) -> Iterator[Finding]:
+    try:
+        require_usable_path(root)
+    except ConfigError as error:
+        yield Finding("Folder", "problem", f"{error.what}: {error.found}", error.next_step or "")
+    else:
+        yield Finding("Folder", "ok", "its path suits every program")
 
 
 def _configuration(root: Path) -> Iterator[Finding]:
@@ -169,8 +179,8 @@ def _snakemake_and_dvc(root: Path) -> Iterator[Finding]:
     yield Finding("DVC", "note" if changed else "ok", detail, "dvc repro (or concord3d hydrate)" if changed else "")
 
 
-BRIEF: tuple[Callable[[Path], Iterator[Finding]], ...] = (_python, _configuration, _open3d, _disk)
-FULL = (_python, _configuration, _open3d, _pytorch3d, _gpu, _disk, _datasets, _artifacts, _workflow_agreement)
+BRIEF: tuple[Callable[[Path], Iterator[Finding]], ...] = (_python, _folder, _configuration, _open3d, _disk)
+FULL = (*BRIEF, _pytorch3d, _gpu, _datasets, _artifacts, _workflow_agreement)
 # Checks that read the configuration, and therefore wait until it is right.
 READ_CONFIGURATION = (_datasets, _artifacts, _workflow_agreement)
 
