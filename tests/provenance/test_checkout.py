@@ -52,8 +52,8 @@ def test_commit_and_dirty_flag(checkout: Path) -> None:
 
 
 def test_a_second_worktree_is_a_checkout(checkout: Path, tmp_path: Path) -> None:
-    git(checkout, "worktree", "add", "-q", str(tmp_path / "second one"))
-    assert git_state(tmp_path / "second one") == git_state(checkout)
+    git(checkout, "worktree", "add", "-q", str(tmp_path / "second"))
+    assert git_state(tmp_path / "second") == git_state(checkout)
 
 
 def test_an_archive_carries_its_commit_wherever_it_is_unpacked(checkout: Path, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def run_provenance(
         inputs: Files or folders read, by name.
         machine: The run's ``run.json``: device, wall seconds, memory peaks, throughput, resumptions.
         command: The one command that makes the run again.
-        sources: What :func:`concord3d.provenance.checkout.git_state` said when the run began; the working tree may have moved on since.
+        sources: What :func:`~concord3d.provenance.checkout.git_state` said when the run began; the tree may differ now.
         identity: The hash of all that the run is made of: settings, inputs and sources.
     """
     commit, dirty = sources

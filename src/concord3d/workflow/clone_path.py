@@ -51,7 +51,7 @@ def require_usable_path(clone: Path) -> None:
 
 
 def as_shell_word(interpreter: str) -> str:
-    """Return the path of an interpreter as one word of a shell: Snakemake puts it before a script without quotation marks.
+    """Return the path of an interpreter as one word of a shell; Snakemake puts it before a script as it is.
 
     Args:
         interpreter: ``sys.executable``.
@@ -61,6 +61,6 @@ def as_shell_word(interpreter: str) -> str:
 
 if __name__ == "__main__":
     try:
-        require_usable_path(Path.cwd())
+        require_usable_path(Path(sys.argv[1]))
     except ConcordError as error:
         sys.exit(f"{type(error).__name__}: {error}")
