@@ -14,7 +14,8 @@ from snakemake.exceptions import WorkflowError
 from concord3d.config.places import Place
 from concord3d.config.resolve import load_params
 from concord3d.errors import ConcordError
-from concord3d.layout import STAGES
+from concord3d.files import remove_orphans
+from concord3d.layout import RAW_RECORDS, STAGES, WORK
 from concord3d.workflow.batch import AGAIN
 from concord3d.workflow.clone_path import as_shell_word, require_usable_path
 from concord3d.workflow.guard import hold_run_lock, keep_what_is_current, require_complete

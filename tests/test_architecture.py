@@ -94,7 +94,7 @@ ALLOWED = {
         "workflow",
     },
 }
-ROOT_MODULES = {"arrays", "cli", "errors", "files", "layout", "named_modules"}
+ROOT_MODULES = {"arrays", "cli", "errors", "files", "layout", "named_modules", "refusals"}
 
 
 def _imports(path: Path) -> set[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,9 +21,9 @@ from concord3d.data.download import (
 from concord3d.data.layout import layout_folder
 from concord3d.data.manifest import MANIFEST, OBTAINED, data_files, verify_files, write_manifest
 from concord3d.data.reading import recognise
-from concord3d.data.storage import disk_full_named, locked
+from concord3d.data.storage import locked
 from concord3d.errors import ConcordError, DatasetCorrupt, DatasetMissing, DownloadError, LicenceGate, UnreadableFile
-from concord3d.files import TEMPORARY_PREFIX
+from concord3d.files import TEMPORARY_PREFIX, temporary_folder
 
 logger = logging.getLogger(__name__)
 
@@ -172,20 +171,16 @@ def _from_mirrors(spec: DatasetSpec, root: Path, mirrors: Sequence[str]) -> Rele
 
 def _copy_tree(source: Path, target: Path, root: Path) -> None:
     """Copy a file or folder; the target appears complete or not at all, writable by its owner."""
-    temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=root))
-    try:
-        with disk_full_named(target):
-            copy = temporary / target.name
-            for path in [source] if source.is_file() else data_files(source):
-                destination = copy / path.relative_to(source) if path != source else copy
-                destination.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, destination)
-            if target.is_dir():
-                shutil.rmtree(target)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            copy.replace(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with temporary_folder(root) as temporary:
+        copy = temporary / target.name
+        for path in [source] if source.is_file() else data_files(source):
+            destination = copy / path.relative_to(source) if path != source else copy
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, destination)
+        if target.is_dir():
+            shutil.rmtree(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy.replace(target)
 
 
 def _unpack_archives(
