@@ -183,7 +183,7 @@ def verify(root: Root = Path()) -> None:
 
 
 def main() -> None:
-    """Entry point: a named error, or what the machine refuses, ends with its message and its exit code, which is 1 unless it says another."""
+    """Entry point: a named error, or what the machine refuses, ends with its message and its exit code, else 1."""
     try:
         app()
     except Exception as error:

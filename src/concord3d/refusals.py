@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ AGAIN = "run the same command again"
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NO_MEMORY = "out of memory", "allocate memory", "can't start new thread", "failed to map segment", "bad_alloc"
+_TOLD_NUMBER = re.compile(r"\b(?:os error|errno =) (\d+)")
 _PROBE_BYTES = 1 << 16
 
 
@@ -25,7 +27,7 @@ def named_refusal(error: BaseException, where: object = None) -> ConcordError | 
         error: What was raised, by whatever library; the errors that it was raised from count too.
         where: The file or folder concerned, where the error does not say it.
     """
-    seen: BaseException | None = error
+    seen: BaseException | None = error if isinstance(error, Exception) else None
     while seen is not None:
         found = _named(seen, where)
         if found is not None:
@@ -39,6 +41,10 @@ def _named(error: BaseException, where: object) -> ConcordError | None:
         return _out_of_memory(error)
     if isinstance(error, OSError) and error.errno is not None:
         return _of_the_system(error, error.filename if where is None else where)
+    # Safetensors and HDF5 have the number in their words alone.
+    told = _TOLD_NUMBER.search(str(error))
+    if told:
+        return _of_the_system(OSError(int(told[1]), str(error)), where)
     # PyTorch, the loader of libraries and threads say it in words.
     if isinstance(error, RuntimeError | ImportError) and any(words in str(error).lower() for words in _NO_MEMORY):
         return _out_of_memory(error)

@@ -17,7 +17,7 @@ from typing import Any
 import torch
 
 from concord3d.errors import CheckpointCorrupt, ResumeMismatch, TrainingError
-from concord3d.files import atomic_path, differing_keys, remove_orphans, write_text
+from concord3d.files import differing_keys, remove_orphans, write_bytes, write_text
 
 KEPT = 2
 
@@ -66,8 +66,7 @@ def save_checkpoint(folder: Path, step: int, state: Mapping[str, Any]) -> Path:
     path = checkpoint_path(folder, step)
     try:
         write_text(_digest_path(path), hashlib.sha256(content).hexdigest() + "\n")
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(content)
+        write_bytes(path, content)
     finally:
         if not path.exists():
             _digest_path(path).unlink(missing_ok=True)
