@@ -81,12 +81,16 @@ def require_writable(root: Path) -> None:
     }
     for folder, step in steps.items():
         there = next(place for place in (folder, *folder.parents) if place.exists())
-        if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        try:
+            with tempfile.TemporaryFile(dir=there):
+                pass
+        except OSError as error:
             raise NotWritable(
                 "A folder that the workflow needs cannot be written to",
                 where=folder,
+                found=os.strerror(error.errno or 0),
                 next_step=f"{step}, and {AGAIN}",
-            )
+            ) from error
     try:
         tempfile.gettempdir()
     except FileNotFoundError as error:
