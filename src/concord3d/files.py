@@ -64,15 +64,13 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def temporary_folder(parent: Path) -> Iterator[Path]:
-    """Yield a new folder in ``parent`` that is removed at the end; what killed processes left there is removed before.
+    """Yield a new folder in ``parent`` that is removed at the end.
 
     Raises:
         DiskFull, NotWritable, TooManyFiles, OutOfMemory: The machine refuses it, or what is done inside.
     """
     with refusals_named(parent):
         parent.mkdir(parents=True, exist_ok=True)
-        for entry in list(parent.iterdir()):
-            _remove_if_orphan(entry)
         folder = Path(tempfile.mkdtemp(prefix=_own_prefix(), dir=parent))
         try:
             yield folder

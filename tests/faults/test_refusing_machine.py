@@ -189,13 +189,11 @@ def test_temporary_files_of_other_machines_are_left_for_a_day(tmp_path: Path) ->
     assert download.exists(), "a download goes on from it"
 
 
-def test_a_folder_is_rid_of_what_a_killed_process_unpacked(tmp_path: Path) -> None:
-    orphan = tmp_path / files._own_prefix().replace(f".{os.getpid()}-", ".4194999-x")
-    orphan.mkdir()
-    (orphan / "large").write_text("half")
-    with temporary_folder(tmp_path) as folder:
-        assert folder.is_dir() and not orphan.exists()
-    assert list(tmp_path.iterdir()) == []
+def test_a_temporary_folder_is_gone_whatever_happens(tmp_path: Path) -> None:
+    with pytest.raises(DiskFull, match=tmp_path.name), temporary_folder(tmp_path / "new") as folder:
+        (folder / "large").write_text("half")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert list((tmp_path / "new").iterdir()) == []
 
 
 # Second names.

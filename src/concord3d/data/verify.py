@@ -23,7 +23,7 @@ from concord3d.data.manifest import MANIFEST, OBTAINED, data_files, verify_files
 from concord3d.data.reading import recognise
 from concord3d.data.storage import locked
 from concord3d.errors import ConcordError, DatasetCorrupt, DatasetMissing, DownloadError, LicenceGate, UnreadableFile
-from concord3d.files import TEMPORARY_PREFIX, temporary_folder
+from concord3d.files import remove_orphans, temporary_folder
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +65,8 @@ def obtain(
     root.mkdir(parents=True, exist_ok=True)
     archives = archives or root / "archives"
     with locked(root / MANIFEST):
-        _remove_leftovers(root)
+        # Of runs that were killed.
+        remove_orphans(root)
         release = _in_place(spec, root)
         if release is None:
             check_mirrors(mirrors)
@@ -94,15 +95,6 @@ def verify(spec: DatasetSpec, root: Path, full: bool = False) -> Release:
     """
     verify_files(root, full)
     return recognise(spec, root)
-
-
-def _remove_leftovers(root: Path) -> None:
-    """Remove temporary folders of runs that were killed (the lock excludes one that is at work)."""
-    for entry in root.glob(f"{TEMPORARY_PREFIX}*"):
-        if entry.is_dir():
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            entry.unlink(missing_ok=True)
 
 
 def _in_place(spec: DatasetSpec, root: Path) -> Release | None:
