@@ -10,11 +10,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
+
 from concord3d.provenance.checkout import is_checkout
 
 
 def tracked_files(root: Path) -> list[str]:
     """Files of the working tree that git tracks or would track; in an unpacked archive too, which has no git."""
+    if shutil.which("git") is None:
+        pytest.skip("there is no git, by which the files of the project are told from others")
     listed = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
     if is_checkout(root):
         listing = subprocess.run(listed, cwd=root, text=True, capture_output=True, check=True).stdout
