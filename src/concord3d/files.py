@@ -15,7 +15,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -83,12 +83,12 @@ def write_second_name(source: Path, path: Path) -> None:
     with refusals_named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.unlink(missing_ok=True)
-        try:
+        with suppress(OSError):
             os.link(source, path)
-        except OSError:
-            with atomic_path(path) as temporary:
-                # With its times, by which the workflow tool decides.
-                shutil.copy2(source, temporary)
+            return
+        with atomic_path(path) as temporary:
+            # With its times, by which the workflow tool decides.
+            shutil.copy2(source, temporary)
 
 
 def remove_orphans(folder: Path) -> list[Path]:

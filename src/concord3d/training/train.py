@@ -99,7 +99,7 @@ def _publish(task: TrainingTask, loop: Loop, started: float) -> None:
     out = TrainingFolder(task.out_dir)
     for folder, kept in ((out.snapshots, loop.kept.snapshots), (out.exports, loop.kept.exports)):
         shutil.rmtree(folder, ignore_errors=True)
-        for file in sorted(kept.rglob("*.*")):
+        for file in sorted(path for path in kept.rglob("*") if path.is_file()):
             write_second_name(file, folder / file.relative_to(kept))
     if task.method_settings.exports:
         out.exports.mkdir(parents=True, exist_ok=True)
