@@ -8,6 +8,8 @@ STAMP := .venv/.complete
 PARITY := .venv-parity
 # Cached bytecode makes every import, and there is one per job, several times faster.
 unexport PYTHONDONTWRITEBYTECODE
+# Whatever packages or interpreter others have put there would come before the environment's own.
+unexport PYTHONPATH PYTHONHOME
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)

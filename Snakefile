@@ -32,6 +32,8 @@ rule all:
 onstart:
     # Again, for a look at the graph may have held it when this one was built.
     hold_run_lock(Path())
+    for folder in (LAYOUT.artifacts, LAYOUT.results, LAYOUT.world, RAW_RECORDS, WORK):
+        remove_orphans(folder)
     keep_what_is_current(STATE, jobs_of_run())
     keep_reference(Path(), PARAMS.scale)
     os.environ.update({AGAIN: "1"} if is_forced() else {})

@@ -13,6 +13,7 @@ if ! "$python" -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' 2>/dev
     fi
 fi
 
+PYTHONPATH=src "$python" -m concord3d.workflow.clone_path .
 [ -x .venv/bin/pip ] || "$python" -m venv .venv
 echo "Installing hash-locked packages into .venv ..."
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r envs/bootstrap.lock

@@ -14,8 +14,10 @@ from snakemake.exceptions import WorkflowError
 from concord3d.config.places import Place
 from concord3d.config.resolve import load_params
 from concord3d.errors import ConcordError
-from concord3d.layout import STAGES
+from concord3d.files import remove_orphans
+from concord3d.layout import RAW_RECORDS, STAGES, WORK
 from concord3d.workflow.batch import AGAIN
+from concord3d.workflow.clone_path import as_shell_word, require_usable_path
 from concord3d.workflow.guard import hold_run_lock, keep_what_is_current, require_complete
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.reference import keep_reference
@@ -27,6 +29,7 @@ if Path().resolve() != Path(workflow.basedir).resolve():
     )
 
 try:
+    require_usable_path(Path(workflow.basedir))
     PARAMS = load_params(config, Place(Path(workflow.basedir), Path("params.yaml")))
     PLAN = Plan(Path(workflow.basedir), PARAMS)
     STATE = State(PLAN)
@@ -34,6 +37,8 @@ except ConcordError as error:
     raise WorkflowError(str(error))
 
 hold_run_lock(Path())
+# Snakemake puts it before each script as it is, blanks and all.
+sys.executable = as_shell_word(sys.executable)
 LAYOUT = PLAN.layout
 STUDIES = PLAN.studies
 # Jobs that compute on tensors ask for a GPU only where one is demanded; "auto" must also run without.

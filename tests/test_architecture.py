@@ -87,13 +87,14 @@ ALLOWED = {
         "methods.settings",
         "models",
         "protocols.loading",
+        "provenance",
         "queries",
         "render",
         "reporting",
         "workflow",
     },
 }
-ROOT_MODULES = {"arrays", "cli", "errors", "files", "layout", "named_modules"}
+ROOT_MODULES = {"arrays", "cli", "errors", "files", "layout", "named_modules", "refusals"}
 
 
 def _imports(path: Path) -> set[str]:

@@ -4,12 +4,12 @@
 """
 
 import re
-import subprocess
 from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 from tests.test_architecture import ALLOWED
+from tests.workflow.clones import tracked_files
 
 from concord3d.config.resolve import load_params
 from concord3d.layout import STAGES
@@ -27,13 +27,6 @@ def _documents(repository: Path) -> list[Path]:
     return sorted(path for pattern in DOCUMENTS for path in repository.glob(pattern))
 
 
-def _tracked(repository: Path) -> list[str]:
-    listing = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=repository, text=True, capture_output=True, check=True
-    )
-    return listing.stdout.splitlines()
-
-
 def _named_paths(text: str, top_level: set[str]) -> set[str]:
     """Words in code that lead into the repository: their first part is a file or folder at its root."""
     code = re.findall(r"^```.*?^```|`[^`\n]+`", text, re.M | re.S)
@@ -42,7 +35,7 @@ def _named_paths(text: str, top_level: set[str]) -> set[str]:
 
 
 def test_named_paths_and_links_exist(repository: Path) -> None:
-    tracked = _tracked(repository)
+    tracked = tracked_files(repository)
     top_level = {name.split("/")[0] for name in tracked} | MADE_BY_RUNS
     missing = []
     for document in _documents(repository):

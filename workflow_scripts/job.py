@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from concord3d.errors import ConcordError
+from concord3d.refusals import named_refusal
 from concord3d.workflow.batch import AGAIN, nodes_to_make
 from concord3d.workflow.job import NodeJob
 
@@ -41,10 +42,10 @@ def _logged(log: Path) -> Iterator[None]:
         logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)
         try:
             yield
-        except ConcordError as error:
+        except BaseException as error:
             traceback.print_exc(file=stream)
-            print(f"\n{type(error).__name__}: {error}", file=console)
-            raise SystemExit(getattr(error, "exit_code", 1)) from error
-        except BaseException:
-            traceback.print_exc(file=stream)
-            raise
+            named = error if isinstance(error, ConcordError) else named_refusal(error)
+            if named is None:
+                raise
+            print(f"\n{type(named).__name__}: {named}", file=console)
+            raise SystemExit(getattr(named, "exit_code", 1)) from error

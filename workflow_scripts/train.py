@@ -7,7 +7,8 @@ from job import NodeJob, make_nodes
 
 def make(job: NodeJob) -> None:
     from concord3d.layout import TOWER_WEIGHTS
-    from concord3d.provenance.record import git_state, write_provenance
+    from concord3d.provenance.checkout import git_state
+    from concord3d.provenance.record import write_provenance
     from concord3d.training.files import TrainingFolder
     from concord3d.training.opening import opened_task
     from concord3d.training.seeding import set_threads

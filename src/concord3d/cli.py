@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import typer
 
 from concord3d.errors import ConcordError, ConfigError
+from concord3d.refusals import named_refusal
 
 
 def _clone(root: Path) -> Path:
@@ -182,12 +183,15 @@ def verify(root: Root = Path()) -> None:
 
 
 def main() -> None:
-    """Entry point: a named error ends with its message and its exit code, which is 1 unless it says another."""
+    """Entry point: a named error, or what the machine refuses, ends with its message and its exit code, else 1."""
     try:
         app()
-    except ConcordError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
-        sys.exit(getattr(error, "exit_code", 1))
+    except Exception as error:
+        named = error if isinstance(error, ConcordError) else named_refusal(error)
+        if named is None:
+            raise
+        print(f"{type(named).__name__}: {named}", file=sys.stderr)
+        sys.exit(getattr(named, "exit_code", 1))
 
 
 if __name__ == "__main__":

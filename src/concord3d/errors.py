@@ -98,7 +98,15 @@ class SystemLibraryMissing(DependencyMissing):
 
 
 class DiskFull(ConcordError):
-    """The disk has no room; earlier files are untouched."""
+    """The disk has no room, or a file is larger than is allowed."""
+
+
+class NotWritable(ConcordError):
+    """A file or folder cannot be used: permissions, a file system that is only read, or too long a name."""
+
+
+class OutOfMemory(ConcordError):
+    """The machine, a limit on the process, or the device has not enough memory."""
 
 
 class TooManyFiles(ConcordError):

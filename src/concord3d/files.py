@@ -6,19 +6,25 @@ flushed, synced and renamed.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
+import platform
+import re
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from concord3d.errors import DiskFull, UnreadableFile
+from concord3d.errors import ConcordError, UnreadableFile
+from concord3d.refusals import named_refusal, refusal_of_disk, refusals_named
 
 TEMPORARY_PREFIX = ".partial-"
+_OWNER = re.compile(re.escape(TEMPORARY_PREFIX) + r"(?P<machine>[0-9a-f]{8})\.(?P<process>\d+)-")
+_FOREIGN_AGE_S = 24 * 3600
 
 
 @contextmanager
@@ -28,30 +34,99 @@ def atomic_path(path: Path) -> Iterator[Path]:
     The temporary name keeps the suffix of ``path``, because writers choose a format by it.
 
     Raises:
-        DiskFull: The disk has no room; an earlier file at ``path`` is untouched.
+        DiskFull, NotWritable, TooManyFiles, OutOfMemory: The machine refuses it, whatever the writer said; a file that
+            was at ``path`` before is left.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=TEMPORARY_PREFIX, suffix=f"-{path.name}", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    with refusals_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=_own_prefix(), suffix=f"-{path.name}", dir=path.parent)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            try:
+                yield temporary
+            except ConcordError:
+                raise
+            except Exception as error:
+                refusal = refusal_of_disk(temporary) if named_refusal(error) is None else None
+                if refusal is None:
+                    raise
+                raise refusal from error
+            with temporary.open("rb+") as stream:
+                os.fsync(stream.fileno())
+            # mkstemp makes private files; results are to be read by others.
+            temporary.chmod(0o644)
+            temporary.replace(path)
+            _sync_folder(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """Yield a new folder in ``parent`` that is removed at the end.
+
+    Raises:
+        DiskFull, NotWritable, TooManyFiles, OutOfMemory: The machine refuses it, or what is done inside.
+    """
+    with refusals_named(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=_own_prefix(), dir=parent))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_second_name(source: Path, path: Path) -> None:
+    """Give a file a second name, or a copy where the file system has no hard links; complete or not at all."""
+    with refusals_named(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            os.link(source, path)
+            return
+        with atomic_path(path) as temporary:
+            # With its times, by which the workflow tool decides.
+            shutil.copy2(source, temporary)
+
+
+def remove_orphans(folder: Path) -> list[Path]:
+    """Remove the temporary files and folders that killed processes have left below a folder, and return them.
+
+    Those of a living process of this machine are left, and those of other machines for a day.
+    """
+    found = [Path(root) / name for root, folders, files in os.walk(folder) for name in (*folders, *files)]
+    return [path for path in found if path.name.startswith(TEMPORARY_PREFIX) and _remove_if_orphan(path)]
+
+
+def _own_prefix() -> str:
+    """The beginning of temporary names that says whose they are."""
+    return f"{TEMPORARY_PREFIX}{_machine()}.{os.getpid()}-"
+
+
+def _machine() -> str:
+    return hashlib.sha256(platform.node().encode()).hexdigest()[:8]
+
+
+def _remove_if_orphan(path: Path) -> bool:
+    owner = _OWNER.match(path.name)
+    if owner is None or not _is_gone(owner["machine"], int(owner["process"]), path):
+        return False
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+    return True
+
+
+def _is_gone(machine: str, process: int, path: Path) -> bool:
+    if machine == _machine():
+        return not Path(f"/proc/{process}").exists()
     try:
-        yield temporary
-        with temporary.open("rb+") as stream:
-            os.fsync(stream.fileno())
-        # mkstemp makes private files; results are to be read by others.
-        temporary.chmod(0o644)
-        temporary.replace(path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(
-                "The disk is full",
-                where=path,
-                next_step="free some space and run the same command again; earlier files are untouched",
-            ) from error
-        raise
-    finally:
-        temporary.unlink(missing_ok=True)
+        return time.time() - path.stat().st_mtime > _FOREIGN_AGE_S
+    except OSError:
+        return False
 
 
 def _sync_folder(folder: Path) -> None:
@@ -60,6 +135,12 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write ``content``, complete or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from tests.orphans import orphan_of
 
 from concord3d.data.catalog import DatasetSpec, FileSpec, load_catalog
 from concord3d.data.download import FetchSettings
@@ -206,10 +207,11 @@ def test_what_a_killed_run_left_is_cleared_and_the_same_call_finishes(tmp_path: 
     mirror = [str(layout(tmp_path / "mirror"))]
     half = layout(tmp_path / "raw")
     (half / "modelnet40_ply_hdf5_2048/ply_data_test0.h5").unlink()
-    (half / ".partial-abc").mkdir()
-    (half / ".partial-abc/junk").write_text("junk")
+    orphan = orphan_of(half / "modelnet40_ply_hdf5_2048" / "unpacked")
+    orphan.mkdir()
+    (orphan / "junk").write_text("junk")
     assert obtain(spec, half, mirror).name == "tiny"
-    assert not (half / ".partial-abc").exists()
+    assert not orphan.exists()
 
 
 def test_damage_is_found_by_use_and_mended_by_obtaining(tmp_path: Path, spec) -> None:

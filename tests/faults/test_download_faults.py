@@ -9,6 +9,7 @@ import signal
 import socket
 import struct
 import threading
+import time
 from collections import namedtuple
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -16,6 +17,7 @@ from pathlib import Path
 
 import pytest
 
+from concord3d.data import download
 from concord3d.data.catalog import FileSpec
 from concord3d.data.download import FetchSettings, expected_sha256, fetch, record_checksum
 from concord3d.errors import DatasetCorrupt, DiskFull, DownloadError
@@ -87,6 +89,37 @@ def truncate(at: int, *, reset: bool = False, etag: str = '"v1"', offset: int = 
         handler.close_connection = True
 
     return reply
+
+
+def ranged(span: str, content: bytes) -> Reply:
+    """Answer with a part of the file, whatever was asked for."""
+
+    def reply(handler: Handler) -> None:
+        handler.start(206, {"Content-Range": span, "Content-Length": str(len(content)), "ETag": '"v1"'})
+        handler.wfile.write(content)
+
+    return reply
+
+
+def endless(handler: Handler) -> None:
+    """A body of which nobody says how long it is, and which never ends."""
+    handler.start(200, {"ETag": '"v1"'})
+    try:
+        while True:
+            handler.wfile.write(CONTENT)
+    except OSError:
+        handler.close_connection = True
+
+
+def drop_by_drop(handler: Handler) -> None:
+    """One byte after the other, each long before the silence would count as a failure."""
+    handler.start(200, {"Content-Length": str(len(CONTENT)), "ETag": '"v1"'})
+    try:
+        for byte in CONTENT:
+            handler.wfile.write(bytes([byte]))
+            time.sleep(0.01)
+    except OSError:
+        handler.close_connection = True
 
 
 def status(code: int) -> Reply:
@@ -190,6 +223,84 @@ def test_a_killed_download_is_continued_by_the_next_run(serve, patient, tmp_path
             fetch(spec(server.url()), tmp_path, settings=impatient)
     assert fetch(spec(server.url()), tmp_path, settings=impatient).read_bytes() == CONTENT
     assert [wanted for _, wanted in server.requests] == [None, "bytes=200000-", "bytes=400000-"]
+
+
+@pytest.mark.parametrize("first", [0, 1000])
+def test_a_range_that_begins_before_what_was_asked_is_taken(serve, patient, tmp_path: Path, first: int) -> None:
+    whole = f"bytes {first}-{len(CONTENT) - 1}/{len(CONTENT)}"
+    server = serve(truncate(300_000), ranged(whole, CONTENT[first:]))
+    assert fetch(spec(server.url()), tmp_path, settings=patient).read_bytes() == CONTENT
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize("span", ["bytes 400000-511999/512000", "", "pages 1-2/3", "bytes */512000"])
+def test_a_range_that_does_not_fit_is_not_asked_for_for_ever(serve, patient, tmp_path: Path, span: str) -> None:
+    server = serve(truncate(300_000), ranged(span, CONTENT[400_000:]), send())
+    assert fetch(spec(server.url()), tmp_path, settings=patient).read_bytes() == CONTENT
+    assert [wanted for _, wanted in server.requests] == [None, "bytes=300000-", None]
+
+
+def test_a_server_that_gives_parts_is_asked_for_the_rest(serve, patient, tmp_path: Path) -> None:
+    part = ranged(f"bytes 0-199999/{len(CONTENT)}", CONTENT[:200_000])
+    server = serve(part, send())
+    assert fetch(spec(server.url(), size=None), tmp_path, settings=patient).read_bytes() == CONTENT
+    assert [wanted for _, wanted in server.requests] == [None, "bytes=200000-"]
+
+
+def test_a_body_without_end_stops_at_the_known_size(serve, patient, tmp_path: Path) -> None:
+    server = serve(endless)
+    with pytest.raises(DownloadError, match=f"goes on after the {len(CONTENT)} bytes"):
+        fetch(spec(server.url()), tmp_path, settings=patient)
+    assert leftovers(tmp_path) == [] and len(server.requests) == 1
+
+
+def test_a_body_without_end_and_size_leaves_room_on_the_disk(serve, patient, tmp_path: Path, monkeypatch) -> None:
+    usage = namedtuple("usage", "total used free")
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(10**10, 10**10, 10**9))
+    monkeypatch.setattr(download, "_UNSIZED_STEP", len(CONTENT))
+    server = serve(endless)
+    with pytest.raises(DiskFull, match="free"):
+        fetch(spec(server.url(), size=None), tmp_path, settings=patient)
+    assert leftovers(tmp_path) == [] and len(server.requests) == 1
+
+
+def test_a_body_that_says_no_size_is_taken_where_it_ends(serve, patient, tmp_path: Path) -> None:
+    def unsized(handler: Handler) -> None:
+        handler.start(200, {"ETag": '"v1"'})
+        handler.wfile.write(CONTENT)
+
+    assert fetch(spec(serve(unsized).url()), tmp_path, settings=patient).read_bytes() == CONTENT
+
+
+def test_a_server_that_drips_is_left_and_what_it_gave_is_kept(serve, tmp_path: Path) -> None:
+    slow, good = serve(drop_by_drop), serve(send())
+    settings = FetchSettings(retries=0, timeout_s=5.0, least_rate=10_000.0, window_s=1.0)
+    with pytest.raises(DownloadError, match="bytes per second"):
+        fetch(spec(slow.url()), tmp_path, settings=settings)
+    kept = (tmp_path / ".partial-set.zip").read_bytes()
+    assert kept and CONTENT.startswith(kept)
+    assert fetch(spec(slow.url(), good.url()), tmp_path, settings=settings).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("at", [100, 5000, 200_000])
+def test_a_short_part_is_kept_too(serve, patient, tmp_path: Path, at: int) -> None:
+    server = serve(truncate(at), send())
+    assert fetch(spec(server.url()), tmp_path, settings=patient).read_bytes() == CONTENT
+    assert server.requests[1][1] == f"bytes={at}-"
+
+
+def test_a_short_part_outlives_a_connection_that_hangs(serve, tmp_path: Path) -> None:
+    def hang(handler: Handler) -> None:
+        truncate(5000)(handler)
+        handler.close_connection = False
+        time.sleep(3)
+
+    server = serve(hang, send())
+    hasty = FetchSettings(retries=0, timeout_s=0.5)
+    with pytest.raises(DownloadError, match="connection broke"):
+        fetch(spec(server.url()), tmp_path, settings=hasty)
+    assert fetch(spec(server.url()), tmp_path, settings=hasty).read_bytes() == CONTENT
+    assert server.requests[1][1] == "bytes=5000-"
 
 
 def test_an_unavailable_server_is_asked_again_with_growing_pauses(serve, patient, pauses, tmp_path: Path) -> None:

@@ -15,9 +15,8 @@ import torch
 from tests.training.interruption import files_of, train_until
 from tests.training.tiny_training import NARROW, tiny_points, tiny_task
 
-from concord3d.errors import DiskFull, NonFiniteLoss, ResumeMismatch
+from concord3d.errors import DiskFull, NonFiniteLoss, OutOfMemory, ResumeMismatch
 from concord3d.methods.mm_point import method as mm_point
-from concord3d.training.loop import OutOfMemory
 from concord3d.training.steps import steps_of
 from concord3d.training.train import train
 
@@ -108,7 +107,7 @@ def test_a_limit_on_file_size_is_a_full_disk(tmp_path: Path) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     try:
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
-        with pytest.raises(DiskFull, match="allowed file size"):
+        with pytest.raises(DiskFull, match="ulimit -f"):
             train(tiny_task(tmp_path, CHANGES))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

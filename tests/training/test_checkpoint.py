@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.orphans import orphan_of
 
 from concord3d.errors import CheckpointCorrupt, ResumeMismatch
 from concord3d.files import differing_keys
@@ -88,7 +89,7 @@ def test_pickled_code_is_not_run(tmp_path: Path) -> None:
 
 def test_temporary_files_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     path = save(tmp_path, 1)
-    orphan = tmp_path / f".partial-abc-{path.name}"
+    orphan = orphan_of(path)
     orphan.write_bytes(b"half")
     latest_checkpoint(tmp_path, IDENTITY)
     assert not orphan.exists()

@@ -7,15 +7,27 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+import pytest
+
+from concord3d.provenance.checkout import is_checkout
 
 
 def tracked_files(root: Path) -> list[str]:
-    """Files of the working tree that git tracks or would track."""
-    listing = subprocess.run(
-        ["git", "ls-files", "-co", "--exclude-standard"], cwd=root, text=True, capture_output=True, check=True
-    )
-    return [name for name in listing.stdout.splitlines() if (root / name).is_file()]
+    """Files of the working tree that git tracks or would track; in an unpacked archive too, which has no git."""
+    if shutil.which("git") is None:
+        pytest.skip("there is no git, by which the files of the project are told from others")
+    listed = ["git", "ls-files", "-co", "--exclude-standard", "-z"]
+    if is_checkout(root):
+        listing = subprocess.run(listed, cwd=root, text=True, capture_output=True, check=True).stdout
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            away = {**os.environ, "GIT_DIR": folder, "GIT_WORK_TREE": str(root)}
+            subprocess.run(["git", "init", "-q"], cwd=root, env=away, check=True)
+            listing = subprocess.run(listed, cwd=root, env=away, text=True, capture_output=True, check=True).stdout
+    return [name for name in listing.split("\0") if name and (root / name).is_file()]
 
 
 def copy_tree(root: Path, target: Path) -> Path:

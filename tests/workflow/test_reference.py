@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from concord3d.layout import Layout
-from concord3d.workflow.reference import is_kept_by_git, keep_reference
+from concord3d.provenance.checkout import is_kept_by_git
+from concord3d.workflow.reference import keep_reference
 
 
 @pytest.fixture

@@ -11,11 +11,12 @@ from typing import Literal, Protocol
 from concord3d.commands.workflow import params_of
 from concord3d.errors import ConfigError, ReportingError, UnreadableFile
 from concord3d.layout import REFERENCE, Layout
+from concord3d.provenance.checkout import git, is_kept_by_git
 from concord3d.reporting.reruns.comparing import compare
 from concord3d.reporting.reruns.pages import RerunReport, as_json, as_markdown
 from concord3d.reporting.reruns.reported import read_reported
 from concord3d.reporting.specs.output_files import COMPARED, METRICS
-from concord3d.workflow.reference import git, is_kept_by_git, made_here
+from concord3d.workflow.reference import made_here
 
 Format = Literal["md", "json"]
 DIFFERS = 3

@@ -7,7 +7,6 @@ import re
 import shutil
 import stat
 import tarfile
-import tempfile
 import unicodedata
 import zipfile
 import zlib
@@ -18,9 +17,8 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from concord3d.data.storage import disk_full_named
 from concord3d.errors import UnreadableFile, UnsafeArchive
-from concord3d.files import TEMPORARY_PREFIX
+from concord3d.files import temporary_folder
 
 CHUNK = 1 << 20
 # What the standard library raises on damaged archives (RuntimeError: encrypted).
@@ -86,28 +84,23 @@ def extract(
         DiskFull: No room; the temporary folder is removed.
     """
     limits = limits or ExtractLimits()
-    into.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=into))
-    try:
-        with disk_full_named(into):
-            try:
-                listed = {"zip": _zip_members, "tar": _tar_members}[kind](archive, limits)
-                _write(listed, temporary, members, archive, limits)
-            except DAMAGE as error:
+    with temporary_folder(into) as temporary:
+        try:
+            listed = {"zip": _zip_members, "tar": _tar_members}[kind](archive, limits)
+            _write(listed, temporary, members, archive, limits)
+        except DAMAGE as error:
+            raise _damaged(archive, error) from error
+        except OSError as error:
+            # gzip, bz2 and lzma report damage as OSError without a number; the disk's own errors have one.
+            if error.errno is None:
                 raise _damaged(archive, error) from error
-            except OSError as error:
-                # gzip, bz2 and lzma report damage as OSError without a number; the disk's own errors have one.
-                if error.errno is None:
-                    raise _damaged(archive, error) from error
-                raise
+            raise
         entries = sorted(temporary.iterdir())
         if not entries:
             raise UnreadableFile(
                 "An archive holds none of the wanted members", where=archive, expected=members or "any file"
             )
         return [_move(entry, into / entry.name, merge=bool(members)) for entry in entries]
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def _damaged(archive: Path, error: BaseException) -> UnreadableFile:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import logging
+import re
 import ssl
 import time
 import urllib.error
@@ -20,15 +21,22 @@ from pathlib import Path
 from typing import Any
 
 from concord3d.data.catalog import FileSpec
-from concord3d.data.storage import disk_full_named, locked, require_space
+from concord3d.data.storage import locked, require_space
 from concord3d.errors import ConcordError, ConfigError, DatasetCorrupt, DiskFull, DownloadError
 from concord3d.files import read_json, sha256_file, write_json
+from concord3d.refusals import refusals_named
 
 logger = logging.getLogger(__name__)
 
 CHUNK = 1 << 18
 CHECKSUMS = "checksums.json"
 RETRY_STATUSES = (408, 425, 429, 500, 502, 503, 504)
+_RANGE = re.compile(r"bytes (\d+)-\d+/(\d+|\*)")
+# Enough of a body to tell a web page by.
+_HEAD = 64
+# Of a file whose size nobody says, the free space is looked at after each step, and so much of it is left.
+_UNSIZED_STEP = 1 << 26
+_RESERVE = 1 << 30
 HTML_STARTS = (b"<!doctype", b"<html", b"<head", b"<?xml")
 
 
@@ -41,6 +49,8 @@ class FetchSettings:
         backoff_s: Pause before the first retry, doubled each time, seconds.
         max_backoff_s: Longest pause, seconds.
         timeout_s: Silence of the server that counts as a failure, seconds.
+        least_rate: Bytes per second that a server delivers at least, on the mean of a window.
+        window_s: Length of a window, seconds.
         progress: Show a progress bar on the terminal.
         sleep: Called with the pauses.
     """
@@ -49,12 +59,18 @@ class FetchSettings:
     backoff_s: float = 1.0
     max_backoff_s: float = 60.0
     timeout_s: float = 60.0
+    least_rate: float = 1000.0
+    window_s: float = 60.0
     progress: bool = False
     sleep: Callable[[float], None] = time.sleep
 
 
 class _Transient(Exception):
     """A failure that another attempt may mend."""
+
+
+class _UnusableRange(_Transient):
+    """An answer that does not fit the bytes that are kept; without them there is nothing to fit."""
 
 
 class _Refused(Exception):
@@ -230,15 +246,15 @@ def _download(url: str, target: Path, file: FileSpec, sha256: str | None, settin
         if validator:
             request.add_header("If-Range", validator)
     with _named_failures(partial), urllib.request.urlopen(request, timeout=settings.timeout_s) as response:
-        start = _accepted_start(response, start)
-        total = _announced_total(response, start)
+        start, total = _announced(response, start)
         if file.bytes is not None and total is not None and total != file.bytes:
             raise _Refused(f"announces {total} bytes where {file.bytes} are expected")
-        if total is not None:
-            require_space(target.parent, total - start)
+        size = file.bytes if total is None else total
+        if size is not None:
+            require_space(target.parent, size - start)
         validator = response.headers.get("ETag") or response.headers.get("Last-Modified")
         write_json(notes, {"url": url, "validator": validator, "total": total})
-        received = start + _receive(response, partial, start, total, settings, target.name)
+        received = _receive(response, partial, start, size, settings, target.name)
     if total is not None and received < total:
         raise _Transient(f"stopped after {received} of {total} bytes")
     partial.replace(target)
@@ -260,46 +276,82 @@ def _resume_point(partial: Path, notes: Path, url: str) -> tuple[int, str | None
         return 0, None
 
 
-def _accepted_start(response: Any, start: int) -> int:
-    """Where the answer begins; servers without ranges begin again at 0."""
-    if response.status != 206:
-        return 0
-    span = response.headers.get("Content-Range", "")
-    if not span.startswith(f"bytes {start}-"):
-        raise _Refused(f"answers with another range: {span!r}")
-    return start
-
-
-def _announced_total(response: Any, start: int) -> int | None:
+def _announced(response: Any, asked: int) -> tuple[int, int | None]:
+    """Where an answer begins, at most at what was asked, and the size of the whole file where the server says it."""
     length = response.headers.get("Content-Length")
     try:
-        return None if length is None else start + int(length)
+        length = None if length is None else int(length)
     except ValueError as error:
         raise _Refused(f"announces a length that is no number: {length!r}") from error
+    if response.status != 206:
+        # Servers without ranges begin again.
+        return 0, length
+    span = response.headers.get("Content-Range", "")
+    found = _RANGE.fullmatch(span.strip())
+    if found is None or int(found[1]) > asked:
+        raise _UnusableRange(f"answers with another range: {span!r}")
+    start = int(found[1])
+    if found[2] != "*":
+        return start, int(found[2])
+    return start, None if length is None else start + length
 
 
-def _receive(response: Any, partial: Path, start: int, total: int | None, settings: FetchSettings, name: str) -> int:
-    """Append the body to the partial file and return the number of bytes received."""
+def _receive(response: Any, partial: Path, start: int, size: int | None, settings: FetchSettings, name: str) -> int:
+    """Write the body behind the bytes that are kept and return the size of what is there then."""
     is_html = response.headers.get_content_type() in ("text/html", "application/xhtml+xml")
-    received = 0
+    received = start
     try:
         with (
-            disk_full_named(partial),
+            refusals_named(partial),
             partial.open("r+b" if start else "wb") as sink,
-            _bar(settings, name, total) as tick,
+            _bar(settings, name, size) as tick,
         ):
             sink.seek(start)
             sink.truncate()
-            while chunk := response.read(CHUNK):
-                if start + received == 0 and (is_html or chunk.lstrip()[:9].lower().startswith(HTML_STARTS)):
+            checked = received
+            for piece in _pieces(response, settings):
+                if received == 0 and (is_html or piece.lstrip()[:9].lower().startswith(HTML_STARTS)):
                     raise _Refused("answers with a web page instead of the file (quota or login page)")
-                sink.write(chunk)
-                received += len(chunk)
-                tick(start + received)
+                received += len(piece)
+                if size is not None and received > size:
+                    raise _Refused(f"goes on after the {size} bytes that are expected")
+                if size is None and received - checked >= _UNSIZED_STEP:
+                    # A body of unknown length may have no end.
+                    require_space(partial.parent, _RESERVE)
+                    checked = received
+                sink.write(piece)
+                tick(received)
     except (DiskFull, _Refused):
         _discard(partial)
         raise
     return received
+
+
+def _pieces(response: Any, settings: FetchSettings) -> Iterator[bytes]:
+    """Yield the body as it comes, of which the first piece is long enough to tell a web page by.
+
+    Raises:
+        _Transient: The server delivers less than the least rate.
+    """
+    head, is_head = b"", True
+    begun, in_window = time.monotonic(), 0
+    # A read of a whole chunk would wait for it, and lose what came before the connection broke.
+    while piece := response.read1(CHUNK):
+        in_window += len(piece)
+        if is_head:
+            head += piece
+            if len(head) >= _HEAD:
+                is_head = False
+                yield head
+        else:
+            yield piece
+        passed = time.monotonic() - begun
+        if passed >= settings.window_s:
+            if in_window < settings.least_rate * passed:
+                raise _Transient(f"delivers {in_window / passed:.0f} bytes per second")
+            begun, in_window = time.monotonic(), 0
+    if is_head and head:
+        yield head
 
 
 def _notes(partial: Path) -> Path:
@@ -317,6 +369,9 @@ def _named_failures(partial: Path) -> Iterator[None]:
     """Sort what the network raises into failures worth another attempt and others."""
     try:
         yield
+    except _UnusableRange:
+        _discard(partial)
+        raise
     except urllib.error.HTTPError as error:
         if error.code == 416:
             # The server has not that many bytes: what was kept is of another file.

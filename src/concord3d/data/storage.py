@@ -19,27 +19,9 @@ from numpy.typing import NDArray
 
 from concord3d.arrays import MAPPED_BYTES
 from concord3d.errors import DiskFull
-
-NEXT_STEP = "free some space and run the same command again; earlier files are untouched"
-
+from concord3d.refusals import AGAIN, refusals_named
 
 _log = logging.getLogger(__name__)
-
-
-@contextmanager
-def disk_full_named(where: Path) -> Iterator[None]:
-    """Turn "no space left" into :class:`DiskFull`.
-
-    Raises:
-        DiskFull: The code inside met a full disk or an exhausted quota.
-    """
-    try:
-        yield
-    except OSError as error:
-        # EFBIG: the file system or a limit of the user has no room for a file of this size.
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise DiskFull("The disk is full", where=where, next_step=NEXT_STEP) from error
-        raise
 
 
 def require_space(folder: Path, needed: int) -> None:
@@ -55,7 +37,7 @@ def require_space(folder: Path, needed: int) -> None:
             where=folder,
             expected=f"{needed} bytes free",
             found=f"{free} bytes free",
-            next_step=NEXT_STEP,
+            next_step=f"free some space and {AGAIN}",
         )
 
 
@@ -70,7 +52,7 @@ def scratch_array(shape: tuple[int, ...], dtype: type[np.generic]) -> NDArray[An
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size < MAPPED_BYTES:
         return np.zeros(shape, dtype)
-    with disk_full_named(Path(tempfile.gettempdir())), tempfile.TemporaryFile() as stream:
+    with refusals_named(tempfile.gettempdir()), tempfile.TemporaryFile() as stream:
         # Taken now: a mapped file that finds the disk full later would kill the process.
         os.posix_fallocate(stream.fileno(), 0, size)
         return np.memmap(stream, dtype, "r+", shape=shape)
@@ -104,7 +86,7 @@ class ScratchRows:
         """
         if rows.shape[1:] != self.tail:
             raise ValueError(f"rows of the shape {rows.shape[1:]} where {self.tail} belong")
-        with disk_full_named(Path(tempfile.gettempdir())):
+        with refusals_named(tempfile.gettempdir()):
             self._stream.write(np.ascontiguousarray(rows, self.dtype).tobytes())
         self._count += len(rows)
 
@@ -112,7 +94,7 @@ class ScratchRows:
         """Return (n, *tail) all rows: in memory, or mapped where they are large."""
         shape = (self._count, *self.tail)
         size = math.prod(shape) * self.dtype.itemsize
-        with disk_full_named(Path(tempfile.gettempdir())):
+        with refusals_named(tempfile.gettempdir()):
             self._stream.flush()
         if size >= MAPPED_BYTES:
             return np.memmap(self._stream, self.dtype, "r", shape=shape)
@@ -123,8 +105,11 @@ class ScratchRows:
 @contextmanager
 def locked(path: Path) -> Iterator[None]:
     """Hold an exclusive lock named after ``path``; other processes wait, and a killed one releases it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.with_name(f".lock-{path.name}").open("w") as handle:
+    lock = path.with_name(f".lock-{path.name}")
+    with refusals_named(lock):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = lock.open("w")
+    with handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,9 +21,9 @@ from concord3d.data.download import (
 from concord3d.data.layout import layout_folder
 from concord3d.data.manifest import MANIFEST, OBTAINED, data_files, verify_files, write_manifest
 from concord3d.data.reading import recognise
-from concord3d.data.storage import disk_full_named, locked
+from concord3d.data.storage import locked
 from concord3d.errors import ConcordError, DatasetCorrupt, DatasetMissing, DownloadError, LicenceGate, UnreadableFile
-from concord3d.files import TEMPORARY_PREFIX
+from concord3d.files import remove_orphans, temporary_folder
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +65,8 @@ def obtain(
     root.mkdir(parents=True, exist_ok=True)
     archives = archives or root / "archives"
     with locked(root / MANIFEST):
-        _remove_leftovers(root)
+        # Of runs that were killed.
+        remove_orphans(root)
         release = _in_place(spec, root)
         if release is None:
             check_mirrors(mirrors)
@@ -95,15 +95,6 @@ def verify(spec: DatasetSpec, root: Path, full: bool = False) -> Release:
     """
     verify_files(root, full)
     return recognise(spec, root)
-
-
-def _remove_leftovers(root: Path) -> None:
-    """Remove temporary folders of runs that were killed (the lock excludes one that is at work)."""
-    for entry in root.glob(f"{TEMPORARY_PREFIX}*"):
-        if entry.is_dir():
-            shutil.rmtree(entry, ignore_errors=True)
-        else:
-            entry.unlink(missing_ok=True)
 
 
 def _in_place(spec: DatasetSpec, root: Path) -> Release | None:
@@ -172,20 +163,16 @@ def _from_mirrors(spec: DatasetSpec, root: Path, mirrors: Sequence[str]) -> Rele
 
 def _copy_tree(source: Path, target: Path, root: Path) -> None:
     """Copy a file or folder; the target appears complete or not at all, writable by its owner."""
-    temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=root))
-    try:
-        with disk_full_named(target):
-            copy = temporary / target.name
-            for path in [source] if source.is_file() else data_files(source):
-                destination = copy / path.relative_to(source) if path != source else copy
-                destination.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, destination)
-            if target.is_dir():
-                shutil.rmtree(target)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            copy.replace(target)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+    with temporary_folder(root) as temporary:
+        copy = temporary / target.name
+        for path in [source] if source.is_file() else data_files(source):
+            destination = copy / path.relative_to(source) if path != source else copy
+            destination.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, destination)
+        if target.is_dir():
+            shutil.rmtree(target)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy.replace(target)
 
 
 def _unpack_archives(

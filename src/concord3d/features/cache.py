@@ -12,7 +12,6 @@ Shape legend: S objects, V pictures per object, T distinct texts, D feature widt
 from __future__ import annotations
 
 import hashlib
-import io
 import logging
 import os
 import time
@@ -25,7 +24,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from concord3d.data.storage import disk_full_named
 from concord3d.errors import ConfigError, UnreadableFile
 from concord3d.features.stored import FORMAT, shard_key
 from concord3d.features.tower import FeatureSpace, Tower, TowerError, is_unusable
@@ -93,7 +91,7 @@ def image_features(
     Raises:
         ConfigError: Shards and hashes differ in number, or there are none.
         TowerError: Features that are not finite.
-        DiskFull: There is no room; earlier shards are untouched.
+        DiskFull: There is no room; earlier shards are kept.
     """
     if len(images) != len(hashes) or not images:
         raise ConfigError(
@@ -132,7 +130,7 @@ def text_features(texts: Iterable[str], tower: Tower, store: Path, index_path: P
     Raises:
         ConfigError: No text is left.
         TowerError: Features that are not finite.
-        DiskFull: There is no room; earlier shards are untouched.
+        DiskFull: There is no room; earlier shards are kept.
     """
     distinct = set(texts)
     usable = [text for text in distinct if not is_unusable(text)]
@@ -225,35 +223,30 @@ class ShardWriter:
                 expected="finite values below 65,504",
                 next_step="check the tower's weights and precision",
             )
-        # Through a buffer: numpy's own writer hides why the disk refused.
-        buffer = io.BytesIO()
-        np.lib.format.write_array(buffer, half, allow_pickle=False)
-        with disk_full_named(path):
-            with atomic_path(path) as temporary:
-                temporary.write_bytes(buffer.getvalue())
-                record: dict[str, Any] = {"bytes": temporary.stat().st_size, "sha256": sha256_file(temporary)}
-            record |= {"texts": content} if self._kind == "texts" else {}
-            write_json(path.with_suffix(".json"), record)
+        with atomic_path(path) as temporary:
+            with temporary.open("wb") as stream:
+                np.lib.format.write_array(stream, half, allow_pickle=False)
+            record: dict[str, Any] = {"bytes": temporary.stat().st_size, "sha256": sha256_file(temporary)}
+        record |= {"texts": content} if self._kind == "texts" else {}
+        write_json(path.with_suffix(".json"), record)
         return record
 
     def finish(self, index_path: Path, extra: dict[str, Any]) -> FeatureCount:
         """Write the index of all shards added, with more entries, and return what was done."""
         count = self.count
         _log.info("%s: %d encoded, %d found, %d left out", self._kind, count.encoded, count.kept, count.left_out)
-        with disk_full_named(index_path):
-            index_path.parent.mkdir(parents=True, exist_ok=True)
-            write_json(
-                index_path,
-                {
-                    "format": FORMAT,
-                    "kind": self._kind,
-                    "tower": self._tower,
-                    "dim": self._dim,
-                    "store": Path(os.path.relpath(self._store, index_path.parent)).as_posix(),
-                    "shards": self._entries,
-                    **extra,
-                },
-            )
+        write_json(
+            index_path,
+            {
+                "format": FORMAT,
+                "kind": self._kind,
+                "tower": self._tower,
+                "dim": self._dim,
+                "store": Path(os.path.relpath(self._store, index_path.parent)).as_posix(),
+                "shards": self._entries,
+                **extra,
+            },
+        )
         return count
 
 

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.arrays import read_arrays, write_arrays
-from concord3d.data.storage import disk_full_named
 from concord3d.data.stores.objects import CloudSplit, ShapeTexts
 from concord3d.errors import ConfigError, UnreadableFile
 from concord3d.features.tower import TextEncoder, TowerMismatch
@@ -140,8 +139,7 @@ def save_class_features(path: Path, class_names: Sequence[str], features: NDArra
         class_names: C names.
         features: (C, D).
     """
-    with disk_full_named(path):
-        write_arrays(path, {"class_names": np.array(class_names), "features": features})
+    write_arrays(path, {"class_names": np.array(class_names), "features": features})
 
 
 def load_class_features(path: Path, class_names: Sequence[str]) -> NDArray[np.float32]:

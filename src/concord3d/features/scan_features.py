@@ -18,7 +18,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.arrays import read_arrays, write_arrays
-from concord3d.data.storage import disk_full_named
 from concord3d.data.stores.interface import not_finite
 from concord3d.data.stores.scans import ScanSplit
 from concord3d.errors import UnreadableFile
@@ -46,8 +45,7 @@ class ScanFeatures:
 
     def write(self, path: Path) -> None:
         """Write the arrays, complete or not at all."""
-        with disk_full_named(path):
-            write_arrays(path, self.__dict__)
+        write_arrays(path, self.__dict__)
 
     @classmethod
     def read(cls, path: Path, split: ScanSplit) -> Self:

@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.data.readers.interface import ShapeFeatures
-from concord3d.data.storage import disk_full_named
 from concord3d.errors import DatasetError
 from concord3d.features.cache import FeatureCount, ShardWriter, text_shards
 from concord3d.features.tower import TowerMismatch, TowerSpec, is_unusable
+from concord3d.refusals import refusals_named
 
 SHIPPED_MODEL, SHIPPED_WEIGHTS = "ViT-bigG-14", "laion2b_s39b_b160k"
 _SHARD_SHAPES = 512
@@ -59,7 +59,7 @@ def shipped_features(
         )
     pictures, row_of = _PictureShards(store), dict[str, int]()
     # Millions of texts do not fit into memory with their features.
-    with disk_full_named(Path(tempfile.gettempdir())), tempfile.TemporaryFile() as scratch:
+    with refusals_named(tempfile.gettempdir()), tempfile.TemporaryFile() as scratch:
         for record in records:
             pictures.add(record)
             for text, feature in zip(record.texts.all, record.text_features, strict=True):

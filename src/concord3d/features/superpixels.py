@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.arrays import read_arrays, write_arrays
-from concord3d.data.storage import disk_full_named
 from concord3d.errors import BadCloud, UnreadableFile
 
 _ARRAY = "superpixels"
@@ -20,8 +19,7 @@ _ARRAY = "superpixels"
 
 def write_superpixels(path: Path, superpixels: NDArray[np.uint8]) -> None:
     """Write (S, V, H, W) superpixels, complete or not at all."""
-    with disk_full_named(path):
-        write_arrays(path, {_ARRAY: superpixels})
+    write_arrays(path, {_ARRAY: superpixels})
 
 
 def read_superpixels(path: Path) -> NDArray[np.uint8]:

@@ -17,7 +17,6 @@ import torch
 from numpy.typing import NDArray
 
 from concord3d.arrays import read_arrays, write_arrays
-from concord3d.data.storage import disk_full_named
 from concord3d.errors import ConfigError, UnreadableFile
 from concord3d.features.efficientnet_adapter import Lite0Trunk
 from concord3d.features.picture_strength import PictureStrength
@@ -61,8 +60,7 @@ class TrunkMaps:
 
     def write(self, path: Path) -> None:
         """Write the arrays, complete or not at all."""
-        with disk_full_named(path):
-            write_arrays(path, self.__dict__)
+        write_arrays(path, self.__dict__)
 
     @classmethod
     def read(cls, path: Path) -> TrunkMaps:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import platform
-import subprocess
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
@@ -15,10 +14,10 @@ from typing import Any
 
 from concord3d.config.numbers import numbers_of
 from concord3d.files import content_hash, read_json, sha256_file, write_json
+from concord3d.provenance.checkout import UNKNOWN
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "torchvision", "lightning", "lightning-fabric", "open3d-cpu",
             "pytorch3d", "h5py", "trimesh", "pandas", "matplotlib", "snakemake", "dvc")  # fmt: skip
-UNKNOWN = "unknown"
 FIELDS = ("command", "config", "config_hash", "data_kind", "device", "environment", "git_commit", "git_dirty",
           "identity", "inputs", "peak_device_memory_mb", "peak_memory_mb", "renderers", "run", "scale", "seeds",
           "wall_s")  # fmt: skip
@@ -41,28 +40,6 @@ def environment_record() -> dict[str, Any]:
         "num_cpus": os.cpu_count(),
         "packages": versions,
     }
-
-
-def git_state(repository: Path) -> tuple[str, bool | str]:
-    """Return the commit of a repository and whether tracked files differ from it; ``unknown`` where git cannot say.
-
-    Files below ``results`` do not count: they are what a run writes, not what it is made from.
-    """
-    commit = _git(repository, "rev-parse", "HEAD")
-    status = _git(repository, "status", "--porcelain", "--untracked-files=no", "--", ":/", ":(top,exclude)results")
-    if commit is None or status is None:
-        return UNKNOWN, UNKNOWN
-    return commit, bool(status)
-
-
-def _git(repository: Path, *arguments: str) -> str | None:
-    try:
-        completed = subprocess.run(
-            ["git", "-C", str(repository), *arguments], capture_output=True, text=True, timeout=30, check=False
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return completed.stdout.strip() if completed.returncode == 0 else None
 
 
 def input_hashes(paths: Mapping[str, Path]) -> dict[str, str]:
@@ -113,7 +90,7 @@ def run_provenance(
         inputs: Files or folders read, by name.
         machine: The run's ``run.json``: device, wall seconds, memory peaks, throughput, resumptions.
         command: The one command that makes the run again.
-        sources: What :func:`git_state` said when the run began; the working tree may have moved on since.
+        sources: What :func:`~concord3d.provenance.checkout.git_state` said when the run began; the tree may differ now.
         identity: The hash of all that the run is made of: settings, inputs and sources.
     """
     commit, dirty = sources
@@ -157,7 +134,7 @@ def write_provenance(
         inputs: Files or folders read, by name.
         run_record: The run's ``run.json``.
         command: The one command that makes the run again.
-        sources: What :func:`git_state` said when the run began.
+        sources: What :func:`concord3d.provenance.checkout.git_state` said when the run began.
         identity: The hash of all that the run is made of.
 
     Raises:

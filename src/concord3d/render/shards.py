@@ -224,6 +224,9 @@ class _Builder:
         with atomic_path(path) as temporary:
             # Written in place: a shard of large pictures does not fit into memory.
             images = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
+            with temporary.open("rb+") as stream:
+                # Taken now: a mapped file that finds the disk full later would kill the process.
+                os.posix_fallocate(stream.fileno(), 0, temporary.stat().st_size)
             for start in range(0, rows, _BLOCK):
                 block = slice(start, min(start + _BLOCK, rows))
                 images[block] = draw(block)

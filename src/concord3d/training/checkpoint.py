@@ -6,7 +6,6 @@ The digest is written first: a checkpoint without one was not written here.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import io
 import sys
@@ -17,8 +16,8 @@ from typing import Any
 
 import torch
 
-from concord3d.errors import CheckpointCorrupt, DiskFull, ResumeMismatch, TrainingError
-from concord3d.files import TEMPORARY_PREFIX, atomic_path, differing_keys, write_text
+from concord3d.errors import CheckpointCorrupt, ResumeMismatch, TrainingError
+from concord3d.files import differing_keys, remove_orphans, write_bytes, write_text
 
 KEPT = 2
 
@@ -58,23 +57,16 @@ def save_checkpoint(folder: Path, step: int, state: Mapping[str, Any]) -> Path:
         The path of the checkpoint.
 
     Raises:
-        DiskFull: There is no room; earlier checkpoints are untouched.
+        DiskFull: There is no room; earlier checkpoints are kept.
     """
-    # Serialised in memory, because torch's own writer hides why the disk refused.
+    # Serialised in memory, because its digest is written first.
     buffer = io.BytesIO()
     torch.save({"step": step, **state}, buffer)
     content = buffer.getvalue()
     path = checkpoint_path(folder, step)
     try:
         write_text(_digest_path(path), hashlib.sha256(content).hexdigest() + "\n")
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(content)
-    except OSError as error:
-        if error.errno == errno.EFBIG:
-            raise DiskFull(
-                "A checkpoint exceeds the allowed file size", where=path, found=f"{len(content)} bytes"
-            ) from error
-        raise
+        write_bytes(path, content)
     finally:
         if not path.exists():
             _digest_path(path).unlink(missing_ok=True)
@@ -123,8 +115,7 @@ def latest_checkpoint(folder: Path, identity: Mapping[str, Any]) -> tuple[dict[s
     Raises:
         ResumeMismatch: The newest readable checkpoint belongs to another run; the keys that differ are named.
     """
-    for orphan in folder.glob(f"{TEMPORARY_PREFIX}*-ckpt_*"):
-        orphan.unlink()
+    remove_orphans(folder)
     warnings = []
     for path in _newest_first(folder):
         try:

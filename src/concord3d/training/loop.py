@@ -18,7 +18,7 @@ from torch import Tensor
 
 from concord3d.arrays import write_arrays
 from concord3d.batches.interface import Batch
-from concord3d.errors import NonFiniteLoss, TrainingError
+from concord3d.errors import NonFiniteLoss, OutOfMemory
 from concord3d.losses.embeddings import Gather
 from concord3d.methods.interface import Method
 from concord3d.models.weights import save_weights
@@ -30,10 +30,6 @@ from concord3d.training.seeding import derived_generator, derived_seed
 from concord3d.training.settings import snapshot_epochs
 from concord3d.training.steps import steps_of
 from concord3d.training.task import HELD_OUT_UNITS, TrainingTask
-
-
-class OutOfMemory(TrainingError):
-    """The device has not enough memory for one step."""
 
 
 def gather_over(fabric: Fabric) -> Gather:

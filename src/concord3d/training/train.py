@@ -20,7 +20,7 @@ from lightning_fabric.strategies import DDPStrategy
 
 from concord3d.batches.interface import Batch
 from concord3d.errors import ConfigError
-from concord3d.files import write_json
+from concord3d.files import write_json, write_second_name
 from concord3d.methods.interface import Method, build_method, require_names
 from concord3d.training.files import TrainingFolder
 from concord3d.training.loop import Loop, evaluating, save_module
@@ -100,8 +100,8 @@ def _publish(task: TrainingTask, loop: Loop, started: float) -> None:
     out = TrainingFolder(task.out_dir, task.exports_dir)
     for folder, kept in ((out.snapshots, loop.kept.snapshots), (out.exports, loop.kept.exports)):
         shutil.rmtree(folder, ignore_errors=True)
-        if kept.is_dir():
-            shutil.copytree(kept, folder)
+        for file in sorted(path for path in kept.rglob("*") if path.is_file()):
+            write_second_name(file, folder / file.relative_to(kept))
     if task.method_settings.exports and task.training.epochs:
         out.exports.mkdir(parents=True, exist_ok=True)
     weights = _save_modules(task, loop.method, out, task.training.epochs)
@@ -128,12 +128,7 @@ def _save_modules(task: TrainingTask, method: Method[Batch], out: TrainingFolder
     for name in method.saved():
         weights, snapshot = out.weights(name), out.snapshot(name, epoch)
         save_module(task, method, name, weights)
-        snapshot.parent.mkdir(parents=True, exist_ok=True)
-        snapshot.unlink(missing_ok=True)
-        try:
-            os.link(weights, snapshot)
-        except OSError:  # A file system without hard links.
-            shutil.copyfile(weights, snapshot)
+        write_second_name(weights, snapshot)
     return {name: out.weights(name) for name in method.saved()}
 
 

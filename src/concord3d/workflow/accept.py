@@ -12,7 +12,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from concord3d.errors import ArtifactStale, ConfigError, nearest
-from concord3d.provenance.record import git_state
+from concord3d.provenance.checkout import git_state
 from concord3d.workflow.node import Node
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.records import write_record

@@ -6,10 +6,10 @@ with those that share their job, or with a job that runs for the sake of times a
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
+from concord3d.files import write_second_name
 from concord3d.layout import WORK
 from concord3d.workflow.records import read_record
 
@@ -30,7 +30,7 @@ def keep_files(root: Path, record: Path, kept: Path) -> None:
     shutil.rmtree(root / kept, ignore_errors=True)
     for name in (*content["files"], str(record)):
         if (root / name).is_file():
-            _link(root / name, root / kept / name)
+            write_second_name(root / name, root / kept / name)
 
 
 def take_back_files(root: Path, kept: Path) -> None:
@@ -38,13 +38,4 @@ def take_back_files(root: Path, kept: Path) -> None:
     for file in sorted((root / kept).rglob("*")):
         place = root / file.relative_to(root / kept)
         if file.is_file() and not place.exists():
-            _link(file, place)
-
-
-def _link(source: Path, target: Path) -> None:
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(source, target)
-    except OSError:
-        # Some file systems have no hard links.
-        shutil.copy2(source, target)
+            write_second_name(file, place)

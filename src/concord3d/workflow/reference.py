@@ -2,27 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 from concord3d.files import write_text
-from concord3d.layout import PARAMS, REFERENCE, Layout
+from concord3d.layout import REFERENCE, Layout
+from concord3d.provenance.checkout import is_kept_by_git
 from concord3d.reporting.specs.output_files import COMPARED, METRICS
-
-
-def git(root: Path, *arguments: str) -> subprocess.CompletedProcess[str] | None:
-    """Run git in a repository; None where there is no git program."""
-    command = ["git", "-C", str(root), *arguments]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, encoding="utf-8", check=False)
-    except FileNotFoundError:
-        return None
-
-
-def is_kept_by_git(root: Path) -> bool:
-    """Whether git knows these files: an archive unpacked inside of another repository does not count."""
-    found = git(root, "ls-files", "--error-unmatch", str(PARAMS))
-    return found is not None and found.returncode == 0
 
 
 def made_here(root: Path, scale: str, paper: str) -> bool:

@@ -23,6 +23,7 @@ NUMBER_FREE = (
     "concord3d.files",
     "concord3d.layout",
     "concord3d.provenance",
+    "concord3d.refusals",
     "concord3d.training.progress",
     "concord3d.workflow",
 )

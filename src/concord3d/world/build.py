@@ -6,7 +6,6 @@ not depend on the number of workers.
 
 from __future__ import annotations
 
-import errno
 import multiprocessing
 import os
 import shutil
@@ -16,8 +15,9 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-from concord3d.errors import DatasetMissing, DiskFull
+from concord3d.errors import DatasetMissing
 from concord3d.files import TEMPORARY_PREFIX, write_json
+from concord3d.refusals import refusals_named
 from concord3d.world.datasets import find_family
 from concord3d.world.datasets.interface import WorldRecipe
 
@@ -34,7 +34,7 @@ def build_dataset(recipe: WorldRecipe, out: Path, workers: int = 1, folders: Map
     Raises:
         ConfigError: The recipe is impossible.
         DatasetMissing: It draws on a data set whose folder is not given.
-        DiskFull: The disk has no room; an earlier data set in ``out`` is untouched.
+        DiskFull: The disk has no room.
     """
     family = find_family(recipe.dataset).with_folders(folders or {})
     layout = family.layouts[recipe.dataset]
@@ -45,7 +45,7 @@ def build_dataset(recipe: WorldRecipe, out: Path, workers: int = 1, folders: Map
                 f"'{recipe.dataset}' is made of '{name}'", where=out, expected=f"the folder of '{name}'"
             )
     items = [item for split in layout.splits if split in recipe.splits for item in family.items(recipe, split)]
-    with _staged(out) as staging:
+    with refusals_named(out), _staged(out) as staging:
         make = partial(family.make, recipe, staging)
         if workers <= 1:
             made = [make(item) for item in items]
@@ -78,9 +78,5 @@ def _staged(out: Path) -> Iterator[Path]:
             if (out / entry.name).is_dir():
                 shutil.rmtree(out / entry.name)
             entry.replace(out / entry.name)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull("The disk is full", where=out, next_step="free some space and run it again") from error
-        raise
     finally:
         shutil.rmtree(staging, ignore_errors=True)

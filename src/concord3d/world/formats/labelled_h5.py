@@ -5,6 +5,7 @@ Shape legend: S shapes, P points per shape.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.errors import BadCloud
-from concord3d.files import atomic_path
+from concord3d.files import write_bytes
 
 SHAPES_PER_FILE = 2048
 _H5_CHUNK_SHAPES = 64
@@ -56,8 +57,11 @@ def write_h5(path: Path, arrays: Mapping[str, NDArray[np.generic]]) -> None:
     """Write named arrays, compressed, without the time stamps that would make bytes differ."""
     import h5py
 
-    with atomic_path(path) as temporary, h5py.File(temporary, "w", libver=("earliest", "v110")) as store:
+    # In memory, because HDF5 crashes where it finds the disk full.
+    content = io.BytesIO()
+    with h5py.File(content, "w", libver=("earliest", "v110")) as store:
         for name, array in arrays.items():
             chunks = (min(len(array), _H5_CHUNK_SHAPES), *array.shape[1:])
             options = {"compression": "gzip", "compression_opts": 4, "shuffle": True} if array.ndim == 3 else {}
             store.create_dataset(name, data=array, chunks=chunks, track_times=False, **options)
+    write_bytes(path, content.getvalue())
