@@ -1,4 +1,4 @@
-"""Meshes and clouds of the user: read by rules that are said, embedded, and evaluated by the protocols of the papers."""
+"""Meshes and clouds of the user: read by rules that are said, embedded, and evaluated by the papers' protocols."""
 
 from concord3d.own_data.embedding import embed_data
 from concord3d.own_data.evaluation import OwnEvaluation, evaluate_data

@@ -186,7 +186,7 @@ class Release:
         tower = None
         if entry["tower"] is not None:
             told = self.manifest["towers"][entry["tower"]]
-            tower = TowerSpec(*(self._path_or_name(told[key]) for key in ("model", "weights")))
+            tower = TowerSpec(self._path_or_name(told["model"]), self._path_or_name(told["weights"]))
         return PretrainedEncoder(
             name,
             saved_module(entry["run"], MODULE, weights).eval(),
