@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -105,6 +106,10 @@ def test_data_without_classes_and_unknown_names_are_refused(tmp_path: Path, data
 def test_neighbours_are_no_more_than_there_are(tmp_path: Path) -> None:
     data = read_own_data(write_clouds(tmp_path / "clouds", count=4), FEW)
     found = evaluate_data(data, spread_encoder(), "knn")
-    assert found.settings["num_neighbours"] == 6 and found.settings["purity_neighbours"] == 1
+    assert found.settings["num_neighbours"] == 3 and found.settings["purity_neighbours"] == 1
+    of_paper = replace(spread_encoder(), protocols={"knn": {}})
+    of_paper = replace(of_paper, run={**of_paper.run, "paper": "mm_point"})
+    kept = evaluate_data(data, of_paper, "knn")
+    assert kept.settings["num_neighbours"] == 6 and "as 'mm_point' has them" in kept.said[1]
     with pytest.raises(EvaluationError, match="More neighbours"):
         evaluate_data(data, spread_encoder(), "knn", {"num_neighbours": 20})

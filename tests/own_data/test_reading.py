@@ -32,7 +32,7 @@ def test_clouds_are_centred_and_scaled_unless_all_are_so_already(tmp_path: Path)
     clouds = data.splits["all"]
     assert clouds.class_names == ("board", "post") and clouds.labels.tolist() == [0] * 4 + [1] * 4
     np.testing.assert_allclose(clouds.points[0], normalised(points_of("board", 0)), atol=1e-6)
-    assert "8 of 8 clouds were not so" in rule(data.rules, "normalisation")
+    assert "of 8 clouds were not so" in rule(data.rules, "normalisation")
     np.savez(tmp_path / "again.npz", points=clouds.points)
     again = read_own_data(tmp_path / "again.npz", FEW)
     np.testing.assert_array_equal(again.all.points, clouds.points)
@@ -105,11 +105,14 @@ def test_files_that_cannot_be_used_are_counted_and_named_and_the_rest_goes_on(tm
     (folder / "post/1.npy").write_bytes(b"\x93NUMPY")
     np.save(folder / "post/2.npy", np.zeros((4, 2)))
     np.savez(folder / "board/x.npz", clouds=spoilt)
+    np.save(folder / "post/3.npy", np.ones((40, 3)))
     data = read_own_data(folder, FEW)
-    assert len(data.all) == 5 and set(data.left_out) == {"post/0", "post/1.npy", "post/2.npy", "board/x.npz"}
+    assert len(data.all) == 4 and data.all.class_names == ("board",)
+    assert set(data.left_out) == {"post/0", "post/1.npy", "post/2.npy", "board/x.npz", "post/3"}
+    assert data.left_out["post/3"] == "all points are identical"
     assert data.left_out["post/0"] == "1 of 40 points are not finite"
     last = data.sentences()[-1]
-    assert last.startswith("left out: 4 of the files or clouds: ") and "post/1.npy (Cannot read a cloud" in last
+    assert last.startswith("left out: 5 of the files or clouds: ") and "post/1.npy (Cannot read a cloud" in last
     for path in [*folder.glob("*/*.npy")]:
         np.save(path, np.full((40, 3), np.nan))
     with pytest.raises(NoItems, match="No file can be used"):
@@ -163,3 +166,5 @@ def test_layouts_of_the_catalogue_are_read_by_their_readers(repository: Path, mi
 def test_layouts_that_the_catalogue_does_not_know_are_refused(repository: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="did you mean 'modelnet40'"):
         read_own_data(tmp_path, Reading(layout="modelnet4", root=repository))
+    with pytest.raises(ConfigError, match="--root"):
+        read_own_data(tmp_path, Reading(layout="modelnet40", root=tmp_path))

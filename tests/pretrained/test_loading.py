@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from tests.pretrained.toy_runs import ALIGNED_RUN, PLAIN_RUN, toy_repository
 from concord3d.errors import ArtifactDamaged, ConfigError, EvaluationError
 from concord3d.features.clouds import extract_features
 from concord3d.models.factory import load_point_encoder
-from concord3d.pretrained import load_encoder
+from concord3d.pretrained import load_encoder, loading
 from concord3d.pretrained.runs import RunName, runs_in
 
 CLOUDS = np.random.default_rng(0).uniform(-1, 1, (3, 300, 3)).astype(np.float32)
@@ -119,3 +120,7 @@ def test_a_function_of_the_user_builds_an_encoder(tmp_path: Path, monkeypatch: p
         with pytest.raises(ConfigError, match=said):
             load_encoder(name)
     assert isinstance(encoder.module(torch.zeros(1, 4, 6)), torch.Tensor)
+
+
+def test_the_example_of_the_documentation_holds() -> None:
+    assert doctest.testmod(loading) == (0, 3)

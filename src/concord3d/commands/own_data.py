@@ -11,8 +11,9 @@ import yaml
 
 from concord3d.errors import ConfigError
 from concord3d.own_data import OwnData, OwnEvaluation, Reading, embed_data, evaluate_data, read_own_data
+from concord3d.own_data.evaluation import require_possible
 from concord3d.own_data.outputs import write_embeddings, write_evaluations
-from concord3d.own_data.reading import Normalise, Up
+from concord3d.own_data.rules import Normalise, Up
 from concord3d.own_data.splitting import SeededSplit
 from concord3d.pretrained import PretrainedEncoder, load_encoder
 from concord3d.pretrained.release import write_release
@@ -46,9 +47,11 @@ class Given:
     layout: str | None = None
     device: str = "cpu"
 
-    def opened(self) -> tuple[OwnData, PretrainedEncoder]:
-        """Open the encoder, read the data, and print what was decided."""
+    def opened(self, protocols: Sequence[str] = ()) -> tuple[OwnData, PretrainedEncoder]:
+        """Open the encoder, read the data, and print what was decided; protocols are checked before data are read."""
         encoder = load_encoder(self.encoder, self.root, self.release, self.sha256)
+        for protocol in protocols:
+            require_possible(encoder, protocol)
         count = self.num_points or encoder.num_points
         data = read_own_data(self.data, Reading(count, self.up, self.normalise, self.layout, self.root))
         colors = "coordinates and colours" if encoder.num_channels == 6 else "coordinates alone"
@@ -85,7 +88,7 @@ def evaluate(given: Given, protocols: Sequence[str], changes: Sequence[str], spl
     settings = dict(_change(text) for text in changes)
     if given.num_points is not None:
         settings.setdefault("num_points", given.num_points)
-    data, encoder = given.opened()
+    data, encoder = given.opened(protocols)
     found = [evaluate_data(data, encoder, name, settings, split, given.device) for name in protocols]
     for each in found:
         print(_in_words(each))

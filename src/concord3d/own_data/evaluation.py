@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from torch import nn
 
 from concord3d.config.validation import require_known
@@ -112,7 +113,7 @@ def evaluate_data(
         LonelyClasses: A class has one member, and a training split is needed.
         BadCloud: Clouds have fewer points than the protocol reads.
     """
-    require_known(protocol, OFFERED, "protocol for data of your own", "--protocol")
+    require_possible(encoder, protocol)
     train: CloudSplit | None = None
     if OFFERED[protocol]:
         train, test, said = train_and_test(data, split or SeededSplit())
@@ -145,6 +146,18 @@ def evaluate_data(
     return OwnEvaluation(protocol, complete, test.dataset, encoder.name, result, (said, *fitted, *colors))
 
 
+def require_possible(encoder: PretrainedEncoder, protocol: str) -> None:
+    """Refuse a protocol that is not offered, or that the encoder cannot serve, before anything is computed.
+
+    Raises:
+        ConfigError: It is not offered; the nearest that is, is given.
+        EvaluationError: It compares with names of classes, and the encoder is aligned with no tower.
+    """
+    require_known(protocol, OFFERED, "protocol for data of your own", "--protocol")
+    if "classes" in load_protocol(protocol).needs:
+        encoder.require_tower()
+
+
 def _fitting(
     protocol: str,
     encoder: PretrainedEncoder,
@@ -153,8 +166,9 @@ def _fitting(
     test: CloudSplit,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """Return settings that the data permit, and what was changed for it; what the user gives is never changed."""
+    of_paper = protocol in encoder.protocols
     own = encoder.protocols.get(protocol, {})
-    source = f"as '{encoder.run['paper']}' has them" if own else "the protocol's own"
+    source = f"as '{encoder.run['paper']}' has them" if of_paper else "the protocol's own"
     values: dict[str, Any] = {**own, **_LEFT_OUT.get(protocol, {}), **given}
     said = [f"settings: {source}" + (f"; given: {', '.join(given)}" if given else "")]
     num_classes = len(test.class_names)
@@ -163,13 +177,12 @@ def _fitting(
         values["ks"] = tuple(k for k in ks if k <= num_classes)
         said += [f"ks: those up to the {num_classes} classes"] if values["ks"] != ks else []
     if protocol == "knn" and train is not None:
-        for key, default, most in (
-            ("num_neighbours", 20, len(train)),
-            ("purity_neighbours", 10, len(test) - 1),
-        ):
-            if key not in given and values.get(key, default) > most:
-                values[key] = most
-                said.append(f"{key}: {most}, for there are no more")
+        # What a paper has set stays as long as it is possible; else a class of few members shall be able to win.
+        most = (len(train), len(test) - 1) if of_paper else (_smallest(train), max(1, _smallest(test) - 1))
+        for (key, default), limit in zip((("num_neighbours", 20), ("purity_neighbours", 10)), most, strict=True):
+            if key not in given and values.get(key, default) > limit:
+                values[key] = limit
+                said.append(f"{key}: {limit}, for the smallest class has no more")
     if protocol == "retrieval" and "directions" not in given:
         values["directions"] = ("shape_to_shape",)
     if num_classes < 2:
@@ -180,3 +193,8 @@ def _fitting(
             found=", ".join(test.class_names),
         )
     return values, tuple(said)
+
+
+def _smallest(split: CloudSplit) -> int:
+    """Return the members of the smallest class."""
+    return int(np.unique(split.labels, return_counts=True)[1].min())

@@ -6,40 +6,29 @@ Shape legend: S clouds, P points per cloud, N points asked.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.config.validation import require_known
 from concord3d.data.catalog import load_catalog
-from concord3d.data.formats.clouds import sampled
 from concord3d.data.formats.findings import Findings
 from concord3d.data.layout import read_lines
 from concord3d.data.reading import read_split
-from concord3d.data.stores.objects import NO_COLOR, CloudSplit
+from concord3d.data.stores.objects import CloudSplit
 from concord3d.errors import BadCloud, BadMesh, ConfigError, UnreadableFile
 from concord3d.files import sha256_file
 from concord3d.layout import CATALOG
 from concord3d.own_data.errors import MixedKinds, NoItems
-from concord3d.own_data.files import ReadCloud, is_mesh, read_file
+from concord3d.own_data.files import is_mesh, read_file
 from concord3d.own_data.listing import ListedFile, listed_files
+from concord3d.own_data.rules import Normalise, PlacedCloud, Up, joint_colors, normalised, of_one_size, upright
 
-Up = Literal["auto", "y", "z"]
-Normalise = Literal["auto", "always", "never"]
 OWN = "own"
 CLASS_NAMES = "class_names.txt"
-# What glTF prescribes, and what the CAD files of ModelNet have; of other formats nothing is known.
-_UP_OF_SUFFIX: Mapping[str, tuple[Literal["y", "z"], str]] = {
-    ".glb": ("y", "as glTF prescribes"),
-    ".gltf": ("y", "as glTF prescribes"),
-    ".off": ("z", "as ModelNet's files have it"),
-}
-_ASSUMED: tuple[Literal["y", "z"], str] = ("y", "assumed: no such file says it")
-# A cloud counts as normalised if its farthest point and its centroid lie within these distances of 1 and of 0.
-_RADIUS_TOLERANCE, _CENTROID_TOLERANCE = 0.02, 0.1
 _SHOWN = 5
 
 
@@ -105,13 +94,6 @@ class OwnData:
         return (*self.rules, *left)
 
 
-class _Placed(NamedTuple):
-    """A cloud that was read, and the file that it came from."""
-
-    cloud: ReadCloud
-    file: ListedFile
-
-
 def read_own_data(data: Path | str, reading: Reading | None = None) -> OwnData:
     """Read a folder of meshes or clouds, or a file of clouds.
 
@@ -134,16 +116,17 @@ def read_own_data(data: Path | str, reading: Reading | None = None) -> OwnData:
     files = listed_files(data)
     kind = _one_kind(files, data)
     placed, left_out, class_names, findings = _read_all(files, data, reading)
-    rules = [f"data: {len(files)} files of {kind} in {data} ({_counted(each.path.suffix.lower() for each in files)})"]
-    placed, said = _upright(placed, reading.up)
+    suffixes = _counted([each.path.suffix.lower() for each in files])
+    rules = [f"data: {len(files)} files of {kind} in '{data.resolve().name}' ({suffixes})"]
+    placed, said = upright(placed, reading.up)
     rules += said
-    placed, said = _of_one_size(placed, left_out, reading.num_points, kind)
+    placed, said = of_one_size(placed, left_out, reading.num_points, kind)
     rules += said
     if not placed:
         raise _nothing_left(data, left_out)
-    points, said = _normalised(np.stack([each.cloud.points for each in placed]), reading.normalise)
+    points, said = normalised(np.stack([each.cloud.points for each in placed]), reading.normalise)
     rules += said
-    colors, said = _colors(placed)
+    colors, said = joint_colors(placed)
     rules += [*said, *findings.sentences()]
     names = _class_names(data, class_names, placed)
     digests = {each.name + each.path.suffix: sha256_file(each.path) for each in files if each.path.is_file()}
@@ -171,8 +154,8 @@ def _one_kind(files: Sequence[ListedFile], data: Path) -> str:
 
 def _read_all(
     files: Sequence[ListedFile], data: Path, reading: Reading
-) -> tuple[list[_Placed], dict[str, str], tuple[str, ...], Findings]:
-    placed: list[_Placed] = []
+) -> tuple[list[PlacedCloud], dict[str, str], tuple[str, ...], Findings]:
+    placed: list[PlacedCloud] = []
     left_out: dict[str, str] = {}
     class_names: tuple[str, ...] = ()
     findings = Findings()
@@ -185,11 +168,13 @@ def _read_all(
             continue
         class_names = class_names or content.class_names
         for cloud in content.clouds:
-            if np.isfinite(cloud.points).all():
-                placed.append(_Placed(cloud, item))
-            else:
+            if not np.isfinite(cloud.points).all():
                 bad = int((~np.isfinite(cloud.points).all(axis=1)).sum())
                 left_out[cloud.name] = f"{bad} of {len(cloud.points)} points are not finite"
+            elif not np.ptp(cloud.points, axis=0).any():
+                left_out[cloud.name] = "all points are identical"
+            else:
+                placed.append(PlacedCloud(cloud, item))
     if not placed:
         raise _nothing_left(data, left_out)
     return placed, left_out, class_names, findings
@@ -201,74 +186,7 @@ def _nothing_left(data: Path, left_out: Mapping[str, str]) -> NoItems:
     return NoItems("No file can be used", where=data, found="; ".join(shown) + more)
 
 
-def _upright(placed: list[_Placed], up: Up) -> tuple[list[_Placed], list[str]]:
-    """Turn clouds y up."""
-    turned, said = [], Counter[str]()
-    for cloud, file in placed:
-        suffix = file.path.suffix.lower()
-        axis, why = _UP_OF_SUFFIX.get(suffix, _ASSUMED) if up == "auto" else (up, "as asked")
-        said[f"{axis} points up in {suffix}, {why}" + (", and is turned to y" if axis == "z" else "")] += 1
-        if axis == "z":
-            x, y, z = cloud.points.T
-            cloud = replace(cloud, points=np.ascontiguousarray(np.stack([x, z, -y], axis=1)))
-        turned.append(_Placed(cloud, file))
-    return turned, [f"axes: {sentence} ({count}); --up says otherwise" for sentence, count in said.items()]
-
-
-def _of_one_size(
-    placed: list[_Placed], left_out: dict[str, str], num_points: int, kind: str
-) -> tuple[list[_Placed], list[str]]:
-    """Bring clouds to one number of points; those with too few are left out."""
-    if kind == "meshes":
-        return placed, [f"points: {num_points} drawn on each surface, uniformly by area; the name decides the draw"]
-    sizes = {len(cloud.points) for cloud, _ in placed}
-    if len(sizes) == 1:
-        [size] = sizes
-        first = f", of which an encoder reads the first {num_points}" if size > num_points else ""
-        few = f", fewer than the {num_points} of the encoder's training" if size < num_points else ""
-        return placed, [f"points: each cloud has {size}, in the order of its file{first}{few}"]
-    kept = []
-    for cloud, file in placed:
-        if len(cloud.points) < num_points:
-            left_out[cloud.name] = f"{len(cloud.points)} points, fewer than {num_points}; --num-points asks for fewer"
-            continue
-        chosen = sampled(np.arange(len(cloud.points), dtype=np.float32)[:, None], num_points, cloud.name, file.path)
-        rows = chosen[:, 0].astype(np.int64)
-        colors = None if cloud.colors is None else cloud.colors[rows]
-        kept.append(_Placed(replace(cloud, points=cloud.points[rows], colors=colors), file))
-    span = f"{min(sizes)} to {max(sizes)}"
-    return kept, [f"points: clouds have {span}; {num_points} of each are drawn without repetition by its name"]
-
-
-def _normalised(points: NDArray[np.float32], normalise: Normalise) -> tuple[NDArray[np.float32], list[str]]:
-    """Centre clouds on their centroids, and divide by the largest radius."""
-    if normalise == "never":
-        return points, ["normalisation: none, as asked"]
-    radius = np.linalg.norm(points, axis=2).max(axis=1)
-    centroid = np.linalg.norm(points.mean(axis=1), axis=1)
-    is_normal = (np.abs(radius - 1) <= _RADIUS_TOLERANCE) & (centroid <= _CENTROID_TOLERANCE)
-    if normalise == "auto" and is_normal.all():
-        return points, ["normalisation: all clouds are zero-mean in the unit sphere already, and stay as they are"]
-    wide = points.astype(np.float64)
-    wide -= wide.mean(axis=1, keepdims=True)
-    wide /= np.linalg.norm(wide, axis=2).max(axis=1).clip(1e-12)[:, None, None]
-    why = "as asked" if normalise == "always" else f"{int((~is_normal).sum())} of {len(points)} clouds were not so"
-    said = f"normalisation: each cloud is centred on its centroid and divided by its largest radius ({why})"
-    return wide.astype(np.float32), [said]
-
-
-def _colors(placed: Sequence[_Placed]) -> tuple[NDArray[np.uint8] | None, list[str]]:
-    """Return (S, P, 3) colours, or None where no file has any."""
-    count = sum(cloud.colors is not None for cloud, _ in placed)
-    if not count:
-        return None, ["colours: no file has any; to an encoder that reads colours all points are grey (0.4)"]
-    rest = len(placed) - count
-    said = f"colours: {count} of {len(placed)} have colours" + (f"; the other {rest} are grey (0.4)" if rest else "")
-    grey = [np.full(c.points.shape, NO_COLOR, np.uint8) if c.colors is None else c.colors for c, _ in placed]
-    return np.stack(grey), [said]
-
-
-def _class_names(data: Path, stated: tuple[str, ...], placed: Sequence[_Placed]) -> tuple[str, ...]:
+def _class_names(data: Path, stated: tuple[str, ...], placed: Sequence[PlacedCloud]) -> tuple[str, ...]:
     """Return names in label order: of ``class_names.txt``, of the file, else sorted."""
     found = {cloud.category for cloud, _ in placed} - {""}
     listed = tuple(read_lines(data / CLASS_NAMES)) if (data / CLASS_NAMES).is_file() else stated
@@ -285,7 +203,7 @@ def _class_names(data: Path, stated: tuple[str, ...], placed: Sequence[_Placed])
 
 def _splits(
     data: Path,
-    placed: Sequence[_Placed],
+    placed: Sequence[PlacedCloud],
     points: NDArray[np.float32],
     colors: NDArray[np.uint8] | None,
     class_names: tuple[str, ...],
@@ -307,9 +225,13 @@ def _splits(
 
 def _read_layout(data: Path, reading: Reading) -> OwnData:
     """Read a folder in the layout of a catalogued data set, by its reader."""
-    from concord3d.config.validation import require_known
-
     assert reading.layout is not None
+    if not (reading.root / CATALOG).is_file():
+        raise ConfigError(
+            "Layouts are those of the data sets in the catalogue, and there is none",
+            where=reading.root / CATALOG,
+            next_step="name a clone of Concord3D with --root",
+        )
     catalog = load_catalog(reading.root / CATALOG)
     require_known(reading.layout, catalog, "data set", "--layout")
     spec = catalog[reading.layout]
@@ -326,5 +248,5 @@ def _read_layout(data: Path, reading: Reading) -> OwnData:
     return OwnData(splits, (*rules, *findings), {}, files)
 
 
-def _counted(words: object) -> str:
-    return ", ".join(f"{count} {word}" for word, count in sorted(Counter(words).items()))  # type: ignore[call-overload]
+def _counted(words: Iterable[str]) -> str:
+    return ", ".join(f"{count} {word}" for word, count in sorted(Counter(words).items()))

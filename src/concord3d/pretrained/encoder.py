@@ -71,6 +71,20 @@ class PretrainedEncoder:
         """Whether the module of a user encodes texts itself."""
         return hasattr(self.module, "encode_texts")
 
+    def require_tower(self) -> None:
+        """Refuse an encoder with which no texts can be compared.
+
+        Raises:
+            EvaluationError: It is aligned with no tower that is known, and encodes no texts itself.
+        """
+        if self.tower is None and not self.speaks:
+            raise EvaluationError(
+                "Names of classes say nothing to this encoder: it is aligned with no tower",
+                where=self.name,
+                expected="an encoder that was aligned with a tower, or a module of yours with encode_texts",
+                next_step="use linear_probe, knn or retrieval, which need no names",
+            )
+
     def embed(
         self,
         points: NDArray[np.float32],
@@ -117,16 +131,9 @@ class PretrainedEncoder:
             EvaluationError: The encoder is aligned with no tower.
             TowerError: The tower's weights are absent, or do not belong to it.
         """
-        if self.speaks:
-            return class_features(_OwnTexts(self.module), class_names)
+        self.require_tower()
         if self.tower is None:
-            raise EvaluationError(
-                "Names of classes say nothing to this encoder: it is aligned with no tower",
-                where=self.name,
-                expected="an encoder that was aligned with a tower, or a module of yours with encode_texts",
-                found=self.run.get("method"),
-                next_step="use linear_probe, knn or retrieval, which need no names",
-            )
+            return class_features(_OwnTexts(self.module), class_names)
         tower = open_tower(self.tower, device, self.tower_folder)
         # By way of stored features, which have half precision: the pipeline compares with these.
         with tempfile.TemporaryDirectory() as folder:

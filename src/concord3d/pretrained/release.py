@@ -191,7 +191,7 @@ class Release:
             name,
             saved_module(entry["run"], MODULE, weights).eval(),
             entry["run"],
-            f"the release {self.source} (sha256 {self.sha256})",
+            f"the release {self.source.rpartition('/')[2]} (sha256 {self.sha256})",
             weights,
             self.manifest["files"][entry["weights"]]["sha256"],
             tower,
