@@ -155,6 +155,7 @@ def test_a_list_of_classes_decides_their_order_and_must_hold_all(tmp_path: Path)
         read_own_data(folder, FEW)
 
 
+@pytest.mark.slow
 def test_layouts_of_the_catalogue_are_read_by_their_readers(repository: Path, mirror: Path) -> None:
     data = read_own_data(mirror / "modelnet40_ply_hdf5_2048", Reading(layout="modelnet40", root=repository))
     assert {name: split.points.shape for name, split in data.splits.items()} == {
