@@ -118,7 +118,7 @@ WhenNormalised = Annotated[
 ]
 NumPoints = Annotated[int | None, typer.Option(min=1, help="Points per cloud; default: those of the training.")]
 DataLayout = Annotated[str | None, typer.Option(help="A data set of the catalogue, in whose layout the folder is.")]
-Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the encoder runs.")]
 OutFolder = Annotated[Path, typer.Option(help="Folder that receives the files.")]
 
 

@@ -72,13 +72,21 @@ def test_embeddings_are_written_with_their_provenance(tmp_path: Path) -> None:
     assert stored["features"].shape == (7, 3) and stored["classes"].tolist() == ["board"] * 4 + ["post"] * 3
     with (tmp_path / "out/embeddings.csv").open() as stream:
         rows = list(csv.reader(stream))
-    assert rows[0] == ["name", "class", "f0", "f1", "f2"] and rows[1][:2] == ["board/0", "board"]
-    np.testing.assert_allclose([float(value) for value in rows[1][2:]], stored["features"][0], rtol=1e-5)
+    assert rows[0] == ["name", "class", "split", "f0", "f1", "f2"] and rows[1][:3] == ["board/0", "board", "all"]
+    np.testing.assert_allclose([float(value) for value in rows[1][3:]], stored["features"][0], rtol=1e-5)
     record = json.loads((tmp_path / "out/provenance.json").read_text())
     assert record["encoder"]["name"] == OWN_ENCODER
     assert list(record["data"]["left_out"]) == ["post/0.npy"] and len(record["data"]["files"]) == 8
     assert "normalisation: none, as asked" in record["data"]["rules"]
     assert str(tmp_path) not in json.dumps(record)
+
+
+def test_a_file_of_clouds_is_embedded_without_classes(tmp_path: Path) -> None:
+    np.save(tmp_path / "batch.npy", np.random.default_rng(0).normal(size=(3, 50, 3)))
+    result = called("embed", tmp_path / "batch.npy", "--encoder", OWN_ENCODER, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.exception
+    stored = np.load(tmp_path / "out/embeddings.npz")
+    assert stored["names"].tolist() == [f"batch#{row:05d}" for row in range(3)] and (stored["labels"] == -1).all()
 
 
 def test_settings_and_the_split_can_be_changed(tmp_path: Path) -> None:

@@ -103,6 +103,17 @@ def test_data_without_classes_and_unknown_names_are_refused(tmp_path: Path, data
         evaluate_data(data, spread_encoder(), "knn", {"num_neighbors": 3})
 
 
+def test_settings_of_the_paper_count_unless_others_are_given(data: OwnData) -> None:
+    own = spread_encoder()
+    of_paper = {"knn": {"num_neighbours": 2, "num_points": 40}}
+    encoder = replace(own, protocols=of_paper, run={**own.run, "paper": "mm_point"})
+    assert (own.num_points_for(["knn"]), encoder.num_points_for(["knn"]), encoder.num_points_for()) == (32, 40, 32)
+    assert evaluate_data(data, encoder, "knn").settings["num_neighbours"] == 2
+    found = evaluate_data(data, encoder, "knn", {"num_neighbours": 3})
+    assert (found.settings["num_neighbours"], found.settings["num_points"]) == (3, 40)
+    assert evaluate_data(data, own, "knn").result.details["num_points"] == 32
+
+
 def test_neighbours_are_no_more_than_there_are(tmp_path: Path) -> None:
     data = read_own_data(write_clouds(tmp_path / "clouds", count=4), FEW)
     found = evaluate_data(data, spread_encoder(), "knn")

@@ -126,10 +126,17 @@ def test_damaged_meshes_are_left_out(tmp_path: Path) -> None:
     assert len(data.all) == 5 and list(data.left_out) == ["board/0.glb"]
 
 
+def test_a_file_whose_kind_cannot_be_told_is_left_out(tmp_path: Path) -> None:
+    folder = write_meshes(tmp_path / "meshes", "ply")
+    (folder / "board/broken.ply").write_bytes(b"ply\nformat ascii 1.0\n")
+    data = read_own_data(folder, FEW)
+    assert len(data.all) == 6 and list(data.left_out) == ["board/broken.ply"]
+
+
 def test_meshes_beside_clouds_are_refused(tmp_path: Path) -> None:
     write_meshes(tmp_path / "both", "ply")
     np.save(tmp_path / "both/board/cloud.npy", points_of("board", 0))
-    with pytest.raises(MixedKinds, match="1 clouds, 6 meshes"):
+    with pytest.raises(MixedKinds, match=r"6 meshes \(0.ply\), 1 clouds \(cloud.npy\)"):
         read_own_data(tmp_path / "both", FEW)
 
 
@@ -142,6 +149,7 @@ def test_a_batch_keeps_its_names_labels_and_order_of_classes(tmp_path: Path) -> 
     assert data.splits["test"].names == ("p", "b") and data.splits["test"].class_names == ("post", "board", "rest")
     assert data.splits["train"].labels.tolist() == [1, -1]
     assert data.all.labels.tolist() == [1, -1, 0, 1]
+    assert data.split_names == ("train", "train", "test", "test")
     np.savez(tmp_path / "words.npz", points=points, labels=["post", "board"])
     assert read_own_data(tmp_path / "words.npz", FEW).all.class_names == ("board", "post")
 

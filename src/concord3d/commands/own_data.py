@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,7 @@ class Given:
         encoder = load_encoder(self.encoder, self.root, self.release, self.sha256)
         for protocol in protocols:
             require_possible(encoder, protocol)
-        count = self.num_points or encoder.num_points
+        count = self.num_points or encoder.num_points_for(protocols)
         data = read_own_data(self.data, Reading(count, self.up, self.normalise, self.layout, self.root))
         colors = "coordinates and colours" if encoder.num_channels == 6 else "coordinates alone"
         print(f"encoder: {encoder.name}, {encoder.origin}; it reads {count} points, {colors}")
@@ -86,8 +86,10 @@ def evaluate(given: Given, protocols: Sequence[str], changes: Sequence[str], spl
         ConcordError: See :func:`concord3d.own_data.evaluate_data`.
     """
     settings = dict(_change(text) for text in changes)
-    if given.num_points is not None:
-        settings.setdefault("num_points", given.num_points)
+    if "num_points" in settings:
+        given = replace(given, num_points=settings["num_points"])
+    elif given.num_points is not None:
+        settings["num_points"] = given.num_points
     data, encoder = given.opened(protocols)
     found = [evaluate_data(data, encoder, name, settings, split, given.device) for name in protocols]
     for each in found:

@@ -14,6 +14,7 @@ from concord3d.config.validation import require_known
 from concord3d.data.stores.objects import CloudSplit
 from concord3d.errors import EvaluationError
 from concord3d.features.clouds import cloud_channels
+from concord3d.features.open_clip_adapter import resolve_device
 from concord3d.own_data.reading import OwnData
 from concord3d.own_data.splitting import SeededSplit, require_classes, train_and_test
 from concord3d.pretrained.encoder import PretrainedEncoder
@@ -114,6 +115,7 @@ def evaluate_data(
         BadCloud: Clouds have fewer points than the protocol reads.
     """
     require_possible(encoder, protocol)
+    device = str(resolve_device(device))
     train: CloudSplit | None = None
     if OFFERED[protocol]:
         train, test, said = train_and_test(data, split or SeededSplit())
@@ -124,7 +126,7 @@ def evaluate_data(
     values, fitted = _fitting(protocol, encoder, settings or {}, train, test)
     tower = TowerFeatures()
     if "classes" in load_protocol(protocol).needs:
-        tower = TowerFeatures(encoder.class_features(test.class_names, "cpu" if device == "auto" else device))
+        tower = TowerFeatures(encoder.class_features(test.class_names, device))
     parsed = parse(protocol, values, f"settings of protocol '{protocol}'")
     job = _OwnJob(
         run_config=encoder.run,

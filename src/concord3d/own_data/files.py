@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,17 +56,19 @@ class FileContent:
     class_names: tuple[str, ...] = ()
 
 
-def is_mesh(path: Path) -> bool:
-    """Whether a file is a mesh: by its suffix, of PLY by whether its header counts faces."""
+def kind_of(path: Path) -> Literal["meshes", "clouds"] | None:
+    """Return what a file holds: by its suffix, of PLY by whether its header counts faces; None if that is broken."""
     suffix = path.suffix.lower()
     if suffix != ".ply":
-        return suffix in MESH_SUFFIXES
+        return "meshes" if suffix in MESH_SUFFIXES else "clouds"
     try:
         with path.open("rb") as stream:
-            header = stream.read(1 << 16).partition(b"end_header")[0]
-    except OSError as error:
-        raise UnreadableFile("Cannot read a file", where=path, found=error) from error
-    return _PLY_FACES.search(header) is not None
+            header, end, _ = stream.read(1 << 16).partition(b"end_header")
+    except OSError:
+        return None
+    if not end:
+        return None
+    return "meshes" if _PLY_FACES.search(header) else "clouds"
 
 
 def read_file(item: ListedFile, num_points: int, root: Path, findings: Findings) -> FileContent:
@@ -84,7 +86,7 @@ def read_file(item: ListedFile, num_points: int, root: Path, findings: Findings)
         BadCloud: Arrays do not fit each other, or colours are out of range.
     """
     path, suffix = item.path, item.path.suffix.lower()
-    if is_mesh(path):
+    if kind_of(path) == "meshes":
         mesh, shades = read_colored_mesh(path, root, findings)
         sample = sample_surface(mesh, num_points, rng_of(item.name), path)
         colors = None if shades is None else shades.at(sample)

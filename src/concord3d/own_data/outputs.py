@@ -39,12 +39,12 @@ def write_embeddings(out: Path, data: OwnData, encoder: PretrainedEncoder, featu
     clouds = data.all
     classes = [clouds.class_names[label] if label >= 0 else "" for label in clouds.labels.tolist()]
     npz, table = out / "embeddings.npz", out / "embeddings.csv"
-    names = {"names": np.array(clouds.names), "classes": np.array(classes)}
+    names = {"names": np.array(clouds.names), "classes": np.array(classes), "splits": np.array(data.split_names)}
     write_arrays(npz, {"features": features, **names, "labels": clouds.labels})
-    columns = ("name", "class", *(f"f{i}" for i in range(features.shape[1])))
+    columns = ("name", "class", "split", *(f"f{i}" for i in range(features.shape[1])))
     rows = [
-        (name, category, *(f"{value:.6g}" for value in row))
-        for name, category, row in zip(clouds.names, classes, features.tolist(), strict=True)
+        (name, category, split, *(f"{value:.6g}" for value in row))
+        for name, category, split, row in zip(clouds.names, classes, data.split_names, features.tolist(), strict=True)
     ]
     write_text(table, _csv(columns, rows))
     return [npz, table, _write_provenance(out, data, encoder, {"features": list(features.shape)})]

@@ -23,7 +23,7 @@ from concord3d.errors import BadCloud, BadMesh, ConfigError, UnreadableFile
 from concord3d.files import sha256_file
 from concord3d.layout import CATALOG
 from concord3d.own_data.errors import MixedKinds, NoItems
-from concord3d.own_data.files import is_mesh, read_file
+from concord3d.own_data.files import kind_of, read_file
 from concord3d.own_data.listing import ListedFile, listed_files
 from concord3d.own_data.rules import Normalise, PlacedCloud, Up, joint_colors, normalised, of_one_size, upright
 
@@ -86,6 +86,12 @@ class OwnData:
             colors=np.concatenate([part.colors for part in parts if part.colors is not None]) if has_colors else None,
         )
 
+    @property
+    def split_names(self) -> tuple[str, ...]:
+        """The split of each cloud, in the order of :attr:`all`."""
+        order = [name for name in ("train", "test", "all") if name in self.splits]
+        return tuple(name for name in order for _ in range(len(self.splits[name])))
+
     def sentences(self) -> tuple[str, ...]:
         """Return the rules, and what was left out."""
         shown = [f"{name} ({reason})" for name, reason in list(self.left_out.items())[:_SHOWN]]
@@ -134,22 +140,28 @@ def read_own_data(data: Path | str, reading: Reading | None = None) -> OwnData:
 
 
 def _one_kind(files: Sequence[ListedFile], data: Path) -> str:
-    """Return ``meshes`` or ``clouds``.
+    """Return ``meshes`` or ``clouds``; files whose kind cannot be told are left to their reader.
 
     Raises:
         MixedKinds: There are both.
     """
-    kinds = {item: "meshes" if is_mesh(item.path) else "clouds" for item in files}
-    if len(set(kinds.values())) > 1:
-        first = {kind: next(item.path for item in files if kinds[item] == kind) for kind in ("meshes", "clouds")}
+    first: dict[str, Path] = {}
+    kinds = Counter[str]()
+    for item in files:
+        kind = kind_of(item.path)
+        if kind is not None:
+            kinds[kind] += 1
+            first.setdefault(kind, item.path)
+    if len(kinds) > 1:
         raise MixedKinds(
             "A folder holds meshes and clouds",
             where=data,
             expected="one kind: points are drawn on meshes, and taken from clouds as they are",
-            found=f"{_counted(kinds.values())}: {first['meshes'].name}, {first['clouds'].name}",
+            found=f"{kinds['meshes']} meshes ({first['meshes'].name}), {kinds['clouds']} clouds "
+            f"({first['clouds'].name})",
             next_step="keep them in two folders",
         )
-    return kinds[files[0]]
+    return next(iter(kinds), "clouds")
 
 
 def _read_all(

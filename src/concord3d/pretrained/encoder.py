@@ -19,6 +19,7 @@ from concord3d.errors import EvaluationError
 from concord3d.features.cache import text_features
 from concord3d.features.cloud_form import CloudForm, Layer
 from concord3d.features.clouds import cloud_channels, extract_features
+from concord3d.features.open_clip_adapter import resolve_device
 from concord3d.features.open_tower import open_tower
 from concord3d.features.prompts import all_class_prompts, class_features
 from concord3d.features.stored import open_features
@@ -55,6 +56,11 @@ class PretrainedEncoder:
     def num_points(self) -> int:
         """N of its training."""
         return int(self.run["data"]["num_points"])
+
+    def num_points_for(self, protocols: Sequence[str] = ()) -> int:
+        """Return the points per cloud that the encoder reads, and these protocols as its paper has them."""
+        asked = [self.protocols.get(name, {}).get("num_points") or 0 for name in protocols]
+        return max(self.num_points, *asked, 0)
 
     @property
     def num_channels(self) -> int:
@@ -103,7 +109,7 @@ class PretrainedEncoder:
             colors: (S, P, 3) uint8, or None, which is grey to an encoder of six channels. Others do not read them.
             num_points: N; None for that of the training.
             batch_size: Clouds per forward pass.
-            device: Torch device.
+            device: ``cpu``, ``cuda`` or ``auto``.
             layer: ``output``, or ``backbone`` for the features before the projection into a tower's space.
 
         Returns:
@@ -111,11 +117,13 @@ class PretrainedEncoder:
 
         Raises:
             BadCloud: No clouds, fewer points than asked, or coordinates that are not finite.
+            ConfigError: A GPU is asked for and there is none.
             EvaluationError: The encoder lacks the layer, or returned no finite (S, D).
         """
         asked, clouds = num_points or self.num_points, np.asarray(points, dtype=np.float32)
         form = CloudForm(normalise=self.is_aligned and not self.speaks, layer=layer)
-        return extract_features(self.module, clouds, asked, batch_size, device, colors, form)
+        where = str(resolve_device(device))
+        return extract_features(self.module, clouds, asked, batch_size, where, colors, form)
 
     def class_features(self, class_names: Sequence[str], device: str = "cpu") -> NDArray[np.float32]:
         """Return what the tower says of names of classes: the mean over 64 sentences of each (MM-Mixing spec 5.1).

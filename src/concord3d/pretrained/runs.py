@@ -163,7 +163,7 @@ def _absent(root: Path, name: RunName) -> ConfigError:
     found = [str(each) for each in runs_in(root)]
     steps = [f"make it: snakemake --cores all --config scale={name.scale} 'papers=[{name.paper}]' -- '{name.record}'"]
     if (root / "dvc.lock").is_file():
-        steps.insert(0, "pull it: concord3d hydrate")
+        steps.insert(0, "pull it: dvc pull")
     return ConfigError(
         f"The training '{name}' is not on this machine{nearest(str(name), found)}",
         where=root / name.folder.folder,
