@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.own_data.shapes import Mute, points_of, spread_encoder, write_clouds
+from tests.own_data.shapes import Mute, Spread, points_of, spread_encoder, write_clouds
 
 from concord3d.errors import BadCloud, ConfigError, EvaluationError
 from concord3d.own_data import OwnData, Reading, embed_data, evaluate_data, read_own_data
@@ -46,7 +46,7 @@ def test_shapes_that_differ_are_told_apart(data: OwnData, protocol: str, metric:
 
 
 def test_names_of_classes_are_compared_by_what_the_encoder_says_of_texts(data: OwnData) -> None:
-    class Reversed(type(spread_encoder().module)):  # type: ignore[misc]
+    class Reversed(Spread):
         def encode_texts(self, texts: list[str]) -> np.ndarray:
             return np.array([[1, 0, 1] if "post" in text else [0, 1, 0] for text in texts], np.float32)
 
