@@ -57,6 +57,8 @@ ALLOWED = {
         "protocols",
     },
     "provenance": {"config"},
+    "pretrained": {"config", "data", "features", "methods", "models", "training", "workflow.records"},
+    "own_data": {"config", "data", "features", "geometry", "pretrained", "protocols", "provenance"},
     "reporting": {"config", "statistics"},
     "workflow": {
         "config",
@@ -86,6 +88,8 @@ ALLOWED = {
         "data",
         "methods.settings",
         "models",
+        "own_data",
+        "pretrained",
         "protocols.loading",
         "provenance",
         "queries",

@@ -6,6 +6,7 @@
 import re
 from fnmatch import fnmatch
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.test_architecture import ALLOWED
@@ -68,6 +69,14 @@ def test_named_names_stand_in_the_named_files(repository: Path) -> None:
     assert len(found) > 10
     wrong = [entry for entry in found if not re.search(rf"\b{entry[1]}\b", (repository / entry[2]).read_text())]
     assert not wrong, wrong
+
+
+def test_examples_of_the_readme_run(repository: Path) -> None:
+    names: dict[str, Any] = {}
+    blocks = re.findall(r"^```python\n(.*?)^```", (repository / "README.md").read_text(), re.M | re.S)
+    for block in blocks:
+        exec(compile(block, "README.md", "exec"), names)
+    assert tuple(names["features"].shape) == (2, 2048)
 
 
 def _jobs_of_all_scales(repository: Path) -> set[str]:

@@ -1,7 +1,7 @@
 """The ``concord3d`` command.
 
-run | doctor | hydrate | check | accept-source | compare | estimate | report | query | verify | status | new-paper |
-schemas.
+run | doctor | hydrate | check | accept-source | compare | estimate | report | query | embed | evaluate |
+release-encoders | verify | status | new-paper | schemas.
 """
 
 from __future__ import annotations
@@ -107,6 +107,83 @@ def query(
 
     asked = Asked(tuple(photo or ()), sentence, cloud, floorplan, scan, by)
     answer_query(root, asked, Trained(scale, paper, experiment, seed), dataset, among, count, out, as_json)
+
+
+OwnFiles = Annotated[Path, typer.Argument(help="Folder of meshes or clouds, or a file of clouds.")]
+EncoderName = Annotated[str, typer.Option(help="<scale>/<paper>/<experiment>@s<seed>, a path, or module:function.")]
+ReleaseSource = Annotated[str | None, typer.Option(help="Path or address of a release that holds the encoder.")]
+Sha256 = Annotated[str | None, typer.Option(help="Checksum of the release; an address needs it.")]
+UpAxis = Annotated[Literal["auto", "y", "z"], typer.Option(help="Axis that points up; auto: by the format.")]
+WhenNormalised = Annotated[
+    Literal["auto", "always", "never"], typer.Option(help="Centre clouds and bring them into the unit sphere.")
+]
+NumPoints = Annotated[int | None, typer.Option(min=1, help="Points per cloud; default: those of the training.")]
+DataLayout = Annotated[str | None, typer.Option(help="A data set of the catalogue, in whose layout the folder is.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where the encoder runs.")]
+OutFolder = Annotated[Path, typer.Option(help="Folder that receives the files.")]
+
+
+@app.command()
+def embed(
+    data: OwnFiles,
+    encoder: EncoderName,
+    out: OutFolder = Path("embeddings"),
+    layer: Annotated[str, typer.Option(help="output, or backbone: before the projection.")] = "output",
+    release: ReleaseSource = None,
+    sha256: Sha256 = None,
+    up: UpAxis = "auto",
+    normalise: WhenNormalised = "auto",
+    num_points: NumPoints = None,
+    layout: DataLayout = None,
+    device: Device = "cpu",
+    root: AnyFolder = Path(),
+) -> None:
+    """Encode meshes or clouds of your own (docs/OWN_DATA.md)."""
+    from concord3d.commands.own_data import Given
+    from concord3d.commands.own_data import embed as embed_own
+
+    given = Given(data, encoder, root, release, sha256, up, normalise, num_points, layout, device)
+    embed_own(given, out, layer)
+
+
+@app.command()
+def evaluate(
+    data: OwnFiles,
+    encoder: EncoderName,
+    protocol: Annotated[list[str], typer.Option(help="zero_shot, linear_probe, knn, retrieval, ...; repeatable.")],
+    out: OutFolder = Path("evaluation"),
+    changes: Annotated[list[str] | None, typer.Option("--set", help="A setting as key=value; repeatable.")] = None,
+    test_share: Annotated[float, typer.Option(help="Share of each class that is tested, without folders.")] = 0.3,
+    split_seed: Annotated[int, typer.Option(min=0, help="Seed of that draw.")] = 0,
+    release: ReleaseSource = None,
+    sha256: Sha256 = None,
+    up: UpAxis = "auto",
+    normalise: WhenNormalised = "auto",
+    num_points: NumPoints = None,
+    layout: DataLayout = None,
+    device: Device = "cpu",
+    root: AnyFolder = Path(),
+) -> None:
+    """Measure an encoder on meshes or clouds of your own by the protocols of the papers (docs/OWN_DATA.md)."""
+    from concord3d.commands.own_data import Given
+    from concord3d.commands.own_data import evaluate as evaluate_own
+    from concord3d.own_data.splitting import SeededSplit
+
+    given = Given(data, encoder, root, release, sha256, up, normalise, num_points, layout, device)
+    evaluate_own(given, protocol, changes or [], SeededSplit(test_share, split_seed), out)
+
+
+@app.command("release-encoders")
+def release_encoders_command(
+    scale: Annotated[str, typer.Argument(help="smoke, demo, small or paper.")],
+    names: Annotated[list[str] | None, typer.Argument(help="Trainings; default: all of the scale.")] = None,
+    out: Annotated[Path | None, typer.Option(help="The tar file; default: encoders-<scale>.tar.")] = None,
+    root: Root = Path(),
+) -> None:
+    """Write trained encoders with their towers, checksums and a manifest as one tar file."""
+    from concord3d.commands.own_data import release_encoders
+
+    release_encoders(root, scale, out or Path(f"encoders-{scale}.tar"), names or [])
 
 
 @app.command()
