@@ -14,7 +14,7 @@ help:  ## this list
 
 reproduce: setup  ## every table and figure of the scale SCALE (default demo), compared with those that came with it
 	@$(BIN)/concord3d doctor --brief
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores all --config scale=$(SCALE)
+	@CONCORD3D_COMMAND="make reproduce SCALE=$(SCALE)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores all --config scale=$(SCALE)
 	@# 4: there is nothing to compare with, as at a scale whose results nobody has committed.
 	@$(BIN)/concord3d compare --scale $(SCALE) || [ $$? -eq 4 ]
 

@@ -1,6 +1,7 @@
 """The plan of all jobs, compared with what their records say, and what rules take from it."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -10,12 +11,15 @@ sys.path.insert(0, SOURCES)
 os.environ.update(PYTHONPATH=SOURCES)
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from concord3d.config.places import Place
 from concord3d.config.resolve import load_params
+from concord3d.console.expected import ExpectedRun, expected_job
 from concord3d.errors import ConcordError
 from concord3d.layout import STAGES
 from concord3d.workflow.batch import AGAIN
+from concord3d.workflow.costs import read_costs
 from concord3d.workflow.guard import hold_run_lock, keep_what_is_current, require_complete
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.reference import keep_reference
@@ -112,6 +116,32 @@ def jobs_of_run():
     """Jobs that are about to be run."""
     made = {str(path) for job in workflow.dag.needrun_jobs() for path in job.output}
     return [PLAN.jobs[name] for name in {PLAN.nodes[PLAN.maker_of[path]].job for path in made & PLAN.maker_of.keys()}]
+
+
+def expected_run():
+    """What this run is about to do, for the console."""
+    dag, costs = workflow.dag, read_costs(Path(workflow.basedir), PARAMS.scale)
+    made = set() if is_forced() else {key for key, found in STATE.nodes.items() if found.status == "current"}
+    numbers = {job: dag.jobid(job) for job in dag.needrun_jobs() if job.output}
+    jobs = {}
+    for job, number in numbers.items():
+        planned = PLAN.jobs[PLAN.nodes[PLAN.maker_of[str(job.output[0])]].job]
+        needs = [numbers[other] for other in dag.dependencies[job] if other in numbers]
+        cores = job.threads if workflow.local_exec else 1
+        jobs[number] = expected_job(planned, made, costs, cores, needs, Path(str(job.log[0])))
+    return ExpectedRun(jobs, workflow.cores if workflow.local_exec else workflow.nodes, typed_command())
+
+
+def typed_command():
+    """What the user has typed to start this run: make and DVC call Snakemake for them."""
+    if "DVC_STAGE" in os.environ:
+        return "dvc repro"
+    return os.environ.get("CONCORD3D_COMMAND") or shlex.join(["snakemake", *sys.argv[1:]])
+
+
+def announce(run):
+    """Tell the console, and the log file, what is about to be done."""
+    logger.info(f"{len(run.jobs)} jobs", extra={"expected_run": run})
 
 
 def is_forced():

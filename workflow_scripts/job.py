@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
+import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any
 
-from concord3d.errors import ConcordError
 from concord3d.workflow.batch import AGAIN, nodes_to_make
 from concord3d.workflow.job import NodeJob
 
@@ -25,26 +24,28 @@ def make_nodes(snakemake: Any, make: Callable[[NodeJob], None]) -> None:
     """
     with _logged(Path(snakemake.log[0])):
         for job in nodes_to_make(Path(), snakemake.params.nodes, again=AGAIN in os.environ):
-            spent = os.times()
+            spent, began = os.times(), time.monotonic()
             with job:
                 make(job)
-            logging.info("%s: %.2f CPU-seconds", job.key, sum(os.times()[:4]) - sum(spent[:4]))
+            cpu_seconds, seconds = sum(os.times()[:4]) - sum(spent[:4]), time.monotonic() - began
+            logging.info("%s: %.2f CPU-seconds, %.2f s", job.record, cpu_seconds, seconds)
 
 
 @contextmanager
 def _logged(log: Path) -> Iterator[None]:
-    """Send output to the rule's log, and progress also to the terminal; a named error ends with its message alone."""
-    console = sys.stderr
+    """Send all output to the rule's log, that of compiled libraries too; the console shows the end of it on failure."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8", buffering=1) as stream, redirect_stdout(stream), redirect_stderr(stream):
-        handlers = [logging.StreamHandler(stream), logging.StreamHandler(console)]
-        logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=stream, force=True)
+        consoles = {number: os.dup(number) for number in (1, 2)}
+        for number in consoles:
+            os.dup2(stream.fileno(), number)
         try:
             yield
-        except ConcordError as error:
+        except BaseException as error:
             traceback.print_exc(file=stream)
-            print(f"\n{type(error).__name__}: {error}", file=console)
             raise SystemExit(getattr(error, "exit_code", 1)) from error
-        except BaseException:
-            traceback.print_exc(file=stream)
-            raise
+        finally:
+            for number, console in consoles.items():
+                os.dup2(console, number)
+                os.close(console)

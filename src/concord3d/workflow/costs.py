@@ -1,0 +1,80 @@
+"""What nodes cost, as finished runs have measured it: seconds of each kind of node at a scale, and of the start of a job.
+
+``concord3d costs --record`` writes them from the logs of a run into ``config/costs/<scale>.csv``.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+
+from concord3d.files import write_text
+from concord3d.layout import costs_csv
+from concord3d.workflow.node import Node
+
+# The start of a job's process and the imports of its script, beside the seconds of its nodes.
+START = "start of a job"
+COLUMNS = ("node", "cpu_seconds", "seconds")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Cost of one node, or of the start of a job.
+
+    Attributes:
+        cpu_seconds: User and system time.
+        seconds: Time that passed.
+    """
+
+    cpu_seconds: float
+    seconds: float
+
+
+def kind_of(key: str) -> str:
+    """Return a node's key without its seed: seeds of one experiment cost the same."""
+    return re.sub(r"__s\d+$", "", key)
+
+
+def read_costs(root: Path, scale: str) -> dict[str, Cost]:
+    """Return the measured costs by kind of node; none where nobody has measured this scale.
+
+    Args:
+        root: The repository.
+        scale: The scale.
+    """
+    path = root / costs_csv(scale)
+    if not path.is_file():
+        return {}
+    with path.open(encoding="utf-8", newline="") as stream:
+        return {row["node"]: Cost(float(row["cpu_seconds"]), float(row["seconds"])) for row in csv.DictReader(stream)}
+
+
+def write_costs(root: Path, scale: str, costs: Mapping[str, Cost]) -> None:
+    """Write the measured costs of a scale, sorted by kind of node.
+
+    Args:
+        root: The repository.
+        scale: The scale.
+        costs: By kind of node, and of :data:`START`.
+    """
+    text = StringIO()
+    rows = csv.writer(text, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    rows.writerows([kind, f"{cost.cpu_seconds:.2f}", f"{cost.seconds:.2f}"] for kind, cost in sorted(costs.items()))
+    write_text(root / costs_csv(scale), text.getvalue())
+
+
+def expected_seconds(costs: Mapping[str, Cost], nodes: Iterable[Node]) -> float | None:
+    """Return the seconds of a job that makes some nodes, its start included; None where one was never measured.
+
+    Args:
+        costs: By kind of node.
+        nodes: What the job will make.
+    """
+    measured = [costs.get(START), *(costs.get(kind_of(node.key)) for node in nodes)]
+    known = [cost.seconds for cost in measured if cost is not None]
+    return sum(known) if len(known) == len(measured) else None
