@@ -1,6 +1,7 @@
-"""Snakemake's logger ``concord3d``: a quiet console for the runs of this project; everything stays in Snakemake's log file.
+"""Snakemake's logger ``concord3d``: a quiet console for runs of this project. Snakemake's log file keeps everything.
 
-Snakemake finds it by the name of this package. ``profiles/default`` asks for it; ``snakemake --verbose`` and dry runs speak as ever.
+Snakemake finds it by the name of this package. ``profiles/default`` asks for it. Dry runs and
+``snakemake --verbose`` speak as ever.
 """
 
 from __future__ import annotations

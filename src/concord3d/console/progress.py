@@ -21,7 +21,7 @@ class TimeLeft:
 
     Attributes:
         seconds: Of the jobs whose time is known.
-        num_unknown: Jobs, waiting or running, that neither an earlier run nor one of their kind in this run has measured.
+        num_unknown: Jobs to come whose time neither an earlier run nor a job of their kind in this run has measured.
     """
 
     seconds: float
@@ -79,21 +79,21 @@ class Progress:
 
     def share_done(self, now: float) -> float:
         """Return the share of the expected work that is done, in [0, 1]."""
-        weights = {number: self._expected(job) for number, job in self.run.jobs.items()}
-        known = [weight for weight in weights.values() if weight]
+        expected = {number: self._expected(job) for number, job in self.run.jobs.items()}
+        known = [seconds for seconds in expected.values() if seconds is not None]
         typical = sum(known) / len(known) if known else 1.0
-        weights = {number: typical if weight is None else weight for number, weight in weights.items()}
+        weights = {number: typical if seconds is None else seconds for number, seconds in expected.items()}
         partial = sum(min(now - began, weights[number]) for number, began in self._started.items())
         done = sum(weights[number] for number in self._took) + partial
         return min(1.0, done / (sum(weights.values()) or 1.0))
 
     def time_left(self, now: float) -> TimeLeft:
-        """Return how long the rest will take: waiting jobs are put on free slots in order, once what they need is there.
+        """Return how long the rest will take, with each job put on a free slot once what it needs is there.
 
         Args:
             now: In seconds.
         """
-        rest = {number: job for number, job in self.run.jobs.items() if number not in self._took | self._failed}
+        rest = {number: job for number, job in self.run.jobs.items() if number not in self._took and number not in self._failed}
         seconds = {number: self._rest_of(number, job, now) for number, job in rest.items()}
         num_unknown = sum(value is None for value in seconds.values())
         return TimeLeft(self._simulated({n: value or 0.0 for n, value in seconds.items()}), num_unknown)

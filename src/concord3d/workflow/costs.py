@@ -1,4 +1,4 @@
-"""What nodes cost, as finished runs have measured it: seconds of each kind of node at a scale, and of the start of a job.
+"""What nodes cost, as finished runs have measured it: seconds of a kind of node at a scale, and of the start of a job.
 
 ``concord3d costs --record`` writes them from the logs of a run into ``config/costs/<scale>.csv``.
 """
