@@ -1,7 +1,7 @@
 """The ``concord3d`` command.
 
-run | doctor | hydrate | check | accept-source | compare | estimate | report | query | verify | status | new-paper |
-schemas.
+run | doctor | hydrate | check | accept-source | compare | estimate | costs | report | query | verify | status |
+new-paper | schemas.
 """
 
 from __future__ import annotations
@@ -63,6 +63,18 @@ def estimate(root: Root = Path(), scale: ScaleOption = None) -> None:
     from concord3d.commands.estimate import print_estimate
 
     print_estimate(root, scale)
+
+
+@app.command()
+def costs(
+    root: Root = Path(),
+    scale: ScaleOption = None,
+    record: Annotated[bool, typer.Option("--record", help="Write config/costs/<scale>.csv for estimates.")] = False,
+) -> None:
+    """Print what every kind of node of a finished run in this clone has cost."""
+    from concord3d.commands.costs import show_costs
+
+    show_costs(root, scale, record)
 
 
 @app.command()

@@ -83,7 +83,7 @@ def expected_job(
     nodes = [node for node in job.nodes if node.key not in made]
     seeds = {int(match[1]) for node in nodes for match in [_SEED.search(node.key)] if match}
     return ExpectedJob(
-        job.nodes[0].script or "obtain",
+        (job.nodes[0].script or "obtain").removesuffix("_dataset"),
         _paper(job.nodes[0]),
         _subject(nodes),
         tuple(sorted(seeds)),

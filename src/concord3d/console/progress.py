@@ -93,7 +93,11 @@ class Progress:
         Args:
             now: In seconds.
         """
-        rest = {number: job for number, job in self.run.jobs.items() if number not in self._took and number not in self._failed}
+        rest = {
+            number: job
+            for number, job in self.run.jobs.items()
+            if number not in self._took and number not in self._failed
+        }
         seconds = {number: self._rest_of(number, job, now) for number, job in rest.items()}
         num_unknown = sum(value is None for value in seconds.values())
         return TimeLeft(self._simulated({n: value or 0.0 for n, value in seconds.items()}), num_unknown)

@@ -69,12 +69,16 @@ def write_costs(root: Path, scale: str, costs: Mapping[str, Cost]) -> None:
 
 
 def expected_seconds(costs: Mapping[str, Cost], nodes: Iterable[Node]) -> float | None:
-    """Return the seconds of a job that makes some nodes, its start included; None where one was never measured.
+    """Return the seconds of a job that makes some nodes, its start included; None where a node was never measured.
 
     Args:
         costs: By kind of node.
         nodes: What the job will make.
     """
-    measured = [costs.get(START), *(costs.get(kind_of(node.key)) for node in nodes)]
-    known = [cost.seconds for cost in measured if cost is not None]
-    return sum(known) if len(known) == len(measured) else None
+    start, total = costs.get(START), 0.0
+    for node in nodes:
+        cost = costs.get(kind_of(node.key))
+        if cost is None:
+            return None
+        total += cost.seconds
+    return total if start is None else total + start.seconds
