@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from concord3d.workflow.batch import AGAIN, nodes_to_make
+from concord3d.workflow.costs import START
 from concord3d.workflow.job import NodeJob
 
 
@@ -23,12 +23,12 @@ def make_nodes(snakemake: Any, make: Callable[[NodeJob], None]) -> None:
         make: Makes one node.
     """
     with _logged(Path(snakemake.log[0])):
+        logging.info("%s: %.2f CPU-seconds", START, sum(os.times()[:4]))
         for job in nodes_to_make(Path(), snakemake.params.nodes, again=AGAIN in os.environ):
-            spent, began = os.times(), time.monotonic()
+            spent = os.times()
             with job:
                 make(job)
-            cpu_seconds, seconds = sum(os.times()[:4]) - sum(spent[:4]), time.monotonic() - began
-            logging.info("%s: %.2f CPU-seconds, %.2f s", job.record, cpu_seconds, seconds)
+            logging.info("%s: %.2f CPU-seconds", job.record, sum(os.times()[:4]) - sum(spent[:4]))
 
 
 @contextmanager

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from concord3d.console.expected import expected_job
-from concord3d.workflow.costs import START, Cost
+from concord3d.workflow.costs import START
 from concord3d.workflow.node import Job, Node
 
 COSTS = {
-    "mm_point/train/mm_point": Cost(4, 3),
-    "mm_point/train/crosspoint": Cost(2, 2),
-    START: Cost(1, 1),
+    "mm_point/train/mm_point": 3.0,
+    "mm_point/train/crosspoint": 2.0,
+    START: 1.0,
 }
 
 
@@ -30,6 +30,7 @@ def test_a_batched_job_names_its_experiments_and_seeds() -> None:
 def test_finished_nodes_cost_nothing_and_are_not_named() -> None:
     job = Job("train", (node("mm_point/train/mm_point__s1"), node("mm_point/train/crosspoint__s1")))
     assert expected_job(job, set(), COSTS).seconds == 6
+    assert expected_job(job, set(), COSTS, slots=2).seconds == 1 + 5 / 2
     rest = expected_job(job, {"mm_point/train/mm_point__s1"}, COSTS, log=Path("logs/train.log"))
     assert (rest.seconds, rest.subject, rest.log) == (3, "crosspoint", Path("logs/train.log"))
 

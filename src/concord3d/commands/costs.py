@@ -2,87 +2,52 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
-from statistics import fmean, median
+from statistics import fmean
 
 from concord3d.commands.workflow import params_of
 from concord3d.errors import ReportingError
 from concord3d.layout import costs_csv
-from concord3d.workflow.costs import START, Cost, kind_of, read_costs, write_costs
+from concord3d.workflow.costs import START, kind_of, read_costs, write_costs
 from concord3d.workflow.plan import Plan
 
 LOGS = Path("logs")
-# Snakemake's measurements of whole jobs, at the same places as their logs.
-BENCHMARKS = Path("benchmarks-out")
-_MADE = re.compile(r"^(?P<record>\S+): (?P<cpu>\d+\.\d\d) CPU-seconds, (?P<seconds>\d+\.\d\d) s$", re.MULTILINE)
+_TOLD = re.compile(r"^(?P<what>\S+): (?P<seconds>\d+\.\d\d) CPU-seconds$", re.MULTILINE)
 SHARED = "data and towers"
 
 
-@dataclass(frozen=True)
-class MeasuredJob:
-    """What one job of a finished run cost.
-
-    Attributes:
-        nodes: Costs of the nodes that it made, by key.
-        start: Of its process and imports; None where Snakemake has not measured the whole job.
-    """
-
-    nodes: Mapping[str, Cost]
-    start: Cost | None
-
-
-def measured_jobs(plan: Plan) -> Iterator[MeasuredJob]:
-    """Yield what jobs of a plan have cost when they were last run in this clone.
+def measured_costs(plan: Plan) -> dict[str, list[float]]:
+    """Return the CPU-seconds of every node of a plan, and of the starts of their jobs, as this clone's logs have them.
 
     Args:
-        plan: All nodes; logs of other scales are passed over.
+        plan: All nodes; what logs say of other scales is passed over.
+
+    Returns:
+        One list by key of a node, and by :data:`concord3d.workflow.costs.START`.
     """
     key_of = {str(plan.layout.record(key)): key for key in plan.nodes}
+    found: dict[str, list[float]] = defaultdict(list)
     for log in sorted((plan.root / LOGS).rglob("*.log")):
-        found = [match for match in _MADE.finditer(log.read_text(encoding="utf-8", errors="replace"))]
-        nodes = {
-            key_of[match["record"]]: Cost(float(match["cpu"]), float(match["seconds"]))
-            for match in found
-            if match["record"] in key_of
-        }
-        if nodes:
-            yield MeasuredJob(nodes, _start(plan.root, log, list(nodes.values())))
+        told = {match["what"]: float(match["seconds"]) for match in _TOLD.finditer(log.read_text(errors="replace"))}
+        nodes = {key_of[what]: seconds for what, seconds in told.items() if what in key_of}
+        for name, seconds in (nodes | {START: told[START]} if nodes and START in told else nodes).items():
+            found[name].append(seconds)
+    return dict(found)
 
 
-def _start(root: Path, log: Path, nodes: list[Cost]) -> Cost | None:
-    benchmark = root / BENCHMARKS / log.relative_to(root / LOGS).with_suffix(".tsv")
-    if not benchmark.is_file() or benchmark.stat().st_mtime < log.stat().st_mtime:
-        return None
-    with benchmark.open(encoding="utf-8", newline="") as stream:
-        row = next(csv.DictReader(stream, delimiter="\t"), None)
-    if row is None:
-        return None
-    # The benchmark samples CPU time, so short jobs have none; what passes before the first node is nearly all CPU time.
-    seconds = max(0.0, float(row["s"]) - sum(node.seconds for node in nodes))
-    return Cost(seconds, seconds)
-
-
-def measured_costs(jobs: list[MeasuredJob]) -> dict[str, Cost]:
-    """Return the mean cost of each kind of node over its seeds, and the median start of a job.
+def mean_costs(costs: Mapping[str, list[float]]) -> dict[str, float]:
+    """Return the mean of each kind of node over its seeds, and of the starts of jobs.
 
     Args:
-        jobs: What jobs have cost.
+        costs: See :func:`measured_costs`.
     """
-    by_kind: dict[str, list[Cost]] = defaultdict(list)
-    for job in jobs:
-        for key, cost in job.nodes.items():
-            by_kind[kind_of(key)].append(cost)
-    costs = {
-        kind: Cost(fmean(cost.cpu_seconds for cost in found), fmean(cost.seconds for cost in found))
-        for kind, found in by_kind.items()
-    }
-    starts = [job.start.seconds for job in jobs if job.start is not None]
-    return costs | ({START: Cost(median(starts), median(starts))} if starts else {})
+    by_kind: dict[str, list[float]] = defaultdict(list)
+    for key, seconds in costs.items():
+        by_kind[kind_of(key)] += seconds
+    return {kind: fmean(seconds) for kind, seconds in by_kind.items()}
 
 
 def show_costs(root: Path, scale: str | None, record: bool) -> None:
@@ -97,33 +62,32 @@ def show_costs(root: Path, scale: str | None, record: bool) -> None:
         ReportingError: No log of this scale says what a node cost.
     """
     plan = Plan(root, params_of(root, scale))
-    jobs = list(measured_jobs(plan))
-    if not jobs:
+    costs = measured_costs(plan)
+    if not costs:
         raise ReportingError(
             "No log says what a node cost",
             where=root / LOGS,
             expected=f"logs of a run at scale {plan.params.scale} in this clone",
             next_step=plan.command,
         )
-    _print_table(plan, jobs)
+    _print_table(plan, costs)
     if record:
-        write_costs(root, plan.params.scale, read_costs(root, plan.params.scale) | measured_costs(jobs))
+        write_costs(root, plan.params.scale, read_costs(root, plan.params.scale) | mean_costs(costs))
         print(f"\nWrote {costs_csv(plan.params.scale)}")
 
 
-def _print_table(plan: Plan, jobs: list[MeasuredJob]) -> None:
+def _print_table(plan: Plan, costs: Mapping[str, list[float]]) -> None:
     of_paper: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
-    for job in jobs:
-        for key, cost in job.nodes.items():
-            stage = plan.nodes[key].stage
-            paper, kind = (stage, kind_of(key).partition("/")[2]) if stage in plan.loaded else (SHARED, _family(key))
-            of_paper[paper][kind].append(cost.cpu_seconds)
+    for key, seconds in costs.items():
+        stage = plan.nodes[key].stage if key in plan.nodes else ""
+        paper, kind = (stage, kind_of(key).partition("/")[2]) if stage in plan.loaded else (SHARED, _family(key))
+        of_paper[paper][kind] += seconds
     print("| of | nodes | number | CPU-seconds |\n|---|---|---|---|")
     for paper, kinds in sorted(of_paper.items(), key=lambda row: row[0] != SHARED):
         for kind, found in sorted(kinds.items(), key=lambda row: -sum(row[1])):
             print(f"| {paper} | {kind} | {len(found)} | {sum(found):.1f} |")
-        total = [seconds for found in kinds.values() for seconds in found]
-        print(f"| {paper} | **all** | {len(total)} | **{sum(total):.1f}** |")
+        total = sum(sum(found) for found in kinds.values())
+        print(f"| {paper} | **all** | {sum(map(len, kinds.values()))} | **{total:.1f}** |")
 
 
 def _family(key: str) -> str:

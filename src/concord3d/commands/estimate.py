@@ -16,7 +16,7 @@ from concord3d.commands.disk_use import Sizes, disk_gb
 from concord3d.commands.training_work import Speed, forward_passes, recorded_speeds, training_flops
 from concord3d.commands.workflow import params_of
 from concord3d.methods.settings import method_kind
-from concord3d.workflow.costs import START, Cost, kind_of, read_costs
+from concord3d.workflow.costs import START, kind_of, read_costs
 from concord3d.workflow.node import Node
 from concord3d.workflow.plan import Plan
 
@@ -115,7 +115,7 @@ def print_estimate(root: Path, scale: str | None) -> None:
     )
 
 
-def expected_costs(plan: Plan, keys: Iterable[str], device: str = CPU) -> dict[str, Cost]:
+def expected_costs(plan: Plan, keys: Iterable[str], device: str = CPU) -> dict[str, float]:
     """Return what kinds of nodes will cost: measured at this scale, or else, of trainings, work by recorded speed.
 
     Args:
@@ -136,7 +136,7 @@ def expected_costs(plan: Plan, keys: Iterable[str], device: str = CPU) -> dict[s
     trainings = estimated_trainings(plan, Sizes(plan), recorded_speeds(plan.root), device, open_trainings)
     hours = {entry.name: entry.hours for entry in trainings if entry.hours is not None}
     seconds = {kind_of(node.key): 3600 * hours[name] for node in asked if (name := _run_name(node)) in hours}
-    return {kind: Cost(value, value) for kind, value in seconds.items()} | costs
+    return seconds | costs
 
 
 def _run_name(node: Node) -> str | None:
@@ -145,14 +145,14 @@ def _run_name(node: Node) -> str | None:
     return None if run is None else f"{node.stage}/{run['experiment']}"
 
 
-def _whole(plan: Plan, costs: Mapping[str, Cost]) -> str:
+def _whole(plan: Plan, costs: Mapping[str, float]) -> str:
     """Say what the whole graph takes by the costs that runs of this scale have left."""
     if not costs:
         return (
             f"The whole: not known, nobody has recorded a run of scale {plan.params.scale} (concord3d costs --record)"
         )
     found = [costs.get(kind_of(node.key)) for node in plan.nodes.values()]
-    cpu_seconds = sum(cost.cpu_seconds for cost in found if cost) + len(plan.jobs) * costs[START].cpu_seconds
+    cpu_seconds = sum(cost or 0.0 for cost in found) + len(plan.jobs) * costs.get(START, 0.0)
     unknown = Counter(_kind(node) for node, cost in zip(plan.nodes.values(), found, strict=True) if cost is None)
     told = f"; never measured: {', '.join(f'{count} {kind}' for kind, count in unknown.items())}" if unknown else ""
     return (

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from concord3d.layout import STAGES
-from concord3d.workflow.costs import Cost, expected_seconds
+from concord3d.workflow.costs import expected_seconds
 from concord3d.workflow.node import Job, Node
 
 # More experiments, or lists of features, than these are counted.
@@ -65,7 +65,7 @@ class ExpectedRun:
 def expected_job(
     job: Job,
     made: Collection[str],
-    costs: Mapping[str, Cost],
+    costs: Mapping[str, float],
     slots: int = 1,
     needs: Iterable[int] = (),
     log: Path | None = None,
@@ -87,7 +87,7 @@ def expected_job(
         _paper(job.nodes[0]),
         _subject(nodes),
         tuple(sorted(seeds)),
-        expected_seconds(costs, nodes),
+        expected_seconds(costs, nodes, slots),
         slots,
         frozenset(needs),
         log,

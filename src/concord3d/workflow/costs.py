@@ -1,4 +1,4 @@
-"""What nodes cost, as finished runs have measured it: seconds of a kind of node at a scale, and of the start of a job.
+"""What nodes cost, as finished runs have measured it: CPU-seconds of a kind of node at a scale, of the start of a job.
 
 ``concord3d costs --record`` writes them from the logs of a run into ``config/costs/<scale>.csv``.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
@@ -17,21 +16,8 @@ from concord3d.layout import costs_csv
 from concord3d.workflow.node import Node
 
 # The start of a job's process and the imports of its script, beside the seconds of its nodes.
-START = "start of a job"
-COLUMNS = ("node", "cpu_seconds", "seconds")
-
-
-@dataclass(frozen=True)
-class Cost:
-    """Cost of one node, or of the start of a job.
-
-    Attributes:
-        cpu_seconds: User and system time.
-        seconds: Time that passed.
-    """
-
-    cpu_seconds: float
-    seconds: float
+START = "start-of-a-job"
+COLUMNS = ("node", "cpu_seconds")
 
 
 def kind_of(key: str) -> str:
@@ -39,8 +25,8 @@ def kind_of(key: str) -> str:
     return re.sub(r"__s\d+$", "", key)
 
 
-def read_costs(root: Path, scale: str) -> dict[str, Cost]:
-    """Return the measured costs by kind of node; none where nobody has measured this scale.
+def read_costs(root: Path, scale: str) -> dict[str, float]:
+    """Return measured user and system seconds by kind of node; none where nobody has measured this scale.
 
     Args:
         root: The repository.
@@ -50,10 +36,10 @@ def read_costs(root: Path, scale: str) -> dict[str, Cost]:
     if not path.is_file():
         return {}
     with path.open(encoding="utf-8", newline="") as stream:
-        return {row["node"]: Cost(float(row["cpu_seconds"]), float(row["seconds"])) for row in csv.DictReader(stream)}
+        return {row["node"]: float(row["cpu_seconds"]) for row in csv.DictReader(stream)}
 
 
-def write_costs(root: Path, scale: str, costs: Mapping[str, Cost]) -> None:
+def write_costs(root: Path, scale: str, costs: Mapping[str, float]) -> None:
     """Write the measured costs of a scale, sorted by kind of node.
 
     Args:
@@ -64,21 +50,18 @@ def write_costs(root: Path, scale: str, costs: Mapping[str, Cost]) -> None:
     text = StringIO()
     rows = csv.writer(text, lineterminator="\n")
     rows.writerow(COLUMNS)
-    rows.writerows([kind, f"{cost.cpu_seconds:.2f}", f"{cost.seconds:.2f}"] for kind, cost in sorted(costs.items()))
+    rows.writerows([kind, f"{cost:.2f}"] for kind, cost in sorted(costs.items()))
     write_text(root / costs_csv(scale), text.getvalue())
 
 
-def expected_seconds(costs: Mapping[str, Cost], nodes: Iterable[Node]) -> float | None:
+def expected_seconds(costs: Mapping[str, float], nodes: Iterable[Node], cores: int = 1) -> float | None:
     """Return the seconds of a job that makes some nodes, its start included; None where a node was never measured.
 
     Args:
         costs: By kind of node.
         nodes: What the job will make.
+        cores: On which its work is spread.
     """
-    start, total = costs.get(START), 0.0
-    for node in nodes:
-        cost = costs.get(kind_of(node.key))
-        if cost is None:
-            return None
-        total += cost.seconds
-    return total if start is None else total + start.seconds
+    known = [costs.get(kind_of(node.key)) for node in nodes]
+    seconds = [value for value in known if value is not None]
+    return costs.get(START, 0.0) + sum(seconds) / cores if len(seconds) == len(known) else None
