@@ -43,8 +43,15 @@ UNTOLD_STARTS = (
     "Touching output file",
     "Waiting at most",
 )
-# What Snakemake says after a job has failed, besides what is shown of it.
-UNTOLD_FAILURES = ("Exiting because a job execution failed", "WorkflowError:\nAt least one job did not complete")
+# What Snakemake says of a failed job besides: which of its own lines called it, and that it ends for this reason.
+UNTOLD_FAILURES = (
+    "RuleException:\nCalledProcessError",
+    "Exiting because a job execution failed",
+    "WorkflowError:\nAt least one job did not complete",
+)
+
+
+INTERRUPTED = "Terminating processes on user request"
 
 
 class LogHandler(LogHandlerBase):
@@ -89,8 +96,10 @@ class LogHandler(LogHandlerBase):
 
     def _show_text(self, record: LogRecord) -> None:
         text = self.format(record)
-        untold = UNTOLD_STARTS if record.levelno <= INFO else UNTOLD_FAILURES if self._display.has_failures else ()
-        if text.strip() and not text.startswith(untold):
+        if text.startswith(INTERRUPTED):
+            self._display.interrupt()
+            return
+        if text.strip() and not text.startswith(UNTOLD_STARTS if record.levelno <= INFO else UNTOLD_FAILURES):
             self._display.say(text.rstrip(), "" if record.levelno <= INFO else "red")
 
     def close(self) -> None:

@@ -32,12 +32,7 @@ class Display:
         self._console = Console(file=stream, no_color=not colour or None, highlight=False, markup=False, emoji=False)
         self._progress: Progress | None = None
         self._live: Live | None = None
-        self._told: set[int] = set()
-
-    @property
-    def has_failures(self) -> bool:
-        """Whether it has shown a job that failed."""
-        return bool(self._told)
+        self._interrupted = False
 
     def begin(self, run: ExpectedRun) -> None:
         """Show how much there is to do, and the bar."""
@@ -72,19 +67,22 @@ class Display:
         """A job fails: show the end of its log and what to type next."""
         if self._progress is None or number not in self._progress.run.jobs:
             return
-        job, command = self._progress.run.jobs[number], self._progress.run.command
-        took = self._progress.fail(number, now)
-        self._told.add(number)
+        job, took = self._progress.run.jobs[number], self._progress.fail(number, now)
+        if self._interrupted:
+            self.say(f"STOPPED {job.title}  after {duration(took)}")
+            return
         self.say(f"FAILED {job.title}  after {duration(took)}", "bold red")
         for log in logs:
             lines = _last_lines(log)
-            self.say(
-                f"The last {len(lines)} lines of {log}:"
-                if lines
-                else f"{log} is empty: the job was killed, or never began"
-            )
-            self.say("".join(f"  | {line}\n" for line in lines).removesuffix("\n"))
-        self.say(f"Correct the cause; then this goes on where it stopped:\n  {command}", "bold")
+            killed = f"{log} is empty: the job was killed, or never began"
+            self.say("\n  | ".join([f"The last lines of {log}:", *lines]) if lines else killed)
+        self.say(f"Correct the cause; then this goes on where it stopped:\n  {self._progress.run.command}", "bold")
+
+    def interrupt(self) -> None:
+        """The user stops the run: jobs end without having failed."""
+        self._interrupted = True
+        if self._progress is not None:
+            self.say(f"Stopping. This goes on where it stopped:\n  {self._progress.run.command}")
 
     def close(self) -> None:
         """Take the bar away."""
