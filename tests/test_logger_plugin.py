@@ -121,7 +121,7 @@ def test_an_interrupted_run_ends(repository: Path, tmp_path: Path) -> None:
     assert lines[3].startswith("STOPPED train") and "FAILED" not in text and "Traceback" not in text
 
 
-@pytest.mark.parametrize("profile", ["default", "slurm", "slurm_without_accounting", "kubernetes"])
+@pytest.mark.parametrize("profile", ["default", "slurm", "slurm_without_accounting"])
 def test_every_profile_asks_for_it(repository: Path, profile: str) -> None:
     settings = load_yaml(repository / "profiles" / profile / "config.yaml")
     assert settings["logger"] == ["concord3d"] and "printshellcmds" not in settings
