@@ -42,7 +42,9 @@ UNTOLD_STARTS = (
     "host:",
     "Touching output file",
     "Waiting at most",
+    "Auto-selected partition",
 )
+SUBMITTED = " has been submitted with SLURM jobid "
 # What Snakemake says of a failed job besides: which of its own lines called it, and that it ends for this reason.
 UNTOLD_FAILURES = (
     "RuleException:\nCalledProcessError",
@@ -98,6 +100,8 @@ class LogHandler(LogHandlerBase):
         text = self.format(record)
         if text.startswith(INTERRUPTED):
             self._display.interrupt()
+            return
+        if SUBMITTED in text:
             return
         if text.strip() and not text.startswith(UNTOLD_STARTS if record.levelno <= INFO else UNTOLD_FAILURES):
             self._display.say(text.rstrip(), "" if record.levelno <= INFO else "red")

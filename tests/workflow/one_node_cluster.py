@@ -6,12 +6,13 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-PROGRAMS = ("munged", "mungekey", "slurmctld", "slurmd", "sbatch", "squeue", "sinfo", "scontrol")
+PROGRAMS = ("munged", "mungekey", "slurmctld", "slurmd", "sbatch", "srun", "squeue", "sinfo", "scontrol")
 CONFIGURATION = """\
 ClusterName=one
 SlurmctldHost={host}(127.0.0.1)
@@ -40,6 +41,14 @@ NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory_mb} State=UNKN
 PartitionName=cpu Nodes={host} MaxTime=INFINITE State=UP
 PartitionName=gpu Nodes={host} MaxTime=INFINITE State=UP
 """
+
+
+def _keep_configuration(wrapper: Path, configuration: Path) -> None:
+    """Put a program before SLURM's own: inside jobs Snakemake's plugin drops the variable that names the cluster."""
+    real = shutil.which(wrapper.name)
+    wrapper.parent.mkdir()
+    wrapper.write_text(f"#!/bin/sh\nSLURM_CONF='{configuration}' exec {real} \"$@\"\n")
+    wrapper.chmod(0o755)
 
 
 def absent_programs() -> list[str]:
@@ -95,9 +104,10 @@ def one_node_cluster(folder: Path) -> Iterator[dict[str, str]]:
             memory_mb=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 9 // 10 // 2**20,
         )
     )
-    key, told = folder / "munge.key", {"SLURM_CONF": str(configuration), "PATH": f"{os.environ['PATH']}:/usr/sbin"}
-    environment = {**os.environ, **told}
-    subprocess.run(["mungekey", "--create", "--keyfile", str(key)], env=environment, check=True)
+    path = f"{folder / 'bin'}:{Path(sys.executable).parent}:{os.environ['PATH']}:/usr/sbin"
+    key, told = folder / "munge.key", {"SLURM_CONF": str(configuration), "PATH": path}
+    _keep_configuration(folder / "bin" / "srun", configuration)
+    subprocess.run(["mungekey", "--create", "--keyfile", str(key)], env={**os.environ, **told}, check=True)
     files = {"socket": "munge.socket", "pid-file": "munge.pid", "log-file": "munge.log", "seed-file": "munge.seed"}
     munge = ["munged", "--foreground", "--force", "--key-file", str(key), "--num-threads", "1"]
     munge += [f"--{option}={folder / name}" for option, name in files.items()]

@@ -109,8 +109,9 @@ class _Bar:
         now = time.time()
         row = Table.grid(padding=(0, 1))
         total = len(self._progress.run.jobs)
-        bar = ProgressBar(total=1.0, completed=self._progress.share_done(now), width=min(40, options.max_width // 3))
-        row.add_row(bar, f"{self._progress.num_done} of {total} jobs", Text(str(self._progress.time_left(now))))
+        bar = ProgressBar(total=1.0, completed=self._progress.share_done(now), width=options.max_width // 4)
+        told = f"{self._progress.num_done} of {total} jobs, {self._progress.time_left(now)}"
+        row.add_row(bar, Text(told, no_wrap=True, overflow="ellipsis"))
         yield row
 
 

@@ -13,6 +13,8 @@ from concord3d.console.expected import ExpectedJob, ExpectedRun
 PRIOR_SECONDS = 60.0
 # A job that takes longer than expected is expected to take this share of its time so far again.
 OVERDUE = 0.1
+# Until it ends, a job counts for this share of its work at most.
+NEARLY = 0.95
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,9 @@ class Progress:
         known = [seconds for seconds in expected.values() if seconds is not None]
         typical = sum(known) / len(known) if known else 1.0
         weights = {number: typical if seconds is None else seconds for number, seconds in expected.items()}
-        partial = sum(min(now - began, weights[number]) for number, began in self._started.items())
+        partial = sum(min(now - began, NEARLY * weights[number]) for number, began in self._started.items())
         done = sum(weights[number] for number in self._took) + partial
-        return min(1.0, done / (sum(weights.values()) or 1.0))
+        return done / (sum(weights.values()) or 1.0)
 
     def time_left(self, now: float) -> TimeLeft:
         """Return how long the rest will take, with each job put on a free slot once what it needs is there.
