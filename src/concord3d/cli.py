@@ -1,7 +1,7 @@
 """The ``concord3d`` command.
 
 run | doctor | hydrate | check | accept-source | compare | estimate | costs | report | query | verify | status |
-new-paper | schemas.
+new-paper | schemas | release.
 """
 
 from __future__ import annotations
@@ -75,6 +75,18 @@ def costs(
     from concord3d.commands.costs import show_costs
 
     show_costs(root, scale, record)
+
+
+@app.command()
+def release(
+    root: Root = Path(),
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("dist"),
+) -> None:
+    """Write the archive of the present commit, metadata for Zenodo, and their checksums."""
+    from concord3d.commands.release import make_release
+
+    for path in make_release(root, out):
+        print(path)
 
 
 @app.command()
