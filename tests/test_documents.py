@@ -1,7 +1,7 @@
 """The documents name files, names and rules that exist, and show the packages as the tests allow them.
 
-``python -m tests.test_documents`` writes the picture and the table of packages in docs/ARCHITECTURE.md, and the graph in
-README.md, anew.
+``python -m tests.test_documents`` writes the picture and the table of packages in docs/ARCHITECTURE.md, and the graph
+in README.md, anew.
 """
 
 import re
