@@ -81,11 +81,13 @@ def costs(
 def release(
     root: Root = Path(),
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("dist"),
+    scale: Annotated[str, typer.Option(help="The scale that evaluators of the artifact run.")] = "demo",
 ) -> None:
-    """Write the archive of the present commit, metadata for Zenodo, and their checksums."""
+    """Write the archive of the present commit, metadata for Zenodo, an artifact appendix, and checksums of all."""
+    from concord3d.commands.artifact_appendix import artifact_appendix
     from concord3d.commands.release import make_release
 
-    for path in make_release(root, out):
+    for path in make_release(root, out, artifact_appendix(root, scale)):
         print(path)
 
 

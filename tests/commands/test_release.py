@@ -32,26 +32,26 @@ def clone(repository: Path, tmp_path: Path) -> Path:
 def test_the_archive_holds_the_commit_and_the_checksums_are_of_its_bytes(clone: Path, tmp_path: Path) -> None:
     (clone / "logs").mkdir()
     (clone / "logs/ignored.log").write_text("not part of the commit")
-    files = make_release(clone, tmp_path / "out")
+    files = make_release(clone, tmp_path / "out", "appendix")
     archive = tmp_path / "out/concord3d-0.1.0.tar.gz"
     with tarfile.open(archive) as content:
         names = {name for name in content.getnames() if not content.getmember(name).isdir()}
     assert names == {f"concord3d-0.1.0/{name}" for name in ("CITATION.cff", "LICENSE", ".gitignore")}
     listed = dict(line.split("  ")[::-1] for line in (tmp_path / "out" / CHECKSUMS).read_text().splitlines())
     assert listed == {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in files[:-1]}
-    again = make_release(clone, tmp_path / "again")
+    again = make_release(clone, tmp_path / "again", "appendix")
     assert again[0].read_bytes() == archive.read_bytes(), "the same commit gives the same bytes"
 
 
 def test_what_is_not_committed_is_refused(clone: Path, tmp_path: Path) -> None:
     (clone / "LICENSE").write_text("changed")
     with pytest.raises(ConfigError, match="no commit holds"):
-        make_release(clone, tmp_path / "out")
+        make_release(clone, tmp_path / "out", "appendix")
 
 
 def test_a_folder_without_git_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="git"):
-        make_release(tmp_path, tmp_path / "out")
+        make_release(tmp_path, tmp_path / "out", "appendix")
 
 
 def test_zenodo_is_told_what_the_citation_says(repository: Path) -> None:

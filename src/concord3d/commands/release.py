@@ -15,6 +15,7 @@ from concord3d.files import sha256_file, write_text
 CITATION = Path("CITATION.cff")
 ZENODO = Path(".zenodo.json")
 CHECKSUMS = "SHA256SUMS"
+APPENDIX = "ARTIFACT_APPENDIX.md"
 
 
 def zenodo_metadata(citation: Mapping[str, Any]) -> dict[str, Any]:
@@ -53,12 +54,13 @@ def zenodo_text(root: Path) -> str:
     return json.dumps(zenodo_metadata(load_yaml(root / CITATION)), indent=2, ensure_ascii=False) + "\n"
 
 
-def make_release(root: Path, out: Path) -> list[Path]:
+def make_release(root: Path, out: Path, appendix: str) -> list[Path]:
     """Write the archive of the present commit, its metadata and their checksums.
 
     Args:
         root: The repository; what is not committed is refused, for no archive would hold it.
         out: Folder for the files.
+        appendix: See :func:`concord3d.commands.artifact_appendix.artifact_appendix`.
 
     Returns:
         The files.
@@ -81,7 +83,8 @@ def make_release(root: Path, out: Path) -> list[Path]:
     _git(root, "archive", "--format=tar.gz", f"--prefix={name}/", f"--output={archive.resolve()}", "HEAD")
     metadata = out / "zenodo.json"
     write_text(metadata, zenodo_text(root))
-    files = [archive, metadata]
+    write_text(out / APPENDIX, appendix)
+    files = [archive, metadata, out / APPENDIX]
     write_text(out / CHECKSUMS, "".join(f"{sha256_file(path)}  {path.name}\n" for path in files))
     return [*files, out / CHECKSUMS]
 
