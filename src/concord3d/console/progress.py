@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from concord3d.console.expected import ExpectedJob, ExpectedRun
 
 # Expected times count as much as this many measured seconds when the pace of a machine is judged by its first jobs.
-PRIOR_SECONDS = 60.0
+PRIOR_SECONDS = 10.0
 # A job that takes longer than expected is expected to take this share of its time so far again.
 OVERDUE = 0.1
 # Until it ends, a job counts for this share of its work at most.
