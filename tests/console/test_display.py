@@ -53,6 +53,7 @@ def test_a_terminal_has_a_bar_that_goes_away(run: ExpectedRun, monkeypatch: pyte
     display.close()
     assert "1 of 2 jobs" in shown and "left" in shown
     assert "\x1b[?25l" in shown and "\x1b[?25h" in stream.getvalue().removeprefix(shown), "the cursor comes back"
+    assert stream.getvalue().endswith("\x1b[2K"), "the bar is wiped out"
 
 
 def test_a_failed_job_shows_the_end_of_its_log_and_what_to_type(run: ExpectedRun) -> None:

@@ -19,6 +19,7 @@ def test_jobs_fill_the_slots_and_wait_for_what_they_need() -> None:
     assert progress(job(10), job(20), job(5), slots=1).time_left(0).seconds == 35
     # The third waits for the second, though a slot is free after ten seconds.
     assert progress(job(10), job(20), job(5, 1)).time_left(0).seconds == 25
+    assert progress(job(10), job(20), job(5, 0, 1)).time_left(0).seconds == 25
     assert progress(job(10, slots=2), job(20)).time_left(0).seconds == 30
     # More cores than there are: the workflow tool scales such a job down.
     assert progress(job(10, slots=8), job(20)).time_left(0).seconds == 30
