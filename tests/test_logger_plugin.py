@@ -74,8 +74,8 @@ def test_a_run_is_a_line_per_job_and_the_log_file_has_the_rest(repository: Path,
     assert code == 0, text
     lines = text.splitlines()
     assert lines[0] == "2 jobs, 1 at a time: about 4 s"
-    assert re.fullmatch(r"\[1/2\] train      mm_point    row  seed 1  \d+ s  \(about \d s left\)", lines[1])
-    assert re.fullmatch(r"\[2/2\] report     mm_point    row  seed 1  \d+ s", lines[2])
+    assert re.fullmatch(r"\[1/2\] train      mm_point    row  seed 1  .+  \(about .+ left\)", lines[1])
+    assert re.fullmatch(r"\[2/2\] report     mm_point    row  seed 1  .+", lines[2])
     (log,) = tmp_path.glob(".snakemake/log/*.log")
     assert lines[3:] == [f"Complete log(s): {log}"]
     assert "rule train:" in log.read_text() and "Job stats:" in log.read_text()

@@ -14,8 +14,6 @@ from snakemake.logging import ColorizingTextHandler
 from snakemake_interface_logger_plugins.base import LogHandlerBase
 from snakemake_interface_logger_plugins.common import LogEvent
 
-from concord3d.console.display import Display
-
 # What Snakemake tells of its own doings; the lines of jobs, and the announcement of the run, take their place.
 UNTOLD_EVENTS = {
     LogEvent.RUN_INFO,
@@ -60,6 +58,9 @@ class LogHandler(LogHandlerBase):
     """Shows a run as :class:`concord3d.console.display.Display` does."""
 
     def __post_init__(self) -> None:
+        # Snakemake imports every logger that it finds, for other workflows too.
+        from concord3d.console.display import Display
+
         settings = self.common_settings
         stream = sys.stdout if settings.stdout else sys.stderr
         self._full = ColorizingTextHandler(settings.nocolor, stream)
