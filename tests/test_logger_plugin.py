@@ -109,6 +109,8 @@ def test_an_interrupted_run_ends(repository: Path, tmp_path: Path) -> None:
         flow(tmp_path, "touch begun; sleep 60; echo 1 > {output}"),
         cwd=tmp_path, env=environment_of(repository), text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         start_new_session=True,
+        # Tests that run in the background of a shell ignore this signal, and so would their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     while not (tmp_path / "begun").exists():
         assert started.poll() is None
