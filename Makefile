@@ -1,11 +1,13 @@
 # Each verb sets up .venv by itself, from hash-locked requirements; a second call does no set-up work.
-.PHONY: help reproduce test test-all lint format bench setup lock
+.PHONY: help reproduce test test-all lint format bench setup cluster lock
 
 PYTHON ?= python3
 SCALE ?= demo
 BIN := .venv/bin
 STAMP := .venv/.complete
 PARITY := .venv-parity
+# The extra `cluster` is not for everybody: it has a lock of its own.
+NOT_LOCKED := --no-emit-package snakemake-executor-plugin-slurm --no-emit-package snakemake-executor-plugin-slurm-jobstep
 # Cached bytecode makes every import, and there is one per job, several times faster.
 unexport PYTHONDONTWRITEBYTECODE
 # Whatever packages or interpreter others have put there would come before the environment's own.
@@ -16,14 +18,14 @@ help:  ## this list
 
 reproduce: setup  ## every table and figure of the scale SCALE (default demo), compared with those that came with it
 	@$(BIN)/concord3d doctor --brief
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores all --config scale=$(SCALE)
+	@CONCORD3D_COMMAND="make reproduce SCALE=$(SCALE)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores all --config scale=$(SCALE)
 	@# 4: there is nothing to compare with, as at a scale whose results nobody has committed.
 	@$(BIN)/concord3d compare --scale $(SCALE) || [ $$? -eq 4 ]
 
-test: setup  ## unit, parity, fault and workflow tests: what every change needs
+test: setup cluster  ## unit, parity, fault and workflow tests: what every change needs
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --durations=40 --durations-min=5 -m "not slow"
 
-test-all: setup $(PARITY)/.complete  ## these, and the tests that take minutes, read complete data sets or ask foreign readers
+test-all: setup cluster $(PARITY)/.complete  ## these, and the tests that take minutes, read complete data sets or ask foreign readers
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile
 
 lint: setup  ## style, types and the workflow, checked
@@ -41,6 +43,12 @@ setup: $(STAMP)  ## .venv from the hash-locked requirements
 $(STAMP): envs/requirements.lock pyproject.toml envs/setup.sh
 	@PYTHON="$(PYTHON)" sh envs/setup.sh
 
+cluster: .venv/.cluster  ## what profiles/slurm needs besides, for those who have a cluster: it asks SLURM whenever Snakemake starts
+
+.venv/.cluster: envs/cluster.lock $(STAMP)
+	@$(BIN)/uv pip install --quiet --no-deps --require-hashes --python $(BIN)/python -r envs/cluster.lock
+	@touch $@
+
 # Foreign readers and evaluators that the tests compare with want packages of their own.
 $(PARITY)/.complete: envs/parity.lock | setup
 	@[ -x $(PARITY)/bin/python ] || $(BIN)/uv venv --quiet --python $(BIN)/python $(PARITY)
@@ -48,5 +56,6 @@ $(PARITY)/.complete: envs/parity.lock | setup
 	@touch $@
 
 lock: setup  ## newer versions for the hash-locked requirements
-	$(BIN)/uv pip compile --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 --override envs/overrides.txt --all-extras pyproject.toml envs/requirements.in -o envs/requirements.lock
+	$(BIN)/uv pip compile --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 --override envs/overrides.txt $(NOT_LOCKED) --all-extras pyproject.toml envs/requirements.in -o envs/requirements.lock
+	$(BIN)/uv pip compile --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 --constraint envs/requirements.lock envs/cluster.in -o envs/cluster.lock
 	$(BIN)/uv pip compile --upgrade --generate-hashes --no-emit-index-url --python-version 3.11 --override envs/parity_overrides.txt --constraint envs/requirements.lock envs/parity.in -o envs/parity.lock

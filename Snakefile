@@ -37,12 +37,9 @@ onstart:
     keep_what_is_current(STATE, jobs_of_run())
     keep_reference(Path(), PARAMS.scale)
     os.environ.update({AGAIN: "1"} if is_forced() else {})
+    announce(expected_run())
 
 
 onsuccess:
     require_complete(State(PLAN), nodes_of_run())
-    print(f"Done. Read {', '.join(str(LAYOUT.result(paper, 'README.md')) for paper in STUDIES)}")
-
-
-onerror:
-    print("Failed. The message above names the log; correct the cause and run the same command again.")
+    logger.info(f"Done. Read {', '.join(str(LAYOUT.result(paper, 'README.md')) for paper in STUDIES)}")

@@ -1,6 +1,7 @@
 """The plan of all jobs, compared with what their records say, and what rules take from it."""
 
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -10,9 +11,12 @@ sys.path.insert(0, SOURCES)
 os.environ.update(PYTHONPATH=SOURCES)
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from concord3d.config.places import Place
 from concord3d.config.resolve import load_params
+from concord3d.commands.estimate import expected_costs
+from concord3d.console.expected import ExpectedRun, expected_job
 from concord3d.errors import ConcordError
 from concord3d.files import remove_orphans
 from concord3d.layout import RAW_RECORDS, STAGES, WORK
@@ -117,6 +121,34 @@ def jobs_of_run():
     """Jobs that are about to be run."""
     made = {str(path) for job in workflow.dag.needrun_jobs() for path in job.output}
     return [PLAN.jobs[name] for name in {PLAN.nodes[PLAN.maker_of[path]].job for path in made & PLAN.maker_of.keys()}]
+
+
+def expected_run():
+    """What this run is about to do, for the console."""
+    dag = workflow.dag
+    made = set() if is_forced() else {key for key, found in STATE.nodes.items() if found.status == "current"}
+    to_make = [node.key for job in jobs_of_run() for node in job.nodes if node.key not in made]
+    costs = expected_costs(PLAN, to_make, "cuda" if PARAMS.device == "cuda" else "cpu")
+    numbers = {job: dag.jobid(job) for job in dag.needrun_jobs() if job.output}
+    jobs = {}
+    for job, number in numbers.items():
+        planned = PLAN.jobs[PLAN.nodes[PLAN.maker_of[str(job.output[0])]].job]
+        needs = [numbers[other] for other in dag.dependencies[job] if other in numbers]
+        cores = job.threads if workflow.local_exec else 1
+        jobs[number] = expected_job(planned, made, costs, cores, needs, Path(str(job.log[0])))
+    return ExpectedRun(jobs, workflow.cores if workflow.local_exec else workflow.nodes, typed_command())
+
+
+def typed_command():
+    """What the user has typed to start this run: make and DVC call Snakemake for them."""
+    if "DVC_STAGE" in os.environ:
+        return "dvc repro"
+    return os.environ.get("CONCORD3D_COMMAND") or shlex.join(["snakemake", *sys.argv[1:]])
+
+
+def announce(run):
+    """Tell the console, and the log file, what is about to be done."""
+    logger.info(f"{len(run.jobs)} jobs", extra={"expected_run": run})
 
 
 def is_forced():

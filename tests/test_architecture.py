@@ -83,6 +83,7 @@ ALLOWED = {
         "training.settings",
         "world.datasets",
     },
+    "console": {"workflow.costs", "workflow.node"},
     "commands": {
         "config",
         "data",

@@ -1,6 +1,7 @@
 """The documents name files, names and rules that exist, and show the packages as the tests allow them.
 
-``python -m tests.test_documents`` writes the picture and the table of packages in docs/ARCHITECTURE.md anew.
+``python -m tests.test_documents`` writes the picture and the table of packages in docs/ARCHITECTURE.md, and the graph
+in README.md, anew.
 """
 
 import re
@@ -13,7 +14,9 @@ from tests.test_architecture import ALLOWED
 from tests.workflow.clones import tracked_files
 
 from concord3d.config.resolve import load_params
+from concord3d.config.strict_yaml import load_yaml
 from concord3d.layout import STAGES
+from concord3d.workflow.kind_graph import kind_graph
 from concord3d.workflow.plan import Plan
 
 ARCHITECTURE = Path("docs/ARCHITECTURE.md")
@@ -21,6 +24,7 @@ DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md")
 # Made by runs, and therefore not in a fresh clone.
 MADE_BY_RUNS = {"artifacts", "reference", "data", "work", "logs", "benchmarks-out"}
 ROOMS = re.compile(r"(<!-- rooms: .*? -->\n).*?(<!-- end of rooms -->)", re.S)
+GRAPH = re.compile(r"(<!-- graph -->\n).*?(<!-- end of graph -->)", re.S)
 ROW = re.compile(r"^\| `(\w+)` \| (.*?) \|.*\|$", re.M)
 
 
@@ -138,6 +142,17 @@ def up_to_date(text: str) -> str:
     return ROW.sub(row, text)
 
 
+def with_graph(text: str, root: Path) -> str:
+    """Return the page with the graph of the default scale as it is planned."""
+    drawn = kind_graph(Plan(root, load_params(load_yaml(root / "params.yaml"))))
+    return GRAPH.sub(lambda match: f"{match[1]}\n```mermaid\n{drawn}\n```\n\n{match[2]}", text)
+
+
+def test_the_readme_shows_the_graph_as_it_is_planned(repository: Path) -> None:
+    text = (repository / "README.md").read_text()
+    assert "flowchart" in text and with_graph(text, repository) == text, "python -m tests.test_documents"
+
+
 def test_architecture_shows_the_packages_as_they_are_allowed(repository: Path) -> None:
     text = (repository / ARCHITECTURE).read_text()
     assert up_to_date(text) == text, "python -m tests.test_documents"
@@ -155,3 +170,5 @@ def test_no_package_imports_itself_in_a_circle(package: str) -> None:
 if __name__ == "__main__":
     page = Path(__file__).parents[1] / ARCHITECTURE
     page.write_text(up_to_date(page.read_text()))
+    readme = Path(__file__).parents[1] / "README.md"
+    readme.write_text(with_graph(readme.read_text(), readme.parent))

@@ -74,8 +74,10 @@ def test_imports_are_covered_by_the_dependencies_and_optional_ones_by_an_extra(
 ) -> None:
     at_import, later = (
         set().union(*modules)
-        for modules in zip(*map(_imported, sorted((repository / "src").rglob("*.py"))), strict=True)
+        for modules in zip(*map(_imported, sorted((repository / "src/concord3d").rglob("*.py"))), strict=True)
     )
+    # Only Snakemake itself imports its logger.
+    later |= set().union(*_imported(repository / "src/snakemake_logger_plugin_concord3d/__init__.py"))
     core = set(_named(project["dependencies"]))
     extras = set(_named(_bounds(project))) - core
     uncovered = {module for module, names in _distributions(at_import).items() if not names & core}
@@ -87,8 +89,8 @@ def test_imports_are_covered_by_the_dependencies_and_optional_ones_by_an_extra(
 
 
 def test_the_lock_file_satisfies_every_bound(repository: Path, project: dict[str, Any]) -> None:
-    locked = _locked(repository)
-    assert len(locked) > 100
+    locked = {**_locked(repository), **_locked(repository, "cluster.lock")}
+    assert len(_locked(repository)) > 100
     for name, requirement in {**_named(_bounds(project)), **_requirements_in(repository)}.items():
         assert name in locked, f"{name}: make lock"
         assert requirement.specifier.contains(locked[name]), f"{requirement} but {locked[name]}: make lock"
@@ -136,6 +138,18 @@ def test_foreign_readers_have_an_environment_with_the_same_versions(repository: 
     sources = "--override envs/parity_overrides.txt --constraint envs/requirements.lock envs/parity.in"
     for name in ("Makefile", "envs/parity.lock"):
         assert sources in (repository / name).read_text()
+
+
+def test_the_plugin_of_a_cluster_is_in_no_environment_but_of_those_who_ask(
+    repository: Path, project: dict[str, Any]
+) -> None:
+    cluster, everybodys = _locked(repository, "cluster.lock"), _locked(repository)
+    (asked,) = _named(project["optional-dependencies"]["cluster"])
+    assert asked in cluster and not [name for name in everybodys if name.startswith("snakemake-executor-plugin")]
+    assert {name: version for name, version in cluster.items() if everybodys.get(name, version) != version} == {}
+    missing = {name for name in set(cluster) - set(everybodys) if not name.startswith("snakemake-executor-plugin")}
+    assert not missing, f"installed without their dependencies' dependencies: {missing}"
+    assert "--constraint envs/requirements.lock envs/cluster.in" in (repository / "Makefile").read_text()
 
 
 def test_licence_and_version_are_the_same_everywhere(repository: Path, project: dict[str, Any]) -> None:

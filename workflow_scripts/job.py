@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
@@ -14,6 +13,7 @@ from typing import Any
 from concord3d.errors import ConcordError
 from concord3d.refusals import named_refusal
 from concord3d.workflow.batch import AGAIN, nodes_to_make
+from concord3d.workflow.costs import START
 from concord3d.workflow.job import NodeJob
 
 
@@ -25,27 +25,33 @@ def make_nodes(snakemake: Any, make: Callable[[NodeJob], None]) -> None:
         make: Makes one node.
     """
     with _logged(Path(snakemake.log[0])):
+        logging.info("%s: %.2f CPU-seconds", START, sum(os.times()[:4]))
         for job in nodes_to_make(Path(), snakemake.params.nodes, again=AGAIN in os.environ):
             spent = os.times()
             with job:
                 make(job)
-            logging.info("%s: %.2f CPU-seconds", job.key, sum(os.times()[:4]) - sum(spent[:4]))
+            logging.info("%s: %.2f CPU-seconds", job.record, sum(os.times()[:4]) - sum(spent[:4]))
 
 
 @contextmanager
 def _logged(log: Path) -> Iterator[None]:
-    """Send output to the rule's log, and progress also to the terminal; a named error ends with its message alone."""
-    console = sys.stderr
+    """Send all output to the rule's log, that of compiled libraries too; the console shows the end of it on failure."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8", buffering=1) as stream, redirect_stdout(stream), redirect_stderr(stream):
-        handlers = [logging.StreamHandler(stream), logging.StreamHandler(console)]
-        logging.basicConfig(level=logging.INFO, format="%(message)s", handlers=handlers, force=True)
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=stream, force=True)
+        consoles = {number: os.dup(number) for number in (1, 2)}
+        for number in consoles:
+            os.dup2(stream.fileno(), number)
         try:
             yield
         except BaseException as error:
             traceback.print_exc(file=stream)
-            named = error if isinstance(error, ConcordError) else named_refusal(error)
-            if named is None:
-                raise
-            print(f"\n{type(named).__name__}: {named}", file=console)
-            raise SystemExit(getattr(named, "exit_code", 1)) from error
+            # The end of the log is what the console shows.
+            refused = None if isinstance(error, ConcordError) else named_refusal(error)
+            if refused is not None:
+                print(f"\n{type(refused).__name__}: {refused}", file=stream)
+            raise SystemExit(getattr(refused or error, "exit_code", 1)) from error
+        finally:
+            for number, console in consoles.items():
+                os.dup2(console, number)
+                os.close(console)

@@ -1,7 +1,7 @@
 """The ``concord3d`` command.
 
-run | doctor | hydrate | check | accept-source | compare | estimate | report | query | embed | evaluate |
-release-encoders | verify | status | new-paper | schemas.
+run | doctor | hydrate | check | accept-source | compare | estimate | costs | report | query | embed | evaluate |
+release-encoders | verify | status | new-paper | schemas | release.
 """
 
 from __future__ import annotations
@@ -64,6 +64,32 @@ def estimate(root: Root = Path(), scale: ScaleOption = None) -> None:
     from concord3d.commands.estimate import print_estimate
 
     print_estimate(root, scale)
+
+
+@app.command()
+def costs(
+    root: Root = Path(),
+    scale: ScaleOption = None,
+    record: Annotated[bool, typer.Option("--record", help="Write config/costs/<scale>.csv for estimates.")] = False,
+) -> None:
+    """Print what every kind of node of a finished run in this clone has cost."""
+    from concord3d.commands.costs import show_costs
+
+    show_costs(root, scale, record)
+
+
+@app.command()
+def release(
+    root: Root = Path(),
+    out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("dist"),
+    scale: Annotated[str, typer.Option(help="The scale that evaluators of the artifact run.")] = "demo",
+) -> None:
+    """Write the archive of the present commit, metadata for Zenodo, an artifact appendix, and checksums of all."""
+    from concord3d.commands.artifact_appendix import artifact_appendix
+    from concord3d.commands.release import make_release
+
+    for path in make_release(root, out, artifact_appendix(root, scale)):
+        print(path)
 
 
 @app.command()

@@ -9,6 +9,7 @@ from pathlib import Path
 PARAMS = Path("params.yaml")
 CATALOG = Path("datasets/datasets.yaml")
 SCALES = Path("config/scales")
+COSTS = Path("config/costs")
 PAPERS = Path("papers")
 SCHEMAS = Path("schemas")
 RAW = Path("data/raw")
@@ -32,6 +33,11 @@ RESERVED = (*STAGES, *_SHARED, "all", "exports", "papers", "raw", "records")
 def scale_yaml(scale: str) -> Path:
     """What is common to all papers at a scale: seeds, world, data sets, towers."""
     return SCALES / f"{scale}.yaml"
+
+
+def costs_csv(scale: str) -> Path:
+    """What nodes of a scale have cost."""
+    return COSTS / f"{scale}.csv"
 
 
 def paper_yaml(paper: str) -> Path:

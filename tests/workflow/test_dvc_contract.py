@@ -29,7 +29,7 @@ def recorded(smoke_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert call(folder, "dvc", "remote", "add", "-d", "store", str(folder.parent / "remote")).returncode == 0
     repro = call(folder, "dvc", "repro")
     assert repro.returncode == 0, repro.stdout[-3000:] + repro.stderr[-3000:]
-    assert "Train: " not in repro.stderr
+    assert "] train " not in repro.stderr
     assert call(folder, "dvc", "push").returncode == 0
     # This repository ignores the results of its smallest scale; those of the others are kept, as here.
     for arguments in (["-A"], ["-f", "results"]):

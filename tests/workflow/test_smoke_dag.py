@@ -72,7 +72,7 @@ def test_one_missing_table_is_remade_alone(smoke_run: Path) -> None:
     (smoke_run / RESULTS / "metrics.csv").unlink()
     completed = call(smoke_run, "snakemake", "--cores", "2", "--config", "scale=smoke")
     assert completed.returncode == 0, completed.stderr[-5000:]
-    assert "Train: " not in completed.stderr
+    assert "] train " not in completed.stderr
     assert tree_hash(smoke_run / RESULTS) == before
 
 

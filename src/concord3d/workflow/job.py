@@ -62,6 +62,11 @@ class NodeJob:
         self._inputs: dict[str, dict[str, str]] = {}
 
     @property
+    def record(self) -> Path:
+        """The record that it leaves, relative to the repository."""
+        return self._record
+
+    @property
     def command(self) -> str:
         """The command that makes the whole graph, as it was asked for."""
         return str(self._payload["command"])
