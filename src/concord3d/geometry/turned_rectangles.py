@@ -1,0 +1,138 @@
+"""How much boxes that are turned about the vertical overlap, many pairs at a time.
+
+Shape legend: n pairs, A and B boxes of two lists, 7 numbers of a box: its centre, its length, width and height, and the
+direction of its front in radians from +x to +y.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+# What lies so little beyond an edge, in units of length, is on it.
+_TOLERANCE = 1e-9
+
+
+def outlines(boxes: Floats) -> Floats:
+    """Return the (n, 4, 2) corners of (n, 7) boxes seen from above, counter-clockwise."""
+    half = boxes[:, None, 3:5] / 2 * np.array([[1, 1], [-1, 1], [-1, -1], [1, -1]])
+    cosine, sine = np.cos(boxes[:, 6])[:, None], np.sin(boxes[:, 6])[:, None]
+    turned = np.stack([half[..., 0] * cosine - half[..., 1] * sine, half[..., 0] * sine + half[..., 1] * cosine], -1)
+    corners: Floats = boxes[:, None, :2] + turned
+    return corners
+
+
+def shared_areas(first: Floats, second: Floats) -> Floats:
+    """Return the (n,) areas that the boxes of each pair share, seen from above.
+
+    Args:
+        first: (n, 7).
+        second: (n, 7).
+    """
+    # Around the middle of each pair, so that places far away lose no digits.
+    middle = (first[:, None, :2] + second[:, None, :2]) / 2
+    own, other = outlines(first) - middle, outlines(second) - middle
+    places = [own, other, *_crossings(own, other)]
+    valid = [_inside(own, other), _inside(other, own), *_are_crossings(own, other)]
+    corners, is_corner = np.concatenate(places, axis=1), np.concatenate(valid, axis=1)
+    counts = np.maximum(is_corner.sum(axis=1), 1)
+    centre = np.where(is_corner[..., None], corners, 0).sum(axis=1) / counts[:, None]
+    offset = np.where(is_corner[..., None], corners - centre[:, None], 0)
+    angle = np.where(is_corner, np.arctan2(offset[..., 1], offset[..., 0]), np.inf)
+    order = np.argsort(angle, axis=1)
+    ring, real = np.take_along_axis(offset, order[..., None], axis=1), np.take_along_axis(is_corner, order, axis=1)
+    # What is no corner repeats the first one, which adds nothing.
+    ring = np.where(real[..., None], ring, ring[:, :1])
+    following = np.roll(ring, -1, axis=1)
+    area: Floats = (ring[..., 0] * following[..., 1] - ring[..., 1] * following[..., 0]).sum(axis=1) / 2
+    return np.where(is_corner.sum(axis=1) >= 3, np.maximum(area, 0), 0.0)
+
+
+def _inside(points: Floats, window: Floats) -> NDArray[np.bool_]:
+    """Return (n, 4) whether corners lie in the rectangle of their pair."""
+    edges = np.roll(window, -1, axis=1) - window
+    ways = points[:, :, None] - window[:, None]
+    side = edges[:, None, :, 0] * ways[..., 1] - edges[:, None, :, 1] * ways[..., 0]
+    inside: NDArray[np.bool_] = (side >= -_TOLERANCE).all(axis=2)
+    return inside
+
+
+def _shares(own: Floats, other: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """Return (n, 4, 4) where edges of both cross, as shares of each, and whether they are not parallel."""
+    first, second = np.roll(own, -1, axis=1) - own, np.roll(other, -1, axis=1) - other
+    cross = first[:, :, None, 0] * second[:, None, :, 1] - first[:, :, None, 1] * second[:, None, :, 0]
+    way = other[:, None] - own[:, :, None]
+    proper = np.abs(cross) > _TOLERANCE
+    safe = np.where(proper, cross, 1.0)
+    along = (way[..., 0] * second[:, None, :, 1] - way[..., 1] * second[:, None, :, 0]) / safe
+    across = (way[..., 0] * first[:, :, None, 1] - way[..., 1] * first[:, :, None, 0]) / safe
+    return along, across, proper
+
+
+def _crossings(own: Floats, other: Floats) -> list[Floats]:
+    along, _, _ = _shares(own, other)
+    edges = np.roll(own, -1, axis=1) - own
+    crossing: Floats = own[:, :, None] + along[..., None] * edges[:, :, None]
+    return [crossing.reshape(len(own), -1, 2)]
+
+
+def _are_crossings(own: Floats, other: Floats) -> list[NDArray[np.bool_]]:
+    along, across, proper = _shares(own, other)
+    found = proper & (along >= 0) & (along <= 1) & (across >= 0) & (across <= 1)
+    return [found.reshape(len(own), -1)]
+
+
+def overlaps(first: Floats, second: Floats, with_height: bool = True) -> Floats:
+    """Return the share of their union that boxes of two lists have in common.
+
+    Args:
+        first: (A, 7).
+        second: (B, 7).
+        with_height: False compares them as they are seen from above.
+
+    Returns:
+        (A, B) IoU from 0 to 1.
+    """
+    own, other = np.arange(len(first)).repeat(len(second)), np.tile(np.arange(len(second)), len(first))
+    reach = np.hypot(first[:, 3], first[:, 4])[own] + np.hypot(second[:, 3], second[:, 4])[other]
+    near = np.flatnonzero(2 * np.linalg.norm(first[own, :2] - second[other, :2], axis=1) < reach)
+    result = np.zeros(len(own))
+    one, two = first[own[near]], second[other[near]]
+    shared, sizes = shared_areas(one, two), (one[:, 3] * one[:, 4], two[:, 3] * two[:, 4])
+    if with_height:
+        high = np.minimum(one[:, 2] + one[:, 5] / 2, two[:, 2] + two[:, 5] / 2)
+        low = np.maximum(one[:, 2] - one[:, 5] / 2, two[:, 2] - two[:, 5] / 2)
+        shared, sizes = shared * np.maximum(high - low, 0), (sizes[0] * one[:, 5], sizes[1] * two[:, 5])
+    union = sizes[0] + sizes[1] - shared
+    result[near] = np.divide(shared, union, out=np.zeros(len(near)), where=union > 0)
+    return result.reshape(len(first), len(second))
+
+
+def without_overlapping(boxes: Floats, limit: float) -> NDArray[np.int64]:
+    """Return the rows of boxes that no better one overlaps by more than a limit, seen from above (greedy suppression).
+
+    Args:
+        boxes: (A, 7), the best first.
+        limit: IoU.
+    """
+    shared, kept = overlaps(boxes, boxes, with_height=False), np.ones(len(boxes), dtype=np.bool_)
+    return _greedy(shared > limit, kept)
+
+
+def without_near(boxes: Floats, distance: float) -> NDArray[np.int64]:
+    """Return the rows of boxes that have no better one nearer than a distance, from centre to centre seen from above.
+
+    Args:
+        boxes: (A, 7), the best first.
+        distance: In the unit of the coordinates.
+    """
+    ways = np.linalg.norm(boxes[:, None, :2] - boxes[None, :, :2], axis=2)
+    return _greedy(ways < distance, np.ones(len(boxes), dtype=np.bool_))
+
+
+def _greedy(excludes: NDArray[np.bool_], kept: NDArray[np.bool_]) -> NDArray[np.int64]:
+    for row in range(len(kept)):
+        if kept[row]:
+            kept[row + 1 :] &= ~excludes[row, row + 1 :]
+    return np.flatnonzero(kept)
