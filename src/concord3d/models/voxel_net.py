@@ -7,6 +7,7 @@ along x and y.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -91,7 +92,7 @@ class VoxelNet(nn.Module):
         self.stem = nn.ModuleList([_layer(_CHANNELS, widths[0]), _layer(widths[0], widths[0])])
         self.stages = nn.ModuleList(
             nn.ModuleList([_layer(before, width), _layer(width, width), _layer(width, width)])
-            for before, width in zip(widths, widths[1:], strict=False)
+            for before, width in pairwise(widths)
         )
         self.last = _layer(widths[-1], out_width, _LAST.kernel)
 
