@@ -96,20 +96,19 @@ class CentreHead(nn.Module):
 
     def __init__(self, in_channels: int, num_classes: int, width: int) -> None:
         super().__init__()
-        parts = {"heat": num_classes, **CODE_PARTS}
-        self.parts = nn.ModuleDict(
-            {
-                name: nn.Sequential(_convolution(in_channels, width), nn.Conv2d(width, channels, 3, 1, 1))
-                for name, channels in parts.items()
-            }
-        )
-        bias = self.parts["heat"][-1].bias
+        self.parts = {"heat": num_classes, **CODE_PARTS}
+        # One layer for the hidden layers of all parts, which is the same and faster.
+        self.hidden = _convolution(in_channels, width * len(self.parts))
+        self.outputs = nn.ModuleDict({name: nn.Conv2d(width, count, 3, 1, 1) for name, count in self.parts.items()})
+        bias = self.outputs["heat"].bias
         assert isinstance(bias, Tensor)
         nn.init.constant_(bias, _HEAT_BIAS)
 
     def forward(self, maps: Tensor) -> GroupMaps:
         """Return what it says of (B, C, H, W) maps."""
-        return GroupMaps(self.parts["heat"](maps), torch.cat([self.parts[name](maps) for name in CODE_PARTS], 1))
+        hidden = self.hidden(maps).chunk(len(self.parts), 1)
+        heat, *code = (self.outputs[name](own) for name, own in zip(self.parts, hidden, strict=True))
+        return GroupMaps(heat, torch.cat(code, 1))
 
 
 class CentreDetector(nn.Module):

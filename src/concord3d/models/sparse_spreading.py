@@ -58,17 +58,23 @@ class Spreading:
         Raises:
             ConfigError: The grid is smaller than the kernel.
         """
-        limit = coordinates.new_tensor(self.out_shape(shape))
-        stride, padding = coordinates.new_tensor(self.stride), coordinates.new_tensor(self.padding)
+        axes = [self._along(axis, coordinates[:, 1 + axis], cells) for axis, cells in enumerate(self.out_shape(shape))]
         in_rows, keys = [], []
-        for offset in product(*(range(side) for side in self.kernel)):
-            scaled = coordinates[:, 1:] + padding - coordinates.new_tensor(offset)
-            cells = scaled.div(stride, rounding_mode="floor")
-            reached = ((cells * stride == scaled) & (cells >= 0) & (cells < limit)).all(1)
-            rows = reached.nonzero().squeeze(1)
+        for along_x, along_y, along_z in product(*axes):
+            rows = (along_x[1] & along_y[1] & along_z[1]).nonzero().squeeze(1)
             in_rows.append(rows)
-            keys.append(voxel_keys(torch.cat([coordinates[rows, :1], cells[rows]], 1)))
+            reached = [coordinates[rows, 0], *(cells[rows] for cells, _ in (along_x, along_y, along_z))]
+            keys.append(voxel_keys(torch.stack(reached, 1)))
         occupied = torch.unique(torch.cat(keys))
         out_rows = torch.searchsorted(occupied, torch.cat(keys))
         counts = tuple(len(rows) for rows in in_rows)
         return Rulebook(torch.cat(in_rows), out_rows, counts, coordinates, key_coordinates(occupied), max(self.stride))
+
+    def _along(self, axis: int, indices: Tensor, num_cells: int) -> list[tuple[Tensor, Tensor]]:
+        """Return for each kernel offset of an axis the (M,) cells that voxels reach, and whether they reach one."""
+        stride, found = self.stride[axis], []
+        for offset in range(self.kernel[axis]):
+            scaled = indices + (self.padding[axis] - offset)
+            cells = scaled.div(stride, rounding_mode="floor")
+            found.append((cells, (cells * stride == scaled) & (cells >= 0) & (cells < num_cells)))
+        return found
