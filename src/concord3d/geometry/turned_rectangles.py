@@ -33,13 +33,13 @@ def shared_areas(first: Floats, second: Floats) -> Floats:
     # Around the middle of each pair, so that places far away lose no digits.
     middle = (first[:, None, :2] + second[:, None, :2]) / 2
     own, other = outlines(first) - middle, outlines(second) - middle
-    places = [own, other, *_crossings(own, other)]
-    valid = [_inside(own, other), _inside(other, own), *_are_crossings(own, other)]
+    crossings, are_crossings = _crossings(own, other)
+    places, valid = [own, other, crossings], [_inside(own, other), _inside(other, own), are_crossings]
     corners, is_corner = np.concatenate(places, axis=1), np.concatenate(valid, axis=1)
     counts = np.maximum(is_corner.sum(axis=1), 1)
     centre = np.where(is_corner[..., None], corners, 0).sum(axis=1) / counts[:, None]
     offset = np.where(is_corner[..., None], corners - centre[:, None], 0)
-    angle = np.where(is_corner, np.arctan2(offset[..., 1], offset[..., 0]), np.inf)
+    angle: Floats = np.where(is_corner, np.arctan2(offset[..., 1], offset[..., 0]), np.inf)
     order = np.argsort(angle, axis=1)
     ring, real = np.take_along_axis(offset, order[..., None], axis=1), np.take_along_axis(is_corner, order, axis=1)
     # What is no corner repeats the first one, which adds nothing.
@@ -54,12 +54,11 @@ def _inside(points: Floats, window: Floats) -> NDArray[np.bool_]:
     edges = np.roll(window, -1, axis=1) - window
     ways = points[:, :, None] - window[:, None]
     side = edges[:, None, :, 0] * ways[..., 1] - edges[:, None, :, 1] * ways[..., 0]
-    inside: NDArray[np.bool_] = (side >= -_TOLERANCE).all(axis=2)
-    return inside
+    return np.asarray((side >= -_TOLERANCE).all(axis=2))
 
 
-def _shares(own: Floats, other: Floats) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Return (n, 4, 4) where edges of both cross, as shares of each, and whether they are not parallel."""
+def _crossings(own: Floats, other: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the (n, 16, 2) places where edges of both cross, and whether they do."""
     first, second = np.roll(own, -1, axis=1) - own, np.roll(other, -1, axis=1) - other
     cross = first[:, :, None, 0] * second[:, None, :, 1] - first[:, :, None, 1] * second[:, None, :, 0]
     way = other[:, None] - own[:, :, None]
@@ -67,20 +66,9 @@ def _shares(own: Floats, other: Floats) -> tuple[Floats, Floats, NDArray[np.bool
     safe = np.where(proper, cross, 1.0)
     along = (way[..., 0] * second[:, None, :, 1] - way[..., 1] * second[:, None, :, 0]) / safe
     across = (way[..., 0] * first[:, :, None, 1] - way[..., 1] * first[:, :, None, 0]) / safe
-    return along, across, proper
-
-
-def _crossings(own: Floats, other: Floats) -> list[Floats]:
-    along, _, _ = _shares(own, other)
-    edges = np.roll(own, -1, axis=1) - own
-    crossing: Floats = own[:, :, None] + along[..., None] * edges[:, :, None]
-    return [crossing.reshape(len(own), -1, 2)]
-
-
-def _are_crossings(own: Floats, other: Floats) -> list[NDArray[np.bool_]]:
-    along, across, proper = _shares(own, other)
     found = proper & (along >= 0) & (along <= 1) & (across >= 0) & (across <= 1)
-    return [found.reshape(len(own), -1)]
+    places = own[:, :, None] + along[..., None] * first[:, :, None]
+    return places.reshape(len(own), 16, 2), found.reshape(len(own), 16)
 
 
 def overlaps(first: Floats, second: Floats, with_height: bool = True) -> Floats:
@@ -116,8 +104,7 @@ def without_overlapping(boxes: Floats, limit: float) -> NDArray[np.int64]:
         boxes: (A, 7), the best first.
         limit: IoU.
     """
-    shared, kept = overlaps(boxes, boxes, with_height=False), np.ones(len(boxes), dtype=np.bool_)
-    return _greedy(shared > limit, kept)
+    return _greedy(overlaps(boxes, boxes, with_height=False) > limit)
 
 
 def without_near(boxes: Floats, distance: float) -> NDArray[np.int64]:
@@ -128,11 +115,12 @@ def without_near(boxes: Floats, distance: float) -> NDArray[np.int64]:
         distance: In the unit of the coordinates.
     """
     ways = np.linalg.norm(boxes[:, None, :2] - boxes[None, :, :2], axis=2)
-    return _greedy(ways < distance, np.ones(len(boxes), dtype=np.bool_))
+    return _greedy(ways < distance)
 
 
-def _greedy(excludes: NDArray[np.bool_], kept: NDArray[np.bool_]) -> NDArray[np.int64]:
-    for row in range(len(kept)):
-        if kept[row]:
-            kept[row + 1 :] &= ~excludes[row, row + 1 :]
-    return np.flatnonzero(kept)
+def _greedy(excludes: NDArray[np.bool_]) -> NDArray[np.int64]:
+    excluded = np.zeros(len(excludes), dtype=np.bool_)
+    for row in range(len(excludes)):
+        if not excluded[row]:
+            excluded[row + 1 :] |= excludes[row, row + 1 :]
+    return np.flatnonzero(~excluded)

@@ -1,8 +1,8 @@
 r"""Average precision of KITTI at 40 recall positions (CMCR spec 5).
 
 Boxes match where they overlap by more than a limit, 0.7 for cars and 0.5 for pedestrians and cyclists, in three
-dimensions or from above. Scores at which the recall passes k/40 are thresholds; at each of them boxes are matched again,
-and
+dimensions or from above. Scores at which the recall passes k/40 are thresholds; at each of them boxes are matched
+anew, and
 
 .. math:: AP_{40} = \frac{1}{40} \sum_{k=1}^{40} \max_{j \ge k} p_j.
 

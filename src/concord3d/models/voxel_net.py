@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -90,10 +90,8 @@ class VoxelNet(nn.Module):
         self.map_shape = self._shapes[-1][:2]
         self.feature_dim = out_width * self._shapes[-1][2]
         self.stem = nn.ModuleList([_layer(_CHANNELS, widths[0]), _layer(widths[0], widths[0])])
-        self.stages = nn.ModuleList(
-            nn.ModuleList([_layer(before, width), _layer(width, width), _layer(width, width)])
-            for before, width in pairwise(widths)
-        )
+        self.coarsen = nn.ModuleList(_layer(before, width) for before, width in pairwise(widths))
+        self.stages = nn.ModuleList(nn.ModuleList([_layer(width, width), _layer(width, width)]) for width in widths[1:])
         self.last = _layer(widths[-1], out_width, _LAST.kernel)
 
     def maps(self, sweeps: Sequence[Tensor]) -> Tensor:
@@ -111,11 +109,11 @@ class VoxelNet(nn.Module):
         level = path.submanifold(coordinates, _KERNEL)
         for layer in self.stem:
             current = layer(current, level)
-        for spreading, shape, stage in zip(_COARSENINGS, self._shapes, self.stages, strict=False):
-            coarsen, *layers = stage
-            current = coarsen(current, TorchRules(spreading.rules(current.coordinates, shape)))
+        for number, (coarsen, layers) in enumerate(zip(self.coarsen, self.stages, strict=True)):
+            spreading = _COARSENINGS[number].rules(current.coordinates, self._shapes[number])
+            current = coarsen(current, TorchRules(spreading))
             level = path.submanifold(current.coordinates, _KERNEL)
-            for layer in layers:
+            for layer in cast(nn.ModuleList, layers):
                 current = layer(current, level)
         current = self.last(current, TorchRules(_LAST.rules(current.coordinates, self._shapes[-2])))
         return self._folded(current, len(sweeps))

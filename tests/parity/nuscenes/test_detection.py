@@ -36,7 +36,7 @@ def streets(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def add_racks(tables: Path) -> None:
-    """Turn some bicycles into racks that hold their neighbours, which the world has none of, and forget an attribute."""
+    """Turn some bicycles into racks around their neighbours, of which the world has none, and forget one attribute."""
     rows = {name: json.loads((tables / f"{name}.json").read_text()) for name in ("sample_annotation", "instance")}
     category = {row["name"]: row["token"] for row in json.loads((tables / "category.json").read_text())}
     bicycles = [row for row in rows["instance"] if row["category_token"] == category["vehicle.bicycle"]]
