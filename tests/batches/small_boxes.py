@@ -17,6 +17,7 @@ CLASSES = (*NUSCENES_DETECTION.classes, "road")
 CAR, PEDESTRIAN = CLASSES.index("car"), CLASSES.index("pedestrian")
 ENCODER: dict[str, Any] = {
     "name": "voxel_net", "reach_mm": 6400, "cell_mm": [200, 200], "widths": [4, 4, 8, 8], "out_width": 12,
+    "norm_momentum": 0.1,
 }  # fmt: skip
 DETECTOR: dict[str, Any] = {
     "map_widths": [12, 12], "map_layers": 1, "map_out_width": 12, "head_width": 8,

@@ -93,7 +93,8 @@ def overlaps(first: Floats, second: Floats, with_height: bool = True) -> Floats:
         low = np.maximum(one[:, 2] - one[:, 5] / 2, two[:, 2] - two[:, 5] / 2)
         shared, sizes = shared * np.maximum(high - low, 0), (sizes[0] * one[:, 5], sizes[1] * two[:, 5])
     union = sizes[0] + sizes[1] - shared
-    result[near] = np.divide(shared, union, out=np.zeros(len(near)), where=union > 0)
+    # A box may share a little more than itself with its copy, by rounding.
+    result[near] = np.minimum(np.divide(shared, union, out=np.zeros(len(near)), where=union > 0), 1)
     return result.reshape(len(first), len(second))
 
 

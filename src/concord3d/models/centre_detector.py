@@ -15,7 +15,7 @@ from concord3d.errors import ConfigError
 from concord3d.geometry.centre_targets import CODE_PARTS, MapFrame, decoded_boxes
 from concord3d.models.voxel_net import STRIDE, VoxelNet
 
-_MOMENTUM, _EPS = 0.01, 1e-3
+_EPS = 1e-3
 # A heat map starts at a probability of 0.1.
 _HEAT_BIAS = -2.19
 
@@ -46,10 +46,10 @@ class Found(NamedTuple):
     scores: Tensor
 
 
-def _convolution(in_channels: int, out_channels: int, stride: int = 1) -> nn.Sequential:
+def _convolution(in_channels: int, out_channels: int, momentum: float, stride: int = 1) -> nn.Sequential:
     return nn.Sequential(
         nn.Conv2d(in_channels, out_channels, 3, stride, 1, bias=False),
-        nn.BatchNorm2d(out_channels, eps=_EPS, momentum=_MOMENTUM),
+        nn.BatchNorm2d(out_channels, eps=_EPS, momentum=momentum),
         nn.ReLU(),
     )
 
@@ -62,16 +62,20 @@ class MapTrunk(nn.Module):
         widths: Channels of the stages.
         num_layers: Convolutions of each stage after its first.
         out_width: Channels that each stage gives.
+        momentum: Weight of a batch in the running statistics.
     """
 
-    def __init__(self, in_channels: int, widths: tuple[int, int], num_layers: int, out_width: int) -> None:
+    def __init__(
+        self, in_channels: int, widths: tuple[int, int], num_layers: int, out_width: int, momentum: float
+    ) -> None:
         super().__init__()
         self.stages, self.refinements = nn.ModuleList(), nn.ModuleList()
         before = in_channels
         for stride, width in zip((1, 2), widths, strict=True):
-            layers = [_convolution(before, width, stride), *(_convolution(width, width) for _ in range(num_layers))]
+            layers = [_convolution(before, width, momentum, stride)]
+            layers += [_convolution(width, width, momentum) for _ in range(num_layers)]
             self.stages.append(nn.Sequential(*layers))
-            norm = nn.BatchNorm2d(out_width, eps=_EPS, momentum=_MOMENTUM)
+            norm = nn.BatchNorm2d(out_width, eps=_EPS, momentum=momentum)
             refined = nn.ConvTranspose2d(width, out_width, stride, stride, bias=False)
             self.refinements.append(nn.Sequential(refined, norm, nn.ReLU()))
             before = width
@@ -92,13 +96,14 @@ class CentreHead(nn.Module):
         in_channels: C.
         num_classes: K.
         width: Channels of the hidden layers.
+        momentum: Weight of a batch in the running statistics.
     """
 
-    def __init__(self, in_channels: int, num_classes: int, width: int) -> None:
+    def __init__(self, in_channels: int, num_classes: int, width: int, momentum: float) -> None:
         super().__init__()
         self.parts = {"heat": num_classes, **CODE_PARTS}
         # One layer for the hidden layers of all parts, which is the same and faster.
-        self.hidden = _convolution(in_channels, width * len(self.parts))
+        self.hidden = _convolution(in_channels, width * len(self.parts), momentum)
         self.outputs = nn.ModuleDict({name: nn.Conv2d(width, count, 3, 1, 1) for name, count in self.parts.items()})
         bias = self.outputs["heat"].bias
         assert isinstance(bias, Tensor)
@@ -148,9 +153,10 @@ class CentreDetector(nn.Module):
             )  # fmt: skip
         self.encoder = encoder
         self.class_names = tuple(name for group in groups for name in group)
-        self.trunk = MapTrunk(encoder.feature_dim, map_widths, map_layers, map_out_width)
-        self.shared = _convolution(2 * map_out_width, head_width)
-        self.heads = nn.ModuleList(CentreHead(head_width, len(group), head_width) for group in groups)
+        momentum = encoder.norm_momentum
+        self.trunk = MapTrunk(encoder.feature_dim, map_widths, map_layers, map_out_width, momentum)
+        self.shared = _convolution(2 * map_out_width, head_width, momentum)
+        self.heads = nn.ModuleList(CentreHead(head_width, len(group), head_width, momentum) for group in groups)
 
     @property
     def frame(self) -> MapFrame:

@@ -22,7 +22,7 @@ from concord3d.models.sparse_spreading import Spreading
 
 _CHANNELS = 4
 _KERNEL = 3
-_MOMENTUM, _EPS = 0.01, 1e-3
+_EPS = 1e-3
 # Of the third axis, z, only the last two are different.
 _HALVING = Spreading((3, 3, 3), (2, 2, 2), (1, 1, 1))
 _COARSENINGS = (_HALVING, _HALVING, Spreading((3, 3, 3), (2, 2, 2), (1, 1, 0)))
@@ -44,6 +44,7 @@ class VoxelNet(nn.Module):
         max_points: First points of a cell that are averaged.
         widths: Channels of the four stages.
         out_width: Channels of the last convolution.
+        norm_momentum: Weight of a batch in the running statistics of normalisations.
 
     Weights of another grid are refused.
 
@@ -52,6 +53,7 @@ class VoxelNet(nn.Module):
         trained_grid: (5,) int64, the grid as saved with the weights, in thousandths.
         feature_dim: Channels of the map.
         map_shape: H and W.
+        norm_momentum: As told; what is built on the map takes it too.
         path: Which convolution to use on the voxels of one level: ``torch`` (our own), ``spconv``, or ``auto``.
 
     Raises:
@@ -75,6 +77,7 @@ class VoxelNet(nn.Module):
         max_points: int = 10,
         widths: tuple[int, int, int, int] = (16, 32, 64, 64),
         out_width: int = 128,
+        norm_momentum: float = 0.01,
     ) -> None:
         super().__init__()
         across, up = cell_mm[0] / 1000, cell_mm[1] / 1000
@@ -84,15 +87,20 @@ class VoxelNet(nn.Module):
         self.max_points = max_points
         self.register_buffer("trained_grid", torch.tensor([reach_mm, *span_mm, *cell_mm]))
         self.path: PathName = "auto"
+        self.norm_momentum = norm_momentum
         self._shapes = [shape]
         for spreading in (*_COARSENINGS, _LAST):
             self._shapes.append(spreading.out_shape(self._shapes[-1]))
         self.map_shape = self._shapes[-1][:2]
         self.feature_dim = out_width * self._shapes[-1][2]
-        self.stem = nn.ModuleList([_layer(_CHANNELS, widths[0]), _layer(widths[0], widths[0])])
-        self.coarsen = nn.ModuleList(_layer(before, width) for before, width in pairwise(widths))
-        self.stages = nn.ModuleList(nn.ModuleList([_layer(width, width), _layer(width, width)]) for width in widths[1:])
-        self.last = _layer(widths[-1], out_width, _LAST.kernel)
+
+        def layer(in_channels: int, out_channels: int, kernel: int | tuple[int, int, int] = _KERNEL) -> ConvNorm:
+            return ConvNorm(in_channels, out_channels, kernel, nn.ReLU(), norm_momentum, _EPS)
+
+        self.stem = nn.ModuleList([layer(_CHANNELS, widths[0]), layer(widths[0], widths[0])])
+        self.coarsen = nn.ModuleList(layer(before, width) for before, width in pairwise(widths))
+        self.stages = nn.ModuleList(nn.ModuleList([layer(width, width), layer(width, width)]) for width in widths[1:])
+        self.last = layer(widths[-1], out_width, _LAST.kernel)
 
     def maps(self, sweeps: Sequence[Tensor]) -> Tensor:
         """Return the (B, C, H, W) maps of sweeps; where nothing was seen they are 0.
@@ -163,10 +171,6 @@ class VoxelNet(nn.Module):
                 next_step="set reach_mm, span_mm and cell_mm as in the earlier training",
             )
         super()._load_from_state_dict(state_dict, prefix, *told)
-
-
-def _layer(in_channels: int, out_channels: int, kernel: int | tuple[int, int, int] = _KERNEL) -> ConvNorm:
-    return ConvNorm(in_channels, out_channels, kernel, nn.ReLU(), _MOMENTUM, _EPS)
 
 
 def bilinear_at(maps: Tensor, numbers: Tensor, places: Tensor) -> Tensor:

@@ -24,6 +24,7 @@ class VoxelNetSettings(EncoderSettings):
         max_points: First points of a cell that are averaged.
         widths: Channels of the four stages.
         out_width: Channels of the last convolution, which joins what lies above each other.
+        norm_momentum: Weight of a batch in the running statistics of normalisations, those of a detector on it too.
     """
 
     builder: ClassVar[str] = "concord3d.models.voxel_net:VoxelNet"
@@ -34,6 +35,7 @@ class VoxelNetSettings(EncoderSettings):
     max_points: PositiveInt = 10
     widths: Widths = (16, 32, 64, 64)
     out_width: PositiveInt = 128
+    norm_momentum: float = Field(default=0.01, gt=0, le=1)
 
     @model_validator(mode="after")
     def _fits(self) -> VoxelNetSettings:
