@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from concord3d.geometry.box_frames import moved_boxes, turned_boxes
+from concord3d.geometry.box_frames import moved_boxes
 from concord3d.geometry.centre_targets import MapFrame, decoded_boxes, encoded_boxes
 from concord3d.geometry.rigid import inverse, rigid, transformed, turn_about_z
-from concord3d.geometry.sweep_turns import draw_turn
+from concord3d.geometry.sweep_turns import draw_turn, turned_boxes
 from concord3d.geometry.turned_rectangles import outlines
 
 

@@ -15,9 +15,8 @@ from tests.batches.streets import street_data
 from concord3d.batches.boxed_sweeps import BoxedSweepBatch, BoxedSweepData
 from concord3d.data.stores.sweeps import SweepSplit
 from concord3d.errors import ConfigError
-from concord3d.geometry.box_frames import turned_boxes
 from concord3d.geometry.centre_targets import encoded_boxes, heat_maps
-from concord3d.geometry.sweep_turns import draw_turn, turned
+from concord3d.geometry.sweep_turns import draw_turn, turned, turned_boxes
 from concord3d.losses.centre_heat import box_distance, heat_loss
 from concord3d.methods.interface import Context, EarlierTraining, build_method, saved_module
 from concord3d.methods.settings import method_settings

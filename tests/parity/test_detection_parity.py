@@ -9,6 +9,7 @@ import pytest
 import torch
 from tests.parity import literal_detection as literal
 
+from concord3d.errors import EvaluationError
 from concord3d.geometry.centre_targets import MapFrame, heat_maps, heat_radius
 from concord3d.losses.centre_heat import box_distance, heat_loss
 from concord3d.measures.kitti_precision import KittiFrame, kitti_average_precision
@@ -90,3 +91,11 @@ def test_kitti_positions_count_what_is_found_first() -> None:
     many = [right._replace(scores=right.scores - 0.001 * number) for number in range(40)]
     assert kitti_average_precision(many, 0.7) == 1.0
     assert kitti_average_precision([right._replace(is_wanted=~flags)], 0.7) == 0.0
+
+
+def test_frames_that_do_not_fit_are_refused() -> None:
+    flags = np.ones(2, np.bool_)
+    frame = KittiFrame(np.eye(2), np.array([0.9, 0.8]), flags, flags, ~flags)
+    for wrong in ({"scores": np.zeros(3)}, {"scores": np.full(2, np.nan)}, {"is_wanted": flags[:1]}):
+        with pytest.raises(EvaluationError, match=r"(?s)do not fit.*frame 1"):
+            kitti_average_precision([frame, frame._replace(**wrong)], 0.7)

@@ -7,9 +7,7 @@ Shape legend: n boxes, 9 numbers of a box: centre, length, width, height, direct
 from __future__ import annotations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from concord3d.geometry.rigid import Matrix
 
@@ -28,12 +26,3 @@ def moved_boxes(boxes: NDArray[np.float64], matrix: Matrix) -> NDArray[np.float6
     result[:, 6] = np.arctan2(front[:, 1], front[:, 0])
     result[:, 7:9] = boxes[:, 7:9] @ rotation[:2, :2].T
     return result
-
-
-def turned_boxes(boxes: Tensor, turn: Tensor) -> Tensor:
-    """Return (n, 9) boxes after a (3, 3) turn about z that may also mirror x and y."""
-    turn = turn.to(boxes)
-    flat = turn[:2, :2]
-    front = torch.stack([boxes[:, 6].cos(), boxes[:, 6].sin()], 1) @ flat.T
-    yaw = torch.atan2(front[:, 1], front[:, 0])
-    return torch.cat([boxes[:, :3] @ turn.T, boxes[:, 3:6], yaw[:, None], boxes[:, 7:9] @ flat.T], 1)

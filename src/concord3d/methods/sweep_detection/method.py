@@ -14,9 +14,8 @@ from torch import Tensor, nn
 
 from concord3d.batches.boxed_sweeps import BoxedSweepBatch, BoxedSweepData
 from concord3d.config.validation import require_known
-from concord3d.geometry.box_frames import turned_boxes
 from concord3d.geometry.centre_targets import CODE_PARTS, encoded_boxes, heat_maps
-from concord3d.geometry.sweep_turns import draw_turn, turned
+from concord3d.geometry.sweep_turns import draw_turn, turned, turned_boxes
 from concord3d.losses.centre_heat import box_distance, heat_loss
 from concord3d.methods.interface import Context, LossTerms, Method
 from concord3d.methods.settings import method_settings
