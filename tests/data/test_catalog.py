@@ -44,7 +44,7 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
         "ensembled", "objaverse_lvis",
         "openshape_shapenet", "openshape_ensembled", "openshape_no_lvis", "openshape_lvis", "openshape_modelnet40",
         "openshape_scanobjectnn", "redwood", "co3d", "shapenet55", "nuscenes",
-        "nuscenes_c", "nuscenes_frames", "semantic_kitti_frames", "scannet", "scan3r",
+        "nuscenes_c", "nuscenes_boxes", "nuscenes_frames", "semantic_kitti_frames", "scannet", "scan3r",
     ]  # fmt: skip
     counts = {name: spec.releases[0].counts for name, spec in catalog.items()}
     assert counts["modelnet10"] == counts["modelnet10_off"] == {"train": 3991, "test": 908}

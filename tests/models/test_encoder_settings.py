@@ -41,6 +41,7 @@ def test_there_are_encoders() -> None:
         "point_transformer",
         "pointnet",
         "scene_resnet",
+        "voxel_net",
     }
 
 

@@ -1,4 +1,4 @@
-"""Robustness and panoptic segmentation of CMCR from fabricated results: each number stands beside its printed one."""
+"""Robustness, panoptic segmentation and detection of CMCR from fabricated results, each beside its printed number."""
 
 from __future__ import annotations
 
@@ -40,6 +40,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Fabricated:
         for percent in (1, 100):
             found = {name: (miou / 4, "%") for name in ("pq", "sq", "rq", "pq_dagger", "pq_things")}
             written(folder, f"finetuned_{pre}_{percent}", "nuscenes", "panoptic_segmentation", found)
+    for pre, value in (("random", 5.0), ("slidr", 8.0), ("cmcr", 20.0)):
+        values = {"map": (value, "%"), "nds": (2 * value, "%")}
+        written(folder, f"detected_{pre}_20", "nuscenes_boxes", "sweep_detection", values)
     return folder
 
 
@@ -84,8 +87,23 @@ def test_panoptic_quality_stands_beside_the_one_number_that_is_known(made: Fabri
     assert unknown["fine-tuning 100%"] == "measured" and unknown["fine-tuning 25%"] == "not_run"
 
 
+def test_detection_stands_beside_printed_rows(made: Fabricated) -> None:
+    known = [cell for cell in cells(made, "detection", "CMCR") if cell.published and cell.published.value is not None]
+    assert [cell.published.value for cell in known if cell.published] == [52.7]
+    assert known[0].experiment == "detected_cmcr_20" and ours(known[0]) == pytest.approx(20, rel=0.02)
+    setting = "fine-tuning {} labels; VoxelNet + CenterPoint"
+    slidr = {(cell.setting, cell.metric): cell for cell in cells(made, "detection", "SLidR")}
+    assert slidr[setting.format("5%"), "mAP"].status == "not_run"
+    nds = slidr[setting.format("20%"), "NDS"]
+    assert nds.published is not None and nds.published.value == 59.9 and ours(nds) == pytest.approx(16, rel=0.02)
+    assert {cell.status for cell in cells(made, "detection", "LiMA")} == {"quoted"}
+    assert {cell.status for cell in table_of(made.material, "detection_kitti").cells} <= {"quoted", "not_recovered"}
+
+
 def test_claims_are_judged(made: Fabricated) -> None:
     claims = {claim["id"]: claim for claim in all_claims(made.material)}
-    assert claims["C13"]["verdict"] == claims["C14"]["verdict"] == "holds"
+    assert claims["C12"]["verdict"] == claims["C13"]["verdict"] == claims["C14"]["verdict"] == "holds"
+    parts = {part["name"]: part["difference"] for part in claims["C12"]["parts"]}
+    assert parts["mAP with 20 % of the labels"] == pytest.approx(12, rel=0.05)
     assert claims["C14"]["difference"] == pytest.approx(60, rel=0.05)
     assert claims["C11"]["verdict"] not in ("holds", "fails")

@@ -158,7 +158,7 @@ def test_what_is_trained_is_evaluated(plan: Plan, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("old", "new", "words"),
     [
-        ("percent: {value: 25,", "percent: {value: 20,", "percent"),
+        ("percent: {value: 25,", "percent: {value: 30,", "percent"),
         ("      data.percent: null\n", "", "exclude each other"),
         ("objective.trunk: frozen", "objective.trunk: frosen", "did you mean 'frozen'"),
         ("needs: {init: untrained}", "needs: {}", "role 'init'"),

@@ -114,14 +114,29 @@ def opened(run: Mapping[str, Any], settings: MethodSettings, files: Mapping[str,
 
     Raises:
         UnreadableFile: A store is absent, damaged or of another kind.
-        ConfigError: The fraction of labels is none of the published ones, or leaves no scene, there are fewer sweeps
-            than asked for, or an epoch is shorter than the choice.
+        ConfigError: As :func:`chosen_sweeps`.
     """
     [path] = files["sweeps"]
     sweeps = SweepSplit.load(path)
-    told = run["data"]
+    return LabelledSweepData(sweeps, chosen_sweeps(sweeps, run["data"]))
+
+
+def chosen_sweeps(sweeps: SweepSplit, told: Mapping[str, Any]) -> IntArray:
+    """Return which sweeps an epoch reads.
+
+    Args:
+        sweeps: The training split.
+        told: The run's ``data`` section: ``percent`` or ``num_sweeps``, and ``sweeps_per_epoch``.
+
+    Returns:
+        (S,) indices; one may stand there several times.
+
+    Raises:
+        ConfigError: The fraction of labels is none of the published ones, or leaves no scene, there are fewer sweeps
+            than asked for, or an epoch is shorter than the choice.
+    """
     rows, length = _chosen(sweeps, told.get("percent"), told.get("num_sweeps")), told.get("sweeps_per_epoch")
-    return LabelledSweepData(sweeps, rows if length is None else _repeated(rows, length))
+    return rows if length is None else _repeated(rows, length)
 
 
 def _repeated(rows: IntArray, length: int) -> IntArray:

@@ -30,7 +30,7 @@ _VERIFYING = (
     "856 868 882 897 899 976 996 1012 1015 1016 1018 1020 1024 1044 1058 1094 1098 1107"
 )
 # Every so many-th scene has labels, by the percentage of scenes.
-SKIPS = {1: 100, 5: 20, 10: 10, 25: 4, 100: 1}
+SKIPS = {1: 100, 5: 20, 10: 10, 20: 5, 25: 4, 100: 1}
 
 
 def _scenes(runs: str) -> tuple[str, ...]:

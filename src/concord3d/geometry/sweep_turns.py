@@ -39,3 +39,20 @@ def turned(points: Tensor, turn: Tensor) -> Tensor:
         (P, C).
     """
     return torch.cat([points[:, :3] @ turn.to(points).T, points[:, 3:]], 1)
+
+
+def turned_boxes(boxes: Tensor, turn: Tensor) -> Tensor:
+    """Return boxes as they lie among points that are turned.
+
+    Args:
+        boxes: (n, 9) centre, length, width, height, direction of the front in radians, and velocity along x and y.
+        turn: (3, 3).
+
+    Returns:
+        (n, 9).
+    """
+    turn = turn.to(boxes)
+    flat = turn[:2, :2]
+    front = torch.stack([boxes[:, 6].cos(), boxes[:, 6].sin()], 1) @ flat.T
+    yaw = torch.atan2(front[:, 1], front[:, 0])
+    return torch.cat([boxes[:, :3] @ turn.T, boxes[:, 3:6], yaw[:, None], boxes[:, 7:9] @ flat.T], 1)

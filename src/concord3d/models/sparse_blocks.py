@@ -43,22 +43,24 @@ class ConvNorm(nn.Module):
     Args:
         in_channels: C of the input.
         out_channels: C of the output.
-        kernel_size: Voxels of the kernel along each axis.
+        kernel_size: Voxels of the kernel along each axis, or along x, y and z.
         activation: What follows the normalisation.
         momentum: Weight of a batch in the running statistics.
+        eps: Added to the variance.
     """
 
     def __init__(
         self,
         in_channels: int,
         out_channels: int,
-        kernel_size: int,
+        kernel_size: int | tuple[int, int, int],
         activation: nn.Module,
         momentum: float = _MOMENTUM,
+        eps: float = 1e-5,
     ) -> None:
         super().__init__()
         self.conv = SparseConv(in_channels, out_channels, kernel_size)
-        self.norm = nn.BatchNorm1d(out_channels, momentum=momentum)
+        self.norm = nn.BatchNorm1d(out_channels, eps=eps, momentum=momentum)
         self.activation = activation
 
     def forward(self, voxels: SparseTensor, rules: ConvolutionRules) -> SparseTensor:

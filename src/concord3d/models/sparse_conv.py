@@ -155,19 +155,20 @@ class SparseConv(nn.Module):
     Args:
         in_channels: C.
         out_channels: O.
-        kernel_size: Voxels of the kernel along each axis.
+        kernel_size: Voxels of the kernel along each axis, or along x, y and z.
     """
 
-    def __init__(self, in_channels: int, out_channels: int, kernel_size: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int | tuple[int, int, int]) -> None:
         super().__init__()
-        if min(in_channels, out_channels, kernel_size) < 1:
+        num_offsets = math.prod(kernel_size) if isinstance(kernel_size, tuple) else kernel_size**3
+        if min(in_channels, out_channels, num_offsets) < 1:
             raise ConfigError(
                 "A sparse convolution needs channels and a kernel",
                 found=f"{in_channels} -> {out_channels}, kernel {kernel_size}",
             )
         self.in_channels, self.out_channels, self.kernel_size = in_channels, out_channels, kernel_size
-        self.weight = nn.Parameter(torch.empty(kernel_size**3, in_channels, out_channels))
-        nn.init.normal_(self.weight, std=math.sqrt(2.0 / (kernel_size**3 * in_channels)))
+        self.weight = nn.Parameter(torch.empty(num_offsets, in_channels, out_channels))
+        nn.init.normal_(self.weight, std=math.sqrt(2.0 / (num_offsets * in_channels)))
 
     def forward(self, voxels: SparseTensor, rules: ConvolutionRules) -> SparseTensor:
         """Convolve.

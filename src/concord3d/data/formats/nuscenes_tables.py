@@ -31,6 +31,7 @@ class Keyframe:
     """One keyframe.
 
     Attributes:
+        token: That of its row in the table of samples.
         name: ``<scene>/<number of the keyframe>``.
         sweep: Path of the LiDAR's file below the root.
         labels: Path of the semantic labels, or None.
@@ -39,8 +40,11 @@ class Keyframe:
         sizes: V pairs of height and width of the pictures.
         camera_from_lidar: (V, 4, 4) float64, by way of the vehicle's poses at the times of LiDAR and camera.
         intrinsics: (V, 3, 3) float64 for pictures of these sizes.
+        global_from_lidar: (4, 4) float64.
+        global_from_ego: (4, 4) float64 at the time of the LiDAR.
     """
 
+    token: str
     name: str
     sweep: str
     labels: str | None
@@ -49,6 +53,8 @@ class Keyframe:
     sizes: tuple[tuple[int, int], ...]
     camera_from_lidar: Matrix
     intrinsics: NDArray[np.float64]
+    global_from_lidar: Matrix
+    global_from_ego: Matrix
 
 
 class NuScenesTables:
@@ -71,8 +77,8 @@ class NuScenesTables:
         self._labels = self._paths("lidarseg")
         self._panoptic = self._paths("panoptic")
         self._data: dict[str, dict[str, Row]] = {}
-        with self._form_named("sample_data"):
-            for row in self._rows("sample_data"):
+        with form_named(self._folder, "sample_data"):
+            for row in _rows(self._folder, "sample_data"):
                 if row["is_key_frame"]:
                     channel = self._follow(self._sensors, "sensor", self._calibration(row)["sensor_token"])["channel"]
                     self._data.setdefault(row["sample_token"], {})[channel] = row
@@ -96,7 +102,7 @@ class NuScenesTables:
 
     def _samples_of(self, scenes: Collection[str]) -> Iterator[tuple[str, int, Row]]:
         """Yield scene, number and row of each keyframe of some scenes."""
-        with self._form_named("scene and sample"):
+        with form_named(self._folder, "scene and sample"):
             for scene in self._scenes:
                 if scene["name"] in scenes:
                     for number, sample in enumerate(self._chain(scene)):
@@ -107,8 +113,11 @@ class NuScenesTables:
         while token:
             sample = self._follow(self._samples, "sample", token)
             if token in seen or sample["scene_token"] != scene["token"]:
-                raise self._broken(
-                    "sample", f"keyframes of {scene['name']} alone, each once", f"{token} again or of another scene"
+                raise _broken(
+                    self._folder,
+                    "sample",
+                    f"keyframes of {scene['name']} alone, each once",
+                    f"{token} again or of another scene",
                 )
             seen.add(token)
             yield sample
@@ -123,12 +132,13 @@ class NuScenesTables:
                 expected=f"{', '.join((LIDAR, *CAMERAS))} of {name}", found=f"absent: {', '.join(absent)}",
                 next_step="obtain the tables again",
             )  # fmt: skip
-        with self._form_named(name):
+        with form_named(self._folder, name):
             sweep, pictures = rows[LIDAR], [rows[channel] for channel in CAMERAS]
             global_from_lidar = self._pose(sweep)
             chain = np.stack([inverse(self._pose(picture)) @ global_from_lidar for picture in pictures])
             intrinsics = [self._calibration(picture)["camera_intrinsic"] for picture in pictures]
             return Keyframe(
+                sample["token"],
                 name,
                 sweep["filename"],
                 self._labels.get(sweep["token"]),
@@ -137,53 +147,84 @@ class NuScenesTables:
                 tuple((int(picture["height"]), int(picture["width"])) for picture in pictures),
                 chain,
                 np.array(intrinsics, dtype=np.float64).reshape(len(CAMERAS), 3, 3),
+                global_from_lidar,
+                self._ego_pose(sweep),
             )
-
-    @contextmanager
-    def _form_named(self, what: str) -> Iterator[None]:
-        try:
-            yield
-        except (KeyError, TypeError, ValueError) as error:
-            raise UnreadableFile(
-                "A row of a table has another form",
-                where=f"{self._folder}: {what}",
-                found=error,
-                next_step=NEXT_STEP,
-            ) from error
 
     def _pose(self, row: Row) -> Matrix:
         """Return (4, 4) the global frame from the frame of a sensor at the time of its recording."""
         calibration = self._calibration(row)
+        return self._ego_pose(row) @ from_quaternion(calibration["rotation"], calibration["translation"])
+
+    def _ego_pose(self, row: Row) -> Matrix:
         ego = self._follow(self._poses, "ego_pose", row["ego_pose_token"])
-        on_vehicle = from_quaternion(calibration["rotation"], calibration["translation"])
-        return from_quaternion(ego["rotation"], ego["translation"]) @ on_vehicle
+        return from_quaternion(ego["rotation"], ego["translation"])
 
     def _calibration(self, row: Row) -> Row:
         return self._follow(self._calibrated, "calibrated_sensor", row["calibrated_sensor_token"])
 
     def _follow(self, table: Mapping[str, Row], name: str, token: str) -> Row:
-        if token not in table:
-            raise self._broken(name, f"a row with the token {token}", "none")
-        return table[token]
-
-    def _broken(self, table: str, expected: str, found: str) -> UnreadableFile:
-        return UnreadableFile(
-            "A chain of tokens is broken", where=self._folder / f"{table}.json", expected=expected, found=found,
-            next_step="obtain the tables again",
-        )  # fmt: skip
-
-    def _rows(self, name: str) -> list[Row]:
-        path = self._folder / f"{name}.json"
-        rows = read_json(path)
-        if not isinstance(rows, list) or not all(isinstance(row, dict) and "token" in row for row in rows):
-            raise UnreadableFile("Not a table of nuScenes", where=path, expected="a list of rows with tokens")
-        return rows
+        return followed(self._folder, table, name, token)
 
     def _indexed(self, name: str) -> dict[str, Row]:
-        return {row["token"]: row for row in self._rows(name)}
+        return indexed(self._folder, name)
 
     def _paths(self, name: str) -> dict[str, str]:
         """Return path by token of the sweep, nothing where the extension is not there."""
         if not (self._folder / f"{name}.json").is_file():
             return {}
-        return {row["sample_data_token"]: row["filename"] for row in self._rows(name)}
+        return {row["sample_data_token"]: row["filename"] for row in _rows(self._folder, name)}
+
+
+def indexed(folder: Path, name: str) -> dict[str, Row]:
+    """Return the rows of a table by their token.
+
+    Args:
+        folder: That of the tables.
+        name: The table.
+
+    Raises:
+        UnreadableFile: It is absent, or no list of rows with tokens.
+    """
+    return {row["token"]: row for row in _rows(folder, name)}
+
+
+def _rows(folder: Path, name: str) -> list[Row]:
+    path = folder / f"{name}.json"
+    rows = read_json(path)
+    if not isinstance(rows, list) or not all(isinstance(row, dict) and "token" in row for row in rows):
+        raise UnreadableFile("Not a table of nuScenes", where=path, expected="a list of rows with tokens")
+    return rows
+
+
+def followed(folder: Path, table: Mapping[str, Row], name: str, token: str) -> Row:
+    """Return the row of a table that a token leads to.
+
+    Raises:
+        UnreadableFile: There is none.
+    """
+    if token not in table:
+        raise _broken(folder, name, f"a row with the token {token}", "none")
+    return table[token]
+
+
+def _broken(folder: Path, table: str, expected: str, found: str) -> UnreadableFile:
+    return UnreadableFile(
+        "A chain of tokens is broken", where=folder / f"{table}.json", expected=expected, found=found,
+        next_step="obtain the tables again",
+    )  # fmt: skip
+
+
+@contextmanager
+def form_named(folder: Path, what: str) -> Iterator[None]:
+    """Say of which table or keyframe a row has another form, where reading one fails.
+
+    Raises:
+        UnreadableFile: A key is missing, or a value is of another type.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError) as error:
+        raise UnreadableFile(
+            "A row of a table has another form", where=f"{folder}: {what}", found=error, next_step=NEXT_STEP
+        ) from error

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from concord3d.arrays import read_array
 from concord3d.data.catalog import DatasetSpec
+from concord3d.data.formats.nuscenes_boxes import read_boxes
 from concord3d.data.formats.nuscenes_sweeps import (
     count_points,
     label_file,
@@ -42,7 +43,8 @@ class NuScenes(Reader):
     Points have x, y, z in metres in the sensor's frame and an intensity from 0 to 255. ``extra`` has ``panoptic``, 1000
     times the general category plus the instance, 0 everywhere where the panoptic labels are absent; ``per_sweep`` has
     ``pictures`` (S, 6, H, W, 3) uint8, ``camera_from_lidar`` (S, 6, 4, 4) and ``intrinsics`` (S, 6, 3, 3) of the stored
-    pictures, the centres of whose pixels have whole coordinates.
+    pictures, the centres of whose pixels have whole coordinates, ``global_from_lidar`` and ``global_from_ego``
+    (S, 4, 4). There are boxes where the release has annotations.
     """
 
     kind = "sweeps"
@@ -57,7 +59,8 @@ class NuScenes(Reader):
             DatasetMissing: A table, a sweep, a picture or a file of labels is absent.
             UnreadableFile: A file is truncated or of another format, or a chain of tokens is broken.
             DatasetCorrupt: Labels are not as many as points.
-            WrongRelease: A label is no general category, or pictures have different sizes.
+            WrongRelease: A label is no general category, pictures have different sizes, or a box has several
+                attributes.
             BadCloud: A sweep has no points.
         """
         folder = layout_folder(spec, root)
@@ -87,8 +90,9 @@ class NuScenes(Reader):
             tuple(keyframe.name for keyframe in keyframes),
             labels,
             {"panoptic": panoptic},
-            _camera_arrays(spec, folder, keyframes),
+            _camera_arrays(spec, folder, keyframes) | _pose_arrays(keyframes),
             spec.intensity_range,
+            read_boxes(folder, [keyframe.token for keyframe in keyframes]),
         )
         return Reading(store, "float32")
 
@@ -123,6 +127,13 @@ def _camera_arrays(spec: DatasetSpec, folder: Path, keyframes: Sequence[Keyframe
         "pictures": pictures,
         "camera_from_lidar": np.stack([keyframe.camera_from_lidar for keyframe in keyframes]),
         "intrinsics": _resized(np.stack([keyframe.intrinsics for keyframe in keyframes]), size, stored),
+    }
+
+
+def _pose_arrays(keyframes: Sequence[Keyframe]) -> dict[str, NDArray[Any]]:
+    return {
+        "global_from_lidar": np.stack([keyframe.global_from_lidar for keyframe in keyframes]),
+        "global_from_ego": np.stack([keyframe.global_from_ego for keyframe in keyframes]),
     }
 
 

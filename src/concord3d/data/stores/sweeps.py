@@ -23,10 +23,12 @@ from concord3d.data.stores.interface import (
     require_lengths,
     words,
 )
+from concord3d.data.sweep_boxes import SweepBoxes
 from concord3d.errors import BadCloud
 
 _EXTRA = "extra."
 _PER_SWEEP = "sweep."
+_BOXES = "boxes."
 _INTENSITY = "intensity_range"
 _RADIUS_POINTS = 1 << 20
 
@@ -63,6 +65,7 @@ class SweepSplit(Store):
         extra: (N, ...) further arrays per point by name (identifiers), such as ``instance``.
         per_sweep: (S, ...) arrays with a row per sweep by name (identifiers), such as ``pictures``.
         intensity_range: Largest value of the fourth channel, or None where that is no intensity.
+        boxes: Boxes around objects, or None where the data set has none.
     """
 
     kind: ClassVar[str] = "sweeps"
@@ -75,6 +78,7 @@ class SweepSplit(Store):
     extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     per_sweep: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     intensity_range: float | None = None
+    boxes: SweepBoxes | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -138,6 +142,7 @@ class SweepSplit(Store):
             labels=None if self.labels is None else self.labels[taken],
             extra={name: array[taken] for name, array in self.extra.items()},
             per_sweep={name: array[index] for name, array in self.per_sweep.items()},
+            boxes=None if self.boxes is None else self.boxes.of(index),
         )
 
     def validated(self, where: str | Path | None = None) -> SweepSplit:
@@ -181,6 +186,8 @@ class SweepSplit(Store):
                 expected="finite values",
                 found=f"{len(bad)} of {len(self.points)} points, first: in sweep {first}",
             )
+        if self.boxes is not None:
+            self.boxes.validated(len(self), where)
         return self
 
     def check(self, limits: Limits, where: str | Path) -> None:
@@ -207,6 +214,7 @@ class SweepSplit(Store):
             **{f"{_EXTRA}{name}": array for name, array in self.extra.items()},
             **{f"{_PER_SWEEP}{name}": array for name, array in self.per_sweep.items()},
             **({} if self.intensity_range is None else {_INTENSITY: np.array(self.intensity_range)}),
+            **({} if self.boxes is None else {f"{_BOXES}{name}": each for name, each in self.boxes.arrays().items()}),
         }
 
     @classmethod
@@ -231,6 +239,7 @@ class SweepSplit(Store):
             _below(_EXTRA, arrays),
             _below(_PER_SWEEP, arrays),
             float(arrays[_INTENSITY]) if _INTENSITY in arrays else None,
+            SweepBoxes.from_arrays(_below(_BOXES, arrays)),
         )
 
 

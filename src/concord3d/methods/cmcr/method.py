@@ -38,7 +38,7 @@ from concord3d.methods.cmcr.network import DistillationNetwork
 from concord3d.methods.cmcr.settings import CMCRSettings
 from concord3d.methods.interface import Context, LossTerms, Method
 from concord3d.models.codebook import perplexity
-from concord3d.models.mink_unet import MinkUNet
+from concord3d.models.sweep_encoders import SweepEncoder
 
 RANDOM = "random"
 # The weights of a trunk that has seen nothing are the same for all runs.
@@ -185,7 +185,7 @@ def build(settings: CMCRSettings, context: Context) -> CMCR:
     """
     data: SweepData = context.data
     point: Any = context.point_encoder()
-    assert isinstance(point, MinkUNet)
+    assert isinstance(point, SweepEncoder)
     trunk = open_picture_trunk(context.data_settings, context.weights_folder)
     if any(side % trunk.patch_size for side in data.size):
         raise ConfigError(

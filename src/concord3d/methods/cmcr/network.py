@@ -20,8 +20,8 @@ from concord3d.methods.settings import method_settings
 from concord3d.models.codebook import Codebook
 from concord3d.models.decoupled_heads import PictureHeads, VoxelHeads
 from concord3d.models.factory import build_point_encoder, load_point_encoder
-from concord3d.models.mink_unet import MinkUNet
 from concord3d.models.reconstruction_decoders import OccupancyDecoder, PictureDecoder
+from concord3d.models.sweep_encoders import SweepEncoder
 from concord3d.models.weights import load_weights, read_tensors
 
 HEADER = "distillation"
@@ -37,7 +37,7 @@ class DistillationNetwork(nn.Module):
         size: H and W.
     """
 
-    def __init__(self, settings: CMCRSettings, point: MinkUNet, map_channels: int, size: tuple[int, int]) -> None:
+    def __init__(self, settings: CMCRSettings, point: SweepEncoder, map_channels: int, size: tuple[int, int]) -> None:
         super().__init__()
         self.settings, self.point, width = settings, point, settings.feature_width
         self.voxel_heads = VoxelHeads(point.feature_dim, width)
@@ -98,7 +98,7 @@ def rebuilt(run: Mapping[str, Any], name: str, weights: Path) -> nn.Module:
     assert isinstance(settings, CMCRSettings)
     with torch.random.fork_rng():
         point = build_point_encoder(told["encoder"])
-        assert isinstance(point, MinkUNet)
+        assert isinstance(point, SweepEncoder)
         network = DistillationNetwork(settings, point, told["map_channels"], (height, width))
     load_weights(network, weights)
     return network

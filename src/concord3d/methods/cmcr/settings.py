@@ -46,7 +46,7 @@ class CMCRSettings(SweepMethodSettings):
 
     saved: ClassVar[tuple[str, ...]] = ("point", "distillation")
     rebuilt_by: ClassVar[str | None] = "concord3d.methods.cmcr.network"
-    encoders: ClassVar[tuple[str, ...] | None] = ("mink_unet",)
+    encoders: ClassVar[tuple[str, ...] | None] = ("mink_unet", "voxel_net")
 
     occupancy: bool = False
     masked_pictures: bool = False

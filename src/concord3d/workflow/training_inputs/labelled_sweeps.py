@@ -24,7 +24,7 @@ class LabelledSweepSettings(DataSettings):
             on many sweeps have as many steps; null reads each once.
     """
 
-    percent: Literal[1, 5, 10, 25, 100] | None = None
+    percent: Literal[1, 5, 10, 20, 25, 100] | None = None
     num_sweeps: PositiveInt | None = None
     sweeps_per_epoch: PositiveInt | None = None
 

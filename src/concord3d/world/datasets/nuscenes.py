@@ -101,7 +101,10 @@ class StreetItem:
 class NuScenes(DatasetFamily[StreetItem, Tables]):
     """Streets; what is counted are scenes."""
 
-    layouts = {"nuscenes": Layout(_SERIES, ("train", "val"), (), options=StreetOptions)}
+    # Both show the same streets; only the options of a scale tell them apart.
+    layouts = {
+        name: Layout(_SERIES, ("train", "val"), (), options=StreetOptions) for name in ("nuscenes", "nuscenes_boxes")
+    }
 
     def items(self, recipe: WorldRecipe, split: str) -> list[StreetItem]:
         names, wanted = SCENES[split], recipe.splits[split]

@@ -1,0 +1,28 @@
+"""Boxes with a direction and a velocity, in one frame and in another.
+
+Shape legend: n boxes, 9 numbers of a box: centre, length, width, height, direction of the front in radians from +x to
++y, and velocity along x and y.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concord3d.geometry.rigid import Matrix
+
+
+def moved_boxes(boxes: NDArray[np.float64], matrix: Matrix) -> NDArray[np.float64]:
+    """Return (n, 9) boxes in another frame, upright there too.
+
+    Args:
+        boxes: (n, 9).
+        matrix: (4, 4) that frame from the frame of the boxes, nearly without pitch and roll.
+    """
+    result = boxes.copy()
+    rotation = matrix[:3, :3]
+    result[:, :3] = boxes[:, :3] @ rotation.T + matrix[:3, 3]
+    front = np.stack([np.cos(boxes[:, 6]), np.sin(boxes[:, 6])], axis=1) @ rotation[:2, :2].T
+    result[:, 6] = np.arctan2(front[:, 1], front[:, 0])
+    result[:, 7:9] = boxes[:, 7:9] @ rotation[:2, :2].T
+    return result
