@@ -32,7 +32,7 @@ from concord3d.world.streets.street import Street, compose_street
 _SERIES = {"semantic_kitti": 12, "rellis3d": 13, "semantic_poss": 14, "semantic_stf": 15, "synlidar": 16, "daps3d": 17}
 _SCAN_SECONDS = 0.1
 # Of SemanticSTF, by turns: corruption and severity, or clear air.
-_WEATHER = (("fog", "light"), ("fog", "moderate"), ("snow", "light"), None)
+_WEATHER = (("fog", "moderate"), ("snow", "moderate"), ("fog", "heavy"), None)
 _MAX_STEPS = 4096
 # Lines that are drawn through a scan, and their width in metres: about 8 % of the points are on one.
 _SCRIBBLES, _SCRIBBLE_M, _SCRIBBLE_REACH = 14, 0.35, 25.0

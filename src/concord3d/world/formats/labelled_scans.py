@@ -108,7 +108,7 @@ SCAN_SETS: Mapping[str, ScanSet] = {
         scribbles=("train",),
     ),
     "rellis3d": ScanSet(
-        "rellis3d", {"train": ("00000", "00001"), "val": ("00002",), "test": ("00003", "00004")}, _RELLIS_LABELS,
+        "rellis3d", {"train": ("00000", "00001"), "val": ("00002",)}, _RELLIS_LABELS,
         "rellis3d", points_folder="os1_cloud_node_kitti_bin", labels_folder="os1_cloud_node_semantickitti_label_id",
     ),
     "semantic_poss": ScanSet(
@@ -116,7 +116,7 @@ SCAN_SETS: Mapping[str, ScanSet] = {
         "semantic_poss",
     ),
     "semantic_stf": ScanSet(
-        "semantic_stf", {"train": ("train",), "val": ("val",), "test": ("test",)}, _STF_LABELS, "semantic_stf",
+        "semantic_stf", {"train": ("train",), "val": ("val",)}, _STF_LABELS, "semantic_stf",
         weather=True, brightest=255.0, values=5,
     ),
     "synlidar": ScanSet(
@@ -125,7 +125,7 @@ SCAN_SETS: Mapping[str, ScanSet] = {
     ),
     "daps3d": ScanSet(
         "daps3d/DAPS-2/data", {"train": ("38-18_7_72_90",), "val": ("42-48_10_78_90", "44-18_11_15_32")},
-        _KITTI_LABELS, "daps3d", points_folder="clouds",
+        _KITTI_LABELS, "daps3d", _KITTI_MOVING, points_folder="clouds",
     ),
 }  # fmt: skip
 
