@@ -124,6 +124,14 @@ def gone(suffix: str) -> Callable[[Path], None]:
     return lambda root: scans(root, "semantic_kitti", suffix)[0].unlink()
 
 
+def unknown_label(content: bytes) -> bytes:
+    return b"\x02\x00\x00\x00" + content[4:]
+
+
+def no_sequence(root: Path) -> None:
+    shutil.rmtree(root / "semantic_kitti/semantic_kitti/dataset/sequences/08")
+
+
 @pytest.mark.parametrize(
     ("damage", "kind", "message"),
     [
@@ -132,9 +140,9 @@ def gone(suffix: str) -> Callable[[Path], None]:
         (changed("bin", lambda _: b""), BadCloud, "no points"),
         (changed("label", lambda content: content[:-4]), DatasetCorrupt, r"not as many as points(.|\n)*\.label"),
         (changed("label", lambda content: content[:-1]), DatasetCorrupt, "not as many as points"),
-        (changed("label", lambda content: b"\x02\x00\x00\x00" + content[4:]), WrongRelease, r"none of this data set(.|\n)*: 2\b"),
+        (changed("label", unknown_label), WrongRelease, r"none of this data set(.|\n)*: 2\b"),
         (gone("label"), DatasetMissing, r"has no labels(.|\n)*000000\.label"),
-        (lambda root: shutil.rmtree(root / "semantic_kitti/semantic_kitti/dataset/sequences/08"), DatasetMissing, "No files"),
+        (no_sequence, DatasetMissing, "No files"),
     ],
 )  # fmt: skip
 def test_every_damage_has_a_name(
