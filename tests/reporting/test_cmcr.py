@@ -1,4 +1,4 @@
-"""Robustness and panoptic segmentation of CMCR from fabricated results: each number stands beside its printed one."""
+"""Robustness, panoptic segmentation and transfer of CMCR from fabricated results, beside the printed numbers."""
 
 from __future__ import annotations
 
@@ -40,6 +40,15 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Fabricated:
         for percent in (1, 100):
             found = {name: (miou / 4, "%") for name in ("pq", "sq", "rq", "pq_dagger", "pq_things")}
             written(folder, f"finetuned_{pre}_{percent}", "nuscenes", "panoptic_segmentation", found)
+    for name, dataset, miou in (
+        ("semantic_kitti_ppkt_1", "semantic_kitti", 20.0), ("semantic_kitti_cmcr_1", "semantic_kitti", 30.0),
+        ("transfer_slidr_scribble_kitti_10", "scribble_kitti", 20.0),
+        ("transfer_cmcr_scribble_kitti_10", "scribble_kitti", 31.0),
+        ("transfer_slidr_synlidar_10", "synlidar", 20.0), ("transfer_cmcr_synlidar_10", "synlidar", 32.0),
+        ("transfer_slidr_semantic_stf_100", "semantic_stf", 20.0),
+        ("transfer_cmcr_semantic_stf_100", "semantic_stf", 33.0),
+    ):  # fmt: skip
+        written(folder, name, dataset, "sweep_segmentation", {"miou": (miou, "%")})
     return folder
 
 
@@ -84,8 +93,27 @@ def test_panoptic_quality_stands_beside_the_one_number_that_is_known(made: Fabri
     assert unknown["fine-tuning 100%"] == "measured" and unknown["fine-tuning 25%"] == "not_run"
 
 
+def test_transfer_stands_beside_the_three_numbers_that_are_known(made: Fabricated) -> None:
+    measured = [cell for cell in table_of(made.material, "transfer").cells if cell.status == "measured"]
+    found = {(cell.method, cell.published.value): ours(cell) for cell in measured if cell.published is not None}
+    assert found == pytest.approx({
+        ("CMCR", 55.36): 31, ("CMCR", 53.58): 32, ("CMCR", 60.71): 33,
+        ("SLidR", 50.45): 20, ("SLidR", 47.84): 20, ("SLidR", 54.35): 20,
+    }, rel=0.01)  # fmt: skip
+    unknown = {cell.status for cell in cells(made, "transfer", "CMCR") if cell not in measured}
+    assert unknown == {"not_run"}
+
+
+def test_semantic_kitti_stands_beside_the_one_number_that_is_known(made: Fabricated) -> None:
+    [known] = [cell for cell in cells(made, "kitti", "CMCR") if cell.status == "measured"]
+    assert known.published is not None and known.published.value == 49.86 and ours(known) == pytest.approx(30, rel=0.01)
+    kitti = [cell for cell in cells(made, "main", "PPKT") if cell.published and cell.published.value == 44.0]
+    assert [(cell.experiment, cell.status) for cell in kitti] == [("semantic_kitti_ppkt_1", "measured")]
+
+
 def test_claims_are_judged(made: Fabricated) -> None:
     claims = {claim["id"]: claim for claim in all_claims(made.material)}
     assert claims["C13"]["verdict"] == claims["C14"]["verdict"] == "holds"
     assert claims["C14"]["difference"] == pytest.approx(60, rel=0.05)
-    assert claims["C11"]["verdict"] not in ("holds", "fails")
+    assert claims["C3"]["verdict"] == claims["C11"]["verdict"] == "holds"
+    assert claims["C12"]["verdict"] not in ("holds", "fails")
