@@ -54,7 +54,7 @@ def test_hidden_shares_have_levels(shown: int, level: int) -> None:
 def test_types() -> None:
     def kind(category: str, variant: str = "", shown: int = 50) -> str | None:
         found = actor_object(actor(20, category=category, variant=variant), CAMERA, intrinsics(*SIZE), SIZE, shown, 50)
-        return found and found.type
+        return None if found is None else found.type
 
     assert (
         kind("human.pedestrian.adult") == "Pedestrian" and kind("human.pedestrian.adult", "sitting") == "Person_sitting"
