@@ -68,8 +68,16 @@ def test_a_share_that_leaves_nothing_is_refused(tmp_path: Path) -> None:
         open_with(tmp_path, sweeps(MANY), percent=1)
     with pytest.raises(ConfigError, match=r"(?s)fewer sweeps.*data\.num_sweeps.*49"):
         open_with(tmp_path, sweeps(MANY), num_sweeps=49)
-    with pytest.raises(ConfigError, match=r"(?s)scenes of nuScenes.*08/000.*num_sweeps"):
-        open_with(tmp_path, sweeps(("08", "09")), percent=100)
+    with pytest.raises(ConfigError, match=r"(?s)No such fraction of scans.*1, 5, 10, 20, 50, 100.*25"):
+        open_with(tmp_path, sweeps(("08", "09")), percent=25)
+
+
+def test_a_share_of_the_labels_of_other_data_sets_is_every_so_many_th_scan_from_the_first(tmp_path: Path) -> None:
+    names = tuple(f"{number:02d}" for number in range(15))
+    chosen = {percent: open_with(tmp_path, sweeps(names), percent=percent).rows.tolist() for percent in (1, 10, 20, 50)}
+    assert chosen == {1: [0], 10: [0, 10, 20], 20: [0, 5, 10, 15, 20, 25], 50: list(range(0, 30, 2))}
+    with pytest.raises(ConfigError, match=r"(?s)No such fraction.*1, 5, 10, 25, 100.*20"):
+        open_with(tmp_path, sweeps(MANY), percent=20)
 
 
 @pytest.mark.parametrize("label", [3, -2])

@@ -44,7 +44,8 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
         "ensembled", "objaverse_lvis",
         "openshape_shapenet", "openshape_ensembled", "openshape_no_lvis", "openshape_lvis", "openshape_modelnet40",
         "openshape_scanobjectnn", "redwood", "co3d", "shapenet55", "nuscenes",
-        "nuscenes_c", "nuscenes_boxes", "nuscenes_frames", "semantic_kitti_frames", "scannet", "scan3r",
+        "nuscenes_c", "nuscenes_boxes", "nuscenes_frames", "semantic_kitti_frames", "semantic_kitti", "scribble_kitti",
+        "rellis3d", "semantic_poss", "semantic_stf", "synlidar", "daps3d", "kitti", "scannet", "scan3r",
     ]  # fmt: skip
     counts = {name: spec.releases[0].counts for name, spec in catalog.items()}
     assert counts["modelnet10"] == counts["modelnet10_off"] == {"train": 3991, "test": 908}
@@ -68,6 +69,15 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
         counts["nuscenes_c"] == {"val": 25 * 6019}
         and catalog["nuscenes_c"].class_names == catalog["nuscenes"].class_names
     )
+    # CMCR spec 1.2, 1.3.
+    assert counts["semantic_kitti"] == counts["scribble_kitti"] == {"train": 19130, "val": 4071}
+    assert counts["semantic_stf"] == {"train": 1326, "val": 250}
+    assert counts["kitti"] == {"train": 3712, "val": 3769}
+    labelled = {name: len(spec.class_names) for name, spec in catalog.items() if spec.scan_labels is not None}
+    assert labelled == {
+        "semantic_kitti": 19, "scribble_kitti": 19, "rellis3d": 19, "semantic_poss": 13, "semantic_stf": 19,
+        "synlidar": 32, "daps3d": 4,
+    }  # fmt: skip
     assert counts["nuscenes_frames"] == {"train": 21, "test": 15}
     assert counts["semantic_kitti_frames"] == {"train": 14, "test": 12}
     assert [len(catalog[name].class_names) for name in ("nuscenes_frames", "semantic_kitti_frames")] == [10, 19]
@@ -75,6 +85,23 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
     for spec in catalog.values():
         assert spec.reader in reader_names()
         assert spec.licence.gate != "open" or all(file.urls for file in spec.files), "an open set can be downloaded"
+
+
+@pytest.mark.parametrize(
+    ("classes", "message"),
+    [
+        ({"x": [1], "z": [2]}, "must name the classes"),
+        ({"x": [1]}, "must name the classes"),
+        ({"x": [1], "y": [1]}, "each of one class"),
+        ({"x": [1], "y": [65536]}, "up to 65535"),
+        ({"x": [0], "y": [2]}, "each of one class"),
+    ],
+)
+def test_labels_of_scans_fit_the_classes(tmp_path: Path, classes: dict, message: str) -> None:
+    right = {"classes": {"x": [1], "y": [2, 3]}, "no_class": [0]}
+    assert load_catalog(write(tmp_path, changed(scan_labels=right)))["a"].scan_labels is not None
+    with pytest.raises(ConfigError, match=message):
+        load_catalog(write(tmp_path, changed(scan_labels={**right, "classes": classes})))
 
 
 def test_the_smallest_entry_is_accepted(tmp_path: Path) -> None:

@@ -7,7 +7,13 @@ import pytest
 from sklearn.metrics import confusion_matrix as sklearn_confusion
 from sklearn.metrics import jaccard_score
 
-from concord3d.measures.sweep_confusion import confusion_matrix, frequency_weighted_iou, mean_iou, point_accuracy
+from concord3d.measures.sweep_confusion import (
+    class_iou,
+    confusion_matrix,
+    frequency_weighted_iou,
+    mean_iou,
+    point_accuracy,
+)
 
 NUM_CLASSES = 16
 
@@ -61,3 +67,28 @@ def test_it_agrees_with_scikit_learn(num_true: int) -> None:
     np.testing.assert_array_equal(found, sklearn_confusion(truth[kept], predicted[kept], labels=np.arange(NUM_CLASSES)))
     jaccard = jaccard_score(truth[kept], predicted[kept], average="macro")
     assert mean_iou(found, "left_out") == pytest.approx(jaccard, abs=1e-12)
+
+
+def semantic_kitti_scores(predicted: np.ndarray, truth: np.ndarray) -> tuple[float, np.ndarray]:
+    """The rule of semantic-kitti-api: class 0 is ignored where it is true, a class without any point counts 0."""
+    counts = np.zeros((NUM_CLASSES + 1, NUM_CLASSES + 1))
+    for guess, answer in zip((predicted + 1).tolist(), (truth + 1).tolist(), strict=True):
+        counts[guess, answer] += 1 if answer else 0
+    hits = counts.diagonal()
+    of_class = hits / (counts.sum(axis=1) + counts.sum(axis=0) - hits + 1e-15)
+    return float(of_class[1:].mean()), of_class[1:]
+
+
+@pytest.mark.parametrize("num_true", [16, 11])
+def test_it_agrees_with_the_rule_of_semantic_kitti(num_true: int) -> None:
+    predicted, truth = drawn(num_true, num_true)
+    predicted = np.where(predicted >= num_true, 0, predicted) if num_true < NUM_CLASSES else predicted
+    found = confusion_matrix(predicted, truth, NUM_CLASSES)
+    mean, of_class = semantic_kitti_scores(predicted, truth)
+    ious = class_iou(found)
+    absent = np.isnan(ious)
+    assert absent.sum() == NUM_CLASSES - num_true
+    np.testing.assert_allclose(ious[~absent], of_class[~absent], atol=1e-12)
+    # There a class that is in neither counts 0, in the released code 1, and here on demand nothing.
+    assert mean == pytest.approx(float(np.where(absent, 0.0, ious).mean()), abs=1e-12)
+    assert float(mean_iou(found, "left_out")) * num_true / NUM_CLASSES == pytest.approx(mean, abs=1e-12)

@@ -107,6 +107,11 @@ def test_blocks_of_sweeps_may_stand_for_scenes(tmp_path: Path) -> None:
     body, arrays = check_contract(job)
     assert arrays["item_names"].tolist() == ["08/block000", "08/block001"]
     assert body["details"]["num_scenes_tested"] == 1
+    by_dataset = sweep_job(tmp_path, one_drive, sweeps_per_block={one_drive.dataset: 2})
+    evaluate(by_dataset)
+    assert len(check_contract(by_dataset)[1]["item_names"]) == 3
+    with pytest.raises(EvaluationError, match="One scene has no spread"):
+        evaluate(sweep_job(tmp_path, one_drive, sweeps_per_block={"another": 2}))
 
 
 @pytest.mark.parametrize(("rule", "extra"), [("one", 1.0), ("left_out", None)])

@@ -204,7 +204,7 @@ def test_every_protocol_and_metric_exists(files: Files) -> None:
         if "metric" in options:
             check(figure.id, options["protocol"], options["metric"])
         elif "metrics" in options:
-            by_metric = figure.kind == "grouped_bars"
+            by_metric = figure.kind in ("grouped_bars", "radar")
             curves = options["panels"].values() if figure.kind == "metric_curves" else ()
             measured = [metric for curve in curves for metric in curve.values()]
             for metric in [*measured, *(options["metrics"] if by_metric else options["metrics"].values())]:

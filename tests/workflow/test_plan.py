@@ -267,6 +267,14 @@ def test_one_paper_alone_has_its_nodes_as_in_the_plan_of_both(repository: Path, 
 # Which nodes a change concerns.
 
 
+def test_what_labels_mean_is_part_of_what_scans_are_made_of_and_of_nothing_else(repository: Path) -> None:
+    with remembered_yaml():
+        plan = Plan(repository, load_params({"scale": "smoke", "papers": ["cmcr"]}))
+    told = plan.node("stores/semantic_kitti__train").recipe["spec"]
+    assert told["scan_labels"]["classes"]["car"] == [10, 252]
+    assert "scan_labels" not in plan.node("stores/nuscenes__train").recipe["spec"]
+
+
 @pytest.fixture
 def tree(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A copy of the sources and the configuration, whose edits are undone."""

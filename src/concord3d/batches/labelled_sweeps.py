@@ -18,6 +18,7 @@ from torch import Tensor
 from concord3d.batches.interface import Batch, IntArray, shuffled
 from concord3d.data.even_spread import even_spread
 from concord3d.data.nuscenes_splits import labelled_sweeps, scene_of
+from concord3d.data.scan_fractions import labelled_scans
 from concord3d.data.stores.sweeps import SweepSplit
 from concord3d.errors import ConfigError
 from concord3d.methods.settings import MethodSettings
@@ -154,18 +155,11 @@ def _repeated(rows: IntArray, length: int) -> IntArray:
 
 
 def _chosen(sweeps: SweepSplit, percent: int | None, num_sweeps: int | None) -> IntArray:
-    """Return the sweeps whose labels may be used."""
+    """Return the sweeps whose labels may be used: whole scenes of nuScenes, single scans of other data sets."""
     if num_sweeps is not None:
         return even_spread(len(sweeps), num_sweeps, "data.num_sweeps")
     if percent is None:
         return np.arange(len(sweeps))
-    strange = [name for name in sweeps.names if not scene_of(name).startswith("scene-")]
-    if strange:
-        raise ConfigError(
-            "Fractions of labels are published by scenes of nuScenes",
-            where="data.percent",
-            expected="sweeps named scene-<number>/<keyframe>",
-            found=strange[0],
-            next_step="set data.num_sweeps instead",
-        )
-    return labelled_sweeps(sweeps.names, percent)
+    if all(scene_of(name).startswith("scene-") for name in sweeps.names):
+        return labelled_sweeps(sweeps.names, percent)
+    return labelled_scans(len(sweeps), percent)

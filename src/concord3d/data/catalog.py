@@ -11,6 +11,7 @@ from concord3d.config.places import Place
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import StrictModel, validate
 from concord3d.data.readers import reader_names
+from concord3d.data.scan_labels import ScanLabels
 from concord3d.data.scans.options import ScanOptions
 from concord3d.errors import ConfigError, nearest
 
@@ -124,6 +125,7 @@ class DatasetSpec(StrictModel):
     picture_size: tuple[PositiveInt, PositiveInt] | None = None
     held_out: float | None = Field(default=None, gt=0, lt=1)
     scans: ScanOptions | None = None
+    scan_labels: ScanLabels | None = None
     doc: str
 
     _reader = field_validator("reader")(known_reader)
@@ -149,6 +151,8 @@ class DatasetSpec(StrictModel):
             raise ValueError(
                 f"'class_parts' counts the parts of {len(self.class_parts)} of {len(self.class_names)} classes"
             )
+        if self.scan_labels is not None and tuple(self.scan_labels.classes) != self.class_names:
+            raise ValueError("'scan_labels.classes' must name the classes of 'class_names' in their order")
         if self.held_out is not None and not {"train", "test"} <= set(self.splits):
             raise ValueError("'held_out' is a share of the names for the split 'test': it needs 'train' and 'test'")
         return self

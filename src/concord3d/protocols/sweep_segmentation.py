@@ -49,15 +49,21 @@ class Settings(StrictModel):
         batch_size: Sweeps per forward pass.
         max_sweeps: So many sweeps of an even spread are tested; null tests all, as published.
         sweeps_per_block: So many consecutive sweeps of a scene count as one in intervals and comparisons, for data sets
-            of few scenes; null takes whole scenes.
+            of few scenes, or such numbers by data set; null takes whole scenes, as do data sets that are not named.
         absent_class: What a class counts that is neither predicted nor true: ``one``, as in the released code, or
             nothing (``left_out``), as in the nuScenes devkit.
     """
 
     batch_size: PositiveInt = 4
     max_sweeps: PositiveInt | None = None
-    sweeps_per_block: PositiveInt | None = None
+    sweeps_per_block: PositiveInt | dict[str, PositiveInt] | None = None
     absent_class: AbsentClass = "one"
+
+    def block_of(self, dataset: str) -> int | None:
+        """Return how many sweeps of a data set count as one, or None where its scenes do."""
+        if isinstance(self.sweeps_per_block, dict):
+            return self.sweeps_per_block.get(dataset)
+        return self.sweeps_per_block
 
 
 def example_arrays(segmenter: SweepSegmenter, sweeps: SweepSplit, device: str) -> dict[str, NDArray[Any]]:
@@ -88,7 +94,7 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
     tested = labelled_sweeps(job, segmenter)
     if settings.max_sweeps is not None:
         tested = tested.subset(even_spread(len(tested), settings.max_sweeps, "max_sweeps"))
-    blocks = scenes_of(tested, settings.sweeps_per_block)
+    blocks = scenes_of(tested, settings.block_of(tested.dataset))
     confusions = sweep_confusions(segmenter, tested, settings.batch_size, job.torch_device)
     scenes = SceneConfusions.of(confusions, blocks)
     outcomes = {

@@ -20,9 +20,10 @@ from concord3d.geometry.sweep_turns import draw_turn
 from concord3d.losses.point_pixel_info_nce import point_pixel_info_nce
 from concord3d.losses.superpixel_info_nce import superpixel_features
 from concord3d.methods.cmcr.forward import decoded_pictures, see, shared_and_superpixels, shared_of_pairs
-from concord3d.methods.cmcr.method import drawn_masks
+from concord3d.methods.cmcr.method import CMCR, drawn_masks
 from concord3d.methods.cmcr.network import DistillationNetwork, rebuilt
 from concord3d.methods.cmcr.settings import CMCRSettings
+from concord3d.methods.interface import LossTerms
 from concord3d.models.weights import save_weights
 
 TERMS = {
@@ -175,6 +176,62 @@ def test_a_copy_goes_on_bit_for_bit() -> None:
     other.load_state_dict(copy.deepcopy(method.state_dict()))
     losses = [each.loss(batch_of("cmcr", 2), draw(1)).total for each in (method, other)]
     assert torch.equal(*losses)
+
+
+def collapsed(**told: bool) -> CMCR:
+    """Return a method whose codes but one have not been chosen for longer than any that is alive."""
+    method = method_of("cmcr", **told)
+    codebook = method.network.codebook
+    assert codebook is not None
+    # All features are nearer to the first code, which points where they point on average.
+    seen = method.loss(batch_of("cmcr"), draw())
+    assert method._pairs is not None
+    direction = torch.cat(method._pairs).mean(0)
+    codebook.codes.copy_(-functional.normalize(direction, dim=0).expand_as(codebook.codes))
+    codebook.codes[0].neg_()
+    codebook.sums.copy_(codebook.codes)
+    codebook.unused.fill_(400)
+    assert seen.terms["perplexity/points"] > 0
+    return method
+
+
+def step(method: CMCR, number: int) -> LossTerms:
+    found = method.loss(batch_of("cmcr", number), draw(number))
+    method.after_step(number, 10)
+    return found
+
+
+def test_dead_codes_are_revived_where_it_is_asked_for_and_perplexity_tells() -> None:
+    perplexities = {}
+    for revived in (False, True):
+        method = collapsed(revive_codes=revived)
+        codebook = method.network.codebook
+        assert codebook is not None
+        first = step(method, 1)
+        assert first.terms["perplexity/points"] == first.terms["perplexity/pixels"] == 1
+        alike = (codebook.codes @ codebook.codes[0] > 0.99).sum()
+        assert int(alike) == (len(codebook.codes) if revived else 1)
+        for number in range(2, 6):
+            last = step(method, number)
+        perplexities[revived] = float(last.terms["perplexity/points"])
+    assert perplexities[False] < 1.5 and perplexities[True] > 2, perplexities
+
+
+def test_codes_are_not_revived_unless_asked_for() -> None:
+    assert not CMCRSettings().revive_codes
+
+
+def test_a_codebook_that_revives_codes_is_resumed_bit_for_bit() -> None:
+    straight = collapsed(revive_codes=True)
+    step(straight, 1)
+    resumed = method_of("cmcr", revive_codes=True)
+    resumed.load_state_dict(copy.deepcopy(straight.state_dict()))
+    for method in (straight, resumed):
+        method.network.codebook.unused[3:] = 400
+        for number in (2, 3):
+            step(method, number)
+    for name, value in straight.network.codebook.named_buffers():
+        assert torch.equal(value, dict(resumed.network.codebook.named_buffers())[name]), name
 
 
 @pytest.mark.parametrize("name", PARTS)

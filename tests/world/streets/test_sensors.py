@@ -112,7 +112,7 @@ def test_pictures_show_what_the_lidar_measures(made: tuple[Street, LabelledMesh,
     assert np.bincount(pairs.camera, minlength=6).min() > 50
     # Shading keeps the hue, so one channel of three tells the category from two thirds of the others.
     painted = np.where(np.arange(3) == mesh.category[:, None] % 3, 200, 10).astype(np.uint8)
-    flat = LabelledMesh(replace(mesh.mesh, face_colors=painted), mesh.category, mesh.instance)
+    flat = replace(mesh, mesh=replace(mesh.mesh, face_colors=painted))
     clear = replace(street.plan, light=1.0, rain=False)
     pictures = take_pictures(scene, flat, clear, cameras, street.rig.focal, height, width, np.random.default_rng(0))
     assert pictures.shape == (6, height, width, 3) and pictures.dtype == np.uint8

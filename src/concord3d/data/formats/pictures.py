@@ -107,6 +107,37 @@ def read_resized(path: Path, size: tuple[int, int], stored: tuple[int, int]) -> 
         raise UnreadableFile("Cannot read an image", where=path, found=error, next_step=NEXT_STEP) from error
 
 
+def picture_size(path: Path) -> tuple[int, int]:
+    """Return height and width of a picture, from the head of its file.
+
+    Raises:
+        UnreadableFile: The file is absent, or no picture.
+    """
+    from PIL import Image
+
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, ValueError, SyntaxError) as error:
+        raise UnreadableFile("Cannot read an image", where=path, found=error, next_step=NEXT_STEP) from error
+
+
+def resized_intrinsics(
+    intrinsics: NDArray[np.float64], size: tuple[int, int], stored: tuple[int, int]
+) -> NDArray[np.float64]:
+    """Return intrinsics for resized pictures: their edges, 0.5 before the first centre, stay edges.
+
+    Args:
+        intrinsics: (..., 3, 3) of pictures, the centres of whose pixels have whole coordinates.
+        size: Height and width of the pictures.
+        stored: Height and width that they were given.
+    """
+    down, across = stored[0] / size[0], stored[1] / size[1]
+    shift = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    resized: NDArray[np.float64] = np.linalg.inv(shift) @ np.diag([across, down, 1.0]) @ shift @ intrinsics
+    return resized
+
+
 def rgb8(image: PIL.Image.Image) -> PIL.Image.Image:
     """Return a picture as 8-bit RGB: 16-bit grey is scaled, a palette is resolved, transparency is dropped."""
     from PIL import Image

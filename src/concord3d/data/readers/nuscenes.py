@@ -28,7 +28,7 @@ from concord3d.data.formats.nuscenes_sweeps import (
     require_as_many,
 )
 from concord3d.data.formats.nuscenes_tables import CAMERAS, VERSION, Keyframe, NuScenesTables
-from concord3d.data.formats.pictures import read_resized
+from concord3d.data.formats.pictures import read_resized, resized_intrinsics
 from concord3d.data.layout import find_split, layout_folder, required_file
 from concord3d.data.nuscenes_splits import SCENES
 from concord3d.data.readers.interface import Census, Reader, Reading
@@ -126,7 +126,7 @@ def _camera_arrays(spec: DatasetSpec, folder: Path, keyframes: Sequence[Keyframe
     return {
         "pictures": pictures,
         "camera_from_lidar": np.stack([keyframe.camera_from_lidar for keyframe in keyframes]),
-        "intrinsics": _resized(np.stack([keyframe.intrinsics for keyframe in keyframes]), size, stored),
+        "intrinsics": resized_intrinsics(np.stack([keyframe.intrinsics for keyframe in keyframes]), size, stored),
     }
 
 
@@ -140,14 +140,6 @@ def _pose_arrays(keyframes: Sequence[Keyframe]) -> dict[str, NDArray[Any]]:
 def _stored_size(size: tuple[int, int], largest: tuple[int, int] | None) -> tuple[int, int]:
     """Return the size of the files, or the catalogue's where the files are larger."""
     return largest if largest and (size[0] > largest[0] or size[1] > largest[1]) else size
-
-
-def _resized(intrinsics: NDArray[np.float64], size: tuple[int, int], stored: tuple[int, int]) -> NDArray[np.float64]:
-    """Return intrinsics for resized pictures: their edges, 0.5 before the first centre, stay edges."""
-    down, across = stored[0] / size[0], stored[1] / size[1]
-    shift = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-    resized: NDArray[np.float64] = np.linalg.inv(shift) @ np.diag([across, down, 1.0]) @ shift @ intrinsics
-    return resized
 
 
 def _panoptic(folder: Path, keyframe: Keyframe, num_points: int) -> NDArray[np.int32]:

@@ -117,14 +117,24 @@ def panels(
     """Return a figure with ``num`` panels, with room for title and stamp, and for a legend that the panels share."""
     columns = columns or num
     rows = -(-num // columns)
-    below = STAMP_HEIGHT + LEGEND_ROW_HEIGHT * legend_rows
-    total = height * rows + 0.75 + LEGEND_ROW_HEIGHT * legend_rows
-    bottom = below / total
-    engine = ConstrainedLayoutEngine(rect=(0.0, bottom, 1.0, 1.0 - bottom))
-    figure = Figure(figsize=(max(width * columns, 5.0), total), layout=engine)
-    FigureCanvasAgg(figure)
+    figure = _canvas(width * columns, height * rows, legend_rows)
     axes = [figure.add_subplot(rows, columns, index + 1) for index in range(num)]
     return figure, axes
+
+
+def polar_panel(width: float = 5.6, height: float = 5.0, legend_rows: int = 0) -> tuple[Figure, Axes]:
+    """Return a figure with one round panel, with the same room about it as those of :func:`panels`."""
+    figure = _canvas(width, height, legend_rows)
+    return figure, figure.add_subplot(projection="polar")
+
+
+def _canvas(width: float, height: float, legend_rows: int) -> Figure:
+    total = height + 0.75 + LEGEND_ROW_HEIGHT * legend_rows
+    bottom = (STAMP_HEIGHT + LEGEND_ROW_HEIGHT * legend_rows) / total
+    engine = ConstrainedLayoutEngine(rect=(0.0, bottom, 1.0, 1.0 - bottom))
+    figure = Figure(figsize=(max(width, 5.0), total), layout=engine)
+    FigureCanvasAgg(figure)
+    return figure
 
 
 def shared_legend(figure: Figure, entries: Mapping[str, Artist], columns: int) -> None:

@@ -15,16 +15,17 @@ from concord3d.workflow.training_nodes import MadeTraining
 
 
 class LabelledSweepSettings(DataSettings):
-    """What a training on labelled sweeps is told (CMCR spec 1.1).
+    """What a training on labelled sweeps is told (CMCR spec 1.1 to 1.3).
 
     Attributes:
-        percent: Share of the scenes whose labels are used, by the official rule; null uses all.
+        percent: Share of the labels that are used, by the official rules: of nuScenes whole scenes (1, 5, 10, 25, 100),
+            of other data sets single scans (1, 5, 10, 20, 50, 100); null uses all.
         num_sweeps: So many sweeps of an even spread are used instead; more sweeps hold all those of fewer.
         sweeps_per_epoch: An epoch reads so many sweeps, the chosen ones again and again, so that trainings on few and
             on many sweeps have as many steps; null reads each once.
     """
 
-    percent: Literal[1, 5, 10, 20, 25, 100] | None = None
+    percent: Literal[1, 5, 10, 20, 25, 50, 100] | None = None
     num_sweeps: PositiveInt | None = None
     sweeps_per_epoch: PositiveInt | None = None
 

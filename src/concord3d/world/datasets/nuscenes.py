@@ -11,7 +11,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +20,11 @@ from numpy.typing import NDArray
 from concord3d.data.nuscenes_splits import SCENES
 from concord3d.errors import ConfigError
 from concord3d.files import canonical_json, write_text
-from concord3d.geometry.ray_casting import RayCaster
 from concord3d.geometry.rigid import Matrix, rigid, turn_about_z
 from concord3d.world.datasets.interface import SERIES_OFFSET, SPLIT_OFFSET, DatasetFamily, Layout, WorldRecipe
 from concord3d.world.formats.nuscenes_tables import LOCATIONS, Annotated, SceneTables, Tables, common_tables
 from concord3d.world.streets.actors import Actor
+from concord3d.world.streets.casting import ready_for_rays
 from concord3d.world.streets.lidar import ELEVATIONS, LabelledSweep, scan
 from concord3d.world.streets.pictures import take_pictures
 from concord3d.world.streets.rig import CAMERA_DELAYS, CAMERA_NAMES, LIDAR
@@ -148,12 +147,6 @@ def _rng(recipe: WorldRecipe, item: StreetItem, purpose: int) -> np.random.Gener
     return np.random.default_rng([recipe.seed, zlib.crc32(item.name.encode()), _SERIES, purpose])
 
 
-@cache
-def _caster() -> RayCaster:
-    # Data sets are built by several processes, each with one thread.
-    return RayCaster(1)
-
-
 def _record(
     root: Path,
     street: Street,
@@ -165,8 +158,7 @@ def _record(
     rng: np.random.Generator,
 ) -> None:
     """Record one keyframe: what moves stands still meanwhile, but for the vehicle of the sensors."""
-    mesh = street.mesh_at(time)
-    rays = _caster().scene(mesh.mesh)
+    rays, mesh = ready_for_rays(street, time)
     pose = street.street_from_ego(time)
     sweep = scan(
         rays,

@@ -54,6 +54,17 @@ class LabelledSweep:
     instance: NDArray[np.int32]
 
 
+@dataclass(frozen=True)
+class DetailedSweep(LabelledSweep):
+    """A sweep that tells more than the general categories.
+
+    Attributes:
+        detail: (P,) uint8 number in :data:`concord3d.world.streets.taxonomy.DETAILS`.
+    """
+
+    detail: NDArray[np.uint8]
+
+
 def scan(
     scene: RayScene,
     street: LabelledMesh,
@@ -62,7 +73,7 @@ def scan(
     azimuth_steps: int,
     rain: bool,
     rng: np.random.Generator,
-) -> LabelledSweep:
+) -> DetailedSweep:
     """Scan a street from one place; the street stands still meanwhile.
 
     Args:
@@ -95,6 +106,7 @@ def scan(
     incidence = np.where(on_roof, -own[met, 2], slope)
     category = np.where(on_roof, np.uint8(CATEGORY_INDEX["vehicle.ego"]), street.category[face])
     instance = np.where(on_roof, 0, street.instance[face])
+    detail = np.where(on_roof, np.uint8(0), street.detail[face])
     brightness = np.where(on_roof, _ROOF_BRIGHTNESS, street.colors_of(face).mean(axis=1))
     lost = 0.02 + (0.1 if rain else 0.0) + 0.7 * (distance / _RANGE[1]) ** 2 * (1 - incidence) ** 4
     kept = rng.random(len(met)) >= lost
@@ -107,7 +119,7 @@ def scan(
     points = np.empty((len(met), 5), np.float32)
     points[:, :3] = own[met] * measured[:, None]
     points[:, 3], points[:, 4] = intensity, met % beams
-    return LabelledSweep(points[kept], category[kept], instance[kept])
+    return DetailedSweep(points[kept], category[kept], instance[kept], detail[kept])
 
 
 def _roof_distance(directions: NDArray[np.float64]) -> NDArray[np.float64]:

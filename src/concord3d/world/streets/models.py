@@ -5,7 +5,7 @@ Shape legend: V vertices, F faces.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -25,12 +25,14 @@ class StreetModel:
         faces: (F, 3) int32.
         colors: (F, 3) uint8.
         variant: What kind of its category it is.
+        parts: F names of the parts that faces belong to, or none.
     """
 
     vertices: NDArray[np.float64]
     faces: NDArray[np.int32]
     colors: NDArray[np.uint8]
     variant: str = ""
+    parts: tuple[str, ...] = ()
 
     @property
     def size(self) -> NDArray[np.float64]:
@@ -39,7 +41,7 @@ class StreetModel:
 
     def scaled(self, factor: float) -> StreetModel:
         """Return the model so many times as large."""
-        return StreetModel(self.vertices * factor, self.faces, self.colors, self.variant)
+        return replace(self, vertices=self.vertices * factor)
 
 
 # A street shows some thirty of them, so a data set makes each once; 400 take about 60 MB.
@@ -60,4 +62,6 @@ def street_model(category: str, index: int, seed: int) -> StreetModel:
     vertices = upright[:, [2, 0, 1]]
     low, high = vertices.min(axis=0), vertices.max(axis=0)
     vertices = vertices - np.array([(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, low[2]])
-    return StreetModel(vertices, made.mesh.faces, made.mesh.face_colors, str(made.style.get("variant", "")))
+    numbers = made.mesh.face_parts
+    parts = () if numbers is None else tuple(made.part_names[number] for number in numbers.tolist())
+    return StreetModel(vertices, made.mesh.faces, made.mesh.face_colors, str(made.style.get("variant", "")), parts)

@@ -33,6 +33,9 @@ _HOUSES = {
     "park": (3, 0.2, (6.0, 12.0)),
     "industrial": (3, 0.65, (4.0, 9.0)),
 }
+# Parts of signs that are poles, and what parts of trees are.
+_POSTS = ("post", "foot")
+_TRUNK = {"trunk": "trunk"}
 _TREES = {"downtown": 0.5, "residential": 0.8, "park": 1.0, "industrial": 0.4}
 
 
@@ -97,7 +100,7 @@ def _markings(made: MeshBuilder, plan: StreetPlan) -> None:
         for y in np.arange(-plan.half_road + 0.4, plan.half_road - 0.4, 1.1):
             corners.append(_flat(edge - 3.0, edge, y, y + 0.55))
     if corners:
-        made.add_rectangles(np.array(corners), _MARKING, "flat.driveable_surface")
+        made.add_rectangles(np.array(corners), _MARKING, "flat.driveable_surface", "lane_marking")
 
 
 def _flat(low: float, high: float, right: float, left: float) -> list[tuple[float, float, float]]:
@@ -132,7 +135,7 @@ def _house(
 ) -> None:
     height = storeys * _STOREY + 0.8
     y = sorted((sign * depth[0], sign * depth[1]))
-    made.add_boxes((span[0], y[0], 0.0), (span[1], y[1], height), tone, "static.manmade")
+    made.add_boxes((span[0], y[0], 0.0), (span[1], y[1], height), tone, "static.manmade", "building")
     eaves = 0.4
     if storeys <= 3 and rng.random() < 0.7:
         # A ridge along the street.
@@ -140,7 +143,7 @@ def _house(
         a, b = span[0] - eaves, span[1] + eaves
         roof = [[(a, y[i] + (eaves if i else -eaves), height - 0.1), (b, y[i] + (eaves if i else -eaves), height - 0.1),
                  (b, ridge, top), (a, ridge, top)] for i in (0, 1)]  # fmt: skip
-        made.add_rectangles(np.array(roof), tone * 0.55 + np.array([30, 8, 0]), "static.manmade")
+        made.add_rectangles(np.array(roof), tone * 0.55 + np.array([30, 8, 0]), "static.manmade", "building")
     front = sign * (depth[0] - 0.03)
     broad = float(rng.uniform(0.9, 1.5))
     step = broad + float(rng.uniform(0.8, 1.8))
@@ -154,7 +157,7 @@ def _house(
             windows.append([(x, front, low), (x + broad, front, low), (x + broad, front, high), (x, front, high)])
             shades.append(_GLASS + (20 if storey or number != door else -15))
     if windows:
-        made.add_rectangles(np.array(windows), np.array(shades), "static.manmade")
+        made.add_rectangles(np.array(windows), np.array(shades), "static.manmade", "building")
 
 
 def _furniture(made: MeshBuilder, plan: StreetPlan, side: int, model_of: ModelOf, rng: np.random.Generator) -> None:
@@ -165,21 +168,23 @@ def _furniture(made: MeshBuilder, plan: StreetPlan, side: int, model_of: ModelOf
     post = cylinder(0.09, height, 6)
     vertices = post.vertices[:, [2, 0, 1]]
     for x in _places(plan, float(rng.uniform(22, 34)), rng):
-        made.add(vertices + np.array([x, y, base]), post.faces, tone, "static.manmade")
+        made.add(vertices + np.array([x, y, base]), post.faces, tone, "static.manmade", detail="pole")
         tip = y - sign * 1.8
         low, high = sorted((y, tip))
-        made.add_boxes((x - 0.06, low, base + height - 0.12), (x + 0.06, high, base + height), tone, "static.manmade")
+        made.add_boxes((x - 0.06, low, base + height - 0.12), (x + 0.06, high, base + height), tone, "static.manmade",
+                       "pole")  # fmt: skip
         made.add_boxes((x - 0.12, tip - 0.3, base + height - 0.2), (x + 0.12, tip + 0.3, base + height - 0.1),
-                       (205, 205, 196), "static.manmade")  # fmt: skip
+                       (205, 205, 196), "static.manmade", "pole")  # fmt: skip
     for x in _places(plan, float(rng.uniform(25, 60)), rng):
         model = model_of("traffic_sign")
         turned = model.vertices * np.array([-1, -1, 1]) if sign < 0 else model.vertices
-        made.add(turned + np.array([x, y, base]), model.faces, model.colors, "static.manmade")
+        details = ["pole" if part in _POSTS else "traffic_sign" for part in model.parts]
+        made.add(turned + np.array([x, y, base]), model.faces, model.colors, "static.manmade", detail=details)
     if rng.random() < 0.3:
         edge = sign * (plan.walk_band(side)[1] + 0.2)
         for low, high in plan.stretches:
             made.add_boxes((low, edge - 0.1, 0.0), (high, edge + 0.1, float(rng.uniform(0.6, 1.6))),
-                           _tone((150, 130, 110), rng), "static.manmade")  # fmt: skip
+                           _tone((150, 130, 110), rng), "static.manmade", "fence")  # fmt: skip
 
 
 def _greenery(made: MeshBuilder, plan: StreetPlan, side: int, model_of: ModelOf, rng: np.random.Generator) -> None:
@@ -195,7 +200,8 @@ def _greenery(made: MeshBuilder, plan: StreetPlan, side: int, model_of: ModelOf,
                 c, s = np.cos(turn), np.sin(turn)
                 factor = size * float(rng.uniform(0.75, 1.15))
                 vertices = model.vertices @ np.array([[c, s, 0], [-s, c, 0], [0, 0, 1]]) * factor
-                made.add(vertices + np.array([x, sign * distance, 0.0]), model.faces, model.colors, "static.vegetation")
+                place, details = np.array([x, sign * distance, 0.0]), [_TRUNK.get(part, "") for part in model.parts]
+                made.add(vertices + place, model.faces, model.colors, "static.vegetation", detail=details)
     if plan.front[side] == "flat.terrain" and rng.random() < 0.6:
         bush = ellipsoid(1.0, 0.8, 0.7, 5, 7, 3.0)
         vertices = bush.vertices[:, [2, 0, 1]]

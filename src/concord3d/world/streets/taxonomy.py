@@ -1,4 +1,6 @@
-"""The 32 general categories of nuScenes, by the number that its label files hold (CMCR spec 1.1)."""
+"""What the parts of streets are: the 32 general categories of nuScenes, by the number that its label files hold, and
+details that other data sets tell apart within one of them (CMCR spec 1.1, 1.2).
+"""
 
 from __future__ import annotations
 
@@ -12,3 +14,6 @@ GENERAL_CATEGORIES = (
     "flat.other", "flat.sidewalk", "flat.terrain", "static.manmade", "static.other", "static.vegetation", "vehicle.ego",
 )  # fmt: skip
 CATEGORY_INDEX = {name: index for index, name in enumerate(GENERAL_CATEGORIES)}
+# Of static.manmade, but for trunks (static.vegetation) and markings (flat.driveable_surface); "" is anything else.
+DETAILS = ("", "building", "fence", "pole", "traffic_sign", "trunk", "lane_marking")
+DETAIL_INDEX = {name: index for index, name in enumerate(DETAILS)}

@@ -96,3 +96,15 @@ def test_the_same_numbers_give_the_same_bytes(tmp_path: Path) -> None:
         made.report(REPORT)
         texts.append(svg(made, "f"))
     assert texts[0] == texts[1]
+
+
+def test_figures_that_are_no_shares_stand_as_they_are(tmp_path: Path) -> None:
+    made = two_branches_like(tmp_path)
+    made.report(REPORT)
+    context = context_of(made)
+    options = validate(Options, context.spec.options, "f")
+    arguments = (context, options, "cross_most_modelnet40", 1, Curve(figure="from_points"))
+    shares, plain = history_curves._values(*arguments), history_curves._values(*arguments, factor=1.0)
+    assert {epoch: 100 * value for epoch, value in plain.items()} == pytest.approx(shares)
+    made.report(REPORT.replace("y_label: share (%),", "y_label: share, percent: false,"))
+    assert svg(made, "f") != ""

@@ -56,11 +56,19 @@ class Curve(StrictModel):
 
 
 class HistoryPanel(StrictModel):
-    """One panel: its heading, the label of its axis, and curves by label."""
+    """One panel.
+
+    Attributes:
+        title: Its heading.
+        y_label: Label of its axis.
+        curves: By label.
+        percent: Whether figures of the history are shown in percent; else as they are, from 0.
+    """
 
     title: str
     y_label: str
     curves: dict[str, Curve] = Field(min_length=1)
+    percent: bool = True
 
 
 class Options(StrictModel):
@@ -91,10 +99,11 @@ def draw(context: FigureContext) -> Drawing:
     for index, axis in enumerate(axes):
         name, column = shown[index // len(options.columns)], options.columns[index % len(options.columns)]
         for number, (label, curve) in enumerate(column.curves.items()):
-            by_seed = {seed: _values(context, options, name, seed, curve) for seed in found[name]}
+            factor = 100.0 if column.percent else 1.0
+            by_seed = {seed: _values(context, options, name, seed, curve, factor) for seed in found[name]}
             _curve(axis, curve, number, label, {seed: values for seed, values in by_seed.items() if values})
         axis.set(title=f"{options.experiments[name]}: {column.title}", xlabel="epoch", ylabel=column.y_label)
-        axis.set_ylim(0, 102)
+        axis.set_ylim(0, 102 if column.percent else None)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         if axis.get_legend_handles_labels()[1]:
             axis.legend(fontsize=7.5, loc="best")
@@ -108,8 +117,10 @@ def _seeds(context: FigureContext, experiment: str) -> list[int]:
     return sorted(seed for (name, seed), history in context.results.histories.items() if name == experiment and history)
 
 
-def _values(context: FigureContext, options: Options, experiment: str, seed: int, curve: Curve) -> Series:
-    """Return percentages by epoch; none of epochs in which there is nothing to be a share of."""
+def _values(
+    context: FigureContext, options: Options, experiment: str, seed: int, curve: Curve, factor: float = 100.0
+) -> Series:
+    """Return percentages by epoch, or plain figures; none of epochs in which there is nothing to be a share of."""
     if curve.snapshot is not None:
         return _of_snapshots(context, options, experiment, seed, curve.snapshot)
     assert curve.figure is not None
@@ -118,7 +129,7 @@ def _values(context: FigureContext, options: Options, experiment: str, seed: int
         upper = _difference(entry, curve.figure, curve.minus)
         lower = 1.0 if curve.over is None else _difference(entry, curve.over, curve.over_minus)
         if upper is not None and lower is not None and lower > LEAST:
-            found[int(entry["epoch"])] = 100 * upper / lower
+            found[int(entry["epoch"])] = factor * upper / lower
     return found
 
 

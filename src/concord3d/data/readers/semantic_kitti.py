@@ -1,0 +1,147 @@
+"""SemanticKITTI and data sets that are written as it is: scans with a label for every point (CMCR spec 1.2, 1.3).
+
+Layout: ``<sequence>/<points>/<scan>.bin`` (P, values) float32 x, y, z, remission, and
+``<sequence>/<labels>/<scan>.label`` (P,) uint32, the label in the lower 16 bits, the instance above. The catalogue
+names folders and labels. Where a split has a list, each of its lines begins with the path of a file of points.
+
+Shape legend: S scans, N points of all scans together, P points of one.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from concord3d.data.catalog import DatasetSpec
+from concord3d.data.layout import NEXT_STEP, find_split, layout_folder, read_lines, required_file, split_files
+from concord3d.data.readers.interface import Census, Reader, Reading
+from concord3d.data.scan_labels import ScanLabels
+from concord3d.data.storage import scratch_array
+from concord3d.data.stores.sweeps import SweepSplit
+from concord3d.errors import BadCloud, ConfigError, DatasetCorrupt, DatasetMissing, UnreadableFile, WrongRelease
+
+_FLOAT_BYTES = 4
+_UNKNOWN = -2
+
+
+class SemanticKITTI(Reader):
+    """Scans named ``<sequence>/<scan>``, in the order of their paths or of the list.
+
+    Points have x, y, z in metres in the sensor's frame and the remission; ``extra`` has ``instance``, 0 where there is
+    none.
+    """
+
+    kind = "sweeps"
+    has_labels = False
+
+    def read(self, spec: DatasetSpec, root: Path, split: str, data_kind: str, num_points: int | None = None) -> Reading:
+        """Read one split; arguments as in :meth:`Reader.read`.
+
+        Raises:
+            DatasetMissing: A list, a file of points or a file of labels is absent.
+            UnreadableFile: A file is truncated.
+            DatasetCorrupt: Labels are not as many as points.
+            WrongRelease: A label is none of the catalogue.
+            BadCloud: A scan has no points.
+        """
+        told, files = _told(spec), _files(spec, root, split)
+        table = _class_table(told)
+        offsets = np.cumsum([0, *(_count(path, told.values) for path in files)], dtype=np.int64)
+        points = scratch_array((int(offsets[-1]), 4), np.float32)
+        labels = scratch_array((int(offsets[-1]),), np.int64)
+        instance = scratch_array((int(offsets[-1]),), np.int32)
+        for path, start, stop in zip(files, offsets[:-1], offsets[1:], strict=True):
+            points[start:stop] = np.fromfile(path, "<f4").reshape(-1, told.values)[:, :4]
+            raw = _raw_labels(told, split, path, int(stop - start))
+            labels[start:stop] = _classes(table, path, np.bitwise_and(raw, np.uint32(0xFFFF)))
+            instance[start:stop] = raw >> 16
+        store = SweepSplit(
+            spec.id,
+            split,
+            data_kind,
+            offsets,
+            points,
+            (),
+            tuple(f"{path.parent.parent.name}/{path.stem}" for path in files),
+            labels,
+            {"instance": instance},
+            intensity_range=spec.intensity_range,
+        )
+        return Reading(store, "float32")
+
+    def census(self, spec: DatasetSpec, root: Path, split: str) -> Census:
+        return Census(len(_files(spec, root, split)), dtype="float32")
+
+
+def _told(spec: DatasetSpec) -> ScanLabels:
+    if spec.scan_labels is None:
+        raise ConfigError("The catalogue does not say what labels mean", where=spec.id, expected="a key 'scan_labels'")
+    return spec.scan_labels
+
+
+def _files(spec: DatasetSpec, root: Path, split: str) -> list[Path]:
+    chosen, folder = find_split(spec, split), layout_folder(spec, root)
+    if chosen.list_file is None:
+        return split_files(spec, root, split)
+    path = required_file(spec, folder, chosen.list_file)
+    files = [folder / line.split()[0] for line in read_lines(path)]
+    missing = [file for file in files if not file.is_file()]
+    if missing or not files:
+        raise DatasetMissing(
+            f"Scans of {spec.id}/{split} are missing", where=path, expected=f"all {len(files)} files that it lists",
+            found=f"absent: {missing[0]}" if missing else "an empty list", next_step=f"obtain '{spec.id}' again",
+        )  # fmt: skip
+    return files
+
+
+def _count(path: Path, values: int) -> int:
+    """Return the points of a scan, from the size of its file."""
+    size, of_point = path.stat().st_size, values * _FLOAT_BYTES
+    if size % of_point:
+        raise UnreadableFile(
+            "A scan is truncated", where=path, expected=f"a multiple of {of_point} bytes", found=size,
+            next_step=NEXT_STEP,
+        )  # fmt: skip
+    if not size:
+        raise BadCloud("A scan has no points", where=path, expected="at least one", found=0, next_step=NEXT_STEP)
+    return size // of_point
+
+
+def _raw_labels(told: ScanLabels, split: str, points: Path, num_points: int) -> NDArray[np.uint32]:
+    folder = told.labels_of.get(split, told.labels)
+    path = points.parent.parent / folder / f"{points.stem}.label"
+    if not path.is_file():
+        raise DatasetMissing("A scan has no labels", where=path, next_step="unpack points and labels into one folder")
+    size = path.stat().st_size
+    if size != num_points * _FLOAT_BYTES:
+        raise DatasetCorrupt(
+            "Labels are not as many as points", where=path, expected=f"{num_points} of {_FLOAT_BYTES} bytes",
+            found=f"{size} bytes", next_step=NEXT_STEP,
+        )  # fmt: skip
+    return np.fromfile(path, "<u4")
+
+
+def _class_table(told: ScanLabels) -> NDArray[np.int64]:
+    """Return (65536,) class of every label, -1 for those without one, -2 for those that are not in the catalogue."""
+    table = np.full(1 << 16, _UNKNOWN, np.int64)
+    table[list(told.no_class)] = -1
+    for number, labels in enumerate(told.classes.values()):
+        table[list(labels)] = number
+    return table
+
+
+def _classes(table: NDArray[np.int64], path: Path, labels: NDArray[np.uint32]) -> NDArray[np.int64]:
+    classes = table[labels]
+    strange = np.unique(labels[classes == _UNKNOWN])
+    if len(strange):
+        known = np.flatnonzero(table != _UNKNOWN)
+        raise WrongRelease(
+            "A label is none of this data set", where=path, expected=", ".join(map(str, known.tolist())),
+            found=", ".join(map(str, strange.tolist())),
+        )  # fmt: skip
+    return classes
+
+
+READER = SemanticKITTI()

@@ -1,0 +1,76 @@
+"""Several measures of a few experiments, each on an axis of its own around a middle (CMCR spec 8, figure 10)."""
+
+from __future__ import annotations
+
+import numpy as np
+from matplotlib.projections.polar import PolarAxes
+from pydantic import Field
+
+from concord3d.config.validation import StrictModel
+from concord3d.reporting.figures.measured_points import estimates_of
+from concord3d.reporting.figures.style import (
+    COLORS,
+    MARKERS,
+    Drawing,
+    FigureContext,
+    legend_entries,
+    named,
+    options_of,
+    placard,
+    polar_panel,
+    shared_legend,
+    sorted_kinds,
+    words,
+)
+
+
+class Options(StrictModel):
+    """Options of ``radar``.
+
+    Attributes:
+        experiments: Label per experiment; those that are not measured are left out.
+        dataset: What is measured on.
+        protocol: What is measured.
+        metrics: Label of its axis by metric, going round from above; at least three.
+        label: What the distance from the middle is.
+    """
+
+    experiments: dict[str, str] = Field(min_length=1)
+    dataset: str
+    protocol: str
+    metrics: dict[str, str] = Field(min_length=3)
+    label: str
+
+
+def draw(context: FigureContext) -> Drawing:
+    """Draw one polygon per experiment: means over seeds, with 95 % intervals along the axes."""
+    options = options_of(context, Options)
+    found = {
+        metric: estimates_of(context, list(options.experiments), options.dataset, options.protocol, metric)
+        for metric in options.metrics
+    }
+    shown = [name for name in options.experiments if all(name in estimates for estimates in found.values())]
+    if not shown:
+        return placard(context, f"{words(options.protocol)} of {named(context, options.experiments)}")
+    figure, axis = polar_panel(legend_rows=1)
+    assert isinstance(axis, PolarAxes)
+    axis.set_theta_zero_location("N")
+    axis.set_theta_direction(-1)
+    angles = np.linspace(0, 2 * np.pi, len(options.metrics), endpoint=False)
+    kinds: list[str] = []
+    for name in shown:
+        number = list(options.experiments).index(name)
+        color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
+        intervals = [estimates[name].interval for estimates in found.values()]
+        kinds += [estimates[name].data_kind for estimates in found.values()]
+        values = [interval.value for interval in intervals]
+        label = options.experiments[name]
+        axis.plot([*angles, angles[0]], [*values, values[0]], color=color, marker=marker, markersize=4, label=label)
+        axis.vlines(angles, [each.low for each in intervals], [each.high for each in intervals], color=color,
+                    linewidth=1.0, alpha=0.6)  # fmt: skip
+    axis.set_xticks(angles, list(options.metrics.values()), fontsize=8.5)
+    axis.set_rmin(0)
+    axis.tick_params(axis="y", labelsize=7.5)
+    axis.set_title(options.label, fontsize=9.5)
+    shared_legend(figure, legend_entries([axis]), columns=len(shown))
+    return Drawing(figure, sorted_kinds(kinds))
