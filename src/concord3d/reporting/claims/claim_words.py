@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from concord3d.reporting.claims.comparisons import PRINTED
+from concord3d.reporting.claims.comparisons import PRINTED, Comparison
 from concord3d.reporting.claims.convergence import Gain
 from concord3d.reporting.claims.decisions import RUN, PartVerdict, Verdict
 from concord3d.reporting.claims.judged import JudgedPart
@@ -76,19 +76,21 @@ def details(
     return " ".join(sentences)
 
 
-def _digits(part: JudgedPart) -> int:
-    return 2 if part.comparison.unit == "points" or part.comparison.basis == PRINTED else 3
+def number_text(found: Comparison) -> str:
+    """Return a difference with its interval and unit, e.g. ``-0.63 [-1.84, +0.58] points``; it must be measured."""
+    digits = 2 if found.unit == "points" or found.basis == PRINTED else 3
+    interval = "" if found.low is None else f" [{found.low:+.{digits}f}, {found.high:+.{digits}f}]"
+    unit = f" {found.unit}" if found.unit else ""
+    return f"{found.difference:+.{digits}f}{interval}{unit}"
 
 
 def _found(part: JudgedPart) -> str:
-    found, digits = part.comparison, _digits(part)
-    interval = "" if found.low is None else f" [{found.low:+.{digits}f}, {found.high:+.{digits}f}]"
-    unit = f" {found.unit}" if found.unit else ""
+    found = part.comparison
     counted = "episodes" if part.part.protocol == "few_shot" else "items"
     items = f"{found.num_items} {counted}, " if found.num_items else ""
     sample = f"{items}{found.num_seeds} seed{'s' if found.num_seeds != 1 else ''}"
     sample = PRINTED if found.basis == PRINTED else sample
-    return f"{part.part.name}: {part.verdict}, {found.difference:+.{digits}f}{interval}{unit} ({sample})."
+    return f"{part.part.name}: {part.verdict}, {number_text(found)} ({sample})."
 
 
 def _is_near_failure(part: JudgedPart) -> bool:

@@ -1,0 +1,62 @@
+"""The site from the results: pages are written as Markdown and HTML, then mkdocs-material makes the site of them."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from concord3d.errors import ConcordError, DependencyMissing
+from concord3d.files import write_text
+from concord3d.site.assets import write_assets
+from concord3d.site.pages import write_pages
+from concord3d.site.paper_results import PaperResults
+
+SOURCES = Path("config/site")
+
+
+def build_site(root: Path, papers: Sequence[PaperResults], out: Path) -> Path:
+    """Build the site.
+
+    Args:
+        root: The repository.
+        papers: What it tells of: papers, each at the scales that it has results for.
+        out: Its folder, which is replaced.
+
+    Returns:
+        The front page.
+
+    Raises:
+        DependencyMissing: The generator is not installed.
+        ConcordError: The generator refuses the pages, for example for a link that leads nowhere.
+    """
+    try:
+        from mkdocs.commands.build import build
+        from mkdocs.config import load_config
+        from mkdocs.exceptions import MkDocsException
+    except ImportError as error:
+        raise DependencyMissing(
+            "The generator of the site is not installed",
+            found=error,
+            next_step="make setup, or in the clone: pip install '.[site]'; then the command again",
+        ) from error
+    # What the generator reports of its work; warnings are errors below.
+    logging.getLogger("mkdocs").setLevel(logging.WARNING)
+    with tempfile.TemporaryDirectory(prefix="concord3d-site-") as temporary:
+        docs, site = Path(temporary) / "pages", Path(temporary) / "site"
+        navigation = write_pages(root / SOURCES / "templates", papers, docs)
+        write_assets(root / SOURCES / "assets", docs / "assets")
+        settings: dict[str, Any] = {"docs_dir": str(docs), "site_dir": str(site), "nav": navigation, "strict": True}
+        try:
+            build(load_config(str(root / SOURCES / "mkdocs.yml"), **settings))
+        except MkDocsException as error:
+            raise ConcordError("The site could not be built", where=root / SOURCES, found=error) from error
+        write_text(site / ".nojekyll", "")
+        if out.exists():
+            shutil.rmtree(out)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(site, out)
+    return out / "index.html"
