@@ -3,7 +3,7 @@
   const tables = document.querySelectorAll("table.results");
   if (!tables.length) return;
   const address = URL.createObjectURL(new Blob([window.datatablesModule], { type: "text/javascript" }));
-  const { DataTable } = await import(address);
+  const { default: DataTable } = await import(address);
   for (const table of tables) {
     new DataTable(table, {
       paging: false,

@@ -12,6 +12,7 @@ from concord3d.reporting.evidence.report_inputs import report_inputs
 from concord3d.reporting.specs.output_files import METRICS
 from concord3d.site.build import build_site
 from concord3d.site.paper_results import read_paper
+from concord3d.site.scenes import all_scenes
 
 SITE = Path("build/site")
 
@@ -45,4 +46,4 @@ def make_site(root: Path, scales: Collection[str] | None = None, out: Path | Non
             next_step="make reproduce",
         )
     papers = [read_paper(report_inputs(root, load_study(root, paper, scale))) for scale, paper in places]
-    return build_site(root, papers, out or root / SITE)
+    return build_site(root, papers, all_scenes(), out or root / SITE)

@@ -14,16 +14,18 @@ from concord3d.files import write_text
 from concord3d.site.assets import write_assets
 from concord3d.site.pages import write_pages
 from concord3d.site.paper_results import PaperResults
+from concord3d.site.scene_files import Scene, write_scenes
 
 SOURCES = Path("config/site")
 
 
-def build_site(root: Path, papers: Sequence[PaperResults], out: Path) -> Path:
+def build_site(root: Path, papers: Sequence[PaperResults], scenes: Sequence[Scene], out: Path) -> Path:
     """Build the site.
 
     Args:
         root: The repository.
         papers: What it tells of: papers, each at the scales that it has results for.
+        scenes: Examples of the 3D viewer.
         out: Its folder, which is replaced.
 
     Returns:
@@ -47,8 +49,9 @@ def build_site(root: Path, papers: Sequence[PaperResults], out: Path) -> Path:
     logging.getLogger("mkdocs").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="concord3d-site-") as temporary:
         docs, site = Path(temporary) / "pages", Path(temporary) / "site"
-        navigation = write_pages(root / SOURCES / "templates", papers, docs)
+        navigation = write_pages(root / SOURCES / "templates", papers, scenes, docs)
         write_assets(root / SOURCES / "assets", docs / "assets")
+        write_scenes(scenes, docs / "assets" / "scenes")
         settings: dict[str, Any] = {"docs_dir": str(docs), "site_dir": str(site), "nav": navigation, "strict": True}
         try:
             build(load_config(str(root / SOURCES / "mkdocs.yml"), **settings))

@@ -101,4 +101,8 @@ def _ticks(start: float, length: float) -> tuple[tuple[float, str], ...]:
     values = MaxNLocator(NUM_TICKS).tick_values(start, start + length)
     positions = ((100 * (float(value) - start) / length, float(value)) for value in values)
     # Labels at the very ends would be cut off.
-    return tuple((round(place, 2), "0" if abs(value) < 1e-12 else f"{value:+g}") for place, value in positions if 2 <= place <= 98)
+    return tuple(
+        (round(place, 2), "0" if abs(value) < 1e-12 else f"{value:+g}")
+        for place, value in positions
+        if 2 <= place <= 98
+    )

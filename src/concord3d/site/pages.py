@@ -13,7 +13,7 @@ from typing import Any
 from concord3d.errors import DependencyMissing
 from concord3d.files import write_text
 from concord3d.reporting.claims.claim_words import rests_on
-from concord3d.reporting.pages.bottom_line import bottom_line, in_one_line
+from concord3d.reporting.pages.bottom_line import bottom_line, in_one_line, is_about_print
 from concord3d.reporting.pages.front_page import IMPOSSIBLE, VERDICT_LEGEND, WARNINGS, WHOSE_LEGEND, WORDS, claim_scope
 from concord3d.reporting.specs.output_files import CLAIMS, METRICS, TABLE_SUFFIXES
 from concord3d.reporting.tables.cells import NO_COUNTERPART, Cell, Table, coverage
@@ -21,6 +21,7 @@ from concord3d.reporting.tables.table_files import EVIDENCE_WORDS, legend, table
 from concord3d.site.experiments import ExperimentPage, evaluation_anchor, experiments_of
 from concord3d.site.interval_plots import plots_of
 from concord3d.site.paper_results import PaperResults
+from concord3d.site.scene_files import Scene
 
 # Scales in the order in which a reader should trust them.
 SCALE_ORDER = ("paper", "small", "demo", "smoke")
@@ -43,12 +44,15 @@ def short_name(paper: PaperResults) -> str:
     return next(own, before_colon).partition(",")[0].partition(" (")[0]
 
 
-def write_pages(templates: Path, papers: Sequence[PaperResults], folder: Path) -> list[dict[str, Any]]:
+def write_pages(
+    templates: Path, papers: Sequence[PaperResults], scenes: Sequence[Scene], folder: Path
+) -> list[dict[str, Any]]:
     """Write the Markdown of all pages, and copy the files that they lead to.
 
     Args:
         templates: Folder of the templates.
         papers: What is told.
+        scenes: Examples of the 3D viewer.
         folder: Where pages go.
 
     Returns:
@@ -67,14 +71,20 @@ def write_pages(templates: Path, papers: Sequence[PaperResults], folder: Path) -
             _write_paper(writer, paper)
             place = f"{scale}/{paper.name}"
             pages: list[Any] = [f"{place}/index.md"]
-            pages += [{SECTIONS[key]: f"{place}/{_NAVIGATED.get(key, f'{key}.md')}"} for key in SECTIONS if key != "index"]
+            pages += [
+                {SECTIONS[key]: f"{place}/{_NAVIGATED.get(key, f'{key}.md')}"} for key in SECTIONS if key != "index"
+            ]
             entries.append({short_name(paper): pages})
         cross = papers[0].folder.parents[1] / scale / "cross"
         if cross.is_dir():
             shutil.copytree(cross, folder / scale / "cross")
             entries.append({"All encoders": f"{scale}/cross/encoders.md"})
         navigation.append({f"Scale {scale}": entries})
-    return navigation
+    by_kind = {
+        kind: [scene for scene in scenes if scene.kind == kind] for kind in dict.fromkeys(s.kind for s in scenes)
+    }
+    writer.write("viewer.md", "viewer.md.j2", scenes=by_kind)
+    return [*navigation, {"3D viewer": "viewer.md"}]
 
 
 class _Writer:
@@ -124,9 +134,16 @@ def _words(text: str) -> Any:
     return Markup(re.sub(r"(?<!\w)\*([^*]+)\*(?!\w)", r"<em>\1</em>", escaped))
 
 
-def _verdict_counts(claims: Sequence[Mapping[str, Any]]) -> list[tuple[str, int]]:
-    counts = Counter(claim["verdict"] for claim in claims)
-    return [(verdict, counts[verdict]) for verdict in WORDS if counts[verdict]]
+def _verdict_counts(claims: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return verdicts with their number in words; claims about printed values alone are counted apart."""
+    about_print = sum(is_about_print(claim) for claim in claims)
+    counts = Counter(claim["verdict"] for claim in claims if not is_about_print(claim))
+    words = [
+        (name, f"{counts[name]} {text.partition(' at this')[0].lower()}")
+        for name, text in WORDS.items()
+        if counts[name]
+    ]
+    return [*words, *([("print", f"{about_print} about printed values alone")] if about_print else [])]
 
 
 def _write_paper(writer: _Writer, paper: PaperResults) -> None:
@@ -190,7 +207,9 @@ def _table_row(table: Table, cell: Cell) -> dict[str, Any]:
     cells = [
         {
             "text": text,
-            "order": order[index] if index in order and order[index] is not None else ("-1e99" if index in order else None),
+            "order": order[index]
+            if index in order and order[index] is not None
+            else ("-1e99" if index in order else None),
             "link": f"../runs/{cell.experiment}.html#{anchor}" if index in ours and anchor and text != "-" else "",
         }
         for index, text in enumerate(texts)

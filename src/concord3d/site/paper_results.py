@@ -101,7 +101,9 @@ def read_paper(inputs: ReportInputs) -> PaperResults:
         material.paper,
         report,
         results,
-        tuple(read_table(paths[name], report, results, inputs.labels) for name in [*order, *sorted({*paths} - {*order})]),
+        tuple(
+            read_table(paths[name], report, results, inputs.labels) for name in [*order, *sorted({*paths} - {*order})]
+        ),
         tuple(read_json(folder / CLAIMS)),
         audit,
         read_json(in_words) if in_words.exists() else {},

@@ -122,7 +122,9 @@ def _address(row: Row, spec: TableSpec, report: ReportSpec, results: Results) ->
     for metric in spec.metrics:
         known = row["evidence"] != NO_COUNTERPART
         name = metric.published if known else metric.label or metric.metric
-        if row["metric"] != name or metric.setting not in ((None, row["setting"]) if known else (row["setting"] or None,)):
+        if row["metric"] != name or metric.setting not in (
+            (None, row["setting"]) if known else (row["setting"] or None,)
+        ):
             continue
         for job in jobs:
             address = Address(job.experiment, job.dataset, metric.protocol, metric.metric, row["selection"])

@@ -38,7 +38,9 @@ STATUS_WORDS = {"not_run": "not run", "quoted": "quoted only"}
 
 def write_table(table: Table, folder: Path) -> None:
     """Write a table as CSV, Markdown and LaTeX (compact, and in the long form); each says scale and data kind."""
-    long = long_latex(table, table_columns(table), [table_row(table, cell) for cell in table.cells], table.smallest_effect)
+    long = long_latex(
+        table, table_columns(table), [table_row(table, cell) for cell in table.cells], table.smallest_effect
+    )
     texts = {"csv": table_csv(table), "md": table_markdown(table), "tex": compact_latex(table), "long.tex": long}
     for suffix in TABLE_SUFFIXES:
         write_text(folder / f"{table.spec.id}.{suffix}", texts[suffix])
