@@ -81,6 +81,7 @@ ALLOWED = {
         "training.settings",
         "world.datasets",
     },
+    "site": {"config", "geometry", "reporting", "statistics", "world"},
     "commands": {
         "config",
         "data",
@@ -90,6 +91,7 @@ ALLOWED = {
         "queries",
         "render",
         "reporting",
+        "site",
         "workflow",
     },
 }

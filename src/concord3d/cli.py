@@ -1,7 +1,7 @@
 """The ``concord3d`` command.
 
-run | doctor | hydrate | check | accept-source | compare | estimate | report | query | verify | status | new-paper |
-schemas.
+run | doctor | hydrate | check | accept-source | compare | estimate | report | site | query | verify | status |
+new-paper | schemas.
 """
 
 from __future__ import annotations
@@ -80,6 +80,20 @@ def report(
         report_from_results(root, scale)
     else:
         report_now(root, scale)
+
+
+@app.command()
+def site(
+    root: Root = Path(),
+    scale: Annotated[
+        str | None, typer.Option(help="smoke, demo, small or paper; default: all that have results.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Its folder, which is replaced; default: build/site.")] = None,
+) -> None:
+    """Build static pages of the results that are there: claims, tables, figures, runs, and a 3D viewer."""
+    from concord3d.commands.site import make_site
+
+    print(f"Read {make_site(root, [scale] if scale else None, out)}")
 
 
 @app.command()

@@ -139,7 +139,9 @@ def test_patches_have_the_size_that_the_configuration_says(tmp_path: Path, write
 def test_towers_without_patch_tokens_and_files_that_do_not_fit_are_refused(
     tmp_path: Path, write_micro: WriteMicro
 ) -> None:
-    convolutional = write_micro("rn", changes={"model_cfg.vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8}})
+    convolutional = write_micro(
+        "rn", changes={"model_cfg.vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8}}
+    )
     for encoder in ({"model": convolutional.model}, ALIGNED):
         with pytest.raises(ConfigError, match="no patch tokens"):
             open_token_encoder(encoder, convolutional.weights)

@@ -30,7 +30,10 @@ window.scenes = {};
     delete place.dataset.drawn;
     const scene = await loaded(id);
     const count = scene.groups.reduce((sum, group) => sum + group.points.length / 3, 0);
-    const size = count > 4000 ? 1.8 : 2.6;
+    const narrow = place.clientWidth < 600;
+    const size = (count > 4000 ? 1.6 : 2.2) * (narrow ? 0.8 : 1);
+    const away = narrow ? 1.5 : 1;
+    const eye = scene.up === "y" ? [1.2, 0.8, 0.5] : [0.6, -0.85, 0.75];
     const style = getComputedStyle(document.body);
     const axis = { visible: false, showspikes: false };
     const layout = {
@@ -38,7 +41,7 @@ window.scenes = {};
       paper_bgcolor: "rgba(0,0,0,0)",
       font: { color: style.getPropertyValue("--md-typeset-color") || style.color, family: "inherit" },
       legend: { orientation: "h", y: 0, yanchor: "top", itemsizing: "constant" },
-      scene: { aspectmode: "data", xaxis: axis, yaxis: axis, zaxis: axis, dragmode: "orbit", camera: { eye: scene.up === "y" ? { x: 1.4, y: 0.9, z: 0.6 } : { x: 0.7, y: -1.0, z: 0.9 } } },
+      scene: { aspectmode: "data", xaxis: axis, yaxis: axis, zaxis: axis, dragmode: "orbit", camera: { eye: { x: away * eye[0], y: away * eye[1], z: away * eye[2] } } },
     };
     const traces = scene.groups.map((group, index) => trace(group, index, scene.up, size));
     await Plotly.react(place, traces, layout, { responsive: true, displaylogo: false, displayModeBar: false });

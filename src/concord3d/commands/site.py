@@ -6,12 +6,13 @@ from collections.abc import Collection
 from pathlib import Path
 
 from concord3d.config.resolve import load_study
+from concord3d.config.validation import require_known
 from concord3d.errors import ReportingError
-from concord3d.layout import SCALES
+from concord3d.layout import SCALES, Layout
 from concord3d.reporting.evidence.report_inputs import report_inputs
 from concord3d.reporting.specs.output_files import METRICS
 from concord3d.site.build import build_site
-from concord3d.site.paper_results import read_paper
+from concord3d.site.paper_results import PaperResults, read_paper
 from concord3d.site.scenes import all_scenes
 
 SITE = Path("build/site")
@@ -33,17 +34,29 @@ def make_site(root: Path, scales: Collection[str] | None = None, out: Path | Non
         UnreadableFile: A result is damaged.
         DependencyMissing: The generator is not installed.
     """
-    root = root.resolve()
-    found = sorted((root / "results").glob(f"*/*/{METRICS}"))
-    known = [path.stem for path in (root / SCALES).glob("*.yaml")]
-    places = [(path.parts[-3], path.parts[-2]) for path in found if path.parts[-3] in (scales or known)]
+    papers = reported_papers(root.resolve(), scales)
+    return build_site(root.resolve(), papers, all_scenes(), out or root / SITE)
+
+
+def reported_papers(root: Path, scales: Collection[str] | None = None) -> list[PaperResults]:
+    """Read every paper that has results, at every scale.
+
+    Raises:
+        ConfigError: There is no such scale.
+        ReportingError: There are no results, or they contradict themselves.
+        UnreadableFile: A result is damaged.
+    """
+    known = sorted(path.stem for path in (root / SCALES).glob("*.yaml"))
+    require_known(scales or (), known, "scale", "--scale")
+    folders = {scale: root / Layout(scale).results for scale in scales or known}
+    found = [(scale, path) for scale, folder in folders.items() for path in sorted(folder.glob(f"*/{METRICS}"))]
+    places = [(scale, path.parent.name) for scale, path in found]
     if not places:
         raise ReportingError(
             "There are no results to show",
-            where=root / "results",
-            expected=METRICS,
+            where=", ".join(str(folder) for folder in folders.values()),
+            expected=f"<paper>/{METRICS}",
             found="none",
             next_step="make reproduce",
         )
-    papers = [read_paper(report_inputs(root, load_study(root, paper, scale))) for scale, paper in places]
-    return build_site(root, papers, all_scenes(), out or root / SITE)
+    return [read_paper(report_inputs(root, load_study(root, paper, scale))) for scale, paper in places]

@@ -8,8 +8,7 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
-from concord3d.reporting.claims.claim_words import number_text
-from concord3d.reporting.claims.comparisons import Comparison
+from concord3d.reporting.claims.claim_words import found_in_words
 
 NUM_TICKS = 5
 # Empty share of the axis at each end.
@@ -22,7 +21,7 @@ class PlottedPart:
 
     Attributes:
         facts: The part's entry in ``claims.json``.
-        text: Its numbers in words; empty without a result.
+        text: Its numbers as the claim's details write them; empty without a result.
         value: Position of the difference.
         low: Position of the lower end.
         high: Position of the upper end.
@@ -62,19 +61,12 @@ def plots_of(claim: Mapping[str, Any]) -> list[IntervalPlot]:
     """
     measured = [part for part in claim["parts"] if part["difference"] is not None]
     units = list(dict.fromkeys(part["unit"] for part in measured))
-    plots = [_plot(unit, [part for part in measured if part["unit"] == unit]) for unit in units]
+    plots = [_plot(unit, [part for part in measured if part["unit"] == unit], claim["details"]) for unit in units]
     absent = tuple(PlottedPart(part, "") for part in claim["parts"] if part["difference"] is None)
     return [*plots, *([IntervalPlot("", (), absent)] if absent else [])]
 
 
-def part_text(part: Mapping[str, Any]) -> str:
-    """Return the numbers of a measured part as the pages of the report write them."""
-    low, high, corrected = part["ci_low"], part["ci_high"], part["ci_high_corrected"]
-    found = Comparison(part["difference"], low, high, corrected, basis=part["basis"], unit=part["unit"])
-    return number_text(found)
-
-
-def _plot(unit: str, parts: Sequence[Mapping[str, Any]]) -> IntervalPlot:
+def _plot(unit: str, parts: Sequence[Mapping[str, Any]], details: str) -> IntervalPlot:
     shown = [0.0, *(-float(part["margin"]) for part in parts)]
     for part in parts:
         ends = (part[key] for key in ("difference", "ci_low", "ci_high", "ci_high_corrected"))
@@ -91,7 +83,13 @@ def _plot(unit: str, parts: Sequence[Mapping[str, Any]]) -> IntervalPlot:
         low, high = position(part["ci_low"]), position(part["ci_high"])
         threshold = position(-float(part["margin"]))
         return PlottedPart(
-            part, part_text(part), position(part["difference"]), low, high, position(corrected), threshold
+            part,
+            found_in_words(details, part["name"], part["verdict"]),
+            position(part["difference"]),
+            low,
+            high,
+            position(corrected),
+            threshold,
         )
 
     return IntervalPlot(unit, _ticks(start, length), tuple(plotted(part) for part in parts))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from concord3d.reporting.claims.comparisons import PRINTED, Comparison
+from concord3d.errors import ReportingError
+from concord3d.reporting.claims.comparisons import PRINTED
 from concord3d.reporting.claims.convergence import Gain
 from concord3d.reporting.claims.decisions import RUN, PartVerdict, Verdict
 from concord3d.reporting.claims.judged import JudgedPart
@@ -76,21 +78,37 @@ def details(
     return " ".join(sentences)
 
 
-def number_text(found: Comparison) -> str:
-    """Return a difference with its interval and unit, e.g. ``-0.63 [-1.84, +0.58] points``; it must be measured."""
-    digits = 2 if found.unit == "points" or found.basis == PRINTED else 3
-    interval = "" if found.low is None else f" [{found.low:+.{digits}f}, {found.high:+.{digits}f}]"
-    unit = f" {found.unit}" if found.unit else ""
-    return f"{found.difference:+.{digits}f}{interval}{unit}"
+def _digits(part: JudgedPart) -> int:
+    return 2 if part.comparison.unit == "points" or part.comparison.basis == PRINTED else 3
 
 
 def _found(part: JudgedPart) -> str:
-    found = part.comparison
+    found, digits = part.comparison, _digits(part)
+    interval = "" if found.low is None else f" [{found.low:+.{digits}f}, {found.high:+.{digits}f}]"
+    unit = f" {found.unit}" if found.unit else ""
     counted = "episodes" if part.part.protocol == "few_shot" else "items"
     items = f"{found.num_items} {counted}, " if found.num_items else ""
     sample = f"{items}{found.num_seeds} seed{'s' if found.num_seeds != 1 else ''}"
     sample = PRINTED if found.basis == PRINTED else sample
-    return f"{part.part.name}: {part.verdict}, {number_text(found)} ({sample})."
+    return f"{part.part.name}: {part.verdict}, {found.difference:+.{digits}f}{interval}{unit} ({sample})."
+
+
+def found_in_words(details: str, name: str, verdict: PartVerdict) -> str:
+    """Return the numbers of a measured part as :func:`details` has written them: ``-0.63 [-1.84, +0.58] points``.
+
+    Args:
+        details: Of the claim.
+        name: Of the part.
+        verdict: On the part.
+
+    Raises:
+        ReportingError: They tell of no such part.
+    """
+    start = re.escape(f"{name}: {verdict}, ")
+    found = re.search(rf"(?:^|\. ){start}(.+?) \((?:\d|{PRINTED})", details)
+    if found is None:
+        raise ReportingError(f"What is said of a claim lacks its part '{name}'", expected=start, found=details)
+    return found[1]
 
 
 def _is_near_failure(part: JudgedPart) -> bool:

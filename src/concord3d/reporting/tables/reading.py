@@ -24,6 +24,9 @@ Row = Mapping[str, str]
 # One line of a table has the same values here under every selection rule.
 _LINE = CSV_COLUMNS[: CSV_COLUMNS.index("selection")]
 
+# CSV has six decimals.
+_WRITTEN = 1e-6
+
 
 def read_table(path: Path, report: ReportSpec, results: Results, labels: Mapping[str, str]) -> Table:
     """Read a table that a report has written.
@@ -107,10 +110,17 @@ def _published(row: Row, spec: TableSpec) -> PublishedCell | None:
 
 
 def _estimate(row: Row, address: Address | None, results: Results) -> Estimate:
+    value, low, high = (float(row[name]) for name in ("ours", "ci_low", "ci_high"))
     found = results.estimate(replace(address, selection=row["selection"])) if address else None
     if found is not None:
+        if abs(found.interval.value - value) > _WRITTEN:
+            raise ReportingError(
+                "A table and the measurements beside it disagree",
+                where=address,
+                expected=found.interval.value,
+                found=value,
+            )
         return found
-    value, low, high = (float(row[name]) for name in ("ours", "ci_low", "ci_high"))
     interval = Interval(value, low, high, int(row["n_items"]), int(row["n_seeds"]), row["basis"])
     return Estimate(interval, row["unit"], row["data_kind"], ())
 
