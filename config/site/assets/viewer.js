@@ -32,7 +32,7 @@ window.scenes = {};
     const count = scene.groups.reduce((sum, group) => sum + group.points.length / 3, 0);
     const narrow = place.clientWidth < 600;
     const size = (count > 4000 ? 1.6 : 2.2) * (narrow ? 0.8 : 1);
-    const away = narrow ? 1.5 : 1;
+    const away = narrow ? 1.9 : 1;
     const eye = scene.up === "y" ? [1.2, 0.8, 0.5] : [0.6, -0.85, 0.75];
     const style = getComputedStyle(document.body);
     const axis = { visible: false, showspikes: false };
@@ -50,8 +50,12 @@ window.scenes = {};
     history.replaceState(null, "", `#${id}`);
   };
 
-  const wanted = location.hash.slice(1);
-  if ([...chooser.options].some((option) => option.value === wanted)) chooser.value = wanted;
+  const follow = () => {
+    const wanted = location.hash.slice(1);
+    if ([...chooser.options].some((option) => option.value === wanted)) chooser.value = wanted;
+    show();
+  };
   chooser.addEventListener("change", show);
-  show();
+  window.addEventListener("hashchange", follow);
+  follow();
 })();

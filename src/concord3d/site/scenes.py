@@ -74,7 +74,9 @@ def _cloud(category: str, num_points: int) -> tuple[Points, NDArray[np.int64], t
 def _objects() -> Iterator[Scene]:
     for category in OBJECTS:
         points, parts, names = _cloud(category, NUM_POINTS)
-        caption = f"{NUM_POINTS} points on the surface of a {category} of the world, in the colours of its parts."
+        caption = (
+            f"{NUM_POINTS} points on the surface of an object of the world ({category}), in the colours of its parts."
+        )
         yield Scene(f"object_{category}", "Objects", category, caption, _UP_Y, _grouped(points, parts, names))
 
 

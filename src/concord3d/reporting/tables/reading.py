@@ -64,7 +64,7 @@ def _rows(path: Path, scale: str) -> list[Row]:
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableFile("Cannot read a table", where=path, found=error) from error
     reader = csv.DictReader(io.StringIO(text, newline=""))
-    rows = list(reader)
+    rows: list[Row] = list(reader)
     if tuple(reader.fieldnames or ()) != CSV_COLUMNS:
         raise ReportingError("A table has other columns", where=path, expected=CSV_COLUMNS, found=reader.fieldnames)
     wrong = [row["scale"] for row in rows if row["scale"] != scale]
@@ -89,7 +89,11 @@ def _cell(rows: Sequence[Row], spec: TableSpec, report: ReportSpec, results: Res
         raise ValueError(f"status {row['status']}")
     address = _address(row, spec, report, results)
     cell = Cell(
-        *(row[name] for name in ("method", "dataset", "setting", "metric", "unit")),
+        method=row["method"],
+        dataset=row["dataset"],
+        setting=row["setting"],
+        metric=row["metric"],
+        unit=row["unit"],
         published=_published(row, spec),
         status=cast(Status, row["status"]),
         experiment=row["experiment"],
