@@ -22,6 +22,9 @@ WIDTHS = {"desk": 1280, "phone": 390}
 # Draws in software where there is no graphics card.
 ARGUMENTS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
 
+# Without a graphics card, and beside other work, a page with the viewer takes a while.
+PATIENCE_MS = 300_000
+
 
 class _Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
@@ -45,6 +48,7 @@ def _pages(site: Path) -> list[str]:
 
 def _opened(browser: Browser, width: int, complaints: list[str]) -> Page:
     page = browser.new_page(viewport={"width": width, "height": 844})
+    page.set_default_timeout(PATIENCE_MS)
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
@@ -54,7 +58,7 @@ def _opened(browser: Browser, width: int, complaints: list[str]) -> Page:
 def _look(page: Page, address: str) -> dict[str, Any]:
     page.goto(address)
     if page.locator("table.results").count():
-        page.wait_for_selector("html[data-tables=ready]", timeout=60_000)
+        page.wait_for_selector("html[data-tables=ready]")
     wide = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
     return {"address": address, "overflow": wide, "main": page.locator("main").inner_text()[:40]}
 
@@ -62,7 +66,7 @@ def _look(page: Page, address: str) -> dict[str, Any]:
 def _sorted(page: Page, address: str) -> list[list[str]]:
     """Return the published values of a table as they stand, after one click on the head, and after two."""
     page.goto(address)
-    page.wait_for_selector("html[data-tables=ready]", timeout=60_000)
+    page.wait_for_selector("html[data-tables=ready]")
     values = []
     for _ in range(3):
         values.append(page.eval_on_selector_all("td.published", "cells => cells.map(cell => cell.dataset.order)"))
@@ -74,7 +78,7 @@ def _searched(page: Page, address: str, word: str) -> int:
     page.goto(address)
     page.locator("input.md-search__input").click()
     page.locator("input.md-search__input").fill(word)
-    page.wait_for_selector(".md-search-result__item", timeout=60_000)
+    page.wait_for_selector(".md-search-result__item")
     return page.locator(".md-search-result__item").count()
 
 
@@ -84,7 +88,7 @@ def _drawn(page: Page, address: str, pictures: Path) -> list[str]:
     names: list[str] = page.eval_on_selector_all("#viewer-scene option", "all => all.map(one => one.value)")
     for name in names:
         page.select_option("#viewer-scene", name)
-        page.wait_for_selector(f"#viewer[data-drawn={name}]", timeout=60_000)
+        page.wait_for_selector(f"#viewer[data-drawn={name}]")
         page.locator("#viewer canvas").first.screenshot(path=pictures / f"{name}.png")
     return names
 

@@ -32,8 +32,8 @@ window.scenes = {};
     const count = scene.groups.reduce((sum, group) => sum + group.points.length / 3, 0);
     const narrow = place.clientWidth < 600;
     const size = (count > 4000 ? 1.6 : 2.2) * (narrow ? 0.8 : 1);
-    const away = narrow ? 1.9 : 1;
-    const eye = scene.up === "y" ? [1.2, 0.8, 0.5] : [0.6, -0.85, 0.75];
+    const away = narrow ? 1.6 : 1;
+    const eye = scene.up === "y" ? [1.4, 0.95, 0.6] : [0.85, -1.2, 1.0];
     const style = getComputedStyle(document.body);
     const axis = { visible: false, showspikes: false };
     const layout = {
@@ -41,7 +41,7 @@ window.scenes = {};
       paper_bgcolor: "rgba(0,0,0,0)",
       font: { color: style.getPropertyValue("--md-typeset-color") || style.color, family: "inherit" },
       legend: { orientation: "h", y: 0, yanchor: "top", itemsizing: "constant" },
-      scene: { aspectmode: "data", xaxis: axis, yaxis: axis, zaxis: axis, dragmode: "orbit", camera: { eye: { x: away * eye[0], y: away * eye[1], z: away * eye[2] } } },
+      scene: { domain: { y: [0.1, 1] }, aspectmode: "data", xaxis: axis, yaxis: axis, zaxis: axis, dragmode: "orbit", camera: { eye: { x: away * eye[0], y: away * eye[1], z: away * eye[2] } } },
     };
     const traces = scene.groups.map((group, index) => trace(group, index, scene.up, size));
     await Plotly.react(place, traces, layout, { responsive: true, displaylogo: false, displayModeBar: false });

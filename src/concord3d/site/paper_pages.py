@@ -35,8 +35,7 @@ def write_paper(writer: PageWriter, paper: PaperResults) -> None:
     writer.write(
         f"{place}/audit.md", "audit.md.j2", here="audit", paper=paper, impossible=IMPOSSIBLE, evidence=EVIDENCE_WORDS
     )
-    ledger = (paper.folder / "ledger.md").read_text(encoding="utf-8")
-    writer.write(f"{place}/ledger.md", "ledger.md.j2", here="ledger", paper=paper, ledger=ledger)
+    writer.write(f"{place}/ledger.md", "ledger.md.j2", here="ledger", paper=paper)
     _write_runs(writer, paper, place)
     for name in _FILES:
         if (paper.folder / name).exists():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from concord3d.config.models import Paper
+from concord3d.errors import UnreadableFile
 from concord3d.files import read_json
 from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.material import Material
@@ -32,6 +34,7 @@ class PaperResults:
         tables: In the order of the paper.
         claims: Entries of ``claims.json``.
         audit: Rows of ``audit.csv``.
+        ledger: ``ledger.md``.
         in_words: What stands in place of figures without data.
         records: The record of every training, by ``<experiment>__s<seed>``.
     """
@@ -43,6 +46,7 @@ class PaperResults:
     tables: tuple[Table, ...]
     claims: tuple[Mapping[str, Any], ...]
     audit: tuple[Mapping[str, str], ...]
+    ledger: str
     in_words: Mapping[str, str]
     records: Mapping[str, Mapping[str, Any]]
 
@@ -93,19 +97,26 @@ def read_paper(inputs: ReportInputs) -> PaperResults:
     report = material.report
     paths = {path.stem: path for path in (folder / "tables").glob("*.csv")}
     order = [table.id for table in report.tables if table.id in paths]
+    unknown = sorted({*paths} - {*order})
     in_words = folder / FIGURES_IN_WORDS
-    with (folder / "audit.csv").open(newline="", encoding="utf-8") as stream:
-        audit = tuple(csv.DictReader(stream))
     return PaperResults(
         inputs,
         material.paper,
         report,
         results,
-        tuple(
-            read_table(paths[name], report, results, inputs.labels) for name in [*order, *sorted({*paths} - {*order})]
-        ),
+        tuple(read_table(paths[name], report, results, inputs.labels) for name in (*order, *unknown)),
         tuple(read_json(folder / CLAIMS)),
-        audit,
+        tuple(csv.DictReader(io.StringIO(_text(folder / "audit.csv"), newline=""))),
+        _text(folder / "ledger.md"),
         read_json(in_words) if in_words.exists() else {},
         {path.stem: read_json(path) for path in sorted((folder / "provenance").glob("*.json"))},
     )
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UnreadableFile(
+            "Cannot read a paper's results", where=path, found=error, next_step="make the report of this paper first"
+        ) from error
