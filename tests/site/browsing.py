@@ -16,7 +16,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, Request, sync_playwright
 
 WIDTHS = {"desk": 1280, "phone": 390}
 # Draws in software where there is no graphics card.
@@ -51,8 +51,14 @@ def _opened(browser: Browser, width: int, complaints: list[str]) -> Page:
     page.set_default_timeout(PATIENCE_MS)
     page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("requestfailed", lambda request: complaints.append(f"failed: {request.url}"))
+    page.on("requestfailed", partial(_failed, complaints))
     return page
+
+
+def _failed(complaints: list[str], request: Request) -> None:
+    # A browser drops what it has not needed yet when it goes to the next page.
+    if request.failure != "net::ERR_ABORTED":
+        complaints.append(f"{request.url}: {request.failure}")
 
 
 def _look(page: Page, address: str) -> dict[str, Any]:
@@ -105,10 +111,12 @@ def main(site: Path, browser_path: str, pictures: Path) -> None:
             for width in WIDTHS.values():
                 page = _opened(browser, width, complaints)
                 found["looks"] += [_look(page, f"{base}/{name}") for name in _pages(site)]
+                page.close()
             desk = _opened(browser, WIDTHS["desk"], complaints)
             table = next(name for name in _pages(site) if "/tables/" in name and not name.endswith("index.html"))
             found["sorting"][kind] = _sorted(desk, f"{base}/{table}")
             found["search"][kind] = _searched(desk, f"{base}/index.html", "accuracy")
+            desk.close()
         found["scenes"] = _drawn(
             _opened(browser, WIDTHS["desk"], complaints), f"{bases['folder']}/viewer.html", pictures
         )
