@@ -12,6 +12,7 @@ from tests.site.html_pages import read_page
 
 from concord3d.commands.site import reported_papers
 from concord3d.errors import ConfigError, ReportingError
+from concord3d.site.build import build_site
 from concord3d.site.paper_results import PaperResults
 from concord3d.site.writer import words
 
@@ -96,3 +97,12 @@ def test_an_unknown_scale_and_a_repository_without_results_are_refused(repositor
     (tmp_path / "config/scales/demo.yaml").touch()
     with pytest.raises(ReportingError, match="no results"):
         reported_papers(tmp_path)
+
+
+def test_a_folder_with_other_files_is_left_as_it_is(
+    repository: Path, papers: list[PaperResults], tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(ConfigError, match="something else"):
+        build_site(repository, papers, [], tmp_path)
+    assert (tmp_path / "thesis.tex").exists()

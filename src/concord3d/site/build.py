@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from concord3d.errors import ConcordError, DependencyMissing
+from concord3d.errors import ConcordError, ConfigError, DependencyMissing
 from concord3d.files import write_text
 from concord3d.site.assets import write_assets
 from concord3d.site.pages import write_pages
@@ -17,6 +17,8 @@ from concord3d.site.paper_results import PaperResults
 from concord3d.site.scene_files import Scene, write_scenes
 
 SOURCES = Path("config/site")
+# Says that a folder is a site; pages of GitHub are served as they are where it is there.
+MARK = ".nojekyll"
 
 
 def build_site(root: Path, papers: Sequence[PaperResults], scenes: Sequence[Scene], out: Path) -> Path:
@@ -32,6 +34,7 @@ def build_site(root: Path, papers: Sequence[PaperResults], scenes: Sequence[Scen
         The front page.
 
     Raises:
+        ConfigError: The folder holds something else.
         DependencyMissing: The generator is not installed.
         ConcordError: The generator refuses the pages, for example for a link that leads nowhere.
     """
@@ -45,6 +48,7 @@ def build_site(root: Path, papers: Sequence[PaperResults], scenes: Sequence[Scen
             found=error,
             next_step="make setup, or in the clone: pip install '.[site]'; then the command again",
         ) from error
+    _refuse_others(out)
     # What the generator reports of its work; warnings are errors below.
     logging.getLogger("mkdocs").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="concord3d-site-") as temporary:
@@ -57,9 +61,21 @@ def build_site(root: Path, papers: Sequence[PaperResults], scenes: Sequence[Scen
             build(load_config(str(root / SOURCES / "mkdocs.yml"), **settings))
         except MkDocsException as error:
             raise ConcordError("The site could not be built", where=root / SOURCES, found=error) from error
-        write_text(site / ".nojekyll", "")
+        write_text(site / MARK, "")
         if out.exists():
             shutil.rmtree(out)
         out.parent.mkdir(parents=True, exist_ok=True)
         shutil.copytree(site, out)
     return out / "index.html"
+
+
+def _refuse_others(out: Path) -> None:
+    """Refuse to replace a folder that is no site."""
+    if out.exists() and not (out / MARK).exists() and not (out.is_dir() and not any(out.iterdir())):
+        raise ConfigError(
+            "The folder of the site holds something else",
+            where=out,
+            expected="no folder, an empty one, or an earlier site",
+            found="a file" if out.is_file() else "other files",
+            next_step="name another folder with --out",
+        )
