@@ -41,7 +41,7 @@ window.scenes = {};
       paper_bgcolor: "rgba(0,0,0,0)",
       font: { color: style.getPropertyValue("--md-typeset-color") || style.color, family: "inherit" },
       legend: { orientation: "h", y: 0, yanchor: "top", itemsizing: "constant" },
-      scene: { domain: { y: [0.1, 1] }, aspectmode: "data", xaxis: axis, yaxis: axis, zaxis: axis, dragmode: "orbit", camera: { eye: { x: away * eye[0], y: away * eye[1], z: away * eye[2] } } },
+      scene: { domain: { y: [0.1, 1] }, aspectmode: "data", xaxis: axis, yaxis: axis, zaxis: axis, dragmode: "orbit", camera: { center: { x: 0, y: 0, z: -0.12 }, eye: { x: away * eye[0], y: away * eye[1], z: away * eye[2] } } },
     };
     const traces = scene.groups.map((group, index) => trace(group, index, scene.up, size));
     await Plotly.react(place, traces, layout, { responsive: true, displaylogo: false, displayModeBar: false });
