@@ -6,6 +6,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -86,13 +87,11 @@ def short_name(paper: PaperResults) -> str:
     return next(own, before_colon).partition(",")[0].partition(" (")[0]
 
 
-def words(text: str) -> Any:
-    """Return text for HTML, with what stands between backticks as code and between stars as emphasis."""
-    from markupsafe import Markup, escape
-
-    escaped = re.sub(r"`([^`]+)`", r"<code>\1</code>", str(escape(text)))
-    escaped = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", escaped)
-    return Markup(re.sub(r"(?<!\w)\*([^*]+)\*(?!\w)", r"<em>\1</em>", escaped))
+def words(text: str) -> str:
+    """Return text as HTML, with what stands between backticks as code and between stars as emphasis."""
+    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    marked = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", marked)
+    return re.sub(r"(?<!\w)\*([^*]+)\*(?!\w)", r"<em>\1</em>", marked)
 
 
 def verdict_counts(claims: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
