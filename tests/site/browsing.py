@@ -16,7 +16,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, TimeoutError, sync_playwright
 
 WIDTHS = {"desk": 1280, "phone": 390}
 # Draws in software where there is no graphics card.
@@ -82,10 +82,18 @@ def _sorted(page: Page, address: str) -> list[list[str]]:
 
 def _searched(page: Page, address: str, word: str) -> int:
     page.goto(address)
-    page.locator("input.md-search__input").click()
-    page.locator("input.md-search__input").fill(word)
-    page.wait_for_selector(".md-search-result__item")
-    return page.locator(".md-search-result__item").count()
+    box, found = page.locator("input.md-search__input"), page.locator(".md-search-result__item")
+    box.click()
+    # What is typed before the search is ready is lost.
+    for _ in range(PATIENCE_MS // 10_000):
+        box.fill("")
+        box.fill(word)
+        try:
+            found.first.wait_for(timeout=10_000)
+        except TimeoutError:
+            continue
+        return found.count()
+    return 0
 
 
 def _drawn(page: Page, address: str, pictures: Path) -> list[str]:
