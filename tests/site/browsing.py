@@ -74,9 +74,11 @@ def _sorted(page: Page, address: str) -> list[list[str]]:
     page.goto(address)
     page.wait_for_selector("html[data-tables=ready]")
     values = []
-    for _ in range(3):
+    for order in ("", "ascending", "descending"):
+        if order:
+            page.locator("th", has_text="published").first.click()
+            page.wait_for_selector(f"th[aria-sort={order}]")
         values.append(page.eval_on_selector_all("td.published", "cells => cells.map(cell => cell.dataset.order)"))
-        page.locator("th", has_text="published").first.click()
     return values
 
 
@@ -85,9 +87,8 @@ def _searched(page: Page, address: str, word: str) -> int:
     box, found = page.locator("input.md-search__input"), page.locator(".md-search-result__item")
     box.click()
     # What is typed before the search is ready is lost.
-    for _ in range(PATIENCE_MS // 10_000):
-        box.fill("")
-        box.fill(word)
+    for attempt in range(PATIENCE_MS // 10_000):
+        box.fill(word[: len(word) - attempt % 2])
         try:
             found.first.wait_for(timeout=10_000)
         except TimeoutError:
