@@ -1,5 +1,5 @@
 # Each verb sets up .venv by itself, from hash-locked requirements; a second call does no set-up work.
-.PHONY: help reproduce test test-all lint format bench setup cluster lock
+.PHONY: help reproduce site test test-all lint format bench setup cluster lock
 
 PYTHON ?= python3
 SCALE ?= demo
@@ -16,11 +16,15 @@ unexport PYTHONPATH PYTHONHOME
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-reproduce: setup  ## every table and figure of the scale SCALE (default demo), compared with those that came with it
+reproduce: setup  ## every table and figure of the scale SCALE (default demo), compared with those that came with it, and the site
 	@$(BIN)/concord3d doctor --brief
 	@CONCORD3D_COMMAND="make reproduce SCALE=$(SCALE)" PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --cores all --config scale=$(SCALE)
+	@$(BIN)/concord3d site
 	@# 4: there is nothing to compare with, as at a scale whose results nobody has committed.
 	@$(BIN)/concord3d compare --scale $(SCALE) || [ $$? -eq 4 ]
+
+site: setup  ## static pages of everything in results/, in build/site; open build/site/index.html
+	@$(BIN)/concord3d site
 
 test: setup cluster  ## unit, parity, fault and workflow tests: what every change needs
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --durations=40 --durations-min=5 -m "not slow"

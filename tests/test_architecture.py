@@ -84,6 +84,7 @@ ALLOWED = {
         "world.datasets",
     },
     "console": {"workflow.costs", "workflow.node"},
+    "site": {"config", "geometry", "reporting", "statistics", "world"},
     "commands": {
         "config",
         "data",
@@ -96,6 +97,7 @@ ALLOWED = {
         "queries",
         "render",
         "reporting",
+        "site",
         "workflow",
     },
 }

@@ -1,7 +1,7 @@
 """The ``concord3d`` command.
 
-run | doctor | hydrate | check | accept-source | compare | estimate | costs | report | query | embed | evaluate |
-release-encoders | verify | status | new-paper | schemas | release.
+run | doctor | hydrate | check | accept-source | compare | estimate | costs | report | site | query | embed |
+evaluate | release-encoders | verify | status | new-paper | schemas | release.
 """
 
 from __future__ import annotations
@@ -107,6 +107,20 @@ def report(
         report_from_results(root, scale)
     else:
         report_now(root, scale)
+
+
+@app.command()
+def site(
+    root: Root = Path(),
+    scale: Annotated[
+        str | None, typer.Option(help="smoke, demo, small or paper; default: all that have results.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Its folder, which is replaced; default: build/site.")] = None,
+) -> None:
+    """Build static pages of the results that are there: claims, tables, figures, runs, and a 3D viewer."""
+    from concord3d.commands.site import make_site
+
+    print(f"Read {make_site(root, [scale] if scale else None, out)}")
 
 
 @app.command()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from concord3d.errors import ReportingError
 from concord3d.reporting.claims.comparisons import PRINTED
 from concord3d.reporting.claims.convergence import Gain
 from concord3d.reporting.claims.decisions import RUN, PartVerdict, Verdict
@@ -89,6 +91,24 @@ def _found(part: JudgedPart) -> str:
     sample = f"{items}{found.num_seeds} seed{'s' if found.num_seeds != 1 else ''}"
     sample = PRINTED if found.basis == PRINTED else sample
     return f"{part.part.name}: {part.verdict}, {found.difference:+.{digits}f}{interval}{unit} ({sample})."
+
+
+def found_in_words(details: str, name: str, verdict: PartVerdict) -> str:
+    """Return the numbers of a measured part as :func:`details` has written them: ``-0.63 [-1.84, +0.58] points``.
+
+    Args:
+        details: Of the claim.
+        name: Of the part.
+        verdict: On the part.
+
+    Raises:
+        ReportingError: They tell of no such part.
+    """
+    start = re.escape(f"{name}: {verdict}, ")
+    found = re.search(rf"(?:^|\. ){start}(.+?) \((?:\d|{PRINTED})", details)
+    if found is None:
+        raise ReportingError(f"What is said of a claim lacks its part '{name}'", expected=start, found=details)
+    return found[1]
 
 
 def _is_near_failure(part: JudgedPart) -> bool:

@@ -26,6 +26,20 @@ def is_about_print(claim: Mapping[str, Any]) -> bool:
     return bool(claim["parts"]) and all(part["basis"] == PRINTED for part in claim["parts"])
 
 
+def judged_on_measurements(claims: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the claims with a verdict that rests on what was measured."""
+    return [claim for claim in claims if claim["verdict"] in _COUNTED and not is_about_print(claim)]
+
+
+def in_one_line(report: ReportSpec, claims: Sequence[Mapping[str, Any]], scale: str) -> str:
+    """Return what was found in a sentence or two: how many claims were judged, and what became of the main one."""
+    judged = judged_on_measurements(claims)
+    if not judged:
+        return f"No claim could be judged on measurements of the scale `{scale}`."
+    main = [_main(claim)[0] for claim in judged if claim["id"] == report.main_claim]
+    return " ".join([_found(judged, len(claims)), *main])
+
+
 def bottom_line(
     report: ReportSpec, claims: Sequence[Mapping[str, Any]], headline: Table, scale: str, num_missing: int
 ) -> list[str]:
@@ -38,7 +52,7 @@ def bottom_line(
         scale: The scale.
         num_missing: Evaluations that the scale asks for and that have no result; they come before a larger scale.
     """
-    judged = [claim for claim in claims if claim["verdict"] in _COUNTED and not is_about_print(claim)]
+    judged = judged_on_measurements(claims)
     one = "the evaluation of this scale that has no result"
     first = one if num_missing == 1 else f"the {num_missing} evaluations of this scale that have no result"
     takes = f"To know more takes {first + ', then ' if num_missing else ''}{TAKES[scale]}."

@@ -15,7 +15,7 @@ from concord3d.reporting.claims.comparisons import PRINTED
 from concord3d.reporting.evidence.audit import SEVERITIES, Finding
 from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.page_facts import PageFacts
-from concord3d.reporting.evidence.report_inputs import ReportInputs
+from concord3d.reporting.evidence.report_inputs import ExpectedJob, ReportInputs
 from concord3d.reporting.pages.bottom_line import bottom_line, is_about_print
 from concord3d.reporting.pages.given_labels import label_lines
 from concord3d.reporting.pages.tower_gates import tower_lines
@@ -48,6 +48,20 @@ IMPOSSIBLE = (
     "*Impossible*: no single run on a test set that may be meant can give the printed value; an average over runs, or "
     "another test set, may. *Dependent*: it is not known which test set was meant, and not each of them can give the "
     "value."
+)
+VERDICT_LEGEND = (
+    "**Holds**: in every part that this scale runs, the 95 % interval of the difference lies above zero, or above "
+    "the number that the claim names. "
+    "**Fails**: in one part it lies below zero, at a level corrected for the number of parts. **Undecided**: "
+    "neither, or there is one training alone, or a result is missing. **Not run**: this scale leaves out a part "
+    "without which the claim would say something else. **Not testable**: such a part compares with a number that "
+    "belongs to the paper's setting. *Not converged*: trainings of this length still gain from a longer one. The "
+    "rule: `docs/VERDICTS.md`. Scopes: *synthetic*, tested on generated data; *real reduced*, tested on real data "
+    "after training below the paper's setting; *paper*, the paper's setting."
+)
+WHOSE_LEGEND = (
+    "Whose: *paper*, a text of the paper or about it that could be read makes the claim; *inferred*, it follows "
+    "from what such a text lists or prints; *ours*, a hypothesis or control of this reproduction."
 )
 # Values named for each answer of the audit that several share.
 NUM_EXAMPLES = 4
@@ -181,33 +195,26 @@ def _headline(table: Table, extra: Sequence[str]) -> list[str]:
     return [*title, *notes, *markdown_grid(columns, rows), "", *effect, full, ""]
 
 
+def claim_scope(claim: Mapping[str, Any]) -> str:
+    """Return how far a verdict reaches; a dash where nothing was judged."""
+    if is_about_print(claim):
+        return PRINTED
+    judged = claim["verdict"] not in ("not_run", "not_testable")
+    return str(claim["scope"]).replace("_", " ") if judged else "-"
+
+
 def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     rows = []
     for claim in claims:
         judged = claim["verdict"] not in ("not_run", "not_testable")
-        scope = str(claim["scope"]).replace("_", " ") if judged else "-"
-        scope = PRINTED if is_about_print(claim) else scope
+        scope = claim_scope(claim)
         remark = ", not converged" if judged and not claim["converged"] else ""
         parts = rests_on(claim["verdict"], claim["num_measured"], claim["num_parts"])
         verdict = f"**{WORDS[claim['verdict']]}**{parts}{remark}"
         named = [str(claim[key]) for key in ("id", "text", "whose")]
         rows.append([*named, verdict, scope, str(claim["details"])])
-    intro = (
-        "**Holds**: in every part that this scale runs, the 95 % interval of the difference lies above zero, or above "
-        "the number that the claim names. "
-        "**Fails**: in one part it lies below zero, at a level corrected for the number of parts. **Undecided**: "
-        "neither, or there is one training alone, or a result is missing. **Not run**: this scale leaves out a part "
-        "without which the claim would say something else. **Not testable**: such a part compares with a number that "
-        "belongs to the paper's setting. *Not converged*: trainings of this length still gain from a longer one. The "
-        "rule: `docs/VERDICTS.md`. Scopes: *synthetic*, tested on generated data; *real reduced*, tested on real data "
-        "after training below the paper's setting; *paper*, the paper's setting."
-    )
-    whose = (
-        "Whose: *paper*, a text of the paper or about it that could be read makes the claim; *inferred*, it follows "
-        "from what such a text lists or prints; *ours*, a hypothesis or control of this reproduction."
-    )
     grid = markdown_grid(["id", "claim", "whose", "verdict", "scope", "what was found"], rows)
-    return ["## Claims", "", *_counted(claims), "", intro, "", whose, "", *grid, ""]
+    return ["## Claims", "", *_counted(claims), "", VERDICT_LEGEND, "", WHOSE_LEGEND, "", *grid, ""]
 
 
 def _counted(claims: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -286,12 +293,22 @@ def _dependent(findings: Sequence[Finding]) -> list[str]:
     return lines
 
 
+def remake_commands(paper: str, scale: str, cell: ExpectedJob | tuple[str, str, str, int | str]) -> list[str]:
+    """Return the commands that make one evaluation anew, and then what rests on it.
+
+    Args:
+        paper: Identifier.
+        scale: The scale.
+        cell: Experiment, data set, protocol and seed.
+    """
+    target = f"{Layout(scale).evaluation(paper, *cell)}.json"
+    command = f"snakemake --cores all --config scale={scale} 'papers=[{paper}]'"
+    return [f"rm -f {target}", f"{command} -- {target}", command]
+
+
 def _files(report: ReportSpec, results: Results, inputs: ReportInputs) -> list[str]:
-    job = next(iter(inputs.expected_jobs), None)
     unknown = ("<experiment>", "<data>", "<protocol>", 1)
-    cell = (job.experiment, job.dataset, job.protocol, job.seed) if job else unknown
-    target = f"{Layout(inputs.scale).evaluation(report.paper, *cell)}.json"
-    command = f"snakemake --cores all --config scale={inputs.scale} 'papers=[{report.paper}]'"
+    commands = remake_commands(report.paper, inputs.scale, next(iter(inputs.expected_jobs), unknown))
     return [
         "## Files, and how to remake one cell",
         "",
@@ -305,9 +322,7 @@ def _files(report: ReportSpec, results: Results, inputs: ReportInputs) -> list[s
         "data and training), the second the tables, figures and verdicts that use it (there with all others):",
         "",
         "```sh",
-        f"rm -f {target}",
-        f"{command} -- {target}",
-        command,
+        *commands,
         "```",
     ]
 

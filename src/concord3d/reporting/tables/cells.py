@@ -159,7 +159,7 @@ def build_cells(spec: ReportSpec, table: TableSpec, published: Sequence[Publishe
     shown = {(cell.address, cell.status) for cell in cells if cell.status != "quoted"}
     own = _own_cells(spec, table, results, inputs, labels)
     cells += [cell for cell in own if (cell.address, cell.status) not in shown]
-    cells = [_with_detectable(cell, table, results) for cell in cells]
+    cells = [with_detectable(cell, table, results) for cell in cells]
     cells += _chance_cells(spec, table, results)
     kinds = {cell.data_kind for cell in cells if cell.status == "measured"}
     effects = [cell.detectable for cell in cells if cell.detectable is not None]
@@ -168,7 +168,8 @@ def build_cells(spec: ReportSpec, table: TableSpec, published: Sequence[Publishe
     )
 
 
-def _with_detectable(cell: Cell, table: TableSpec, results: Results) -> Cell:
+def with_detectable(cell: Cell, table: TableSpec, results: Results) -> Cell:
+    """Return a cell with the smallest effect that it could have shown, where it has a number under the first rule."""
     if cell.address is None or table.selections[0] not in cell.estimates:
         return cell
     return replace(cell, detectable=detectable_effect(results, cell.address, table.baseline))

@@ -38,7 +38,9 @@ STATUS_WORDS = {"not_run": "not run", "quoted": "quoted only"}
 
 def write_table(table: Table, folder: Path) -> None:
     """Write a table as CSV, Markdown and LaTeX (compact, and in the long form); each says scale and data kind."""
-    long = long_latex(table, _columns(table), [_row(table, cell) for cell in table.cells], table.smallest_effect)
+    long = long_latex(
+        table, table_columns(table), [table_row(table, cell) for cell in table.cells], table.smallest_effect
+    )
     texts = {"csv": table_csv(table), "md": table_markdown(table), "tex": compact_latex(table), "long.tex": long}
     for suffix in TABLE_SUFFIXES:
         write_text(folder / f"{table.spec.id}.{suffix}", texts[suffix])
@@ -125,14 +127,16 @@ def difference_text(cell: Cell, selection: str) -> str:
     return "other data" if synthetic and cell.published is not None and cell.published.value is not None else "-"
 
 
-def _columns(table: Table) -> list[str]:
+def table_columns(table: Table) -> list[str]:
+    """Return the heads of a table's columns."""
     first, *others = table.spec.selections
     names = ["method", "setting", "data set", "metric", "published", "evidence"]
     names += [f"ours, {SELECTION_WORDS[first]}", "difference", "items x seeds", "data kind", "our run"]
     return names + [f"ours, {SELECTION_WORDS[other]}" for other in others]
 
 
-def _row(table: Table, cell: Cell) -> list[str]:
+def table_row(table: Table, cell: Cell) -> list[str]:
+    """Return what the columns of :func:`table_columns` say of a cell."""
     first, *others = table.spec.selections
     estimate = cell.estimates.get(first) or next(iter(cell.estimates.values()), None)
     run = f"{cell.experiment} ({cell.our_run})" if cell.our_run else cell.experiment or "-"
@@ -156,7 +160,7 @@ def table_markdown(table: Table) -> str:
     lines = [f"# {table.spec.title}", "", f"**{table.header}**", ""]
     if table.spec.note:
         lines += [table.spec.note.strip(), ""]
-    lines += [legend(table), "", *markdown_grid(_columns(table), [_row(table, cell) for cell in table.cells])]
+    lines += [legend(table), "", *markdown_grid(table_columns(table), [table_row(table, cell) for cell in table.cells])]
     if table.smallest_effect:
         lines += ["", table.smallest_effect]
     return "\n".join(lines) + "\n"

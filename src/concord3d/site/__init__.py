@@ -1,0 +1,1 @@
+"""The result site: static pages of everything that the committed results say."""

@@ -1,0 +1,103 @@
+"""Pages from templates, written as Markdown with HTML in it."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from concord3d.errors import DependencyMissing
+from concord3d.files import write_text
+from concord3d.reporting.pages.bottom_line import in_one_line, is_about_print
+from concord3d.reporting.pages.front_page import WARNINGS, WORDS
+from concord3d.site.paper_results import PaperResults
+
+# The pages of a paper, by file name without its suffix, in the order of the menu.
+SECTIONS = {
+    "index": "Overview",
+    "claims": "Claims",
+    "tables/index": "Tables",
+    "figures": "Figures",
+    "audit": "Audit",
+    "ledger": "Ledger",
+    "runs/index": "Runs",
+}
+# Scales in the order in which a reader should trust them.
+SCALE_ORDER = ("paper", "small", "demo", "smoke")
+
+
+class PageWriter:
+    """Renders templates, and puts files of the results beside the pages.
+
+    Args:
+        templates: Folder of the templates.
+        papers: All that the site tells of.
+        folder: Where pages go.
+
+    Raises:
+        DependencyMissing: Jinja is not installed.
+    """
+
+    def __init__(self, templates: Path, papers: Sequence[PaperResults], folder: Path) -> None:
+        try:
+            from jinja2 import Environment, FileSystemLoader, StrictUndefined
+        except ImportError as error:
+            raise DependencyMissing("Jinja is not installed", found=error, next_step="make setup") from error
+        self._folder = folder
+        self._scales = {
+            paper.name: [scale for scale in SCALE_ORDER if (paper.name, scale) in {(p.name, p.scale) for p in papers}]
+            for paper in papers
+        }
+        loader = FileSystemLoader(templates)
+        self._environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
+        self._environment.filters.update(words=words)
+        self._environment.globals.update(
+            in_one_line=in_one_line,
+            scales_of=lambda paper: self._scales[paper.name],
+            short_name=short_name,
+            verdict_counts=verdict_counts,
+            SECTIONS=SECTIONS,
+            WARNINGS=WARNINGS,
+            WORDS=WORDS,
+        )
+
+    def write(self, path: str, template: str, **context: Any) -> None:
+        """Render a template to the page ``path``, which ends in ``.md``."""
+        text = self._environment.get_template(template).render(context, up="../" * path.count("/"))
+        write_text(self._folder / path, text)
+
+    def copy(self, source: Path, path: str) -> None:
+        """Put a file, or a folder, of the results beside the pages."""
+        target = self._folder / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target)
+        else:
+            shutil.copyfile(source, target)
+
+
+def short_name(paper: PaperResults) -> str:
+    """Return what menus call a paper: its method where a label or the title says it."""
+    own = (entry.label for name, entry in paper.paper.experiments.items() if name.startswith(paper.name))
+    before_colon = paper.paper.title.partition(":")[0]
+    return next(own, before_colon).partition(",")[0].partition(" (")[0]
+
+
+def words(text: str) -> str:
+    """Return text as HTML, with what stands between backticks as code and between stars as emphasis."""
+    marked = re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text))
+    marked = re.sub(r"\*\*([^*]+)\*\*", r"<strong>\1</strong>", marked)
+    return re.sub(r"(?<!\w)\*([^*]+)\*(?!\w)", r"<em>\1</em>", marked)
+
+
+def verdict_counts(claims: Sequence[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """Return verdicts with their number in words; claims about printed values alone are counted apart."""
+    about_print = sum(is_about_print(claim) for claim in claims)
+    counts = Counter(claim["verdict"] for claim in claims if not is_about_print(claim))
+    short = {verdict: text.partition(" at this")[0].lower() for verdict, text in WORDS.items()}
+    counted = [(verdict, f"{counts[verdict]} {text}") for verdict, text in short.items() if counts[verdict]]
+    return [*counted, *([("print", f"{about_print} about printed values alone")] if about_print else [])]
