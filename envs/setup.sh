@@ -22,4 +22,5 @@ echo "Installing hash-locked packages into .venv ..."
 .venv/bin/uv pip install --quiet --no-deps --no-build-isolation --python .venv/bin/python --editable .
 
 sh envs/system_libraries.sh
+sh envs/dvc_without_git.sh
 touch .venv/.complete

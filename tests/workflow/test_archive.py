@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,13 +25,28 @@ def archive(repository: Path, tmp_path: Path) -> Path:
     return folder
 
 
+def tell_dvc(folder: Path) -> None:
+    """Do what the setup does about DVC."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(["sh", "envs/dvc_without_git.sh"], cwd=folder, env={**os.environ, "PATH": path}, check=True)
+
+
 @pytest.mark.parametrize("inside", [False, True], ids=["alone", "inside of another repository"])
 def test_dvc_reads_the_stages(archive: Path, inside: bool) -> None:
     if inside:
         subprocess.run(["git", "init", "-q"], cwd=archive.parent, check=True)
+    tell_dvc(archive)
     listed = call(archive, "dvc", "stage", "list", "--name-only")
     assert listed.returncode == 0, listed.stderr
     assert {"data", "towers", "cross"} <= set(listed.stdout.split())
+
+
+def test_dvc_keeps_to_git_in_a_checkout(archive: Path) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=archive, check=True)
+    tell_dvc(archive)
+    assert not (archive / ".dvc" / "config.local").exists()
+    listed = call(archive, "dvc", "stage", "list", "--name-only")
+    assert listed.returncode == 0, listed.stderr
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["alone", "inside of another repository"])
