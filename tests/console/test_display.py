@@ -86,3 +86,11 @@ def test_jobs_that_were_not_announced_are_passed_over(run: ExpectedRun) -> None:
     display.finish(0, 1.0)
     display.fail(0, [], 1.0)
     assert len(stream.getvalue().splitlines()) == 1
+
+
+def test_what_is_said_twice_is_shown_once() -> None:
+    stream = io.StringIO()
+    display = Display(stream)
+    for text in ("Will exit.", "Will exit.", "Done.", "Will exit."):
+        display.say(text)
+    assert stream.getvalue().splitlines() == ["Will exit.", "Done.", "Will exit."]

@@ -107,6 +107,17 @@ def test_what_is_stale_is_made_again_and_said_once(tree: Path, capsys: pytest.Ca
     assert capsys.readouterr().err == f"{TRAINING} is made again: training.epochs: 2 -> 3\n"
 
 
+def test_results_that_came_with_a_clone_are_made_again_without_a_word(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for folder in ("artifacts", "data"):
+        shutil.rmtree(tree / folder)
+    state = state_of(tree)
+    reports = [key for key in state.nodes if "/report/" in key]
+    assert reports and all(state.must_be_made_again(key) for key in reports)
+    assert capsys.readouterr().err == ""
+
+
 def test_each_node_made_again_is_current_and_only_its_users_wait(tree: Path) -> None:
     edit(tree / POINT_SCALE, EPOCHS.format(2), EPOCHS.format(3))
     state = remade(tree, TRAINING, text="better")

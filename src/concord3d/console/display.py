@@ -33,6 +33,7 @@ class Display:
         self._progress: Progress | None = None
         self._live: Live | None = None
         self._interrupted = False
+        self._said = ""
 
     def begin(self, run: ExpectedRun) -> None:
         """Show how much there is to do, and the bar."""
@@ -45,7 +46,10 @@ class Display:
             self._live.start()
 
     def say(self, text: str, style: str = "") -> None:
-        """Show a text above the bar."""
+        """Show a text above the bar; Snakemake repeats some, which are shown once."""
+        if text == self._said:
+            return
+        self._said = text
         self._console.print(Text(text, style=style), soft_wrap=True)
 
     def start(self, numbers: Sequence[int], now: float) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 from concord3d.errors import ArtifactDamaged, UnreadableFile
@@ -20,6 +21,7 @@ from concord3d.workflow.records import content_of, damaged_files, read_record, r
 from concord3d.workflow.sources import Sources
 
 MAX_LISTED = 12
+NO_RECORD = "it has no record"
 
 Status = Literal["current", "absent", "stale", "damaged"]
 
@@ -125,8 +127,15 @@ class State:
         again = state.status == "stale" or in_part
         if again and key not in self._named:
             self._named.add(key)
-            print(f"{key} is made again: {'; '.join(state.reasons[:3])}", file=sys.stderr)
+            if not self._came_with_the_clone(state):
+                print(f"{key} is made again: {'; '.join(state.reasons[:3])}", file=sys.stderr)
         return again
+
+    def _came_with_the_clone(self, state: NodeState) -> bool:
+        # Results are part of a clone, their records are not: of nothing else is it usual that they lack one.
+        return state.reasons == (NO_RECORD,) and all(
+            Path(path).is_relative_to(self.plan.layout.results) for path in state.node.outputs
+        )
 
     def _has_part(self, state: NodeState) -> bool:
         return state.content is not None or any((self.plan.root / path).exists() for path in state.node.outputs)
@@ -190,7 +199,7 @@ class State:
         except UnreadableFile as error:
             return NodeState(node, asked, asked, ingredients, "damaged", (error.what,))
         if record is None:
-            return NodeState(node, asked, asked, ingredients, "absent", ("it has no record",))
+            return NodeState(node, asked, asked, ingredients, "absent", (NO_RECORD,))
         if record["node"] != node.key:
             return NodeState(node, asked, asked, ingredients, "damaged", ("it is the record of another node",))
         unlisted = _unlisted(node, record)
