@@ -45,8 +45,13 @@ def test_status_fails_on_a_damaged_data_set(folder: Path) -> None:
 
 
 def test_estimate_counts_jobs_and_tells_what_is_not_known(folder: Path) -> None:
-    result = runner.invoke(app, ["estimate", "--root", str(folder), "--scale", "demo"], env={"COLUMNS": "300"})
+    estimate = ["estimate", "--root", str(folder), "--scale", "demo"]
+    result = runner.invoke(app, estimate, env={"COLUMNS": "300"})
     assert result.exit_code == 0, result.output
+    assert "The whole, as recorded at this scale: " in result.output
+    (folder / "config" / "costs" / "demo.csv").unlink()
+    result = runner.invoke(app, estimate, env={"COLUMNS": "300"})
+    assert "The whole: not known, nobody has recorded a run of scale demo" in result.output
     plan = Plan(folder, params_of(folder, "demo"))
     for node in plan.nodes.values():
         if node.script == "train":
@@ -59,7 +64,6 @@ def test_estimate_counts_jobs_and_tells_what_is_not_known(folder: Path) -> None:
         assert rows[script][:2] == [str(len(plan.jobs_of(script))), str(len(nodes))] and len(nodes) > 100
     assert rows["all"][:2] == [str(len(plan.jobs)), str(len(plan.nodes))]
     assert rows["towers/tower_concord_tiny"][3] == "no record of this network", "this folder has no records"
-    assert "Hours of evaluations, encodings and views: not known" in result.output
     assert "GB for stores, views, features and weights" in result.output
 
 
