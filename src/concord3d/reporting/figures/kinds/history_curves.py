@@ -107,7 +107,7 @@ def draw(context: FigureContext) -> Drawing:
         axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         if axis.get_legend_handles_labels()[1]:
             axis.legend(fontsize=7.5, loc="best")
-        else:
+        elif not axis.has_data():
             axis.text(0.5, 0.5, "not measured", ha="center", va="center", transform=axis.transAxes)
         kinds += [e.data_kind for e in context.results.select(name, options.dataset, options.protocol)]
     return Drawing(figure, sorted_kinds(kinds))

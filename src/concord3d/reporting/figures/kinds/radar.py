@@ -66,9 +66,13 @@ def draw(context: FigureContext) -> Drawing:
         values = [interval.value for interval in intervals]
         label = options.experiments[name]
         axis.plot([*angles, angles[0]], [*values, values[0]], color=color, marker=marker, markersize=4, label=label)
-        axis.vlines(angles, [each.low for each in intervals], [each.high for each in intervals], color=color,
+        axis.vlines(angles, [max(each.low, 0.0) for each in intervals], [each.high for each in intervals], color=color,
                     linewidth=1.0, alpha=0.6)  # fmt: skip
     axis.set_xticks(angles, list(options.metrics.values()), fontsize=8.5)
+    for angle, text in zip(angles, axis.get_xticklabels(), strict=True):
+        # Names stand beside the circle, on the side of their axis.
+        text.set_horizontalalignment("center" if abs(np.sin(angle)) < 0.1 else "left" if angle < np.pi else "right")
+    axis.set_rlabel_position(180 / len(angles))
     axis.set_rmin(0)
     axis.tick_params(axis="y", labelsize=7.5)
     axis.set_title(options.label, fontsize=9.5)
