@@ -16,6 +16,7 @@ from concord3d.config.strict_yaml import load_yaml
 from snakemake_logger_plugin_concord3d import LogHandler
 
 SNAKEFILE = """
+import logging
 from pathlib import Path
 from snakemake.logging import logger
 from concord3d.console.expected import ExpectedJob, ExpectedRun
@@ -33,6 +34,9 @@ rule report:
     output: "report.txt"
     log: "report.log"
     shell: "cp {{input}} {{output}}"
+
+# As libraries do that are imported with the plan.
+logging.basicConfig(level=logging.INFO)
 
 onstart:
     numbers = {{job.rule.name: workflow.dag.jobid(job) for job in workflow.dag.needrun_jobs()}}

@@ -7,7 +7,7 @@ Snakemake finds it by the name of this package. ``profiles/default`` asks for it
 from __future__ import annotations
 
 import sys
-from logging import INFO, LogRecord
+from logging import INFO, LogRecord, getLogger
 from pathlib import Path
 
 from snakemake.logging import ColorizingTextHandler
@@ -61,6 +61,8 @@ class LogHandler(LogHandlerBase):
         # Snakemake imports every logger that it finds, for other workflows too.
         from concord3d.console.display import Display
 
+        # A library that the plan imports may give the root logger a handler, which would say all of it again.
+        getLogger("snakemake.logging").propagate = False
         settings = self.common_settings
         stream = sys.stdout if settings.stdout else sys.stderr
         self._full = ColorizingTextHandler(settings.nocolor, stream)

@@ -24,7 +24,7 @@ def test_overlap_is_what_counting_points_says(seed: int, angle: float) -> None:
     first = UprightBox.axis_aligned(np.zeros(3), np.ones(3))
     low = rng.uniform(-0.5, 0.7, 3)
     second = turned(tuple(low), tuple(low + rng.uniform(0.2, 1.2, 3)), angle)
-    points = rng.uniform(-2, 3, (40_000, 3))
+    points = rng.uniform(-2, 3, (400_000, 3))
 
     def inside(box: UprightBox) -> np.ndarray:
         held = (points[:, 2] >= box.low) & (points[:, 2] <= box.high)

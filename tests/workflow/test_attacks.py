@@ -150,7 +150,7 @@ def test_an_edited_loss_trains_anew_and_words_do_not(copy: Path) -> None:
     original = loss.read_text()
     loss.write_text(original.replace('"""', '"""Words: ', 1) + "# and a comment\n")
     edit(copy / "src/concord3d/training/progress.py", "import time\n", "import time\nimport types\n")
-    edit(copy / "src/concord3d/provenance/record.py", "UNKNOWN = ", "UNKNOWN: str = ")
+    edit(copy / "src/concord3d/provenance/checkout.py", "UNKNOWN = ", "UNKNOWN: str = ")
     edit(copy / "workflow_scripts/train.py", '"""Rule', '"""The rule')
     assert NOTHING in said(copy, *SMOKE, "--dry-run")
     edit(copy / "papers/mm_point/paper.yaml", 'label: "MM-Point, one view"', 'label: "One view"')

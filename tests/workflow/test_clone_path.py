@@ -71,7 +71,7 @@ def test_a_job_runs_with_an_interpreter_in_a_folder_with_blanks(repository: Path
     clone = copy_tree(repository, tmp_path / USABLE)
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(clone / ".venv")], check=True)
     inside = next((clone / ".venv/lib").glob("python*/site-packages"))
-    (inside / "installed.pth").write_text(str(Path(pytest.__file__).parents[1]))
+    (inside / "installed.pth").write_text(f"{Path(pytest.__file__).parents[1]}\n{clone / 'src'}\n")
     node = "data/records/world_smoke/modelnet40.json"
     orphan = orphan_of(clone / "artifacts/smoke/views/a.npy")
     orphan.touch()

@@ -202,7 +202,7 @@ def test_jobs_form_no_circle_and_their_nodes_follow_what_they_are_made_from(plan
 
 @pytest.mark.parametrize(
     ("batch", "trained", "encoded", "evaluated"),
-    [("seed", ["train_mm_point_s1", "train_mm_point_s2"], 4, 4), ("experiment", None, 19, 17), ("node", None, 19, 40)],
+    [("seed", ["train_mm_point_s1", "train_mm_point_s2"], 4, 4), ("experiment", None, 19, 22), ("node", None, 19, 50)],
 )
 def test_the_scale_says_what_shares_a_job(
     tree: Path, batch: str, trained: list[str] | None, encoded: int, evaluated: int

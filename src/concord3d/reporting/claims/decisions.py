@@ -47,7 +47,7 @@ def decide(relation: str, comparison: Comparison, margin: float = 0.0, min_seeds
 def combine(parts: Sequence[tuple[bool, Sequence[PartVerdict]]]) -> Verdict:
     """Return the verdict on a claim.
 
-    Where an essential part is not run the claim is not judged. Otherwise one failure fails it, and it holds where all
+    Where an essential part is not run, or none of them has a result, the claim is not judged. Otherwise one failure fails it, and it holds where all
     that the scale runs holds. A result that the scale asks for and that is missing leaves it undecided.
 
     Args:
@@ -58,7 +58,8 @@ def combine(parts: Sequence[tuple[bool, Sequence[PartVerdict]]]) -> Verdict:
     if any("not_testable" in verdicts for verdicts in absent):
         return "not_testable"
     run = [verdict for _, verdicts in parts for verdict in verdicts if verdict in RUN]
-    if absent or set(run) <= {"missing"}:
+    essential_run = [verdict for essential, verdicts in parts if essential for verdict in verdicts if verdict in RUN]
+    if absent or set(essential_run or run) <= {"missing"}:
         return "not_run"
     if "fails" in run:
         return "fails"
