@@ -47,8 +47,9 @@ def decide(relation: str, comparison: Comparison, margin: float = 0.0, min_seeds
 def combine(parts: Sequence[tuple[bool, Sequence[PartVerdict]]]) -> Verdict:
     """Return the verdict on a claim.
 
-    Where an essential part is not run, or none of them has a result, the claim is not judged. Otherwise one failure fails it, and it holds where all
-    that the scale runs holds. A result that the scale asks for and that is missing leaves it undecided.
+    Where an essential part is not run, or none of them has a result, the claim is not judged. Otherwise one failure
+    fails it, and it holds where all that the scale runs holds. A result that the scale asks for and that is missing
+    leaves it undecided.
 
     Args:
         parts: For each part as it stands in the report file, whether it is essential, and the verdicts on what it
