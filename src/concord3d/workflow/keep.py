@@ -7,6 +7,7 @@ with those that share their job, or with a job that runs for the sake of times a
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from concord3d.files import write_second_name
@@ -35,7 +36,9 @@ def keep_files(root: Path, record: Path, kept: Path) -> None:
 
 def take_back_files(root: Path, kept: Path) -> None:
     """Put kept files back where they are gone; one that is there is left."""
-    for file in sorted((root / kept).rglob("*")):
-        place = root / file.relative_to(root / kept)
-        if file.is_file() and not place.exists():
-            write_second_name(file, place)
+    # A job that has outlived its run may be writing them anew: what is not there then is made again.
+    with suppress(FileNotFoundError):
+        for file in sorted((root / kept).rglob("*")):
+            place = root / file.relative_to(root / kept)
+            if file.is_file() and not place.exists():
+                write_second_name(file, place)
