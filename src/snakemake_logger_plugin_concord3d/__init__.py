@@ -85,9 +85,9 @@ class LogHandler(LogHandlerBase):
         if hasattr(record, "expected_run"):
             display.begin(record.expected_run)
         elif event == LogEvent.JOB_STARTED:
-            display.start(record.jobs, record.created)  # type: ignore[attr-defined]
+            display.start(vars(record)["jobs"], record.created)
         elif event == LogEvent.JOB_FINISHED:
-            display.finish(record.job_id, record.created)  # type: ignore[attr-defined]
+            display.finish(vars(record)["job_id"], record.created)
         elif event == LogEvent.JOB_ERROR:
             self._show_failure(vars(record), record.created)
         elif event == LogEvent.GROUP_ERROR:
