@@ -20,9 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from concord3d.errors import ConcordError, UnreadableFile
-from concord3d.refusals import named_refusal, refusal_of_disk, refusals_named
+from concord3d.refusals import TEMPORARY_PREFIX, named_refusal, refusal_of_disk, refusals_named
 
-TEMPORARY_PREFIX = ".partial-"
 _OWNER = re.compile(re.escape(TEMPORARY_PREFIX) + r"(?P<machine>[0-9a-f]{8})\.(?P<process>\d+)-")
 _FOREIGN_AGE_S = 24 * 3600
 

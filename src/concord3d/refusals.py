@@ -12,6 +12,8 @@ from pathlib import Path
 from concord3d.errors import ConcordError, DiskFull, NotWritable, OutOfMemory, TooManyFiles
 
 AGAIN = "run the same command again"
+# Names of unfinished files begin so: a refusal is told of the file that they would have become.
+TEMPORARY_PREFIX = ".partial-"
 # EFBIG: the file system, or a limit of the user, has no room for a file of this size.
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
@@ -25,14 +27,15 @@ def named_refusal(error: BaseException, where: object = None) -> ConcordError | 
 
     Args:
         error: What was raised, by whatever library; the errors that it was raised from count too.
-        where: The file or folder concerned, where the error does not say it.
+        where: The file or folder concerned, where the error names none that a reader knows.
     """
     seen: BaseException | None = error if isinstance(error, Exception) else None
     while seen is not None:
         found = _named(seen, where)
         if found is not None:
             return found
-        seen = seen.__cause__ or seen.__context__
+        # ``raise ... from None`` says that what came before is dealt with.
+        seen = seen.__cause__ or (None if seen.__suppress_context__ else seen.__context__)
     return None
 
 
@@ -40,7 +43,7 @@ def _named(error: BaseException, where: object) -> ConcordError | None:
     if isinstance(error, MemoryError):
         return _out_of_memory(error)
     if isinstance(error, OSError) and error.errno is not None:
-        return _of_the_system(error, error.filename if where is None else where)
+        return _of_the_system(error, _file_of(error) or where)
     # Safetensors and HDF5 have the number in their words alone.
     told = _TOLD_NUMBER.search(str(error))
     if told:
@@ -49,6 +52,13 @@ def _named(error: BaseException, where: object) -> ConcordError | None:
     if isinstance(error, RuntimeError | ImportError) and any(words in str(error).lower() for words in _NO_MEMORY):
         return _out_of_memory(error)
     return None
+
+
+def _file_of(error: OSError) -> str | None:
+    """The file that an error names, unless it is an unfinished one."""
+    name = error.filename
+    known = isinstance(name, str | os.PathLike) and not Path(name).name.startswith(TEMPORARY_PREFIX)
+    return os.fspath(name) if known else None
 
 
 def _of_the_system(error: OSError, where: object) -> ConcordError | None:
@@ -91,7 +101,7 @@ def refusals_named(where: object = None) -> Iterator[None]:
     """Name what the machine refuses to the code inside.
 
     Args:
-        where: The file or folder concerned; None for what the error says.
+        where: The file or folder concerned, where the error names none that a reader knows.
 
     Raises:
         DiskFull: No room on the disk, within the quota, or below the allowed size of a file.
@@ -114,7 +124,7 @@ def refusal_of_disk(path: Path) -> OSError | None:
     """Ask the disk itself whether it takes more of a file that a library failed to write, for many hide the reason.
 
     Args:
-        path: The unfinished file, which grows by what is tried.
+        path: The unfinished file, which grows by what is tried. One that its writer has removed tells nothing.
     """
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND)
@@ -125,6 +135,8 @@ def refusal_of_disk(path: Path) -> OSError | None:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
+    except FileNotFoundError:
+        return None
     except OSError as error:
         return error
     return None

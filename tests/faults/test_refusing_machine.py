@@ -15,11 +15,11 @@ import numpy as np
 import pytest
 from tests.faults.full_disk import WRITERS
 
-from concord3d import cli, files
+from concord3d import cli
 from concord3d.commands.workflow import require_writable
 from concord3d.errors import DiskFull, NotWritable, OutOfMemory, TooManyFiles
 from concord3d.files import atomic_path, remove_orphans, temporary_folder, write_second_name, write_text
-from concord3d.refusals import named_refusal, refusals_named
+from concord3d.refusals import TEMPORARY_PREFIX, named_refusal, refusals_named
 from concord3d.render.shards import store_image_views
 from concord3d.render.view_spec import view_spec
 
@@ -102,6 +102,30 @@ def test_the_reason_behind_an_error_of_a_library_counts(tmp_path: Path) -> None:
             raise ValueError("cannot serialise") from error
 
 
+def test_errors_that_were_dealt_with_name_nothing() -> None:
+    with pytest.raises(ValueError) as told:
+        try:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            raise ValueError("another") from None
+    assert named_refusal(told.value) is None
+
+
+def test_a_refused_input_is_named_and_not_the_file_that_is_written(tmp_path: Path) -> None:
+    with pytest.raises(NotWritable, match="input.csv"), atomic_path(tmp_path / "page"):
+        raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "input.csv"))
+    with pytest.raises(NotWritable) as told, atomic_path(tmp_path / "page") as temporary:
+        raise PermissionError(errno.EACCES, "Permission denied", str(temporary))
+    assert str(told.value.where) == str(tmp_path / "page")
+
+
+def test_a_writer_that_removes_its_own_file_keeps_its_own_error(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="cannot serialise"), atomic_path(tmp_path / "page") as temporary:
+        temporary.unlink()
+        raise ValueError("cannot serialise")
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_command_ends_with_the_message_alone(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -180,8 +204,8 @@ def test_temporary_files_of_killed_processes_are_removed_and_those_of_living_one
 
 
 def test_temporary_files_of_other_machines_are_left_for_a_day(tmp_path: Path) -> None:
-    foreign = tmp_path / f"{files.TEMPORARY_PREFIX}00000000.1-x-page.txt"
-    download = tmp_path / f"{files.TEMPORARY_PREFIX}set.zip"
+    foreign = tmp_path / f"{TEMPORARY_PREFIX}00000000.1-x-page.txt"
+    download = tmp_path / f"{TEMPORARY_PREFIX}set.zip"
     for path in (foreign, download):
         path.write_text("half")
     assert remove_orphans(tmp_path) == []

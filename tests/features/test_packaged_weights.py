@@ -20,7 +20,7 @@ from concord3d.features.converted_weights import converted_path, read_released_t
 from concord3d.features.frozen_encoders import PICTURE_ENCODERS, SENTENCE_ENCODERS
 from concord3d.features.packaged_weights import PACKAGED, PackagedFile, PackagedWeights, find_packaged_file
 from concord3d.features.tower import TowerMismatch, TowerWeightsMissing
-from concord3d.files import TEMPORARY_PREFIX
+from concord3d.refusals import TEMPORARY_PREFIX
 
 CONTENT = b"the weights"
 MADE_UP = PackagedWeights(

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from concord3d.errors import DatasetCorrupt, DatasetMissing
-from concord3d.files import TEMPORARY_PREFIX, read_json, sha256_file, write_json
+from concord3d.files import read_json, sha256_file, write_json
+from concord3d.refusals import TEMPORARY_PREFIX
 
 MANIFEST = "manifest.json"
 # A second copy: deleting the manifest (as a workflow does before it runs the job again) must not launder damaged files.

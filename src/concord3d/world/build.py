@@ -16,8 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from concord3d.errors import DatasetMissing
-from concord3d.files import TEMPORARY_PREFIX, write_json
-from concord3d.refusals import refusals_named
+from concord3d.files import remove_orphans, temporary_folder, write_json
 from concord3d.world.datasets import find_family
 from concord3d.world.datasets.interface import WorldRecipe
 
@@ -45,7 +44,7 @@ def build_dataset(recipe: WorldRecipe, out: Path, workers: int = 1, folders: Map
                 f"'{recipe.dataset}' is made of '{name}'", where=out, expected=f"the folder of '{name}'"
             )
     items = [item for split in layout.splits if split in recipe.splits for item in family.items(recipe, split)]
-    with refusals_named(out), _staged(out) as staging:
+    with _staged(out) as staging:
         make = partial(family.make, recipe, staging)
         if workers <= 1:
             made = [make(item) for item in items]
@@ -67,10 +66,8 @@ def _staged(out: Path) -> Iterator[Path]:
 
     Syncing each of thousands of small mesh files took longer than making them.
     """
-    staging = out / f"{TEMPORARY_PREFIX}world"
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
-    try:
+    remove_orphans(out)
+    with temporary_folder(out) as staging:
         yield staging
         os.sync()
         (out / "world.json").unlink(missing_ok=True)
@@ -78,5 +75,3 @@ def _staged(out: Path) -> Iterator[Path]:
             if (out / entry.name).is_dir():
                 shutil.rmtree(out / entry.name)
             entry.replace(out / entry.name)
-    finally:
-        shutil.rmtree(staging, ignore_errors=True)
