@@ -26,7 +26,7 @@ reproduce: setup  ## every table and figure of the scale SCALE (default demo), c
 site: setup  ## static pages of everything in results/, in build/site; open build/site/index.html
 	@$(BIN)/concord3d site
 
-test: setup cluster  ## unit, parity, fault and workflow tests: what every change needs
+test: setup  ## unit, parity, fault and workflow tests: what every change needs
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --durations=40 --durations-min=5 -m "not slow"
 
 test-all: setup cluster $(PARITY)/.complete  ## these, and the tests that take minutes, read complete data sets or ask foreign readers

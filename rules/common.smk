@@ -21,7 +21,7 @@ from concord3d.errors import ConcordError
 from concord3d.files import remove_orphans
 from concord3d.layout import RAW_RECORDS, STAGES, WORK
 from concord3d.workflow.batch import AGAIN
-from concord3d.workflow.clone_path import as_shell_word, require_usable_path
+from concord3d.workflow.clone_path import require_usable_path
 from concord3d.workflow.guard import hold_run_lock, keep_what_is_current, require_complete
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.reference import keep_reference
@@ -42,7 +42,7 @@ except ConcordError as error:
 
 hold_run_lock(Path())
 # Snakemake puts it before each script as it is, blanks and all.
-sys.executable = as_shell_word(sys.executable)
+sys.executable = shlex.quote(sys.executable)
 LAYOUT = PLAN.layout
 STUDIES = PLAN.studies
 # Jobs that compute on tensors ask for a GPU only where one is demanded; "auto" must also run without.

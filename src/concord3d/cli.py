@@ -168,7 +168,7 @@ def embed(
     data: OwnFiles,
     encoder: EncoderName,
     out: OutFolder = Path("embeddings"),
-    layer: Annotated[str, typer.Option(help="output, or backbone: before the projection.")] = "output",
+    layer: Annotated[Literal["output", "backbone"], typer.Option(help="Backbone: before the projection.")] = "output",
     release: ReleaseSource = None,
     sha256: Sha256 = None,
     up: UpAxis = "auto",

@@ -46,6 +46,8 @@ def test_labels_of_a_share_of_the_scenes(tmp_path: Path) -> None:
     data = opened({"data": {"percent": 20}}, settings, {"sweeps": [tmp_path / "store.npz"]})
     assert [store.names[row] for row in data.rows] == [f"scene-{n:04d}/{k:03d}" for n in (4, 9) for k in (0, 1)]
     assert data.identity != replace(data, rows=data.rows[:2]).identity
+    moved = {**store.per_sweep, "global_from_lidar": 2 * store.per_sweep["global_from_lidar"]}
+    assert data.identity != replace(data, sweeps=replace(data.sweeps, per_sweep=moved)).identity
 
 
 def test_sweeps_without_boxes_are_refused() -> None:

@@ -112,7 +112,7 @@ def test_errors_that_were_dealt_with_name_nothing() -> None:
 
 
 def test_a_refused_input_is_named_and_not_the_file_that_is_written(tmp_path: Path) -> None:
-    with pytest.raises(NotWritable, match="input.csv"), atomic_path(tmp_path / "page"):
+    with pytest.raises(NotWritable, match=r"input\.csv"), atomic_path(tmp_path / "page"):
         raise PermissionError(errno.EACCES, "Permission denied", str(tmp_path / "input.csv"))
     with pytest.raises(NotWritable) as told, atomic_path(tmp_path / "page") as temporary:
         raise PermissionError(errno.EACCES, "Permission denied", str(temporary))

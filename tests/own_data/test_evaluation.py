@@ -76,6 +76,9 @@ def test_splits_of_the_data_are_kept(tmp_path: Path) -> None:
     train, test, said = train_and_test(data, SeededSplit())
     assert (len(train), len(test)) == (6, 4) and "as the data bring them" in said
     assert evaluate_data(data, spread_encoder(), "zero_shot").result.records[0].n_items == 4
+    nameless = replace(data.splits["train"], labels=np.full(6, -1))
+    with pytest.raises(EvaluationError, match="have no class"):
+        train_and_test(replace(data, splits={**data.splits, "train": nameless}), SeededSplit())
     only = OwnData({"train": data.splits["train"]}, (), {}, {})
     with pytest.raises(EvaluationError, match="needs two splits"):
         evaluate_data(only, spread_encoder(), "knn")

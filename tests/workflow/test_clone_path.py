@@ -13,7 +13,7 @@ from tests.orphans import orphan_of
 from tests.workflow.clones import copy_tree
 
 from concord3d.errors import ConfigError
-from concord3d.workflow.clone_path import as_shell_word, require_usable_path
+from concord3d.workflow.clone_path import require_usable_path
 
 # Every printable character of ASCII that a path may have, without those that are refused, and letters of two languages.
 USABLE = "My Projects' (1) & more; #2 <a|b> *?[c]!@=,+^%~_-.é漢"
@@ -82,12 +82,3 @@ def test_a_job_runs_with_an_interpreter_in_a_folder_with_blanks(repository: Path
     assert made.returncode == 0, made.stderr[-3000:]
     assert (clone / node).is_file()
     assert not orphan.exists(), "what a killed run has left is removed"
-
-
-def test_an_interpreter_is_one_word_of_a_shell() -> None:
-    for path in ("/usr/bin/python3", "/home/a/My Projects/.venv/bin/python", "/it's/.venv/bin/python"):
-        said = subprocess.run(
-            ["sh", "-c", f"printf %s {as_shell_word(path)}"], capture_output=True, text=True, check=True
-        )
-        assert said.stdout == path
-    assert as_shell_word("/usr/bin/python3") == "/usr/bin/python3"

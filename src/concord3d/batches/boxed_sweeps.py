@@ -63,10 +63,11 @@ class BoxedSweepData:
 
     @property
     def identity(self) -> str:
-        """SHA-256 over points, boxes and the choice of sweeps."""
+        """SHA-256 over points, poses, boxes and the choice of sweeps."""
         digest = hashlib.sha256(repr(self.sweeps.intensity_range).encode())
         boxes = {} if self.sweeps.boxes is None else self.sweeps.boxes.arrays()
-        for part in (self.sweeps.offsets, self.sweeps.points, *boxes.values(), self.rows):
+        poses = self.sweeps.per_sweep["global_from_lidar"]
+        for part in (self.sweeps.offsets, self.sweeps.points, poses, *boxes.values(), self.rows):
             digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
 

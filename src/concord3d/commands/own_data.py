@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from concord3d.errors import ConfigError
+from concord3d.features.cloud_form import Layer
 from concord3d.own_data import OwnData, OwnEvaluation, Reading, embed_data, evaluate_data, read_own_data
 from concord3d.own_data.evaluation import require_possible
 from concord3d.own_data.outputs import write_embeddings, write_evaluations
@@ -60,19 +61,14 @@ class Given:
         return data, encoder
 
 
-def embed(given: Given, out: Path, layer: str) -> None:
+def embed(given: Given, out: Path, layer: Layer) -> None:
     """Encode data, and write the features.
 
     Raises:
-        ConfigError: There is no such layer.
         ConcordError: See :func:`concord3d.pretrained.load_encoder` and :mod:`concord3d.own_data`.
     """
-    if layer not in ("output", "backbone"):
-        raise ConfigError("There is no such layer", where="--layer", expected="output or backbone", found=layer)
     data, encoder = given.opened()
-    features = embed_data(
-        data, encoder, given.num_points, given.device, "backbone" if layer == "backbone" else "output"
-    )
+    features = embed_data(data, encoder, given.num_points, given.device, layer)
     paths = write_embeddings(out, data, encoder, features)
     print(f"{features.shape[0]} embeddings of {features.shape[1]} numbers")
     print("\n".join(f"wrote {path}" for path in paths))
@@ -82,13 +78,19 @@ def evaluate(given: Given, protocols: Sequence[str], changes: Sequence[str], spl
     """Measure an encoder on data by some protocols, print and write the numbers.
 
     Raises:
-        ConfigError: A protocol or a setting is unknown, or a change is not ``key=value``.
+        ConfigError: A protocol or a setting is unknown, a change is not ``key=value``, or it is the number of points,
+            which the data are read with too.
         ConcordError: See :func:`concord3d.own_data.evaluate_data`.
     """
     settings = dict(_change(text) for text in changes)
     if "num_points" in settings:
-        given = replace(given, num_points=settings["num_points"])
-    elif given.num_points is not None:
+        raise ConfigError(
+            "The number of points is no setting of a protocol alone: clouds are read with it",
+            where="--set",
+            expected=f"--num-points {settings['num_points']}",
+            found=f"num_points={settings['num_points']}",
+        )
+    if given.num_points is not None:
         settings["num_points"] = given.num_points
     data, encoder = given.opened(protocols)
     found = [evaluate_data(data, encoder, name, settings, split, given.device) for name in protocols]

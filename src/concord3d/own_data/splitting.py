@@ -47,6 +47,8 @@ def train_and_test(data: OwnData, split: SeededSplit) -> tuple[CloudSplit, Cloud
                 next_step=f"add a folder {lacking.pop()}, or leave both out: a seed draws them then",
             )
         train, test = data.splits["train"], data.splits["test"]
+        require_classes(train)
+        require_classes(test)
         return train, test, f"split: {len(train)} in train and {len(test)} in test, as the data bring them"
     if not 0 < split.test_share < 1:
         raise ConfigError("A share of test items", expected="between 0 and 1", found=split.test_share)

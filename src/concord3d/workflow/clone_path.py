@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import shlex
 import sys
 from pathlib import Path
 
@@ -48,15 +47,6 @@ def require_usable_path(clone: Path) -> None:
                 found=f"{character!a}: {reason}",
                 next_step=_MOVE,
             )
-
-
-def as_shell_word(interpreter: str) -> str:
-    """Return the path of an interpreter as one word of a shell; Snakemake puts it before a script as it is.
-
-    Args:
-        interpreter: ``sys.executable``.
-    """
-    return shlex.quote(interpreter)
 
 
 if __name__ == "__main__":
