@@ -28,7 +28,8 @@ GRAPH = re.compile(r"(<!-- graph -->\n).*?(<!-- end of graph -->)", re.S)
 ROW = re.compile(r"^\| `(\w+)` \| (.*?) \|.*\|$", re.M)
 
 
-def _documents(repository: Path) -> list[Path]:
+def documents(repository: Path) -> list[Path]:
+    """Return the documents for readers."""
     return sorted(path for pattern in DOCUMENTS for path in repository.glob(pattern))
 
 
@@ -43,7 +44,7 @@ def test_named_paths_and_links_exist(repository: Path) -> None:
     tracked = tracked_files(repository)
     top_level = {name.split("/")[0] for name in tracked} | MADE_BY_RUNS
     missing = []
-    for document in _documents(repository):
+    for document in documents(repository):
         text = document.read_text()
         for path in _named_paths(text, top_level):
             pattern = re.sub(r"<[^>]*>", "*", path).rstrip("/")
@@ -67,7 +68,7 @@ def test_a_path_that_does_not_exist_is_found() -> None:
 def test_named_names_stand_in_the_named_files(repository: Path) -> None:
     found = [
         (document.name, name, path)
-        for document in _documents(repository)
+        for document in documents(repository)
         for name, path in re.findall(r"`(\w+)`(?: in |\s*\()`([\w/]+\.py)`", document.read_text())
     ]
     assert len(found) > 10
