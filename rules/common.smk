@@ -15,13 +15,13 @@ from snakemake.logging import logger
 
 from concord3d.config.places import Place
 from concord3d.config.resolve import load_params
-from concord3d.commands.estimate import expected_costs
 from concord3d.console.expected import ExpectedRun, expected_job
 from concord3d.errors import ConcordError
 from concord3d.files import remove_orphans
 from concord3d.layout import RAW_RECORDS, STAGES, WORK
 from concord3d.workflow.batch import AGAIN
 from concord3d.workflow.clone_path import require_usable_path
+from concord3d.workflow.costs import read_costs
 from concord3d.workflow.guard import hold_run_lock, keep_what_is_current, require_complete
 from concord3d.workflow.plan import Plan
 from concord3d.workflow.reference import keep_reference
@@ -127,8 +127,8 @@ def expected_run():
     """What this run is about to do, for the console."""
     dag = workflow.dag
     made = set() if is_forced() else {key for key, found in STATE.nodes.items() if found.status == "current"}
-    to_make = [node.key for job in jobs_of_run() for node in job.nodes if node.key not in made]
-    costs = expected_costs(PLAN, to_make, "cuda" if PARAMS.device == "cuda" else "cpu")
+    # They were measured on processors, and say nothing of a GPU.
+    costs = {} if PARAMS.device == "cuda" else read_costs(PLAN.root, PARAMS.scale)
     numbers = {job: dag.jobid(job) for job in dag.needrun_jobs() if job.output}
     jobs = {}
     for job, number in numbers.items():

@@ -6,11 +6,10 @@ from pathlib import Path
 import pytest
 
 from concord3d.commands.costs import mean_costs, measured_costs, show_costs
-from concord3d.commands.estimate import expected_costs
 from concord3d.commands.nodes import plan_of
 from concord3d.errors import ReportingError
 from concord3d.layout import COSTS
-from concord3d.workflow.costs import START, kind_of, read_costs, write_costs
+from concord3d.workflow.costs import START, kind_of, read_costs, whole_cost, write_costs
 
 PARTS = ("config", "papers", "datasets", "params.yaml", "src", "workflow_scripts")
 TRAINING = "artifacts/smoke/records/papers/mm_point/train/mm_point__s{}.json"
@@ -56,25 +55,13 @@ def test_a_clone_without_logs_is_told_what_to_run(clone: Path) -> None:
         show_costs(clone, "smoke", record=False)
 
 
-def test_trainings_that_nobody_measured_are_estimated_from_work_and_speed(
-    clone: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from concord3d.commands import estimate
-
-    asked = []
-
-    def estimated(plan, sizes, speeds, device, names):
-        asked.extend(names)
-        return [estimate.TrainingEstimate(name, "pointnet", 2, 1.0, 0.5, None) for name in names]
-
-    monkeypatch.setattr(estimate, "estimated_trainings", estimated)
-    monkeypatch.setattr(estimate, "recorded_speeds", lambda root: {})
+def test_the_whole_is_what_was_measured_and_what_was_not(clone: Path) -> None:
     plan = plan_of(clone, "smoke")
-    write_costs(clone, "smoke", {"mm_point/train/mm_point": 5.0})
-    keys = [f"mm_point/train/{name}__s1" for name in ("mm_point", "crosspoint")]
-    costs = expected_costs(plan, [*keys, "stores/shapenet__train"])
-    assert asked == ["mm_point/crosspoint"]
-    assert costs == {"mm_point/train/mm_point": 5.0, "mm_point/train/crosspoint": 1800.0}
+    costs = {"mm_point/train/mm_point": 5.0, START: 2.0}
+    seconds, unmeasured = whole_cost(costs, plan.nodes.values(), len(plan.jobs))
+    known = [key for key in plan.nodes if kind_of(key) == "mm_point/train/mm_point"]
+    assert known and seconds == 5.0 * len(known) + 2.0 * len(plan.jobs)
+    assert len(unmeasured) == len(plan.nodes) - len(known)
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[2] / COSTS).glob("*.csv")), ids=lambda path: path.stem)

@@ -10,7 +10,7 @@ from concord3d.commands.disk_use import Sizes, disk_gb
 from concord3d.commands.workflow import params_of
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.files import read_json
-from concord3d.workflow.costs import START, kind_of, read_costs
+from concord3d.workflow.costs import read_costs, whole_cost
 from concord3d.workflow.plan import Plan
 
 
@@ -78,10 +78,10 @@ def _sources(plan: Plan) -> str:
 
 def _time(plan: Plan) -> str:
     costs = read_costs(plan.root, plan.params.scale)
-    found = [costs.get(kind_of(key)) for key in plan.nodes]
-    unknown = found.count(None)
-    known = f"{sum(cost or 0.0 for cost in found) + len(plan.jobs) * costs.get(START, 0.0):.0f} CPU-seconds"
-    return known + (f" for {len(found) - unknown} nodes; {unknown} were never measured" if unknown else "")
+    cpu_seconds, unmeasured = whole_cost(costs, plan.nodes.values(), len(plan.jobs))
+    known = f"{cpu_seconds:.0f} CPU-seconds"
+    told = f" for {len(plan.nodes) - len(unmeasured)} nodes; {len(unmeasured)} were never measured"
+    return known + (told if unmeasured else "")
 
 
 def _verdicts(root: Path, plan: Plan) -> str:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from concord3d.commands.disk_use import Sizes, disk_gb
 from concord3d.commands.training_work import Speed, forward_passes, recorded_speeds, training_flops
 from concord3d.commands.workflow import params_of
 from concord3d.methods.settings import method_kind
-from concord3d.workflow.costs import START, kind_of, read_costs
+from concord3d.workflow.costs import read_costs, whole_cost
 from concord3d.workflow.node import Node
 from concord3d.workflow.plan import Plan
 
@@ -51,7 +50,6 @@ def estimated_trainings(
     sizes: Sizes,
     speeds: Mapping[tuple[str, str], Speed],
     device: str = CPU,
-    names: Collection[str] | None = None,
 ) -> list[TrainingEstimate]:
     """Estimate every training of a plan, of papers and of towers alike.
 
@@ -60,17 +58,12 @@ def estimated_trainings(
         sizes: Of its data sets.
         speeds: By network and device.
         device: ``cpu`` or ``cuda``.
-        names: Only these, by stage and experiment; None for all.
     """
     runs: dict[str, list[Mapping[str, Any]]] = {}
     for node in plan.nodes.values():
-        name = _run_name(node)
-        if (
-            name is not None
-            and (names is None or name in names)
-            and method_kind(node.params["run"]["method"]).is_trained
-        ):
-            runs.setdefault(name, []).append(node.params["run"])
+        run = node.params["run"] if node.script == "train" else None
+        if run is not None and method_kind(run["method"]).is_trained:
+            runs.setdefault(f"{node.stage}/{run['experiment']}", []).append(run)
     found = []
     for name, (run, *others) in runs.items():
         passes, units = forward_passes(run), sizes.units(dict(run))
@@ -115,45 +108,14 @@ def print_estimate(root: Path, scale: str | None) -> None:
     )
 
 
-def expected_costs(plan: Plan, keys: Iterable[str], device: str = CPU) -> dict[str, float]:
-    """Return what kinds of nodes will cost: measured at this scale, or else, of trainings, work by recorded speed.
-
-    Args:
-        plan: All nodes.
-        keys: The nodes that are to be made.
-        device: ``cpu`` or ``cuda``.
-
-    Returns:
-        Costs by kind of node. A kind that is known in neither way is left out.
-    """
-    costs = read_costs(plan.root, plan.params.scale)
-    asked = [plan.nodes[key] for key in keys]
-    unmeasured = (_run_name(node) for node in asked if kind_of(node.key) not in costs)
-    open_trainings = {name for name in unmeasured if name is not None}
-    # Work is counted by running every network once, which takes the training libraries.
-    if not open_trainings or find_spec("torch") is None:
-        return costs
-    trainings = estimated_trainings(plan, Sizes(plan), recorded_speeds(plan.root), device, open_trainings)
-    hours = {entry.name: entry.hours for entry in trainings if entry.hours is not None}
-    seconds = {kind_of(node.key): 3600 * hours[name] for node in asked if (name := _run_name(node)) in hours}
-    return seconds | costs
-
-
-def _run_name(node: Node) -> str | None:
-    """Stage and experiment of a training; None for another node."""
-    run = node.params["run"] if node.script == "train" else None
-    return None if run is None else f"{node.stage}/{run['experiment']}"
-
-
 def _whole(plan: Plan, costs: Mapping[str, float]) -> str:
     """Say what the whole graph takes by the costs that runs of this scale have left."""
     if not costs:
         return (
             f"The whole: not known, nobody has recorded a run of scale {plan.params.scale} (concord3d costs --record)"
         )
-    found = [costs.get(kind_of(node.key)) for node in plan.nodes.values()]
-    cpu_seconds = sum(cost or 0.0 for cost in found) + len(plan.jobs) * costs.get(START, 0.0)
-    unknown = Counter(_kind(node) for node, cost in zip(plan.nodes.values(), found, strict=True) if cost is None)
+    cpu_seconds, unmeasured = whole_cost(costs, plan.nodes.values(), len(plan.jobs))
+    unknown = Counter(map(_kind, unmeasured))
     told = f"; never measured: {', '.join(f'{count} {kind}' for kind, count in unknown.items())}" if unknown else ""
     return (
         f"The whole, as recorded at this scale: {_hours(cpu_seconds / 3600)} CPU-hours, starts of jobs included{told}"

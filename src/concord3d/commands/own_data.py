@@ -10,8 +10,7 @@ from typing import Any
 import yaml
 
 from concord3d.errors import ConfigError
-from concord3d.features.cloud_form import Layer
-from concord3d.own_data import OwnData, OwnEvaluation, Reading, embed_data, evaluate_data, read_own_data
+from concord3d.own_data import Layer, OwnData, OwnEvaluation, Reading, embed_data, evaluate_data, read_own_data
 from concord3d.own_data.evaluation import require_possible
 from concord3d.own_data.outputs import write_embeddings, write_evaluations
 from concord3d.own_data.rules import Normalise, Up

@@ -65,3 +65,16 @@ def expected_seconds(costs: Mapping[str, float], nodes: Iterable[Node], cores: i
     known = [costs.get(kind_of(node.key)) for node in nodes]
     seconds = [value for value in known if value is not None]
     return costs.get(START, 0.0) + sum(seconds) / cores if len(seconds) == len(known) else None
+
+
+def whole_cost(costs: Mapping[str, float], nodes: Iterable[Node], num_jobs: int) -> tuple[float, list[Node]]:
+    """Return the CPU-seconds of all nodes that were measured, starts of jobs included, and the nodes that were not.
+
+    Args:
+        costs: By kind of node.
+        nodes: Every node of a graph.
+        num_jobs: Processes that make them.
+    """
+    found = [(node, costs.get(kind_of(node.key))) for node in nodes]
+    seconds = sum(cost for _, cost in found if cost is not None)
+    return seconds + num_jobs * costs.get(START, 0.0), [node for node, cost in found if cost is None]
