@@ -20,7 +20,15 @@ from concord3d.models.forward_pass import ForwardPass, point_pass
 from concord3d.named_modules import load_named, module_names
 
 PACKAGE = "concord3d.methods"
-NOT_METHODS = ("alignment_gate", "alignment_settings", "image_augment", "interface", "settings", "tower_objects")
+NOT_METHODS = (
+    "alignment_gate",
+    "alignment_settings",
+    "image_augment",
+    "interface",
+    "settings",
+    "tower_objects",
+    "untrained",
+)
 # Role of the earlier training that a method takes its first weights from.
 INIT = "init"
 # Role of the earlier training whose point encoder encodes the objects of scans.

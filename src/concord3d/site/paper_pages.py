@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any
 
-from concord3d.reporting.claims.claim_words import rests_on
+from concord3d.reporting.pages.audit_section import IMPOSSIBLE
 from concord3d.reporting.pages.bottom_line import bottom_line
-from concord3d.reporting.pages.front_page import IMPOSSIBLE, VERDICT_LEGEND, WHOSE_LEGEND, claim_scope
+from concord3d.reporting.pages.claim_section import VERDICT_LEGEND, claim_remark, claim_scope
 from concord3d.reporting.specs.output_files import CLAIMS, FIGURE_SUFFIXES, METRICS, TABLE_SUFFIXES
 from concord3d.reporting.tables.cells import NO_COUNTERPART, coverage
 from concord3d.reporting.tables.table_files import EVIDENCE_WORDS, legend, table_columns
@@ -43,16 +41,9 @@ def write_paper(writer: PageWriter, paper: PaperResults) -> None:
 
 
 def _write_claims(writer: PageWriter, paper: PaperResults, place: str) -> None:
-    claims = [(claim, plots_of(claim), claim_scope(claim), _remark(claim)) for claim in paper.claims]
-    legends = {"verdict_legend": VERDICT_LEGEND, "whose_legend": WHOSE_LEGEND}
-    writer.write(f"{place}/claims.md", "claims.md.j2", here="claims", paper=paper, claims=claims, **legends)
-
-
-def _remark(claim: Mapping[str, Any]) -> str:
-    """Return what the report says behind a verdict."""
-    judged = claim["verdict"] not in ("not_run", "not_testable")
-    remark = ", not converged" if judged and not claim["converged"] else ""
-    return f"{rests_on(claim['verdict'], claim['num_measured'], claim['num_parts'])}{remark}"
+    claims = [(claim, plots_of(claim), claim_scope(claim), claim_remark(claim)) for claim in paper.claims]
+    told = {"claims": claims, "verdict_legend": VERDICT_LEGEND}
+    writer.write(f"{place}/claims.md", "claims.md.j2", here="claims", paper=paper, **told)
 
 
 def _write_tables(writer: PageWriter, paper: PaperResults, place: str) -> None:

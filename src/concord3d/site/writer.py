@@ -13,7 +13,8 @@ from typing import Any
 from concord3d.errors import DependencyMissing
 from concord3d.files import write_text
 from concord3d.reporting.pages.bottom_line import in_one_line, is_about_print
-from concord3d.reporting.pages.front_page import WARNINGS, WORDS
+from concord3d.reporting.pages.claim_section import WORDS
+from concord3d.reporting.pages.front_page import WARNINGS
 from concord3d.site.paper_results import PaperResults
 
 # The pages of a paper, by file name without its suffix, in the order of the menu.

@@ -8,7 +8,7 @@ from typing import Any
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.files import content_hash, sha256_file
 from concord3d.layout import paper_yaml, published_csv, report_yaml
-from concord3d.reporting.specs.output_files import CROSS_FILES, PAGE_FACTS, part_modules, report_outputs
+from concord3d.reporting.specs.output_files import APPENDIX, CROSS_FILES, PAGE_FACTS, part_modules, report_outputs
 from concord3d.workflow.data_nodes import DataNodes
 from concord3d.workflow.example_nodes import examples
 from concord3d.workflow.node import Made
@@ -49,7 +49,7 @@ def add_report(nodes: StudyNodes) -> None:
     records = [f"provenance/{name}__s{seed}.json" for name, seed in study.trainings()]
     gates = [made for name in study.towers() for made in nodes.towers.gate(name)]
     shown = {"metrics": [metrics], "verdicts": [verdicts], "shown": [tables, figures]}
-    part("pages", ["README.md", "ledger.md", PAGE_FACTS, *records], {**measured, "gates": gates, **shown})
+    part("pages", ["README.md", APPENDIX, "ledger.md", PAGE_FACTS, *records], {**measured, "gates": gates, **shown})
 
 
 def _configuration(nodes: StudyNodes) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from concord3d.batches.scan_objects import EncodedScans, ScanObjectBatch, ScanObjectData
+from concord3d.batches.scan_objects import EncodedScans, ScanObjectData
 from concord3d.features.object_projections import (
     FLOORPLAN,
     CentredProjections,
@@ -22,28 +22,13 @@ from concord3d.features.object_projections import (
     tower_projections,
 )
 from concord3d.methods.centred_object_averages.settings import CentredObjectAveragesSettings
-from concord3d.methods.interface import Context, Method
+from concord3d.methods.interface import Context
 from concord3d.methods.settings import TOWER
+from concord3d.methods.untrained import Untrained
 from concord3d.models.weights import load_weights, read_tensors
 
 
-class CentredObjectAverages(Method[ScanObjectBatch]):
-    """Nothing but a tower's projections and means.
-
-    Args:
-        encoder: Of objects.
-    """
-
-    def __init__(self, encoder: CentredProjections) -> None:
-        super().__init__()
-        self.encoder = encoder
-
-    def saved(self) -> dict[str, nn.Module]:
-        """Return the projections in the place of an encoder of objects."""
-        return {"objects": self.encoder}
-
-
-def build(settings: CentredObjectAveragesSettings, context: Context) -> CentredObjectAverages:
+def build(settings: CentredObjectAveragesSettings, context: Context) -> Untrained:
     """Take the projection of the tower's training, and the mean of each modality over the training scans.
 
     Raises:
@@ -54,7 +39,7 @@ def build(settings: CentredObjectAveragesSettings, context: Context) -> CentredO
     """
     tower = context.needs[TOWER]
     encoder = tower_projections(tower.run["encoder"], tower.file("projection"), context.device, context.weights_folder)
-    return CentredObjectAverages(CentredProjections(encoder, centres(encoder, context.data)))
+    return Untrained("objects", CentredProjections(encoder, centres(encoder, context.data)))
 
 
 @torch.no_grad()

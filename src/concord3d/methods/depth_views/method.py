@@ -8,35 +8,15 @@ from typing import Any
 
 from torch import nn
 
-from concord3d.batches.objects import ObjectBatch
 from concord3d.features.depth_form import depth_form
-from concord3d.features.depth_views import DepthViews, load_depth_views, through_tower
+from concord3d.features.depth_views import load_depth_views, through_tower
 from concord3d.methods.depth_views.settings import DepthViewsSettings
-from concord3d.methods.interface import Context, Method
+from concord3d.methods.interface import Context
 from concord3d.methods.settings import TOWER
+from concord3d.methods.untrained import Untrained
 
 
-class TowerOnDepthViews(Method[ObjectBatch]):
-    """Nothing but a tower that sees clouds.
-
-    Args:
-        encoder: The tower, (B, N, 3) -> (B, D).
-    """
-
-    def __init__(self, encoder: DepthViews) -> None:
-        super().__init__()
-        self.point_encoder = encoder
-
-    def saved(self) -> dict[str, nn.Module]:
-        """Return the tower in the place of a point encoder."""
-        return {"point": self.point_encoder}
-
-    def header(self, name: str) -> dict[str, str]:
-        """Return how clouds are drawn, and which encoders the weights belong to."""
-        return self.point_encoder.header()
-
-
-def build(settings: DepthViewsSettings, context: Context) -> TowerOnDepthViews:
+def build(settings: DepthViewsSettings, context: Context) -> Untrained:
     """Take the projection of the tower's training, and open its picture encoder.
 
     Raises:
@@ -47,7 +27,8 @@ def build(settings: DepthViewsSettings, context: Context) -> TowerOnDepthViews:
     """
     tower = context.needs[TOWER]
     form = depth_form(context.data_settings, tower.run)
-    return TowerOnDepthViews(through_tower(form, tower.file("projection"), context.weights_folder))
+    encoder = through_tower(form, tower.file("projection"), context.weights_folder)
+    return Untrained("point", encoder, encoder.header())
 
 
 def rebuilt(run: Mapping[str, Any], name: str, weights: Path) -> nn.Module:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
 
 from concord3d.errors import ReportingError
 from concord3d.reporting.claims.comparisons import PRINTED
@@ -78,19 +79,35 @@ def details(
     return " ".join(sentences)
 
 
-def _digits(part: JudgedPart) -> int:
-    return 2 if part.comparison.unit == "points" or part.comparison.basis == PRINTED else 3
+def number_text(facts: Mapping[str, Any]) -> str:
+    """Return a difference with its interval, its unit, and what it has to exceed where that is not zero.
+
+    Args:
+        facts: Of a claim or of a part of one, as ``claims.json`` has them.
+    """
+    digits = 2 if facts["unit"] == "points" or facts["basis"] == PRINTED else 3
+    low, high = facts["ci_low"], facts["ci_high"]
+    interval = "" if low is None else f" [{low:+.{digits}f}, {high:+.{digits}f}]"
+    unit = "" if facts["unit"] in ("", "1") else f" {facts['unit']}"
+    needs = f", needs more than {-facts['margin']:+g}" if facts["margin"] else ""
+    return f"{facts['difference']:+.{digits}f}{interval}{unit}{needs}"
 
 
 def _found(part: JudgedPart) -> str:
-    found, digits = part.comparison, _digits(part)
-    interval = "" if found.low is None else f" [{found.low:+.{digits}f}, {found.high:+.{digits}f}]"
-    unit = f" {found.unit}" if found.unit else ""
+    found = part.comparison
     counted = "episodes" if part.part.protocol == "few_shot" else "items"
     items = f"{found.num_items} {counted}, " if found.num_items else ""
     sample = f"{items}{found.num_seeds} seed{'s' if found.num_seeds != 1 else ''}"
     sample = PRINTED if found.basis == PRINTED else sample
-    return f"{part.part.name}: {part.verdict}, {found.difference:+.{digits}f}{interval}{unit} ({sample})."
+    facts = {
+        "difference": found.difference,
+        "ci_low": found.low,
+        "ci_high": found.high,
+        "unit": found.unit,
+        "basis": found.basis,
+        "margin": part.part.margin,
+    }
+    return f"{part.part.name}: {part.verdict}, {number_text(facts)} ({sample})."
 
 
 def found_in_words(details: str, name: str, verdict: PartVerdict) -> str:

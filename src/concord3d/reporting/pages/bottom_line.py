@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from concord3d.reporting.claims.claim_words import SCOPE_WORDS
+from concord3d.reporting.claims.claim_words import SCOPE_WORDS, number_text, rests_on
 from concord3d.reporting.claims.comparisons import PRINTED
 from concord3d.reporting.specs.report_spec import ReportSpec
 from concord3d.reporting.tables.cells import Table
 
-# What the next step takes, by scale.
+# What the next step takes where the report file says nothing else.
 TAKES = {
     "smoke": "the scale `demo`: minutes on a laptop",
     "demo": "the scale `small`, real data and hours on two cores; the paper's setting takes `paper`, its data and GPUs",
@@ -18,6 +18,8 @@ TAKES = {
     "paper": "more seeds",
 }
 _COUNTED = {"holds": "hold", "fails": "fail", "undecided": "stay undecided"}
+# Parts of the main claim that are named.
+_NUM_PARTS = 6
 _ONE = {"holds": "holds", "fails": "fails", "undecided": "stays undecided"}
 
 
@@ -33,17 +35,15 @@ def judged_on_measurements(claims: Sequence[Mapping[str, Any]]) -> list[Mapping[
 
 def in_one_line(report: ReportSpec, claims: Sequence[Mapping[str, Any]], scale: str) -> str:
     """Return what was found in a sentence or two: how many claims were judged, and what became of the main one."""
-    judged = judged_on_measurements(claims)
-    if not judged:
+    if not judged_on_measurements(claims):
         return f"No claim could be judged on measurements of the scale `{scale}`."
-    main = [_main(claim)[0] for claim in judged if claim["id"] == report.main_claim]
-    return " ".join([_found(judged, len(claims)), *main])
+    return " ".join([_counted(claims), *_main(report, claims)[:1]])
 
 
 def bottom_line(
     report: ReportSpec, claims: Sequence[Mapping[str, Any]], headline: Table, scale: str, num_missing: int
 ) -> list[str]:
-    """Return the paragraph as lines of Markdown.
+    """Return the paragraph, and what was found of the main claim, as lines of Markdown.
 
     Args:
         report: The paper's report file, which names its main claim.
@@ -52,39 +52,67 @@ def bottom_line(
         scale: The scale.
         num_missing: Evaluations that the scale asks for and that have no result; they come before a larger scale.
     """
-    judged = judged_on_measurements(claims)
     one = "the evaluation of this scale that has no result"
     first = one if num_missing == 1 else f"the {num_missing} evaluations of this scale that have no result"
-    takes = f"To know more takes {first + ', then ' if num_missing else ''}{TAKES[scale]}."
-    if not judged:
+    further = report.next_step.get(scale, TAKES[scale])
+    takes = f"To know more takes {first + ', then ' if num_missing else ''}{further}."
+    if not judged_on_measurements(claims):
         return [f"**In short.** No claim could be judged on measurements of the scale `{scale}`. {takes}", ""]
-    main = next((claim for claim in judged if claim["id"] == report.main_claim), None)
-    sentences = [_found(judged, len(claims)), *([] if main is None else _main(main)), _missed(headline), takes]
-    return [f"**In short.** {' '.join(sentence for sentence in sentences if sentence)}", ""]
+    main = _main(report, claims)
+    caution = report.cautions.get(scale, "")
+    sentences = [_counted(claims), *main[:1], _missed(headline), caution, takes]
+    parts = [*main[1:], ""] if main[1:] else []
+    return [f"**In short.** {' '.join(sentence for sentence in sentences if sentence)}", "", *parts]
 
 
-def _found(judged: Sequence[Mapping[str, Any]], num_claims: int) -> str:
-    verdicts = [claim["verdict"] for claim in judged]
-    counts = ", ".join(f"{verdicts.count(verdict)} {words}" for verdict, words in _COUNTED.items())
-    return f"{len(judged)} of {num_claims} claims could be judged on measurements of this scale: {counts}."
+def _counted(claims: Sequence[Mapping[str, Any]]) -> str:
+    """Return how many claims came to which verdict; those about printed values alone rest on no measurement."""
+    verdicts = [claim["verdict"] for claim in judged_on_measurements(claims)]
+    about_print = sum(is_about_print(claim) for claim in claims)
+    not_judged = len(claims) - len(verdicts) - about_print
+    counts = ", ".join(
+        f"{verdicts.count(verdict)} {(_ONE if verdicts.count(verdict) == 1 else _COUNTED)[verdict]}"
+        for verdict in _COUNTED
+    )
+    rest = f", {not_judged} not judged at this scale" if not_judged else ""
+    print_alone = f" ({about_print} more about printed values alone)" if about_print else ""
+    return f"{len(claims) - about_print} claims{print_alone}: {counts}{rest}."
 
 
-def _main(claim: Mapping[str, Any]) -> list[str]:
-    """Return what was found of the main claim, and how sure that is."""
+def _main(report: ReportSpec, claims: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return a sentence on the main claim, and a line for each of its first measured parts; nothing without one."""
+    claim = next((claim for claim in claims if claim["id"] == report.main_claim), None)
+    if claim is None:
+        return []
     # Further sentences of a claim say how it is measured.
     text = str(claim["text"]).split(". ")[0].rstrip(".")
-    if claim["difference"] is None:
-        return [f'The main one, "{text}", {_ONE[claim["verdict"]]}: a result is missing ({claim["decided_by"]}).']
-    unit = "" if claim["unit"] == "" else f" {claim['unit']}"
-    digits = 1 if claim["unit"] == "points" else 3
-    low, high = claim["ci_low"], claim["ci_high"]
-    interval = "" if low is None else f", between {low:+.{digits}f} and {high:+.{digits}f}"
-    return [
-        f'The main one, "{text}", {_ONE[claim["verdict"]]}: {claim["difference"]:+.{digits}f}{unit}{interval} '
-        f"({claim['decided_by']}).",
-        f"The range is where 95 % of repetitions with other test items and other trainings would put it, judging from "
-        f"{claim['n_seeds']} seeds, {SCOPE_WORDS[claim['scope']]}.",
-    ]
+    measured = [part for part in claim["parts"] if part["difference"] is not None]
+    # The part that decides, then those without which the claim would say something else.
+    measured.sort(key=lambda part: (part["name"] != claim["decided_by"], not part["essential"]))
+    lines = [f"- {part['name']}: {number_text(part)}, {part['verdict']}" for part in measured[:_NUM_PARTS]]
+    more = len(measured) - _NUM_PARTS
+    lines += [f"- {more} more parts: see the claims below"] if more > 0 else []
+    if claim["verdict"] not in _COUNTED:
+        why = "essential parts of it were not run" if measured else "it was not run"
+        return [f'The main claim, "{text}", is not judged at this scale: {why}.', *lines]
+    on = rests_on(claim["verdict"], claim["num_measured"], claim["num_parts"])
+    limit = "" if claim["converged"] else "; not converged: trainings of this length still gain from a longer one"
+    near = _near_failure(claim) if claim["verdict"] == "undecided" else ""
+    seeds = f"{claim['n_seeds']} seeds" if claim["n_seeds"] != 1 else "one seed"
+    sentence = f'The main claim, "{text}", {_ONE[claim["verdict"]]}{on}{near}{limit}.'
+    if measured:
+        sentence += f" The 95 % intervals cover test items and trainings ({seeds}), {SCOPE_WORDS[claim['scope']]}."
+    return [sentence, *lines]
+
+
+def _near_failure(claim: Mapping[str, Any]) -> str:
+    """Say of an interval below zero why it is no failure."""
+    if claim["ci_high"] is None or claim["ci_high"] + claim["margin"] >= 0:
+        return ""
+    return (
+        f' (below zero at 95 % in part, "{claim["decided_by"]}", but not when corrected for '
+        f"{claim['num_measured']} parts: upper end {claim['ci_high_corrected']:+.1f})"
+    )
 
 
 def _missed(headline: Table) -> str:
@@ -94,4 +122,4 @@ def _missed(headline: Table) -> str:
     if not sizes:
         return ""
     smallest = f"{sizes[0]:.0f} to {sizes[-1]:.0f} points"
-    return f"Differences in the table below that are smaller than {smallest} may well be missed."
+    return f"Differences in the headline table that are smaller than {smallest} may well be missed."

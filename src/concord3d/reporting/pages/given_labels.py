@@ -43,14 +43,17 @@ def label_lines(
         "experiment", "seed", "epoch", "objects", "kept for pictures", "kept for clouds", "branches disagree",
         "pictures labelled by the point branch", "right, pictures", "right, clouds",
     ]  # fmt: skip
-    return ["## Labels that the trainings gave", "", text, "", *markdown_grid(columns, rows), ""]
+    return ["## Pseudo-labels", "", text, "", *markdown_grid(columns, rows), ""]
 
 
 def _row(name: str, told: Mapping[str, Any], inputs: ReportInputs, histories: Mapping[Training, History]) -> list[str]:
     experiment, _, seed = name.rpartition("__s")
     entry = next((e for e in histories.get((experiment, int(seed)), ()) if e.get("epoch") == told["epoch"]), {})
     size = int(told["num_objects"])
-    shares = [_percent(told[key], size) for key in ("num_kept_pictures", "num_kept_points", "num_disagreeing")]
+    shares = [_percent(told[key], size) for key in ("num_kept_pictures", "num_kept_points")]
+    # A branch that is not trained casts no vote, so that all labels would differ.
+    differ = told["num_disagreeing"]
+    shares.append("-" if differ == size else _percent(differ, size))
     right = [
         _percent(entry.get(upper), entry.get(lower))
         for upper, lower in (

@@ -20,6 +20,8 @@ REFERENCE = "tables/reference.bib"
 FIGURE_SUFFIXES = ("png", "svg")
 # What pages tell beside the numbers.
 PAGE_FACTS = "page_facts.json"
+# What the front page counts, one by one.
+APPENDIX = "appendix.md"
 # On figures that have nothing to draw.
 FIGURES_IN_WORDS = "figures/in_words.json"
 # A kind of figure that shows what trainings predict of hidden parts; its option ``experiments`` names them.

@@ -237,7 +237,10 @@ class ReportSpec(StrictModel):
         tables: In the order of the paper.
         figures: In the order of the paper.
         claims: In the order of the specification.
+        headline_pivot: What becomes columns of the headline table; None for a row per number.
         main_claim: The claim that the front page's first paragraph tells of.
+        cautions: What that paragraph warns of, by scale.
+        next_step: What it takes to know more, by scale, where the usual sentence is wrong.
         min_seeds: Trainings on each side of a comparison below which no claim is decided either way.
         audit: See :class:`AuditSpec`.
         ledger: See :class:`LedgerSpec`.
@@ -250,7 +253,10 @@ class ReportSpec(StrictModel):
     tables: list[TableSpec] = Field(min_length=1)
     figures: list[FigureSpec] = []
     claims: list[ClaimSpec] = []
+    headline_pivot: Literal["method", "metric"] | None = None
     main_claim: str | None = None
+    cautions: dict[str, str] = {}
+    next_step: dict[str, str] = {}
     min_seeds: int = Field(default=2, ge=2)
     audit: AuditSpec = AuditSpec()
     ledger: LedgerSpec = LedgerSpec()

@@ -10,6 +10,8 @@ from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.estimates import Results
 
 POWER = 0.8
+# Runs that answer alike on every item leave nothing to judge chance by.
+_NO_SPREAD = 1e-6
 # Effects in these units are spoken of in words.
 UNIT_WORDS = {"%": "points", "nat": "nats", "rank": "ranks", "cosine": "of cosine", "1": "(no unit)"}
 
@@ -49,6 +51,8 @@ def detectable_effect(results: Results, address: Address, baselines: Sequence[st
     if number is None or joint is None or not joint.means.has_spread:
         return None
     size = joint.means.uncertainty([1.0, -1.0]).detectable(power=POWER)
+    if size < _NO_SPREAD:
+        return None
     return DetectableEffect(measured[0], address.dataset, number.unit, size, not joint.without_spread)
 
 

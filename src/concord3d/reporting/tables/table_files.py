@@ -23,6 +23,9 @@ SELECTION_WORDS = {
     "published": "published rule",
     "best_test": "chosen on the test split",
 }
+# In place of a published value, and of a difference.
+NOT_RECOVERED = "not recovered"
+OTHER_DATA = "other data"
 EVIDENCE_WORDS = {
     "abstract": "paper's abstract",
     "main_table": "paper's table",
@@ -30,7 +33,9 @@ EVIDENCE_WORDS = {
     "author_release": "authors' notebook",
     "other_paper": "other paper",
     "third_party_rerun": "third-party rerun",
-    "not_recovered": "not recovered",
+    "not_recovered": NOT_RECOVERED,
+    "author_code": "authors' code",
+    "third_party_index": "third party's index",
     "ours_only": "no published counterpart",
 }
 STATUS_WORDS = {"not_run": "not run", "quoted": "quoted only"}
@@ -86,18 +91,20 @@ def published_text(cell: Cell) -> str:
     if cell.published is None:
         return "-"
     if cell.published.value is None:
-        return "not recovered"
+        return NOT_RECOVERED
     if cell.published.num_decimals > 4:
         return f"{cell.published.value:.3f}"
     return f"{cell.published.text} ±{cell.published.half_width:g}"
 
 
-def estimate_text(estimate: Estimate | None) -> str:
-    """Return ``value [low, high]``."""
+def estimate_text(estimate: Estimate | None, short: bool = False) -> str:
+    """Return ``value [low, high]``, the value alone where it has no spread; ``short`` rounds to one digit less."""
     if estimate is None:
         return "-"
-    digits = 2 if estimate.unit == "%" else 3
+    digits = (2 if estimate.unit == "%" else 3) - short
     interval = estimate.interval
+    if interval.low == interval.high:
+        return f"{interval.value:.{digits}f}"
     return f"{interval.value:.{digits}f} [{interval.low:.{digits}f}, {interval.high:.{digits}f}]"
 
 
@@ -124,7 +131,7 @@ def difference_text(cell: Cell, selection: str) -> str:
     if difference is not None:
         return f"{difference:+.2f}"
     synthetic = cell.status == "measured" and cell.data_kind == "synthetic" and cell.published is not None
-    return "other data" if synthetic and cell.published is not None and cell.published.value is not None else "-"
+    return OTHER_DATA if synthetic and cell.published is not None and cell.published.value is not None else "-"
 
 
 def table_columns(table: Table) -> list[str]:
