@@ -24,6 +24,7 @@ DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/*.md")
 # Made by runs, and therefore not in a fresh clone.
 MADE_BY_RUNS = {"artifacts", "reference", "data", "work", "logs", "benchmarks-out"}
 ROOMS = re.compile(r"(<!-- rooms: .*? -->\n).*?(<!-- end of rooms -->)", re.S)
+VERDICTS = re.compile(r"(<!-- verdicts -->\n).*?(<!-- end of verdicts -->)", re.S)
 GRAPH = re.compile(r"(<!-- graph -->\n).*?(<!-- end of graph -->)", re.S)
 ROW = re.compile(r"^\| `(\w+)` \| (.*?) \|.*\|$", re.M)
 
@@ -147,6 +148,42 @@ def with_graph(text: str, root: Path) -> str:
     """Return the page with the graph of the default scale as it is planned."""
     drawn = kind_graph(Plan(root, load_params(load_yaml(root / "params.yaml"))))
     return GRAPH.sub(lambda match: f"{match[1]}\n```mermaid\n{drawn}\n```\n\n{match[2]}", text)
+
+
+def verdict_table(root: Path) -> str:
+    """The verdicts of the committed results, paper by paper, as a table of Markdown."""
+    lines = ["| paper | claims | `demo`: generated data | `small`: real data below the paper's setting |", "|---|---|---|---|"]
+    for paper in load_yaml(root / "params.yaml")["papers"]:
+        told = load_yaml(root / paper_yaml(paper))
+        cells = [_verdicts(root, scale, paper) for scale in ("demo", "small")]
+        num_claims = len(load_yaml(root / report_yaml(paper))["claims"])
+        lines.append(f"| {short_title(told['title'])} ({told['venue']}) | {num_claims} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def short_title(title: str) -> str:
+    """What a paper is called: the words before the colon of its title, or its initials for the journal's question."""
+    return title.partition(":")[0]
+
+
+def _verdicts(root: Path, scale: str, paper: str) -> str:
+    path = root / "results" / scale / paper / "claims.json"
+    if not path.is_file():
+        return "not run"
+    verdicts = [claim["verdict"] for claim in judged_on_measurements(json.loads(path.read_text()))]
+    words = {"holds": "hold", "fails": "fail", "undecided": "undecided"}
+    counts = ", ".join(f"{verdicts.count(verdict)} {word}" for verdict, word in words.items())
+    return f"[{counts}](results/{scale}/{paper}/README.md)"
+
+
+def with_verdicts(text: str, root: Path) -> str:
+    """Return the page with the verdicts as the committed results have them."""
+    return VERDICTS.sub(lambda match: f"{match[1]}\n{verdict_table(root)}\n\n{match[2]}", text)
+
+
+def test_the_readme_shows_the_verdicts_of_the_committed_results(repository: Path) -> None:
+    text = (repository / "README.md").read_text()
+    assert "| MM-Point" in text and with_verdicts(text, repository) == text, "python -m tests.test_documents"
 
 
 def test_the_readme_shows_the_graph_as_it_is_planned(repository: Path) -> None:

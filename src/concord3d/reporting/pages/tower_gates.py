@@ -67,14 +67,18 @@ def every_measure(gates: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _grid(gates: Mapping[str, Mapping[str, Any]], only_demanded: bool) -> list[str]:
     rows = []
     for name, gate in gates.items():
-        kinds = {str(measure["view_set"]) for measure in gate["measures"]} - {ALL_VIEWS}
+        every = [_said(measure) for measure in gate["measures"] if measure["view_set"] == ALL_VIEWS]
         for measure in gate["measures"]:
-            # With one kind of picture the row on all of them says the same.
-            repeated = len(kinds) == 1 and measure["view_set"] in kinds
+            # With one kind of picture the row on it says what the row on all of them says.
+            repeated = measure["view_set"] != ALL_VIEWS and _said(measure) in every
             if not repeated and (measure["threshold"] is not None or not only_demanded):
                 rows.append(_row(name, measure))
     columns = ["tower", "measure", "pictures", "value (%)", "chance (%)", "threshold (%)", "gate", "answers"]
     return markdown_grid(columns, rows)
+
+
+def _said(measure: Mapping[str, Any]) -> tuple[Any, ...]:
+    return tuple(measure[key] for key in ("metric", "value", "n_items"))
 
 
 def _pretrained_lines(gates: Mapping[str, Mapping[str, Any]]) -> list[str]:
