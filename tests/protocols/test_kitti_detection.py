@@ -12,13 +12,16 @@ import torch
 from tests.batches.small_boxes import ENCODER, boxed_sweeps
 from tests.protocols.small_jobs import check_contract, make_job
 
-from concord3d.batches.boxed_sweeps import BoxedSweepData
+from concord3d.batches.boxed_sweeps import BoxedSweepData, opened
+from concord3d.config.resolve import load_params
 from concord3d.data.catalog import load_catalog
 from concord3d.data.formats.kitti_labels import DIFFICULTIES, TYPES, read_labels
 from concord3d.data.reading import read_split
 from concord3d.data.stores.sweeps import SweepSplit
 from concord3d.errors import EvaluationError
 from concord3d.measures.kitti_precision import kitti_average_precision
+from concord3d.methods.interface import EarlierTraining
+from concord3d.methods.settings import method_settings
 from concord3d.models.centre_detector import CentreDetector
 from concord3d.models.factory import build_point_encoder
 from concord3d.models.voxel_net import VoxelNet
@@ -28,6 +31,10 @@ from concord3d.protocols.evaluation.job import EvaluationJob
 from concord3d.protocols.evaluation.kitti_frames import CLASSES, MIN_OVERLAPS, kitti_frames, picture_heights
 from concord3d.protocols.evaluation.predicted_boxes import FoundBoxes
 from concord3d.protocols.kitti_detection import precisions
+from concord3d.training.files import TrainingFolder
+from concord3d.training.task import TrainingTask
+from concord3d.training.train import train
+from concord3d.workflow.plan import Plan
 from concord3d.world.build import build_dataset
 from concord3d.world.datasets.interface import WorldRecipe
 
@@ -203,3 +210,28 @@ def test_a_detector_learns_from_what_the_picture_shows(tested: SweepSplit) -> No
         assert len(points) == shown.sum() < len(shown) and (points[:, 0] > 0).all()
     every = replace(tested, extra={"annotated": np.ones_like(told)})
     assert BoxedSweepData(every, data.rows).identity != data.identity
+
+
+def test_what_smoke_trains_and_tests_has_boxes(tmp_path: Path, repository: Path) -> None:
+    """One frame with labels, whose boxes hold points, and boxes in the tested ones that must be found."""
+    plan = Plan(repository, load_params({"scale": "smoke", "papers": ["cmcr"]}))
+    build_dataset(WorldRecipe(**plan.node("raw/world_smoke/kitti").recipe), tmp_path / "world")
+    spec = load_catalog(repository / "datasets" / "datasets.yaml")["kitti"]
+    for split in ("train", "val"):
+        read_split(spec, tmp_path / "world", split, "synthetic").save(tmp_path / f"{split}.npz")
+    told = plan.node("cmcr/train/kitti_detected_cmcr_20__s1").recipe
+    run = {**told, "training": {**told["training"], "threads": 1}, "needs": {}}
+    data = opened(run, method_settings("sweep_detection", run["objective"]), {"sweeps": [tmp_path / "train.npz"]})
+    torch.manual_seed(0)
+    save_weights(build_point_encoder(run["encoder"]), tmp_path / "point")
+    start = {"method": "random_init", "encoder": run["encoder"]}
+    needs = {"init": EarlierTraining(start, {"point": tmp_path / "point"})}
+    train(TrainingTask(run, data, tmp_path / "work", tmp_path / "out", needs, device="cpu", progress=False))
+    [[protocol, _, settings]] = plan.node("cmcr/eval/kitti_detected_cmcr_20__detector__s1").recipe["protocols"]
+    job = make_job(tmp_path, protocol, settings, method="sweep_detection", module="detector")
+    job.model_path.write_bytes(TrainingFolder(tmp_path / "out").weights("detector").read_bytes())
+    store = SweepSplit.load(tmp_path / "val.npz")
+    evaluate(replace(job, train=None, test=store, run_config={**job.run_config, **run, "seed": 3}))
+    body, _ = check_contract(job)
+    assert {"map", "ap_car"} <= {record["metric"] for record in body["records"]}
+    assert body["details"]["num_boxes_predicted"] > 0 and body["details"]["num_boxes_wanted"]["car"] > 0
