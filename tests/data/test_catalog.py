@@ -84,7 +84,9 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
     assert catalog["redwood"].held_out == catalog["co3d"].held_out == 0.2
     for spec in catalog.values():
         assert spec.reader in reader_names()
-        assert spec.licence.gate != "open" or all(file.urls for file in spec.files), "an open set can be downloaded"
+        assert spec.licence.gate != "open" or all(file.urls or file.alone for file in spec.files), (
+            "an open set can be downloaded"
+        )
 
 
 @pytest.mark.parametrize(
@@ -107,6 +109,19 @@ def test_labels_of_scans_fit_the_classes(tmp_path: Path, classes: dict, message:
 def test_the_smallest_entry_is_accepted(tmp_path: Path) -> None:
     spec = load_catalog(write(tmp_path, ENTRY))["a"]
     assert spec.id == "a" and spec.files[0].sha256 is None and spec.up_axis == "y" and spec.held_out is None
+
+
+def test_a_file_that_stands_alone_is_never_downloaded_and_not_the_only_one(tmp_path: Path) -> None:
+    alone = {"path": "b.zip", "archive": "zip", "alone": True}
+    [first, other] = load_catalog(write(tmp_path, changed(files=[*ENTRY["files"], alone])))["a"].files
+    assert (first.alone, other.alone) == (False, True) and "alone" not in first.model_dump()
+    for files, message in (
+        ([*ENTRY["files"], {**alone, "urls": ["https://a"]}], "no 'urls'"),
+        ([*ENTRY["files"], {**alone, "optional": True}], "not 'optional'"),
+        ([alone], "one that does not stand alone"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            load_catalog(write(tmp_path, changed(files=files)))
 
 
 def test_shards_are_written_out(repository: Path, tmp_path: Path) -> None:

@@ -62,6 +62,20 @@ def test_paths_that_lead_outside_are_refused(tmp_path: Path, kind: str, name: st
     refused(make(tmp_path / "evil", ("good.txt", b"good"), (name, b"evil")), kind, tmp_path)
 
 
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_the_picture_of_a_folder_is_left_out_and_named(
+    tmp_path: Path, kind: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """macOS names it with a control character, for which an archive would be refused."""
+    make = make_zip if kind == "zip" else make_tar
+    (tmp_path / "evil").mkdir()
+    archive = make(tmp_path / "set", ("a/Icon\r", b"picture"), ("../Icon\r", b"evil"), ("a/b.txt", b"text"))
+    extract(archive, kind, tmp_path / "into")
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["set", "b.txt"]
+    assert caplog.text.count("is left out") == 2
+    refused(make(tmp_path / "evil" / "x", ("Icon\rx", b"evil")), kind, tmp_path / "evil", "control character")
+
+
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
 @pytest.mark.parametrize("link", ["/etc/passwd", "../outside", "good.txt"])
 def test_links_in_tar_are_refused(tmp_path: Path, kind: bytes, link: str) -> None:

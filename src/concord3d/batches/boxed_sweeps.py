@@ -18,7 +18,7 @@ from torch import Tensor
 
 from concord3d.batches.interface import Batch, IntArray, shuffled
 from concord3d.batches.labelled_sweeps import chosen_sweeps
-from concord3d.data.stores.sweeps import SweepSplit
+from concord3d.data.stores.sweeps import ANNOTATED, SweepSplit
 from concord3d.errors import ConfigError
 from concord3d.geometry.box_frames import moved_boxes
 from concord3d.geometry.rigid import inverse
@@ -63,11 +63,13 @@ class BoxedSweepData:
 
     @property
     def identity(self) -> str:
-        """SHA-256 over points, poses, boxes and the choice of sweeps."""
+        """SHA-256 over points, where objects have boxes, poses, boxes and the choice of sweeps."""
         digest = hashlib.sha256(repr(self.sweeps.intensity_range).encode())
         boxes = {} if self.sweeps.boxes is None else self.sweeps.boxes.arrays()
+        told = self.sweeps.extra.get(ANNOTATED)
+        annotated = [] if told is None else [told]
         poses = self.sweeps.per_sweep["global_from_lidar"]
-        for part in (self.sweeps.offsets, self.sweeps.points, poses, *boxes.values(), self.rows):
+        for part in (self.sweeps.offsets, self.sweeps.points, *annotated, poses, *boxes.values(), self.rows):
             digest.update(np.ascontiguousarray(part).data)
         return digest.hexdigest()
 
@@ -78,7 +80,7 @@ class BoxedSweepData:
     def read(self, units: IntArray, draw: torch.Generator) -> BoxedSweepBatch:
         """Return some sweeps."""
         rows = self.rows[units].tolist()
-        points = [torch.from_numpy(self.sweeps.network_points(row)) for row in rows]
+        points = [torch.from_numpy(self.sweeps.annotated_points(row)) for row in rows]
         boxes, classes = zip(*(self._boxes(row) for row in rows), strict=True)
         return BoxedSweepBatch(points, boxes, classes)
 

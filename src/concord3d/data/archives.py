@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import lzma
 import re
 import shutil
@@ -21,6 +22,8 @@ from concord3d.errors import UnreadableFile, UnsafeArchive
 from concord3d.files import temporary_folder
 
 CHUNK = 1 << 20
+# What macOS calls the picture of a folder. No archive needs it, and its name is refused by other systems.
+_FOLDER_PICTURE = "Icon\r"
 # What the standard library raises on damaged archives (RuntimeError: encrypted).
 DAMAGE = (
     zipfile.BadZipFile,
@@ -31,6 +34,8 @@ DAMAGE = (
     NotImplementedError,
     RuntimeError,
 )
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -223,6 +228,13 @@ def _safe_path(name: str, archive: Path) -> PurePosixPath:
     return path
 
 
+def _is_folder_picture(name: str, archive: Path) -> bool:
+    found = name.rpartition("/")[2] == _FOLDER_PICTURE
+    if found:
+        _log.warning("%s: %r, the picture of a folder, is left out", archive, name)
+    return found
+
+
 def _zip_members(archive: Path, limits: ExtractLimits) -> Iterator[_Member]:
     try:
         store = zipfile.ZipFile(archive)
@@ -231,6 +243,8 @@ def _zip_members(archive: Path, limits: ExtractLimits) -> Iterator[_Member]:
     with store:
         _refuse_size(sum(info.file_size for info in store.infolist()), archive.stat().st_size, archive, limits)
         for info in store.infolist():
+            if _is_folder_picture(info.orig_filename, archive):
+                continue
             # Without the UTF-8 flag the bytes of a name are in an unknown encoding.
             if not info.flag_bits & 0x800 and not info.orig_filename.isascii():
                 raise UnsafeArchive(
@@ -249,7 +263,7 @@ def _tar_members(archive: Path, limits: ExtractLimits) -> Iterator[_Member]:
     # Sizes are summed as members come, so that a compressed archive is read once.
     with tarfile.open(archive, mode="r:*", encoding="utf-8", errors="surrogateescape") as store:
         for info in store:
-            if info.name.rstrip("/") not in (".", ""):
+            if info.name.rstrip("/") not in (".", "") and not _is_folder_picture(info.name, archive):
                 yield _tar_member(store, info, archive)
         # The checksum of a compressed archive stands behind its last byte, which tarfile does not read.
         if store.fileobj is not None:

@@ -42,6 +42,8 @@ class FileSpec(StrictModel):
         unpack_to: Folder below the root that receives the contents.
         members: Glob patterns of the members to unpack; empty means all.
         optional: The data set is usable without it, so its absence is no error.
+        alone: It holds another release by itself. Where it lies among the archives or on a mirror it is unpacked
+            instead of all others; it is never downloaded.
     """
 
     path: str
@@ -52,8 +54,16 @@ class FileSpec(StrictModel):
     unpack_to: str = "."
     members: tuple[str, ...] = ()
     optional: bool = False
+    # What a file is not is no part of its identity.
+    alone: bool = Field(default=False, exclude_if=lambda alone: not alone)
 
     _paths = field_validator("path", "unpack_to")(path_inside)
+
+    @model_validator(mode="after")
+    def _alone_is_not_downloaded(self) -> FileSpec:
+        if self.alone and (self.urls or self.optional):
+            raise ValueError("a file that stands alone has no 'urls' and is not 'optional'")
+        return self
 
 
 class Licence(StrictModel):
@@ -92,7 +102,7 @@ class SplitSpec(StrictModel):
 
 
 class Release(StrictModel):
-    """One accepted content of a data set; null or absent values are not checked.
+    """One accepted content of a data set; null or absent values are not checked. The dtype ``text`` means words.
 
     ``about`` holds shapes per split where no exact number is known: for estimates, never checked.
     """
@@ -101,7 +111,7 @@ class Release(StrictModel):
     counts: dict[str, PositiveInt] = {}
     about: dict[str, PositiveInt] = {}
     num_points: PositiveInt | None = None
-    dtype: Literal["float16", "float32", "float64"] | None = None
+    dtype: Literal["float16", "float32", "float64", "text"] | None = None
     note: str | None = None
 
 
@@ -125,7 +135,9 @@ class DatasetSpec(StrictModel):
     picture_size: tuple[PositiveInt, PositiveInt] | None = None
     held_out: float | None = Field(default=None, gt=0, lt=1)
     scans: ScanOptions | None = None
-    scan_labels: ScanLabels | None = None
+    # What a data set does not have is no part of its identity.
+    scan_labels: ScanLabels | None = Field(default=None, exclude_if=lambda labels: labels is None)
+    block_stride: float | None = Field(default=None, gt=0, le=1, exclude_if=lambda stride: stride is None)
     doc: str
 
     _reader = field_validator("reader")(known_reader)
@@ -147,6 +159,8 @@ class DatasetSpec(StrictModel):
                 raise ValueError(f"release '{release.name}' counts splits that do not exist: {sorted(unknown)}")
         if len(set(self.class_names)) != len(self.class_names):
             raise ValueError("a class name stands twice")
+        if all(file.alone for file in self.files):
+            raise ValueError("'files' needs one that does not stand alone")
         if self.class_parts and len(self.class_parts) != len(self.class_names):
             raise ValueError(
                 f"'class_parts' counts the parts of {len(self.class_parts)} of {len(self.class_names)} classes"

@@ -29,7 +29,7 @@ def sampled_digest(path: Path) -> str:
     return digest.hexdigest()
 
 
-def write_manifest(root: Path, dataset: str, release: str, files: list[Path]) -> None:
+def write_manifest(root: Path, dataset: str, release: str, files: list[Path], defects: tuple[str, ...] = ()) -> None:
     """Record the files of a data set in ``<root>/manifest.json`` and, last known good, in ``.obtained.json``.
 
     Args:
@@ -37,6 +37,7 @@ def write_manifest(root: Path, dataset: str, release: str, files: list[Path]) ->
         dataset: Its identifier.
         release: Name of the release recognised.
         files: Files below ``root``.
+        defects: What is amiss in them and read all the same, counted and named, one sentence each.
     """
     entries = {
         path.relative_to(root).as_posix(): {
@@ -46,8 +47,9 @@ def write_manifest(root: Path, dataset: str, release: str, files: list[Path]) ->
         }
         for path in files
     }
+    told = {"defects": list(defects)} if defects else {}
     for name in (OBTAINED, MANIFEST):
-        write_json(root / name, {"dataset": dataset, "release": release, "files": entries})
+        write_json(root / name, {"dataset": dataset, "release": release, **told, "files": entries})
 
 
 def read_manifest(root: Path, name: str = MANIFEST) -> dict[str, Any]:

@@ -26,8 +26,8 @@ def read_split(spec: DatasetSpec, root: Path, split: str, data_kind: str, num_po
         root: Folder that holds the layout (the layout folder itself or its parent).
         split: Name of the split.
         data_kind: ``real`` demands the counts of a known release, ``synthetic`` leaves counts free.
-        num_points: Points per cloud: so many are sampled from meshes, and the first so many are kept of stored clouds.
-            None leaves the reader's default, or all points stored.
+        num_points: Points per item: so many are drawn from meshes and rooms, and the first so many are kept of stored
+            clouds. None leaves the reader's default, or all points stored.
 
     Returns:
         The content of the files, of the kind that the data set's reader yields, validated.
@@ -58,8 +58,9 @@ def read_split(spec: DatasetSpec, root: Path, split: str, data_kind: str, num_po
     store = replace(store, findings=findings)
     store.check(Limits(0 if reader.has_labels else -1, spec.class_parts, spec.max_radius), where)
     if data_kind == "real":
-        match_release(spec, {split: len(store)}, reading.num_points, reading.dtype, where)
-    return store if reader.samples_meshes or num_points is None else store.first_points(num_points)
+        counted = len(store) if reading.num_counted is None else reading.num_counted
+        match_release(spec, {split: counted}, reading.num_points, reading.dtype, where)
+    return store if reading.drawn or num_points is None else store.first_points(num_points)
 
 
 def read_meshes(spec: DatasetSpec, root: Path, split: str = "train") -> Iterator[NamedMesh]:

@@ -11,7 +11,7 @@ from concord3d.data.catalog import DatasetSpec
 from concord3d.data.download import check_mirrors, local_mirror
 from concord3d.data.manifest import MANIFEST
 from concord3d.data.reading import recognise
-from concord3d.data.verify import licence_gate, unpacked_on_mirror, verify
+from concord3d.data.verify import licence_gate, needed_files, unpacked_on_mirror, verify
 from concord3d.errors import ConcordError, DatasetMissing, WrongRelease
 
 State = Literal["present", "missing", "corrupt", "wrong_release"]
@@ -85,8 +85,10 @@ def _missing(spec: DatasetSpec, folder: Path, mirrors: Sequence[str]) -> StatusR
 
 def _archive_on(spec: DatasetSpec, mirror: str) -> Path | None:
     folder = local_mirror(mirror)
-    needed = [file for file in spec.files if not file.optional]
-    if folder is None or not needed or not all((folder / file.path).is_file() for file in needed):
+    if folder is None:
+        return None
+    needed = [file for file in needed_files(spec, [folder]) if not file.optional]
+    if not needed or not all((folder / file.path).is_file() for file in needed):
         return None
     return folder / needed[0].path
 

@@ -20,6 +20,7 @@ from concord3d.data.download import (
 )
 from concord3d.data.layout import layout_folder
 from concord3d.data.manifest import MANIFEST, OBTAINED, data_files, verify_files, write_manifest
+from concord3d.data.readers import find_reader
 from concord3d.data.reading import recognise
 from concord3d.data.storage import locked
 from concord3d.errors import ConcordError, DatasetCorrupt, DatasetMissing, DownloadError, LicenceGate, UnreadableFile
@@ -116,7 +117,10 @@ def _in_place(spec: DatasetSpec, root: Path) -> Release | None:
 def _finish(spec: DatasetSpec, root: Path) -> Release:
     release = recognise(spec, root)
     folder = layout_folder(spec, root)
-    write_manifest(root, spec.id, release.name, data_files(folder))
+    defects = find_reader(spec.reader).defects(spec, root).sentences()
+    for sentence in defects:
+        logger.warning("%s: %s", spec.id, sentence)
+    write_manifest(root, spec.id, release.name, data_files(folder), defects)
     logger.info("%s: release '%s' is in place", spec.id, release.name)
     return release
 
@@ -184,7 +188,7 @@ def _unpack_archives(
     settings: FetchSettings | None,
 ) -> list[tuple[FileSpec, Path]]:
     used = []
-    for file in spec.files:
+    for file in needed_files(spec, [archives, *filter(None, map(local_mirror, mirrors))]):
         urls = file.urls if accept_licence or spec.licence.gate == "open" else ()
         try:
             path = fetch(file, archives, mirrors, settings, urls)
@@ -198,6 +202,22 @@ def _unpack_archives(
         _unpack(file, path, root, archives)
         used.append((file, path))
     return used
+
+
+def needed_files(spec: DatasetSpec, folders: Sequence[Path]) -> list[FileSpec]:
+    """Return the files that a data set is unpacked from.
+
+    Args:
+        spec: The data set.
+        folders: Where archives may lie already.
+
+    Returns:
+        One that stands alone where it lies there, or all that do not stand alone.
+    """
+    for file in spec.files:
+        if file.alone and any((folder / file.path).is_file() for folder in folders):
+            return [file]
+    return [file for file in spec.files if not file.alone]
 
 
 def _unpack(file: FileSpec, path: Path, root: Path, archives: Path) -> None:

@@ -26,3 +26,19 @@ def moved_boxes(boxes: NDArray[np.float64], matrix: Matrix) -> NDArray[np.float6
     result[:, 6] = np.arctan2(front[:, 1], front[:, 0])
     result[:, 7:9] = boxes[:, 7:9] @ rotation[:2, :2].T
     return result
+
+
+def numbers_inside(points: NDArray[np.floating], boxes: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Return (n,) how many points lie in each box.
+
+    Args:
+        points: (P, 3 or more), the first three are xyz.
+        boxes: (n, 7 or more).
+    """
+    counts = np.zeros(len(boxes), dtype=np.int64)
+    for number, box in enumerate(boxes):
+        away = points[:, :3] - box[:3]
+        c, s = np.cos(box[6]), np.sin(box[6])
+        own = np.stack([away[:, 0] * c + away[:, 1] * s, away[:, 1] * c - away[:, 0] * s, away[:, 2]], axis=1)
+        counts[number] = (np.abs(own) <= box[3:6] / 2).all(axis=1).sum()
+    return counts

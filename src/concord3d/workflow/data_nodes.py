@@ -77,12 +77,8 @@ class DataNodes:
         return store_module(self.reader(dataset).kind)
 
     def spec(self, dataset: str, *left_out: str) -> dict[str, Any]:
-        spec = self.catalog[dataset]
-        # What a data set does not have is no part of what it is made of.
-        absent = [] if spec.scan_labels is not None else ["scan_labels"]
-        return spec.model_dump(
-            mode="json", exclude={**CATALOGUE_WORDS, "scans": True, **dict.fromkeys((*left_out, *absent), True)}
-        )
+        excluded = {**CATALOGUE_WORDS, "scans": True, **dict.fromkeys(left_out, True)}
+        return self.catalog[dataset].model_dump(mode="json", exclude=excluded)
 
     def _kept_of_scans(self, dataset: str) -> dict[str, Any]:
         """Return how much of each scan a store keeps: what the catalogue says, unless the scale says otherwise.

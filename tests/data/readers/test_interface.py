@@ -89,7 +89,6 @@ def test_what_readers_say_they_have_they_have() -> None:
             ("read_tower_features", reader.has_tower_features),
         ):
             assert (getattr(type(reader), method) is not getattr(Reader, method)) == has, (name, method)
-        assert not reader.samples_meshes or reader.has_meshes
 
 
 def test_every_view_set_of_stored_pictures_has_a_reader() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from concord3d.data.catalog import DatasetSpec, load_catalog
+from concord3d.data.formats.kitti_labels import TYPES
 from concord3d.data.reading import read_split, recognise
 from concord3d.data.stores.sweeps import SweepSplit
 from concord3d.errors import BadCloud, ConcordError, ConfigError, DatasetMissing, UnreadableFile, WrongRelease
@@ -85,6 +87,40 @@ def test_rectification_and_the_place_of_the_left_camera_count(spec: DatasetSpec,
     np.testing.assert_allclose(found, expected, atol=1e-9)
 
 
+def test_boxes_lie_where_the_points_of_their_objects_are(spec: DatasetSpec, world: Path) -> None:
+    store = read(spec, world)
+    boxes = store.boxes
+    assert boxes is not None and store.class_names == ("car", "pedestrian", "cyclist")
+    lines = [
+        line.split()
+        for name in store.names
+        for line in (world / f"kitti/training/label_2/{name[-6:]}.txt").read_text().splitlines()
+        if not line.startswith("DontCare")
+    ]
+    assert len(lines) == len(boxes.classes) == boxes.offsets[-1] and np.isnan(boxes.velocities).all()
+    classes = {"Car": 0, "Pedestrian": 1, "Cyclist": 2}
+    assert boxes.classes.tolist() == [classes.get(line[0], -1) for line in lines]
+    assert [TYPES[number] for number in boxes.categories] == [line[0] for line in lines]
+    assert boxes.visibilities.tolist() == [4 - int(line[2]) for line in lines]
+    near = (boxes.classes == 0) & (boxes.visibilities == 4) & (np.linalg.norm(boxes.centres, axis=1) < 30)
+    assert near.any() and (boxes.num_points[near] > 0).all()
+    # x is in front, and what the label says of the depth is the distance along it.
+    depth = np.array([float(line[13]) for line in lines])
+    np.testing.assert_allclose(boxes.centres[:, 0], depth, atol=0.5)
+    store.validated()
+
+
+def test_points_are_annotated_where_the_picture_shows_them(spec: DatasetSpec, world: Path) -> None:
+    store = read(spec, world)
+    told = store.sweep(0).extra["annotated"]
+    points = store.sweep(0).points
+    assert 0 < told.sum() < len(told) and (points[told, 0] > 0).all()
+    assert len(store.annotated_points(0)) == told.sum() and len(store.network_points(0)) == len(told)
+    assert store.per_sweep["picture_sizes"].tolist() == [[24, 80]] * 2
+    beside = replace(store, extra={})
+    assert len(beside.annotated_points(0)) == len(told)
+
+
 def test_counts_are_those_of_the_lists(spec: DatasetSpec, world: Path) -> None:
     with pytest.raises(WrongRelease, match=r"train 3712(.|\n)*train 1"):
         recognise(spec, world)
@@ -104,8 +140,8 @@ def changed(path: str, change: Callable[[bytes], bytes | None]) -> Callable[[Pat
     return damage
 
 
-SWEEP, PICTURE, CALIBRATION = (f"training/{part}/000001.{end}" for part, end in (
-    ("velodyne", "bin"), ("image_2", "png"), ("calib", "txt"),
+SWEEP, PICTURE, CALIBRATION, LABELS = (f"training/{part}/000001.{end}" for part, end in (
+    ("velodyne", "bin"), ("image_2", "png"), ("calib", "txt"), ("label_2", "txt"),
 ))  # fmt: skip
 
 
@@ -115,6 +151,8 @@ SWEEP, PICTURE, CALIBRATION = (f"training/{part}/000001.{end}" for part, end in 
         (changed(SWEEP, lambda old: old[:-1]), UnreadableFile, r"truncated(.|\n)*multiple of 16"),
         (changed(SWEEP, lambda _: b""), BadCloud, "no points"),
         (changed(SWEEP, lambda _: None), DatasetMissing, "A sweep of a frame is missing"),
+        (changed(LABELS, lambda _: None), DatasetMissing, r"The labels of a frame(.|\n)*000001\.txt"),
+        (changed(LABELS, lambda old: old[:-9]), UnreadableFile, "14 finite numbers"),
         (changed(PICTURE, lambda _: None), DatasetMissing, r"A picture(.|\n)*000001\.png"),
         (changed(PICTURE, lambda old: old[:40]), UnreadableFile, "image"),
         (changed(PICTURE, lambda _: b"no picture"), UnreadableFile, "image"),

@@ -20,10 +20,12 @@ class Calibration(NamedTuple):
     Attributes:
         camera_from_lidar: (4, 4) to the frame of the left colour camera, after rectification.
         intrinsics: (3, 3).
+        reference_from_lidar: (4, 4) to the frame of the reference camera after rectification, in which labels stand.
     """
 
     camera_from_lidar: Matrix
     intrinsics: Matrix
+    reference_from_lidar: Matrix
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -47,6 +49,6 @@ def read_calibration(path: Path) -> Calibration:
         beside = np.linalg.solve(intrinsics, found["P2"][:, 3])
     except (ValueError, np.linalg.LinAlgError) as error:
         raise UnreadableFile("Cannot read a calibration", where=path, found=error, next_step=NEXT_STEP) from error
-    reference = rigid(found["Tr_velo_to_cam"][:, :3], found["Tr_velo_to_cam"][:, 3])
-    camera_from_lidar = rigid(np.eye(3), beside) @ rigid(found["R0_rect"], [0.0, 0.0, 0.0]) @ reference
-    return Calibration(camera_from_lidar, intrinsics)
+    unrectified = rigid(found["Tr_velo_to_cam"][:, :3], found["Tr_velo_to_cam"][:, 3])
+    reference = rigid(found["R0_rect"], [0.0, 0.0, 0.0]) @ unrectified
+    return Calibration(rigid(np.eye(3), beside) @ reference, intrinsics, reference)

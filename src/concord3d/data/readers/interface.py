@@ -29,10 +29,12 @@ class Reading:
 
     Attributes:
         store: Its content, without names of classes.
-        dtype: Name of the dtype on disk, or None where the content is computed.
+        dtype: Name of the dtype on disk, ``text`` for numbers in words, or None where the content is computed.
         num_points: Points per item on disk, or None where they are drawn or differ between items.
         class_names: Class names that the files themselves state, in label order.
         findings: What was met in the files and left out.
+        drawn: Items have as many points as were asked, because they are drawn.
+        num_counted: What the catalogue counts, where that is not the store's items: rooms that blocks are cut from.
     """
 
     store: Store
@@ -40,6 +42,8 @@ class Reading:
     num_points: int | None = None
     class_names: tuple[str, ...] = ()
     findings: Findings = field(default_factory=Findings)
+    drawn: bool = False
+    num_counted: int | None = None
 
 
 @dataclass(frozen=True)
@@ -47,9 +51,9 @@ class Census:
     """What headers and lists say about one split.
 
     Attributes:
-        num_items: Shapes, blocks or sweeps.
+        num_items: What the catalogue counts: shapes, blocks, rooms or sweeps.
         num_points: Points per item, or None.
-        dtype: Name of the dtype on disk, or None.
+        dtype: Name of the dtype on disk, ``text`` for numbers in words, or None.
     """
 
     num_items: int
@@ -96,7 +100,6 @@ class Reader(ABC):
 
     Attributes:
         kind: Kind of store that it yields (:func:`concord3d.data.stores.store_kinds`).
-        samples_meshes: Clouds are sampled from meshes, with as many points as asked.
         has_labels: Everything that may have a class has one; else -1 stands for none.
         has_colors: Every split has colours.
         has_texts: Every split has texts.
@@ -107,7 +110,6 @@ class Reader(ABC):
     """
 
     kind: ClassVar[str] = "objects"
-    samples_meshes: ClassVar[bool] = False
     has_labels: ClassVar[bool] = True
     has_colors: ClassVar[bool] = False
     has_texts: ClassVar[bool] = False
@@ -124,7 +126,7 @@ class Reader(ABC):
             root: Folder that holds the layout.
             split: Name of the split.
             data_kind: ``real`` or ``synthetic``.
-            num_points: Points to sample on each mesh, None for the reader's default; readers of stored clouds read all.
+            num_points: Points to draw for each item, None for the reader's default; readers of stored clouds read all.
 
         Raises:
             DatasetMissing: Files are missing.
@@ -139,6 +141,15 @@ class Reader(ABC):
             UnreadableFile: A header or a list is damaged.
         """
         return Census(len(split_files(spec, root, split)))
+
+    def defects(self, spec: DatasetSpec, root: Path) -> Findings:
+        """Return what is amiss in the files of all splits and is read all the same, for the manifest; here nothing.
+
+        Raises:
+            DatasetMissing: A split has no files.
+            UnreadableFile: A file is damaged.
+        """
+        return Findings()
 
     def read_meshes(self, spec: DatasetSpec, root: Path, split: str) -> Iterator[NamedMesh]:
         """Yield the meshes of a split, in the order of its clouds.

@@ -68,7 +68,6 @@ class IndexRow(BaseModel):
 class MeshText(Reader):
     """Meshes with texts, and coloured clouds sampled from them uniformly by area, zero-mean in the unit sphere."""
 
-    samples_meshes = True
     has_labels = False
     has_colors = True
     has_texts = True
@@ -111,7 +110,7 @@ class MeshText(Reader):
             colors=colors,
             texts=tuple(row.texts for row in chosen),
         )
-        return Reading(clouds, class_names=class_names, findings=findings)
+        return Reading(clouds, class_names=class_names, findings=findings, drawn=True)
 
     def read_meshes(self, spec: DatasetSpec, root: Path, split: str) -> Iterator[NamedMesh]:
         """Yield the meshes of a split, in the order of its clouds, with their first caption (else name, else category).

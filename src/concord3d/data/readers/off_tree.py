@@ -23,7 +23,6 @@ NUM_POINTS = 2048
 class OffTree(Reader):
     """Meshes with classes, and clouds sampled from them uniformly by area, in the unit sphere."""
 
-    samples_meshes = True
     has_meshes = True
 
     def read(self, spec: DatasetSpec, root: Path, split: str, data_kind: str, num_points: int | None = None) -> Reading:
@@ -62,7 +61,7 @@ class OffTree(Reader):
             class_names=(),
             names=tuple(names),
         )
-        return Reading(clouds, findings=findings)
+        return Reading(clouds, findings=findings, drawn=True)
 
     def read_meshes(self, spec: DatasetSpec, root: Path, split: str) -> Iterator[NamedMesh]:
         """Yield the meshes of a split, turned y up."""

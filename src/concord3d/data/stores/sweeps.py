@@ -26,6 +26,8 @@ from concord3d.data.stores.interface import (
 from concord3d.data.sweep_boxes import SweepBoxes
 from concord3d.errors import BadCloud
 
+# Name of an array of bool: whether objects have boxes where a point lies.
+ANNOTATED = "annotated"
 _EXTRA = "extra."
 _PER_SWEEP = "sweep."
 _BOXES = "boxes."
@@ -124,6 +126,22 @@ class SweepSplit(Store):
             )
         scale = np.array([1, 1, 1, self.intensity_range], dtype=np.float32)
         return np.asarray(self.sweep(index).points / scale)
+
+    def annotated_points(self, index: int) -> NDArray[np.float32]:
+        """Return the points of one sweep where its objects have boxes, as networks read them.
+
+        Args:
+            index: 0 to S - 1.
+
+        Returns:
+            (P, 4) as :meth:`network_points`; without those that ``extra["annotated"]`` denies, where there is one.
+
+        Raises:
+            BadCloud: The sweeps have no intensity.
+        """
+        points = self.network_points(index)
+        told = self.sweep(index).extra.get(ANNOTATED)
+        return points if told is None else points[told]
 
     def with_class_names(self, class_names: tuple[str, ...]) -> SweepSplit:
         """Return the same with these names of classes."""

@@ -1,12 +1,13 @@
-"""Boxes that a detector finds in test sweeps, as submissions to nuScenes have them (CMCR spec 4.3).
+"""Boxes that a detector finds in test sweeps, also as submissions to nuScenes have them (CMCR spec 4.3).
 
 Shape legend: n boxes of one sweep, N of all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,14 +69,31 @@ class Suppression:
         return rows[: self.num_after]
 
 
-def predicted_boxes(
+class FoundBoxes(NamedTuple):
+    """Boxes of all sweeps, those of a sweep behind one another, the best first.
+
+    Attributes:
+        sweeps: (N,) int64 sweep of each.
+        boxes: (N, 9) in the frame of the map.
+        classes: (N,) int64.
+        scores: (N,).
+    """
+
+    sweeps: IntArray
+    boxes: FloatArray
+    classes: IntArray
+    scores: FloatArray
+
+
+def found_boxes(
     detector: CentreDetector,
     sweeps: SweepSplit,
     batch_size: int,
     min_score: float,
     suppression: Suppression,
-    rules: DetectionRules,
-) -> tuple[Boxes, FloatArray]:
+    classes: Sequence[str],
+    max_boxes: int,
+) -> FoundBoxes:
     """Find boxes in sweeps.
 
     Args:
@@ -84,6 +102,48 @@ def predicted_boxes(
         batch_size: Sweeps per forward pass.
         min_score: Boxes of lower scores are left out.
         suppression: How boxes of the same object are left out.
+        classes: Names by number; the detector's are among them.
+        max_boxes: Most boxes of a sweep.
+
+    Returns:
+        N boxes.
+
+    Raises:
+        BadCloud: The sweeps have no intensity.
+    """
+    import torch
+
+    device = next(detector.parameters()).device
+    kinds = np.array([classes.index(name) for name in detector.class_names])
+    parts: list[FoundBoxes] = []
+    for start in range(0, len(sweeps), batch_size):
+        rows = range(start, min(start + batch_size, len(sweeps)))
+        points = [torch.from_numpy(sweeps.annotated_points(row)).to(device) for row in rows]
+        with torch.inference_mode():
+            found = detector.found(points, suppression.num_before, min_score)
+        for row, groups in zip(rows, found, strict=True):
+            boxes, own, scores = _joined(groups, suppression, max_boxes)
+            moved = moved_boxes(boxes, sweeps.per_sweep["global_from_lidar"][row])
+            parts.append(FoundBoxes(np.full(len(boxes), row), moved, kinds[own], scores))
+    return FoundBoxes(*(np.concatenate(each) for each in zip(*parts, strict=True)))
+
+
+def predicted_boxes(
+    detector: CentreDetector,
+    sweeps: SweepSplit,
+    batch_size: int,
+    min_score: float,
+    suppression: Suppression,
+    rules: DetectionRules,
+) -> tuple[Boxes, FloatArray]:
+    """Find boxes in sweeps by the rules of nuScenes, with attributes.
+
+    Args:
+        detector: As in :func:`found_boxes`, with the four that follow.
+        sweeps: See there.
+        batch_size: See there.
+        min_score: See there.
+        suppression: See there.
         rules: Their classes, and the number of boxes that a sweep may have.
 
     Returns:
@@ -92,24 +152,10 @@ def predicted_boxes(
     Raises:
         BadCloud: The sweeps have no intensity.
     """
-    import torch
-
-    device = next(detector.parameters()).device
-    kinds = np.array([rules.classes.index(name) for name in detector.class_names])
-    parts: list[tuple[IntArray, FloatArray, IntArray, FloatArray]] = []
-    for start in range(0, len(sweeps), batch_size):
-        rows = range(start, min(start + batch_size, len(sweeps)))
-        points = [torch.from_numpy(sweeps.network_points(row)).to(device) for row in rows]
-        with torch.inference_mode():
-            found = detector.found(points, suppression.num_before, min_score)
-        for row, groups in zip(rows, found, strict=True):
-            boxes, classes, scores = _joined(groups, suppression, rules.max_boxes)
-            moved = moved_boxes(boxes, sweeps.per_sweep["global_from_lidar"][row])
-            parts.append((np.full(len(boxes), row), moved, kinds[classes], scores))
-    numbers, boxes, classes, scores = (np.concatenate(each) for each in zip(*parts, strict=True))
-    attributes = _attributes(classes, boxes[:, 7:9], rules)
-    whole = Boxes(numbers, classes, boxes[:, :3], boxes[:, 3:6], boxes[:, 6], boxes[:, 7:9], attributes)
-    return whole, scores
+    found = found_boxes(detector, sweeps, batch_size, min_score, suppression, rules.classes, rules.max_boxes)
+    boxes, attributes = found.boxes, _attributes(found.classes, found.boxes[:, 7:9], rules)
+    whole = Boxes(found.sweeps, found.classes, boxes[:, :3], boxes[:, 3:6], boxes[:, 6], boxes[:, 7:9], attributes)
+    return whole, found.scores
 
 
 def _joined(groups: list[Found], suppression: Suppression, most: int) -> tuple[FloatArray, IntArray, FloatArray]:
