@@ -11,6 +11,8 @@ from typing import Literal
 from concord3d.reporting.specs.report_spec import load_report_spec
 
 METRICS, CLAIMS = "metrics.csv", "claims.json"
+# What DVC shows of a paper.
+HEADLINE, HEADLINE_PLOT = "headline.json", "headline.csv"
 # What a rerun is compared with its reference in.
 COMPARED = (METRICS, CLAIMS)
 # In the order in which they are made; each is a module of ``parts``.
