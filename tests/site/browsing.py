@@ -16,7 +16,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Request, TimeoutError, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Request, TimeoutError, sync_playwright
 
 WIDTHS = {"desk": 1280, "phone": 390}
 # Words of the results, of a guide and of the API.
@@ -26,6 +26,7 @@ ARGUMENTS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftsh
 
 # Without a graphics card, and beside other work, a page with the viewer takes a while.
 PATIENCE_MS = 300_000
+SETTLING_MS = 4_000
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -98,8 +99,17 @@ def _searched(page: Page, address: str, word: str) -> int:
             found.first.wait_for(timeout=10_000)
         except TimeoutError:
             continue
-        return found.count()
+        return _settled(page, found)
     return 0
+
+
+def _settled(page: Page, found: Locator) -> int:
+    """Return the number of hits once it stays: the search answers while a word is typed."""
+    before, count = -1, found.count()
+    while count != before:
+        page.wait_for_timeout(SETTLING_MS)
+        before, count = count, found.count()
+    return count
 
 
 def _drawn(page: Page, address: str, pictures: Path) -> list[str]:
