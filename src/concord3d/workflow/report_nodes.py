@@ -13,6 +13,7 @@ from concord3d.reporting.specs.output_files import (
     HEADLINE,
     HEADLINE_PLOT,
     PAGE_FACTS,
+    html_pages,
     part_modules,
     report_outputs,
 )
@@ -56,7 +57,11 @@ def add_report(nodes: StudyNodes) -> None:
     records = [f"provenance/{name}__s{seed}.json" for name, seed in study.trainings()]
     gates = [made for name in study.towers() for made in nodes.towers.gate(name)]
     shown = {"metrics": [metrics], "verdicts": [verdicts], "shown": [tables, figures]}
-    part("pages", ["README.md", "ledger.md", PAGE_FACTS, *records], {**measured, "gates": gates, **shown})
+    part(
+        "pages",
+        ["README.md", "ledger.md", *html_pages(paper), PAGE_FACTS, *records],
+        {**measured, "gates": gates, **shown},
+    )
 
 
 def _configuration(nodes: StudyNodes) -> dict[str, Any]:

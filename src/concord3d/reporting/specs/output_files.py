@@ -31,6 +31,11 @@ RECONSTRUCTED = "reconstructed__"
 CROSS_FILES = ("encoders.csv", "encoders.md")
 
 
+def html_pages(paper: str) -> tuple[str, str]:
+    """Return the page and the ledger of a paper as HTML; Snakemake's report tells files by their names alone."""
+    return f"{paper}.html", f"{paper}_ledger.html"
+
+
 def report_outputs(report_yaml: Path, part: Literal["tables", "figures"]) -> list[str]:
     """Return the files of one part of a report, relative to the results folder, in the order of the report's file.
 
