@@ -11,6 +11,9 @@ min_version("9.0")
 configfile: "params.yaml"
 
 
+report: "docs/report/workflow.rst"
+
+
 include: "rules/common.smk"
 include: "rules/data.smk"
 include: "rules/render.smk"

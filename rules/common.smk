@@ -166,7 +166,7 @@ def records_of(stage):
 CAPTIONS = {
     "tables": {".csv": "table"},
     "figures": {".png": "figure"},
-    "pages": {"README.md": "page", "ledger.md": "ledger"},
+    "pages": {".html": "page", "_appendix.html": "appendix", "_ledger.html": "ledger"},
 }
 
 

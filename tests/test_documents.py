@@ -152,7 +152,10 @@ def with_graph(text: str, root: Path) -> str:
 
 def verdict_table(root: Path) -> str:
     """The verdicts of the committed results, paper by paper, as a table of Markdown."""
-    lines = ["| paper | claims | `demo`: generated data | `small`: real data below the paper's setting |", "|---|---|---|---|"]
+    lines = [
+        "| paper | claims | `demo`: generated data | `small`: real data below the paper's setting |",
+        "|---|---|---|---|",
+    ]
     for paper in load_yaml(root / "params.yaml")["papers"]:
         told = load_yaml(root / paper_yaml(paper))
         cells = [_verdicts(root, scale, paper) for scale in ("demo", "small")]

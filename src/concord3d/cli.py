@@ -84,7 +84,7 @@ def release(
     out: Annotated[Path, typer.Option(help="Folder for the files.")] = Path("dist"),
     scale: Annotated[str, typer.Option(help="The scale that evaluators of the artifact run.")] = "demo",
 ) -> None:
-    """Write the archive of the present commit, metadata for Zenodo, an artifact appendix, and checksums of all."""
+    """Write the archive of the present commit as an RO-Crate, metadata for Zenodo, an artifact appendix, checksums."""
     from concord3d.commands.artifact_appendix import artifact_appendix
     from concord3d.commands.release import make_release
 

@@ -31,7 +31,7 @@ DESIGN_COLUMNS = (
     "n_items, ci_low, ci_high, selection, unit"
 )
 PAGES = {"metrics.csv", "details.json", "histories.csv", "claims.json", "audit.csv", "ledger.md", "README.md"}
-PAGES |= {"page_facts.json"}
+PAGES |= {"page_facts.json", "headline.json", "headline.csv", "mm_point.html", "mm_point_ledger.html"}
 FIGURES = (
     "f3_mutual_information",
     "f4_views",

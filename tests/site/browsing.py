@@ -16,14 +16,17 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, Page, Request, TimeoutError, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, Request, TimeoutError, sync_playwright
 
 WIDTHS = {"desk": 1280, "phone": 390}
+# Words of the results, of a guide and of the API.
+WORDS = ("accuracy", "Satterthwaite", "load_encoder")
 # Draws in software where there is no graphics card.
 ARGUMENTS = ("--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist")
 
 # Without a graphics card, and beside other work, a page with the viewer takes a while.
 PATIENCE_MS = 300_000
+SETTLING_MS = 4_000
 
 
 class _Quiet(SimpleHTTPRequestHandler):
@@ -38,11 +41,12 @@ def _serve(folder: Path) -> ThreadingHTTPServer:
 
 
 def _pages(site: Path) -> list[str]:
-    """Return one page of each kind, of the first paper, and the front page and the viewer."""
+    """Return one page of each kind, of the first paper, all guides and pages of the API, the front page, the viewer."""
     paper = sorted(path.parent for path in site.glob("*/*/claims.html"))[0]
     names = ["index", "claims", "figures", "audit", "ledger", "tables/index", "runs/index"]
     found = [paper / f"{name}.html" for name in names]
     found += [max((paper / kind).glob("*.html"), key=lambda path: path.stat().st_size) for kind in ("tables", "runs")]
+    found += [*sorted(site.glob("guides/*.html")), *sorted(site.glob("api/*.html"))]
     return ["index.html", "viewer.html", *(str(path.relative_to(site)) for path in found)]
 
 
@@ -87,14 +91,25 @@ def _searched(page: Page, address: str, word: str) -> int:
     box, found = page.locator("input.md-search__input"), page.locator(".md-search-result__item")
     box.click()
     # What is typed before the search is ready is lost.
-    for attempt in range(PATIENCE_MS // 10_000):
-        box.fill(word[: len(word) - attempt % 2])
+    for _ in range(PATIENCE_MS // 10_000):
+        box.fill("")
+        # The search listens to keys, which a text that is filled in does not press.
+        box.press_sequentially(word)
         try:
             found.first.wait_for(timeout=10_000)
         except TimeoutError:
             continue
-        return found.count()
+        return _settled(page, found)
     return 0
+
+
+def _settled(page: Page, found: Locator) -> int:
+    """Return the number of hits once it stays: the search answers while a word is typed."""
+    before, count = -1, found.count()
+    while count != before:
+        page.wait_for_timeout(SETTLING_MS)
+        before, count = count, found.count()
+    return count
 
 
 def _drawn(page: Page, address: str, pictures: Path) -> list[str]:
@@ -124,7 +139,10 @@ def main(site: Path, browser_path: str, pictures: Path) -> None:
             desk = _opened(browser, WIDTHS["desk"], complaints)
             table = next(name for name in _pages(site) if "/tables/" in name and not name.endswith("index.html"))
             found["sorting"][kind] = _sorted(desk, f"{base}/{table}")
-            found["search"][kind] = _searched(desk, f"{base}/index.html", "accuracy")
+            found["search"][kind] = {
+                word: _searched(desk, f"{base}/index.html", word)
+                for word in ("accuracy", "Satterthwaite", "load_encoder")
+            }
             desk.close()
         found["scenes"] = _drawn(
             _opened(browser, WIDTHS["desk"], complaints), f"{bases['folder']}/viewer.html", pictures

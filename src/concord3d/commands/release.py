@@ -1,4 +1,7 @@
-"""``concord3d release``: the archive of a commit, what archives of research data ask of it, and checksums of all."""
+"""``concord3d release``: the archive of a commit, what archives of research data ask of it, and checksums of all.
+
+The archive is an RO-Crate: at its root, beside the files of the commit, lies a description of workflow and results.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from concord3d.commands.research_crate import CITATION, CRATE, crate_text
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.errors import ConfigError
 from concord3d.files import sha256_file, write_text
 
-CITATION = Path("CITATION.cff")
 ZENODO = Path(".zenodo.json")
 CHECKSUMS = "SHA256SUMS"
 APPENDIX = "ARTIFACT_APPENDIX.md"
@@ -67,6 +70,7 @@ def make_release(root: Path, out: Path, appendix: str) -> list[Path]:
 
     Raises:
         ConfigError: The working tree differs from its commit, or is none.
+        DependencyMissing: The library that writes RO-Crates is not installed.
     """
     changed = _git(root, "status", "--porcelain")
     if changed:
@@ -80,11 +84,14 @@ def make_release(root: Path, out: Path, appendix: str) -> list[Path]:
     name = f"concord3d-{version}"
     out.mkdir(parents=True, exist_ok=True)
     archive = out / f"{name}.tar.gz"
-    _git(root, "archive", "--format=tar.gz", f"--prefix={name}/", f"--output={archive.resolve()}", "HEAD")
+    crate = out / CRATE
+    write_text(crate, crate_text(root, _git(root, "ls-files", "-z", "--", "results").split("\0")[:-1]))
+    whole = [f"--prefix={name}/", f"--add-file={crate.resolve()}", f"--output={archive.resolve()}"]
+    _git(root, "archive", "--format=tar.gz", *whole, "HEAD")
     metadata = out / "zenodo.json"
     write_text(metadata, zenodo_text(root))
     write_text(out / APPENDIX, appendix)
-    files = [archive, metadata, out / APPENDIX]
+    files = [archive, crate, metadata, out / APPENDIX]
     write_text(out / CHECKSUMS, "".join(f"{sha256_file(path)}  {path.name}\n" for path in files))
     return [*files, out / CHECKSUMS]
 

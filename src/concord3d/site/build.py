@@ -53,7 +53,7 @@ def build_site(root: Path, papers: Sequence[PaperResults], scenes: Sequence[Scen
     logging.getLogger("mkdocs").setLevel(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="concord3d-site-") as temporary:
         docs, site = Path(temporary) / "pages", Path(temporary) / "site"
-        navigation = write_pages(root / SOURCES / "templates", papers, scenes, docs)
+        navigation = write_pages(root, papers, scenes, docs)
         write_assets(root / SOURCES / "assets", docs / "assets")
         write_scenes(scenes, docs / "assets" / "scenes")
         settings: dict[str, Any] = {"docs_dir": str(docs), "site_dir": str(site), "nav": navigation, "strict": True}

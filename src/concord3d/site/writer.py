@@ -10,7 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from concord3d.errors import DependencyMissing
+from concord3d.errors import DependencyMissing, UnreadableFile
 from concord3d.files import write_text
 from concord3d.reporting.pages.bottom_line import in_one_line, is_about_print
 from concord3d.reporting.pages.claim_section import WORDS
@@ -69,12 +69,22 @@ class PageWriter:
     def write(self, path: str, template: str, **context: Any) -> None:
         """Render a template to the page ``path``, which ends in ``.md``."""
         text = self._environment.get_template(template).render(context, up="../" * path.count("/"))
+        self.write_text(path, text)
+
+    def write_text(self, path: str, text: str) -> None:
+        """Write a page that is Markdown already."""
         write_text(self._folder / path, text)
 
     def copy(self, source: Path, path: str) -> None:
-        """Put a file, or a folder, of the results beside the pages."""
+        """Put a file, or a folder, of the repository beside the pages.
+
+        Raises:
+            UnreadableFile: It is not there.
+        """
         target = self._folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
+        if not source.exists():
+            raise UnreadableFile("A file that a page leads to is not there", where=source, found="no file")
         if source.is_dir():
             shutil.copytree(source, target)
         else:

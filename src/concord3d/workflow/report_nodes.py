@@ -8,7 +8,16 @@ from typing import Any
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.files import content_hash, sha256_file
 from concord3d.layout import paper_yaml, published_csv, report_yaml
-from concord3d.reporting.specs.output_files import APPENDIX, CROSS_FILES, PAGE_FACTS, part_modules, report_outputs
+from concord3d.reporting.specs.output_files import (
+    CROSS_FILES,
+    HEADLINE,
+    HEADLINE_PLOT,
+    PAGE_FACTS,
+    PAGES,
+    html_pages,
+    part_modules,
+    report_outputs,
+)
 from concord3d.workflow.data_nodes import DataNodes
 from concord3d.workflow.example_nodes import examples
 from concord3d.workflow.node import Made
@@ -45,11 +54,12 @@ def add_report(nodes: StudyNodes) -> None:
     metrics = part("metrics", ["metrics.csv", "details.json", "histories.csv", *items], measured)
     tables = part("tables", report_outputs(spec, "tables"), measured)
     figures = part("figures", report_outputs(spec, "figures"), {**measured, "examples": examples(nodes)})
-    verdicts = part("verdicts", ["claims.json", "audit.csv"], measured)
+    verdicts = part("verdicts", ["claims.json", "audit.csv", HEADLINE, HEADLINE_PLOT], measured)
     records = [f"provenance/{name}__s{seed}.json" for name, seed in study.trainings()]
     gates = [made for name in study.towers() for made in nodes.towers.gate(name)]
     shown = {"metrics": [metrics], "verdicts": [verdicts], "shown": [tables, figures]}
-    part("pages", ["README.md", APPENDIX, "ledger.md", PAGE_FACTS, *records], {**measured, "gates": gates, **shown})
+    pages = [*PAGES, *html_pages(paper), PAGE_FACTS, *records]
+    part("pages", pages, {**measured, "gates": gates, **shown})
 
 
 def _configuration(nodes: StudyNodes) -> dict[str, Any]:

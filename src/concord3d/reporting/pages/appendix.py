@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
-from concord3d.files import write_text
 from concord3d.reporting.evidence.audit import Finding
 from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.page_facts import PageFacts
@@ -55,8 +53,3 @@ def appendix_text(
 def _absent_figures(report: ReportSpec, in_words: Mapping[str, str]) -> list[str]:
     lines = [f"- {figure.title}: {in_words[figure.id]}" for figure in report.figures if figure.id in in_words]
     return ["## Figures that this scale does not draw", "", *lines, ""] if lines else []
-
-
-def write_appendix(text: str, path: Path) -> None:
-    """Write ``appendix.md``."""
-    write_text(path, text)

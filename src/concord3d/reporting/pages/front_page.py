@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from concord3d.config.models import Paper
-from concord3d.files import read_json, write_text
+from concord3d.files import read_json
 from concord3d.layout import Layout
 from concord3d.reporting.evidence.audit import Finding
 from concord3d.reporting.evidence.estimates import Results
@@ -64,11 +64,6 @@ def readme_text(
         *_files(report, results, inputs),
     ]
     return "\n".join(lines) + "\n"
-
-
-def write_readme(text: str, path: Path) -> None:
-    """Write ``README.md``."""
-    write_text(path, text)
 
 
 def _coverage(tables: Sequence[Table]) -> list[str]:

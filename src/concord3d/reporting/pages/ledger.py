@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from concord3d.config.models import Paper
-from concord3d.files import write_text
 from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.page_facts import EarlierRows, PageFacts
 from concord3d.reporting.evidence.report_inputs import ReportInputs
@@ -47,11 +45,6 @@ def ledger_text(
         *_hyper_parameters(paper, inputs),
     ]
     return "\n".join(lines) + "\n"
-
-
-def write_ledger(text: str, path: Path) -> None:
-    """Write ``ledger.md``."""
-    write_text(path, text)
 
 
 def _not_reproduced(

@@ -11,6 +11,8 @@ from typing import Literal
 from concord3d.reporting.specs.report_spec import load_report_spec
 
 METRICS, CLAIMS = "metrics.csv", "claims.json"
+# What DVC shows of a paper.
+HEADLINE, HEADLINE_PLOT = "headline.json", "headline.csv"
 # What a rerun is compared with its reference in.
 COMPARED = (METRICS, CLAIMS)
 # In the order in which they are made; each is a module of ``parts``.
@@ -22,6 +24,7 @@ FIGURE_SUFFIXES = ("png", "svg")
 PAGE_FACTS = "page_facts.json"
 # What the front page counts, one by one.
 APPENDIX = "appendix.md"
+PAGES = ("README.md", APPENDIX, "ledger.md")
 # On figures that have nothing to draw.
 FIGURES_IN_WORDS = "figures/in_words.json"
 # A kind of figure that shows what trainings predict of hidden parts; its option ``experiments`` names them.
@@ -29,6 +32,11 @@ RECONSTRUCTIONS = "reconstructions"
 RECONSTRUCTED = "reconstructed__"
 # Of the table over all papers, below results/<scale>/cross.
 CROSS_FILES = ("encoders.csv", "encoders.md")
+
+
+def html_pages(paper: str) -> tuple[str, ...]:
+    """Return the pages of a paper as HTML, in the order of ``PAGES``; Snakemake's report tells files by their names."""
+    return tuple(f"{paper}{suffix}.html" for suffix in ("", "_appendix", "_ledger"))
 
 
 def report_outputs(report_yaml: Path, part: Literal["tables", "figures"]) -> list[str]:
