@@ -1,9 +1,10 @@
 """The documents name files, names and rules that exist, and show the packages as the tests allow them.
 
 ``python -m tests.test_documents`` writes the picture and the table of packages in docs/ARCHITECTURE.md, and the graph
-in README.md, anew.
+and the verdicts in README.md, anew.
 """
 
+import json
 import re
 from fnmatch import fnmatch
 from pathlib import Path
@@ -15,7 +16,8 @@ from tests.workflow.clones import tracked_files
 
 from concord3d.config.resolve import load_params
 from concord3d.config.strict_yaml import load_yaml
-from concord3d.layout import STAGES
+from concord3d.layout import STAGES, report_yaml
+from concord3d.reporting.pages.bottom_line import judged_on_measurements
 from concord3d.workflow.kind_graph import kind_graph
 from concord3d.workflow.plan import Plan
 
@@ -152,21 +154,13 @@ def with_graph(text: str, root: Path) -> str:
 
 def verdict_table(root: Path) -> str:
     """The verdicts of the committed results, paper by paper, as a table of Markdown."""
-    lines = [
-        "| paper | claims | `demo`: generated data | `small`: real data below the paper's setting |",
-        "|---|---|---|---|",
-    ]
-    for paper in load_yaml(root / "params.yaml")["papers"]:
-        told = load_yaml(root / paper_yaml(paper))
-        cells = [_verdicts(root, scale, paper) for scale in ("demo", "small")]
-        num_claims = len(load_yaml(root / report_yaml(paper))["claims"])
-        lines.append(f"| {short_title(told['title'])} ({told['venue']}) | {num_claims} | {' | '.join(cells)} |")
-    return "\n".join(lines)
-
-
-def short_title(title: str) -> str:
-    """What a paper is called: the words before the colon of its title, or its initials for the journal's question."""
-    return title.partition(":")[0]
+    columns = ["paper", "claims", "`demo`: generated data", "`small`: below the paper's setting"]
+    rows = [columns, ["---"] * len(columns)]
+    for study in Plan(root, load_params(load_yaml(root / "params.yaml"))).studies.values():
+        num_claims = len(load_yaml(root / report_yaml(study.paper.paper))["claims"])
+        cells = [_verdicts(root, scale, study.paper.paper) for scale in ("demo", "small")]
+        rows.append([f"{study.paper.short_name} ({study.paper.venue})", str(num_claims), *cells])
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 def _verdicts(root: Path, scale: str, paper: str) -> str:
@@ -212,4 +206,4 @@ if __name__ == "__main__":
     page = Path(__file__).parents[1] / ARCHITECTURE
     page.write_text(up_to_date(page.read_text()))
     readme = Path(__file__).parents[1] / "README.md"
-    readme.write_text(with_graph(readme.read_text(), readme.parent))
+    readme.write_text(with_verdicts(with_graph(readme.read_text(), readme.parent), readme.parent))

@@ -334,6 +334,12 @@ class Paper(StrictModel):
     experiments: dict[Name, Experiment]
     protocols: dict[Name, Protocol]
 
+    @property
+    def short_name(self) -> str:
+        """What lists call the paper: its method, where a label of its experiments or the title says it."""
+        own = (entry.label for name, entry in self.experiments.items() if name.startswith(self.paper))
+        return next(own, self.title.partition(":")[0]).partition(",")[0].partition(" (")[0]
+
     @field_validator("experiments")
     @classmethod
     def _each(cls, entries: dict[str, Experiment]) -> dict[str, Experiment]:

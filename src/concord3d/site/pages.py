@@ -12,7 +12,7 @@ from concord3d.site.guides import GUIDES, write_guides
 from concord3d.site.paper_pages import write_paper
 from concord3d.site.paper_results import PaperResults
 from concord3d.site.scene_files import Scene
-from concord3d.site.writer import SCALE_ORDER, SECTIONS, PageWriter, short_name
+from concord3d.site.writer import SCALE_ORDER, SECTIONS, PageWriter
 
 TEMPLATES = Path("config/site/templates")
 Navigation = list[dict[str, Any]]
@@ -47,7 +47,7 @@ def write_pages(root: Path, papers: Sequence[PaperResults], scenes: Sequence[Sce
             first, *others = SECTIONS
             place = f"{scale}/{paper.name}"
             pages = [f"{place}/{first}.md", *({SECTIONS[key]: f"{place}/{key}.md"} for key in others)]
-            entries.append({short_name(paper): pages})
+            entries.append({paper.paper.short_name: pages})
         cross = next(iter(found.values())).folder.parent / "cross"
         if cross.is_dir():
             writer.copy(cross, f"{scale}/cross")

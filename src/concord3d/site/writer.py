@@ -59,7 +59,6 @@ class PageWriter:
         self._environment.globals.update(
             in_one_line=in_one_line,
             scales_of=lambda paper: self._scales[paper.name],
-            short_name=short_name,
             verdict_counts=verdict_counts,
             SECTIONS=SECTIONS,
             WARNINGS=WARNINGS,
@@ -89,13 +88,6 @@ class PageWriter:
             shutil.copytree(source, target)
         else:
             shutil.copyfile(source, target)
-
-
-def short_name(paper: PaperResults) -> str:
-    """Return what menus call a paper: its method where a label or the title says it."""
-    own = (entry.label for name, entry in paper.paper.experiments.items() if name.startswith(paper.name))
-    before_colon = paper.paper.title.partition(":")[0]
-    return next(own, before_colon).partition(",")[0].partition(" (")[0]
 
 
 def words(text: str) -> str:
