@@ -93,8 +93,7 @@ def _pivoted(
     heads = list(dict.fromkeys(_head(cell, pivot) for cell in cells))
     rows: dict[tuple[str, ...], dict[str, str]] = {}
     for cell in cells:
-        has_print = cell.published is not None and cell.published.value is not None
-        printed = f" *{published_text(cell)}*" if has_print else ""
+        printed = f" *{cell.published.text}*" if cell.published and cell.published.value is not None else ""
         row = rows.setdefault(tuple(getattr(cell, name) or "-" for name in names), {})
         # Rows of the same name, as of two runs for one printed row, stand in one cell.
         told = f"{estimate_text(cell.estimates.get(first), short=True)}{printed}"
