@@ -129,8 +129,11 @@ def test_semantic_kitti_stands_beside_the_one_number_that_is_known(made: Fabrica
 
 def test_claims_are_judged(made: Fabricated) -> None:
     claims = {claim["id"]: claim for claim in all_claims(made.material)}
-    assert claims["C12"]["verdict"] == claims["C13"]["verdict"] == claims["C14"]["verdict"] == "holds"
+    assert claims["C12"]["verdict"] == claims["C13"]["verdict"] == "holds"
     parts = {part["name"]: part["difference"] for part in claims["C12"]["parts"]}
     assert parts["mAP with 20 % of the labels"] == pytest.approx(12, rel=0.05)
-    assert claims["C14"]["difference"] == pytest.approx(60, rel=0.05)
+    errors, resilience = claims["C14"]["parts"]
+    assert errors["verdict"] == "holds" and errors["difference"] == pytest.approx(60, rel=0.05)
+    # The lower error is that of the better network on clean sweeps: corruptions leave less of it.
+    assert resilience["verdict"] == claims["C14"]["verdict"] == "fails"
     assert claims["C3"]["verdict"] == claims["C11"]["verdict"] == "holds"

@@ -23,7 +23,7 @@ from concord3d.reporting.evidence.study_results import load_results
 from concord3d.reporting.parts import figures, tables
 from concord3d.reporting.report import build_report
 from concord3d.reporting.report_part import build_part
-from concord3d.reporting.specs.output_files import report_outputs
+from concord3d.reporting.specs.output_files import html_pages, report_outputs
 from concord3d.reporting.specs.report_spec import load_report_spec
 
 DESIGN_COLUMNS = (
@@ -31,7 +31,7 @@ DESIGN_COLUMNS = (
     "n_items, ci_low, ci_high, selection, unit"
 )
 PAGES = {"metrics.csv", "details.json", "histories.csv", "claims.json", "audit.csv", "ledger.md", "README.md"}
-PAGES |= {"page_facts.json", "headline.json", "headline.csv", "mm_point.html", "mm_point_ledger.html"}
+PAGES |= {"page_facts.json", "headline.json", "headline.csv", "appendix.md"}
 FIGURES = (
     "f3_mutual_information",
     "f4_views",
@@ -51,7 +51,9 @@ def tree(folder: Path) -> dict[str, str]:
 
 def known_files(made: Fabricated) -> set[str]:
     path = made.inputs.report_yaml
-    return PAGES | set(report_outputs(path, "tables")) | set(report_outputs(path, "figures"))
+    return (
+        PAGES | set(html_pages(made.paper)) | set(report_outputs(path, "tables")) | set(report_outputs(path, "figures"))
+    )
 
 
 @pytest.fixture(scope="module")
@@ -81,8 +83,8 @@ def test_the_front_page_says_what_is_missing(reported: Fabricated) -> None:
     page = (reported.inputs.out / "README.md").read_text()
     assert "1 evaluations asked for have no result" in page and "**One seed**" in page
     assert "not the paper's numbers" in page and "not run" in page
-    assert "319 cells were collected" in page and "0 of these tested on real data" in page
-    assert "| **not testable at this scale** | - |" in page and "1 not testable at this scale, " in page
+    assert "have 319 published or expected cells" in page and "0 of these were tested on real data" in page
+    assert "Not testable at this scale: " in page and "1 not testable at this scale, " in page
     assert "claims of the paper: " in page and "'papers=[mm_point]' -- artifacts/demo/mm_point/eval/" in page
     ledger = (reported.inputs.out / "ledger.md").read_text()
     assert ledger.index("## Not reproduced") < ledger.index("## Deviations") < ledger.index("## Hyper-parameters")

@@ -24,7 +24,8 @@ LEGEND = (
 )
 # In a table with a column for each value of something.
 PIVOT_LEGEND = "Ours: {ours}; in brackets, after it, the 95 % interval. A printed value follows in italics."
-# Columns that stand only where they tell rows apart.
+# What columns hold that say nothing.
+OUR_RUN = "our run"
 _EMPTY = {NOT_RECOVERED, "-", OTHER_DATA, ""}
 
 
@@ -61,16 +62,19 @@ def _grid(columns: list[str], rows: list[list[str]]) -> list[str]:
 
 def _columns(table: Table, extra: Sequence[str]) -> list[str]:
     ours = (f"ours, {SELECTION_WORDS[selection]}" for selection in table.spec.selections)
-    return ["method", "data set", *extra, "published", *ours, "difference", "items x seeds", "data kind", "our run"]
+    return ["method", "data set", *extra, "published", *ours, "difference", "items x seeds", "data kind", OUR_RUN]
 
 
 def _row(table: Table, extra: Sequence[str], cell: Cell) -> list[str]:
     first = table.spec.selections[0]
     named = [cell.method, cell.dataset, *(getattr(cell, column) or "-" for column in extra)]
     ours = [estimate_text(cell.estimates.get(selection)) for selection in table.spec.selections]
-    run = f"{cell.experiment} ({cell.our_run.split(',')[0]})" if cell.our_run else cell.experiment or "-"
     size = size_text(cell.estimates.get(first))
-    return [*named, published_text(cell), *ours, difference_text(cell, first), size, cell.data_kind or "-", run]
+    return [*named, published_text(cell), *ours, difference_text(cell, first), size, cell.data_kind or "-", _run(cell)]
+
+
+def _run(cell: Cell) -> str:
+    return f"{cell.experiment} ({cell.our_run.split(',')[0]})" if cell.our_run else cell.experiment or "-"
 
 
 def _informative(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:
@@ -91,10 +95,14 @@ def _pivoted(
     first = table.spec.selections[0]
     names = [name for name in ("method", "dataset", *extra) if name != pivot]
     heads = list(dict.fromkeys(_head(cell, pivot) for cell in cells))
+    # Numbers of one row are of one run, unless methods stand side by side.
+    heads += [] if pivot == "method" else [OUR_RUN]
     rows: dict[tuple[str, ...], dict[str, str]] = {}
     for cell in cells:
         printed = f" *{cell.published.text}*" if cell.published and cell.published.value is not None else ""
         row = rows.setdefault(tuple(getattr(cell, name) or "-" for name in names), {})
+        if pivot != "method":
+            row[OUR_RUN] = _run(cell)
         # Rows of the same name, as of two runs for one printed row, stand in one cell.
         told = f"{estimate_text(cell.estimates.get(first), short=True)}{printed}"
         head = _head(cell, pivot)
