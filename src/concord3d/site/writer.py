@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from concord3d.errors import DependencyMissing
-from concord3d.files import write_text
+from concord3d.files import copy_folder, write_text
 from concord3d.reporting.pages.bottom_line import in_one_line, is_about_print
 from concord3d.reporting.pages.front_page import WARNINGS, WORDS
 from concord3d.site.paper_results import PaperResults
@@ -75,7 +75,7 @@ class PageWriter:
         target = self._folder / path
         target.parent.mkdir(parents=True, exist_ok=True)
         if source.is_dir():
-            shutil.copytree(source, target)
+            copy_folder(source, target)
         else:
             shutil.copyfile(source, target)
 
