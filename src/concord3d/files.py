@@ -6,7 +6,9 @@ flushed, synced and renamed.
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import os
 import platform
@@ -16,7 +18,7 @@ import shutil
 import stat
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -175,6 +177,14 @@ def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8, complete or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def csv_line(cells: Iterable[object]) -> str:
+    """Return cells as a line of CSV, ended by a line feed on every machine; any text comes back as it is."""
+    stream = io.StringIO()
+    # Under this end of a line a carriage return inside a cell is quoted, which under a line feed alone ends the row.
+    csv.writer(stream, lineterminator="\r\n").writerow(cells)
+    return stream.getvalue().removesuffix("\r\n") + "\n"
 
 
 def canonical_json(value: Any) -> str:

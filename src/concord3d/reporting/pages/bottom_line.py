@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from concord3d.reporting.claims.claim_words import SCOPE_WORDS
 from concord3d.reporting.claims.comparisons import PRINTED
+from concord3d.reporting.markdown import prose
 from concord3d.reporting.specs.report_spec import ReportSpec
 from concord3d.reporting.tables.cells import Table
 
@@ -36,7 +37,7 @@ def in_one_line(report: ReportSpec, claims: Sequence[Mapping[str, Any]], scale: 
     judged = judged_on_measurements(claims)
     if not judged:
         return f"No claim could be judged on measurements of the scale `{scale}`."
-    main = [_main(claim)[0] for claim in judged if claim["id"] == report.main_claim]
+    main = [_main(claim, str)[0] for claim in judged if claim["id"] == report.main_claim]
     return " ".join([_found(judged, len(claims)), *main])
 
 
@@ -59,7 +60,7 @@ def bottom_line(
     if not judged:
         return [f"**In short.** No claim could be judged on measurements of the scale `{scale}`. {takes}", ""]
     main = next((claim for claim in judged if claim["id"] == report.main_claim), None)
-    sentences = [_found(judged, len(claims)), *([] if main is None else _main(main)), _missed(headline), takes]
+    sentences = [_found(judged, len(claims)), *([] if main is None else _main(main, prose)), _missed(headline), takes]
     return [f"**In short.** {' '.join(sentence for sentence in sentences if sentence)}", ""]
 
 
@@ -69,19 +70,20 @@ def _found(judged: Sequence[Mapping[str, Any]], num_claims: int) -> str:
     return f"{len(judged)} of {num_claims} claims could be judged on measurements of this scale: {counts}."
 
 
-def _main(claim: Mapping[str, Any]) -> list[str]:
-    """Return what was found of the main claim, and how sure that is."""
+def _main(claim: Mapping[str, Any], written: Callable[[str], str]) -> list[str]:
+    """Return what was found of the main claim, and how sure that is; ``written`` makes a page's words of it."""
     # Further sentences of a claim say how it is measured.
-    text = str(claim["text"]).split(". ")[0].rstrip(".")
+    text = written(str(claim["text"]).split(". ")[0].rstrip("."))
+    decided_by = written(str(claim["decided_by"]))
     if claim["difference"] is None:
-        return [f'The main one, "{text}", {_ONE[claim["verdict"]]}: a result is missing ({claim["decided_by"]}).']
+        return [f'The main one, "{text}", {_ONE[claim["verdict"]]}: a result is missing ({decided_by}).']
     unit = "" if claim["unit"] == "" else f" {claim['unit']}"
     digits = 1 if claim["unit"] == "points" else 3
     low, high = claim["ci_low"], claim["ci_high"]
     interval = "" if low is None else f", between {low:+.{digits}f} and {high:+.{digits}f}"
     return [
         f'The main one, "{text}", {_ONE[claim["verdict"]]}: {claim["difference"]:+.{digits}f}{unit}{interval} '
-        f"({claim['decided_by']}).",
+        f"({decided_by}).",
         f"The range is where 95 % of repetitions with other test items and other trainings would put it, judging from "
         f"{claim['n_seeds']} seeds, {SCOPE_WORDS[claim['scope']]}.",
     ]

@@ -16,6 +16,7 @@ from concord3d.reporting.evidence.audit import SEVERITIES, Finding
 from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.page_facts import PageFacts
 from concord3d.reporting.evidence.report_inputs import ExpectedJob, ReportInputs
+from concord3d.reporting.markdown import Markdown, grid, heading, plain, prose
 from concord3d.reporting.pages.bottom_line import bottom_line, is_about_print
 from concord3d.reporting.pages.given_labels import label_lines
 from concord3d.reporting.pages.tower_gates import tower_lines
@@ -27,7 +28,6 @@ from concord3d.reporting.tables.table_files import (
     SELECTION_WORDS,
     difference_text,
     estimate_text,
-    markdown_grid,
     published_text,
     size_text,
     status_text,
@@ -86,9 +86,9 @@ def readme_text(
     """Return the page: what was run, headline, claims, coverage, gaps, files, how to remake a cell."""
     headline = next(table for table in tables if table.spec.id == report.headline)
     lines = [
-        f"# {paper.title}",
+        heading(1, plain(paper.title)),
         "",
-        f"{paper.authors}, {paper.venue}. Reproduced by Concord3D.",
+        f"{plain(paper.authors)}, {plain(paper.venue)}. Reproduced by Concord3D.",
         "",
         f"**scale: {inputs.scale}; data_kind: {', '.join(results.data_kinds) or 'none (nothing was run)'}**  ",
         WARNINGS.get(inputs.scale, ""),
@@ -187,12 +187,12 @@ def _headline(table: Table, extra: Sequence[str]) -> list[str]:
         rows.append([*row, size_text(cell.estimates.get(selections[0])), cell.data_kind or "-", run])
     columns = ["method", "data set", *extra, "published", *(f"ours, {SELECTION_WORDS[s]}" for s in selections)]
     columns += ["difference", "items x seeds", "data kind", "our run"]
-    title = [f"## {table.spec.title}", "", f"**{table.header}**", ""]
-    notes = [table.spec.note.strip(), ""] if table.spec.note else []
+    title = [heading(2, prose(table.spec.title)), "", f"**{table.header}**", ""]
+    notes = [prose(table.spec.note.strip()), ""] if table.spec.note else []
     notes += [LEGEND, ""]
     full = f"All rows, quoted ones too: [`tables/{table.spec.id}.md`](tables/{table.spec.id}.md)."
-    effect = [table.smallest_effect, ""] if table.smallest_effect else []
-    return [*title, *notes, *markdown_grid(columns, rows), "", *effect, full, ""]
+    effect = [plain(table.smallest_effect), ""] if table.smallest_effect else []
+    return [*title, *notes, *grid(columns, rows), "", *effect, full, ""]
 
 
 def claim_scope(claim: Mapping[str, Any]) -> str:
@@ -210,11 +210,12 @@ def _claims(claims: Sequence[Mapping[str, Any]]) -> list[str]:
         scope = claim_scope(claim)
         remark = ", not converged" if judged and not claim["converged"] else ""
         parts = rests_on(claim["verdict"], claim["num_measured"], claim["num_parts"])
-        verdict = f"**{WORDS[claim['verdict']]}**{parts}{remark}"
-        named = [str(claim[key]) for key in ("id", "text", "whose")]
-        rows.append([*named, verdict, scope, str(claim["details"])])
-    grid = markdown_grid(["id", "claim", "whose", "verdict", "scope", "what was found"], rows)
-    return ["## Claims", "", *_counted(claims), "", VERDICT_LEGEND, "", WHOSE_LEGEND, "", *grid, ""]
+        verdict = Markdown(f"**{WORDS[claim['verdict']]}**{parts}{remark}")
+        rows.append(
+            [str(claim["id"]), prose(claim["text"]), str(claim["whose"]), verdict, scope, str(claim["details"])]
+        )
+    lines = grid(["id", "claim", "whose", "verdict", "scope", "what was found"], rows)
+    return ["## Claims", "", *_counted(claims), "", VERDICT_LEGEND, "", WHOSE_LEGEND, "", *lines, ""]
 
 
 def _counted(claims: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -237,9 +238,9 @@ def _coverage(tables: Sequence[Table]) -> list[str]:
     rows = []
     for table in tables:
         each = coverage([table])
-        link = f"[{table.spec.id}](tables/{table.spec.id}.md)"
+        link = Markdown(f"[{table.spec.id}](tables/{table.spec.id}.md)")
         numbers = [each["published"], each["measured"], each["not_run"], each["quoted"], each[NO_COUNTERPART]]
-        rows.append([link, table.spec.title, *(str(number) for number in numbers)])
+        rows.append([link, prose(table.spec.title), *(str(number) for number in numbers)])
     columns = ["table", "", "collected cells", "run here", "not run", "quoted or not attempted", "ours alone"]
     evidence = Counter(cell.evidence for table in tables for cell in table.cells if cell.published is not None)
     sources = ", ".join(f"{number} {EVIDENCE_WORDS.get(name, name)}" for name, number in evidence.most_common())
@@ -250,7 +251,7 @@ def _coverage(tables: Sequence[Table]) -> list[str]:
         f"difference, and training data and budget differ (ledger); {counts['not_run']} have an experiment that this "
         f"scale does not run, {counts['quoted']} are quoted. What is missing and why: [`ledger.md`](ledger.md)."
     )
-    return ["## Share of the collected cells", "", text, "", *markdown_grid(columns, rows), ""]
+    return ["## Share of the collected cells", "", text, "", *grid(columns, rows), ""]
 
 
 def _said(path: Path) -> Mapping[str, str]:
@@ -263,9 +264,10 @@ def _figures(report: ReportSpec, in_words: Mapping[str, str]) -> list[str]:
     lines = ["## Figures", ""]
     for figure in report.figures:
         if figure.id in in_words:
-            lines += [f"*{figure.title}.* {in_words[figure.id]}", ""]
+            lines += [f"*{plain(figure.title)}.* {plain(in_words[figure.id])}", ""]
         else:
-            lines += [f"![{figure.title}](figures/{figure.id}.png)", "", f"*{figure.title}.* {figure.caption}", ""]
+            title, caption = plain(figure.title), prose(figure.caption)
+            lines += [f"![{title}](figures/{figure.id}.png)", "", f"*{title}.* {caption}", ""]
     return lines if report.figures else []
 
 
@@ -276,7 +278,9 @@ def _audit(findings: Sequence[Finding]) -> list[str]:
     counted = ", ".join(f"{number} {severity}" for severity, number in counts.items() if number)
     lines = ["## Audit of the published values", "", f"{counted}; all in [`audit.csv`](audit.csv). {IMPOSSIBLE}", ""]
     worst = [f for f in findings if f.severity in ("impossible", "contradiction")]
-    lines += [f"- {f.severity}: {f.cell.method}, {f.cell.dataset}, {f.cell.text}: {f.reason}" for f in worst]
+    lines += [
+        f"- {f.severity}: " + plain(f"{f.cell.method}, {f.cell.dataset}, {f.cell.text}: {f.reason}") for f in worst
+    ]
     return [*lines, *_dependent(findings), ""]
 
 
@@ -289,7 +293,8 @@ def _dependent(findings: Sequence[Finding]) -> list[str]:
     lines = []
     for condition, cells in groups.items():
         shown = ", ".join(cells[:NUM_EXAMPLES]) + (", ..." if len(cells) > NUM_EXAMPLES else "")
-        lines.append(f"- dependent, {len(cells)} {'value' if len(cells) == 1 else 'values'} ({shown}): {condition}.")
+        values = "value" if len(cells) == 1 else "values"
+        lines.append(f"- dependent, {len(cells)} {values} ({plain(shown)}): {plain(condition)}.")
     return lines
 
 

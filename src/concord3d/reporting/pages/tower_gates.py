@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from concord3d.reporting.evidence.report_inputs import ReportInputs
-from concord3d.reporting.tables.table_files import markdown_grid
+from concord3d.reporting.markdown import Markdown, grid, plain
 
 METRIC_WORDS = {
     "image_to_text_r1": "description found for a picture (R@1)",
@@ -18,7 +18,7 @@ METRIC_WORDS = {
     "colour_of_coloured_class": "colour right, asked for with the category",
     "unseen_class_top1": "class found for the mean of an object's pictures, among classes never fitted on",
 }
-VERDICTS = {True: "passed", False: "**NOT PASSED**", None: "-"}
+VERDICTS = {True: "passed", False: Markdown("**NOT PASSED**"), None: "-"}
 
 
 def tower_lines(inputs: ReportInputs, gates: Mapping[str, Mapping[str, Any]]) -> list[str]:
@@ -48,11 +48,11 @@ def tower_lines(inputs: ReportInputs, gates: Mapping[str, Mapping[str, Any]]) ->
     )
     rows = [_row(name, measure) for name, gate in gates.items() for measure in gate["measures"]]
     columns = ["tower", "measure", "pictures", "value (%)", "chance (%)", "at least (%)", "gate", "answers of objects"]
-    return [*lines, text, "", *markdown_grid(columns, rows), ""]
+    return [*lines, text, "", *grid(columns, rows), ""]
 
 
 def _pretrained_line(name: str, releases: Sequence[Mapping[str, str]]) -> str:
-    encoders = [f"`{one['encoder']}` ({one['origin']}; {one['licence']})" for one in releases]
+    encoders = [f"`{one['encoder']}` ({plain(one['origin'])}; {plain(one['licence'])})" for one in releases]
     return (
         f"- `{name}` joins two pre-trained encoders: {' and '.join(encoders)}. Their pre-training is real. Their "
         "alignment was learned on generated pictures with the names of their classes, except where a row says that "
