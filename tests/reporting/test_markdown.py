@@ -76,6 +76,7 @@ def test_what_needs_no_escape_has_none() -> None:
     for name in (
         "mm_point__s1",
         "62.1 [60.0, 64.1]",
+        "[1, 2] (a)",
         "-0.6",
         "+0.58",
         "a < b",

@@ -15,7 +15,7 @@ _LINE_ENDS = re.compile(r"\s*[\n\r\v\f\x1c-\x1e\x85\u2028\u2029]+\s*")
 _TAG = re.compile(r"<(?=[A-Za-z/!?])")
 _ENTITY = re.compile(r"&(?=\w+;|#\w)")
 _UNDERSCORES = re.compile(r"(?<!_)(?:(?<!\w)_+|_+(?!\w))")
-_LINK = re.compile(r"\]\s*[\[(:]|\[\^|^\s*\[[ xX]\]")
+_LINK = re.compile(r"\][(:]|\]\s*\[|\[\^|^\s*\[[ xX]\]")
 _CODE = re.compile(r"(`+)(?!`)(.+?)(?<!`)\1(?!`)")
 
 

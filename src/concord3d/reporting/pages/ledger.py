@@ -125,7 +125,7 @@ def _measured_earlier(facts: PageFacts) -> list[str]:
     if not groups:
         return []
     lines = [
-        [_trainings(group), str(sum(rows.num_rows for rows in group)), word, why]
+        [_trainings(group), str(sum(rows.num_rows for rows in group)), word, prose(why)]
         for (word, why), group in groups.items()
     ]
     intro = "Rows that stood in an earlier report of this scale, made with other settings or other sources."
