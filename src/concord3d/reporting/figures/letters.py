@@ -52,7 +52,6 @@ def show_every_letter(figure: Figure) -> bool:
         assert isinstance(text, Text)
         text.set_parse_math(False)
         text.set_usetex(False)
-
         shown_text = _shown(text)
         replaced |= shown_text != out_of_legend(text.get_text())
         text.set_text(shown_text)
