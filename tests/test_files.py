@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from concord3d.errors import DiskFull, UnreadableFile, nearest
+from concord3d.errors import DiskFull, NotWritable, UnreadableFile, nearest
 from concord3d.files import TEMPORARY_PREFIX, atomic_path, canonical_json, content_hash, read_json, write_json
 
 
@@ -42,6 +42,17 @@ def test_the_temporary_file_stands_in_the_same_folder_with_the_same_suffix(tmp_p
         temporary.write_text("x")
     assert (tmp_path / "new" / "figure.svg").read_text() == "x"
     assert (tmp_path / "new" / "figure.svg").stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize("name", ["x" * 251 + ".csv", "é" * 125 + ".npz"])
+def test_a_name_that_the_file_system_holds_can_be_written(tmp_path: Path, name: str) -> None:
+    with atomic_path(tmp_path / name) as temporary:
+        assert temporary.suffix == Path(name).suffix
+        temporary.write_text("x")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    with pytest.raises(NotWritable, match="too long"), atomic_path(tmp_path / f"x{name}xxxx") as temporary:
+        temporary.write_text("x")
+    assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
 json_values = st.recursive(

@@ -6,15 +6,19 @@ flushed, synced and renamed.
 
 from __future__ import annotations
 
+import csv
 import hashlib
+import io
 import json
 import os
 import platform
 import re
+import secrets
 import shutil
+import stat
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -24,13 +28,16 @@ from concord3d.refusals import TEMPORARY_PREFIX, named_refusal, refusal_of_disk,
 
 _OWNER = re.compile(re.escape(TEMPORARY_PREFIX) + r"(?P<machine>[0-9a-f]{8})\.(?P<process>\d+)-")
 _FOREIGN_AGE_S = 24 * 3600
+# Bytes of a name that its temporary name ends in; names have 255 on most file systems.
+_LONGEST_END = 160
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it replaces ``path``, on failure it is removed.
 
-    The temporary name keeps the suffix of ``path``, because writers choose a format by it.
+    The temporary name keeps the suffix of ``path``, because writers choose a format by it. The file gets the
+    permissions that the user's umask grants to a new one, whatever the writer makes of them.
 
     Raises:
         DiskFull, NotWritable, TooManyFiles, OutOfMemory: The machine refuses it, whatever the writer said; a file that
@@ -38,9 +45,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     with refusals_named(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=_own_prefix(), suffix=f"-{path.name}", dir=path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        temporary, mode = _new_file(path)
         try:
             try:
                 yield temporary
@@ -53,12 +58,25 @@ def atomic_path(path: Path) -> Iterator[Path]:
                 raise refusal from error
             with temporary.open("rb+") as stream:
                 os.fsync(stream.fileno())
-            # mkstemp makes private files; results are to be read by others.
-            temporary.chmod(0o644)
+            # Some writers make a private file of their own, and copies keep the permissions of their source.
+            temporary.chmod(mode)
             temporary.replace(path)
             _sync_folder(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def _new_file(path: Path) -> tuple[Path, int]:
+    """Make an empty file beside ``path``; return it with the permissions that the system gave it."""
+    # Of a long name the end is kept, with the suffix: the file system has room for the name itself, not for more.
+    end = path.name.encode()[-_LONGEST_END:].decode(errors="ignore")
+    temporary = path.with_name(f"{_own_prefix()}{secrets.token_hex(6)}-{end}")
+    # Not by mkstemp, whose files are private: what the umask grants is known to the system alone.
+    descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666)
+    try:
+        return temporary, stat.S_IMODE(os.fstat(descriptor).st_mode)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
@@ -88,6 +106,18 @@ def write_second_name(source: Path, path: Path) -> None:
         with atomic_path(path) as temporary:
             # With its times, by which the workflow tool decides.
             shutil.copy2(source, temporary)
+
+
+def copy_folder(source: Path, target: Path) -> None:
+    """Copy the files below a folder into another one, which may exist, with their bytes alone.
+
+    Permissions are those of new files: what was copied from a folder that is only read can be written and deleted.
+    """
+    for path in sorted(source.rglob("*")):
+        if path.is_file():
+            place = target / path.relative_to(source)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, place)
 
 
 def remove_orphans(folder: Path) -> list[Path]:
@@ -146,6 +176,14 @@ def write_text(path: Path, text: str) -> None:
     """Write ``text`` as UTF-8, complete or not at all."""
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def csv_line(cells: Iterable[object]) -> str:
+    """Return cells as a line of CSV, ended by a line feed on every machine; any text comes back as it is."""
+    stream = io.StringIO()
+    # Under this end of a line a carriage return inside a cell is quoted, which under a line feed alone ends the row.
+    csv.writer(stream, lineterminator="\r\n").writerow(cells)
+    return stream.getvalue().removesuffix("\r\n") + "\n"
 
 
 def canonical_json(value: Any) -> str:

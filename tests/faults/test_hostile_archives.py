@@ -76,6 +76,49 @@ def test_the_picture_of_a_folder_is_left_out_and_named(
     refused(make(tmp_path / "evil" / "x", ("Icon\rx", b"evil")), kind, tmp_path / "evil", "control character")
 
 
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("x" * 256, "longer than 255 bytes"),
+        ("folder/" + "é" * 128 + "/a", "longer than 255 bytes"),
+        ("/".join(["y" * 200] * 16), "path longer than 3072"),
+        ("CON", "device"),
+        ("a/nul.txt/b", "device"),
+        ("Com1 .h5", "device"),
+        ("blank ", "blank or a full stop"),
+        ("a./b", "blank or a full stop"),
+        ("...", "blank or a full stop"),
+        (" /a", "blank or a full stop"),
+        ("a\x85b", "control character"),
+        ("a\x7fb", "control character"),
+        (".partial-0123abcd.1-x", "unfinished"),
+        ("a/.lock-b", "unfinished"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_names_that_some_file_system_cannot_hold_are_refused(
+    tmp_path: Path, kind: str, name: str, message: str
+) -> None:
+    make = make_zip if kind == "zip" else make_tar
+    refused(make(tmp_path / "evil", ("good.txt", b"good"), (name, b"evil")), kind, tmp_path, message)
+
+
+def test_a_zero_byte_in_the_name_of_a_zip_member_is_refused(tmp_path: Path) -> None:
+    archive = make_zip(tmp_path / "evil", ("aXb", b"1"))
+    archive.write_bytes(archive.read_bytes().replace(b"aXb", b"a\0b"))
+    refused(archive, "zip", tmp_path, "control character")
+
+
+@pytest.mark.parametrize(
+    "name", ["x" * 255, "é" * 127, "a b", ".hidden", "console", "null.txt", "com", "a.b.c", "椅子", "-rf"]
+)
+@pytest.mark.parametrize("kind", ["zip", "tar"])
+def test_unusual_names_that_are_safe_come_out(tmp_path: Path, kind: str, name: str) -> None:
+    make = make_zip if kind == "zip" else make_tar
+    extract(make(tmp_path / "fine", (name, b"1")), kind, tmp_path / "into")
+    assert [path.name for path in (tmp_path / "into").iterdir()] == [name]
+
+
 @pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE])
 @pytest.mark.parametrize("link", ["/etc/passwd", "../outside", "good.txt"])
 def test_links_in_tar_are_refused(tmp_path: Path, kind: bytes, link: str) -> None:

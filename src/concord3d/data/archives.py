@@ -20,10 +20,15 @@ from typing import IO
 
 from concord3d.errors import UnreadableFile, UnsafeArchive
 from concord3d.files import temporary_folder
+from concord3d.refusals import TEMPORARY_PREFIX
 
 CHUNK = 1 << 20
 # What macOS calls the picture of a folder. No archive needs it, and its name is refused by other systems.
 _FOLDER_PICTURE = "Icon\r"
+# Bytes of a name that file systems hold, and of a path that leaves room for the folder before it.
+_LONGEST_NAME, _LONGEST_PATH = 255, 3072
+_SHOWN = 60
+_DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]) *(?:[.:]|$)", re.IGNORECASE)
 # What the standard library raises on damaged archives (RuntimeError: encrypted).
 DAMAGE = (
     zipfile.BadZipFile,
@@ -83,8 +88,9 @@ def extract(
         The top-level entries below ``into``.
 
     Raises:
-        UnsafeArchive: A path leads outside, a link or device, doubled or colliding names, names that are not UTF-8, or
-            a size, number or ratio over the limits. Nothing is unpacked.
+        UnsafeArchive: A path leads outside, a link or device, doubled or colliding names, names that are not UTF-8, too
+            long or kept for something else on some systems, or a size, number or ratio over the limits. Nothing is
+            unpacked.
         UnreadableFile: Truncated, damaged, encrypted or of another format.
         DiskFull: No room; the temporary folder is removed.
     """
@@ -211,20 +217,16 @@ def _folded(path: PurePosixPath) -> str:
 
 def _safe_path(name: str, archive: Path) -> PurePosixPath:
     """Return the member's path; refuse every name that does not stay below the folder on all systems."""
-    reason = None
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        reason = "a name that is not UTF-8"
     path = PurePosixPath(name)
-    if reason is None and (name.startswith("/") or re.match(r"^[A-Za-z]:", name)):
-        reason = "an absolute path"
-    elif reason is None and ".." in path.parts:
-        reason = "a path that leads outside"
-    elif reason is None and ("\\" in name or any(ord(letter) < 32 or ord(letter) == 127 for letter in name)):
-        reason = "a name with a backslash or control character"
-    if reason or not path.parts:
-        raise UnsafeArchive(f"An archive holds {reason or 'an empty name'}", where=archive, found=repr(name))
+    reason = _refusal(name, path)
+    if reason:
+        shown = repr(name) if len(name) <= _SHOWN else f"{name[:_SHOWN]!r}... ({len(name)} letters)"
+        raise UnsafeArchive(
+            f"An archive holds {reason}",
+            where=archive,
+            found=shown,
+            next_step="obtain another release of it, or pack it anew under other names",
+        )
     return path
 
 
@@ -233,6 +235,31 @@ def _is_folder_picture(name: str, archive: Path) -> bool:
     if found:
         _log.warning("%s: %r, the picture of a folder, is left out", archive, name)
     return found
+
+
+def _refusal(name: str, path: PurePosixPath) -> str:
+    """Return what is wrong with the name of a member; empty where nothing is."""
+    try:
+        longest = max((len(part.encode()) for part in path.parts), default=0)
+    except UnicodeEncodeError:
+        return "a name that is not UTF-8"
+    if name.startswith("/") or re.match(r"^[A-Za-z]:", name):
+        return "an absolute path"
+    if ".." in path.parts:
+        return "a path that leads outside"
+    if "\\" in name or any(unicodedata.category(letter) == "Cc" for letter in name):
+        return "a name with a backslash or control character"
+    if not path.parts:
+        return "an empty name"
+    if longest > _LONGEST_NAME or len(name.encode()) > _LONGEST_PATH:
+        return f"a name longer than {_LONGEST_NAME} bytes, or a path longer than {_LONGEST_PATH}"
+    if any(part.endswith((" ", ".")) for part in path.parts):
+        return "a name that ends in a blank or a full stop, which some systems drop"
+    if any(_DEVICE.match(part) for part in path.parts):
+        return "a name that some systems keep for a device"
+    if any(part.startswith((TEMPORARY_PREFIX, ".lock-")) for part in path.parts):
+        return "a name that belongs to unfinished files"
+    return ""
 
 
 def _zip_members(archive: Path, limits: ExtractLimits) -> Iterator[_Member]:

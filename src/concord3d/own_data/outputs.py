@@ -5,8 +5,6 @@ Shape legend: S clouds, D feature width.
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.arrays import write_arrays
-from concord3d.files import content_hash, write_json, write_text
+from concord3d.files import content_hash, csv_line, write_json, write_text
 from concord3d.own_data.evaluation import OwnEvaluation
 from concord3d.own_data.reading import OwnData
 from concord3d.pretrained.encoder import PretrainedEncoder
@@ -102,8 +100,4 @@ def _write_provenance(out: Path, data: OwnData, encoder: PretrainedEncoder, made
 
 
 def _csv(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows(rows)
-    return stream.getvalue()
+    return "".join(map(csv_line, (columns, *rows)))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import io
+from concord3d.files import csv_line
 
 
 def format_number(value: float) -> str:
@@ -19,9 +18,5 @@ def as_written(value: float) -> float:
 
 def csv_text(columns: tuple[str, ...], rows: list[tuple[object, ...]]) -> str:
     """Return CSV with line feeds; floats through :func:`format_number`, None as an empty cell."""
-    stream = io.StringIO()
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    for row in rows:
-        writer.writerow(["" if v is None else format_number(v) if isinstance(v, float) else v for v in row])
-    return stream.getvalue()
+    cells = (["" if v is None else format_number(v) if isinstance(v, float) else v for v in row] for row in rows)
+    return "".join(map(csv_line, (columns, *cells)))

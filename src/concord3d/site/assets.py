@@ -7,13 +7,12 @@ classic scripts, as text that the browser makes a module or a worker of.
 from __future__ import annotations
 
 import json
-import shutil
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 
 from concord3d.errors import DependencyMissing
-from concord3d.files import write_text
+from concord3d.files import copy_folder, write_text
 
 _WORKER = """// The search of the theme runs in a worker, which a browser does not start from a file.
 if (location.protocol === "file:") {{
@@ -36,7 +35,7 @@ def write_assets(sources: Path, folder: Path) -> None:
     Raises:
         DependencyMissing: A library is not installed.
     """
-    shutil.copytree(sources, folder, dirs_exist_ok=True)
+    copy_folder(sources, folder)
     tables = _installed("itables") / "html"
     bundle = json.dumps((tables / "dt_bundle.js").read_text(encoding="utf-8"))
     write_text(folder / "datatables.js", f"window.datatablesModule = {bundle};\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from concord3d.errors import ConcordError, ConfigError, DependencyMissing
-from concord3d.files import write_text
+from concord3d.files import copy_folder, write_text
 from concord3d.site.assets import write_assets
 from concord3d.site.pages import write_pages
 from concord3d.site.paper_results import PaperResults
@@ -64,8 +64,7 @@ def build_site(root: Path, papers: Sequence[PaperResults], scenes: Sequence[Scen
         write_text(site / MARK, "")
         if out.exists():
             shutil.rmtree(out)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(site, out)
+        copy_folder(site, out)
     return out / "index.html"
 
 

@@ -115,7 +115,7 @@ def read_paper(inputs: ReportInputs) -> PaperResults:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableFile(
             "Cannot read a paper's results", where=path, found=error, next_step="make the report of this paper first"

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from concord3d.errors import DependencyMissing, UnreadableFile
-from concord3d.files import write_text
+from concord3d.files import copy_folder, write_text
+from concord3d.reporting.markdown import plain, prose
 from concord3d.reporting.pages.bottom_line import in_one_line, is_about_print
 from concord3d.reporting.pages.claim_section import WORDS
 from concord3d.reporting.pages.front_page import WARNINGS
@@ -31,6 +32,10 @@ SECTIONS = {
 SCALE_ORDER = ("paper", "small", "demo", "smoke")
 
 
+# Code keeps its braces; an escaped back-tick begins none.
+_BRACE = re.compile(r"\\.|(`+)(?!`).+?(?<!`)\1(?!`)|\{", re.DOTALL)
+
+
 class PageWriter:
     """Renders templates, and puts files of the results beside the pages.
 
@@ -46,6 +51,7 @@ class PageWriter:
     def __init__(self, templates: Path, papers: Sequence[PaperResults], folder: Path) -> None:
         try:
             from jinja2 import Environment, FileSystemLoader, StrictUndefined
+            from markupsafe import Markup
         except ImportError as error:
             raise DependencyMissing("Jinja is not installed", found=error, next_step="make setup") from error
         self._folder = folder
@@ -55,7 +61,12 @@ class PageWriter:
         }
         loader = FileSystemLoader(templates)
         self._environment = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True)
-        self._environment.filters.update(words=words)
+        self._environment.filters.update(
+            words=words,
+            name=lambda text: Markup(for_the_site(plain(text))),
+            prose=lambda text: Markup(for_the_site(prose(text))),
+            page=lambda text: Markup(for_the_site(text)),
+        )
         self._environment.globals.update(
             in_one_line=in_one_line,
             scales_of=lambda paper: self._scales[paper.name],
@@ -85,9 +96,16 @@ class PageWriter:
         if not source.exists():
             raise UnreadableFile("A file that a page leads to is not there", where=source, found="no file")
         if source.is_dir():
-            shutil.copytree(source, target)
+            copy_folder(source, target)
         else:
             shutil.copyfile(source, target)
+        for page in target.rglob("*.md"):
+            write_text(page, for_the_site(page.read_text(encoding="utf-8")))
+
+
+def for_the_site(page: str) -> str:
+    """Return a Markdown page of the results for the site's generator, which takes words in braces for attributes."""
+    return _BRACE.sub(lambda found: found[0] if found[0] != "{" else r"\{", page)
 
 
 def words(text: str) -> str:

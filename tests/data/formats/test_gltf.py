@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 import math
 import struct
@@ -13,12 +14,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
 from concord3d.data.formats.findings import Findings
 from concord3d.data.formats.mesh_files import read_colored_mesh
+from concord3d.data.formats.mesh_parts import GREY
 from concord3d.errors import BadMesh, UnreadableFile
 from concord3d.geometry.mesh import sample_surface
 
@@ -294,6 +296,106 @@ def placed(document: Document, rng: np.random.Generator, as_matrix: bool) -> np.
     else:
         document.add("nodes", {"translation": move.tolist(), "rotation": q.tolist(), "scale": size.tolist()})
     return matrix
+
+
+def drawn_triangles(order: list[int], mode: int) -> list[tuple[int, int, int]]:
+    """Triangles of a list, a strip or a fan."""
+    if mode == LIST:
+        return [(order[k], order[k + 1], order[k + 2]) for k in range(0, len(order) - len(order) % 3, 3)]
+    if mode == STRIP:
+        return [(order[k], *(order[k + 1 : k + 3][:: 1 if k % 2 == 0 else -1])) for k in range(len(order) - 2)]
+    return [(order[k + 1], order[k + 2], order[0]) for k in range(len(order) - 2)]
+
+
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_scenes_of_several_materials(tmp_path_factory, data: st.DataObject) -> None:
+    """Meshes of several primitives with colours of their own, used by several nodes, from buffers of every kind."""
+    draw, rng = data.draw, np.random.default_rng(data.draw(st.integers(0, 2**32 - 1)))
+    document, meshes, expected = Document(), [], []
+    for _ in range(draw(st.integers(1, 3))):
+        parts, primitives = [], []
+        for _ in range(draw(st.integers(1, 3))):
+            count = draw(st.integers(3, 6))
+            places = rng.normal(size=(count, 3)).astype(np.float32)
+            position = document.accessor(places, "f4", stride=draw(st.sampled_from([0, 16, 24])))
+            if draw(st.booleans()):
+                # Without a base every item that is not given is zero.
+                given_at = np.sort(rng.choice(count, draw(st.integers(1, count)), replace=False))
+                kept = np.zeros_like(places)
+                kept[given_at] = places[given_at]
+                places, entry = kept, document.content["accessors"][position]
+                entry.pop("bufferView")
+                entry.pop("byteOffset", None)
+                code = draw(st.sampled_from(["u1", "u2", "u4"]))
+                entry["sparse"] = {
+                    "count": len(given_at),
+                    "indices": {
+                        "bufferView": document.view(given_at.astype(f"<{code}").tobytes()), "componentType": CODES[code]
+                    },
+                    "values": {"bufferView": document.view(places[given_at].tobytes())},
+                }  # fmt: skip
+            order = rng.permutation(np.concatenate([np.arange(count), rng.integers(0, count, 3)]))
+            mode = draw(st.sampled_from([LIST, STRIP, FAN]))
+            primitive: dict[str, Any] = {"attributes": {"POSITION": position}, "mode": mode}
+            if draw(st.booleans()):
+                primitive["indices"] = document.accessor(order, draw(st.sampled_from(["u1", "u2", "u4"])))
+            else:
+                order = np.arange(count)
+            light, shade = [1.0, 1.0, 1.0], np.ones((count, 3))
+            if draw(st.booleans()):
+                light = rng.uniform(0, 1, 3).tolist()
+                base = {"pbrMetallicRoughness": {"baseColorFactor": [*light, 1.0]}}
+                primitive["material"] = document.add("materials", base)
+            if draw(st.booleans()):
+                code = draw(st.sampled_from(["f4", "u1", "u2"]))
+                stored, shade = as_code(rng.uniform(0, 1, (count, 3)), code)
+                stride = {"f4": 0, "u1": 8, "u2": 12}[code]
+                primitive["attributes"]["COLOR_0"] = document.accessor(stored, code, code != "f4", stride)
+            primitives.append(primitive)
+            colored = "material" in primitive or "COLOR_0" in primitive["attributes"]
+            triangles = drawn_triangles(order.tolist(), mode)
+            assume(any(np.linalg.norm(np.cross(*np.diff(places[list(t)], axis=0))) > 1e-3 for t in triangles))
+            parts.append((places, triangles, np.array(light) * shade, colored))
+        document.add("meshes", {"primitives": primitives})
+        meshes.append(parts)
+    frames = []
+    for number in range(draw(st.integers(1, 4))):
+        frames.append(placed(document, rng, draw(st.booleans())))
+        document.content["nodes"][-1]["mesh"] = number % len(meshes)
+        expected.append([(*part, frames[-1]) for part in meshes[number % len(meshes)]])
+    document.content["scenes"] = [{"nodes": []}, {"nodes": list(range(len(frames)))}]
+    document.content["scene"] = 1
+    form = draw(st.sampled_from(["glb", "embedded", "beside"]))
+    path = document.write(tmp_path_factory.mktemp("gltf") / ("a.glb" if form == "glb" else "a.gltf"), form)
+    mesh, colors = read_colored_mesh(path)
+    # In which order nodes come is left to the reader.
+    for nodes in itertools.permutations(expected):
+        corners, shown = corners_and_colors([part for parts in nodes for part in parts])
+        if np.allclose(mesh.vertices[mesh.faces], corners, atol=1e-5 * max(1, np.abs(corners).max())):
+            break
+    else:
+        raise AssertionError("in no order of the nodes are these the triangles")
+    if not any(colored for parts in expected for *_, colored, _ in parts):
+        assert colors is None
+        return
+    assert colors is not None
+    sample = sample_surface(mesh, 24, rng)
+    for found, face, weights in zip(colors.at(sample), sample.face_index, sample.weights, strict=True):
+        lights = np.array([[to_light(x / 255) for x in corner] for corner in shown[face]])
+        np.testing.assert_allclose(found, [to_screen(x) for x in weights @ lights], atol=1)
+
+
+def corners_and_colors(parts: list[Any]) -> tuple[np.ndarray, list[list[list[float]]]]:
+    """The corners of all triangles where their nodes put them, and the shown colours of these corners."""
+    corners, shown = [], []
+    for places, triangles, light, colored, frame in parts:
+        moved = (np.column_stack([places, np.ones(len(places))]) @ frame.T)[:, :3]
+        turned = [triangle[::-1] if np.linalg.det(frame[:3, :3]) < 0 else triangle for triangle in triangles]
+        corners += [moved[list(triangle)] for triangle in turned]
+        # Parts without colours beside those that have some are light grey.
+        shown += [[[to_screen(x) for x in light[corner]] if colored else [GREY] * 3 for corner in t] for t in turned]
+    return np.array(corners), shown
 
 
 def plain() -> Document:

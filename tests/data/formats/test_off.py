@@ -57,7 +57,10 @@ def test_off_of_every_kind(tmp_path_factory, data: st.DataObject) -> None:
             "fractions": [f"{x / 255:.6f}" for x in shade] + ["0.5"],
         }[on_faces]  # fmt: skip
         rows.append(" ".join([str(len(face)), *map(str, face), *tail]))
-    text = draw(st.sampled_from(["\n", "\r\n", "\n\n"])).join(rows) + "\n"
+    for _ in range(draw(st.integers(0, 3))):
+        # Not before the word OFF: nothing else tells what the file is.
+        rows.insert(draw(st.integers(1, len(rows))), draw(st.sampled_from(["", "# 1 2 3", "  \t# OFF 9 9 9", "#"])))
+    text = draw(st.sampled_from(["\n", "\r\n", "\n\n"])).join(rows) + draw(st.sampled_from(["\n", "", "\n# end"]))
     encoding = draw(st.sampled_from(["utf-8", "latin-1", "utf-8-sig", "utf-16"]))
     path = tmp_path_factory.mktemp("off") / "a.off"
     path.write_bytes(text.encode(encoding))

@@ -60,6 +60,7 @@ class Writer:
         return path
 
 
+WHOLE = st.sampled_from(["i1", "u1", "i2", "u2", "i4", "u4"])
 COLOR_NAMES = [
     ("red", "green", "blue"),
     ("r", "g", "b"),
@@ -95,7 +96,8 @@ def test_clouds_of_every_kind(tmp_path_factory, data: st.DataObject) -> None:
         names = draw(st.sampled_from(COLOR_NAMES))
         columns += [((name, code), [[x] for x in stored[:, place].tolist()]) for place, name in enumerate(names)]
     if draw(st.booleans()):
-        columns.append((("tags", "i4", "u1"), [rng.integers(0, 9, rng.integers(0, 4)).tolist() for _ in range(count)]))
+        tags = ("tags", draw(st.sampled_from(sorted(NAMES))), draw(WHOLE))
+        columns.append((tags, [rng.integers(0, 9, rng.integers(0, 4)).tolist() for _ in range(count)]))
     columns.append((("quality", "i2"), [[7]] * count))
     columns = [columns[place] for place in rng.permutation(len(columns))]
     elements = [
@@ -132,6 +134,8 @@ def test_clouds_of_every_kind(tmp_path_factory, data: st.DataObject) -> None:
 def test_meshes_of_every_kind(tmp_path_factory, data: st.DataObject) -> None:
     rng, draw = np.random.default_rng(data.draw(st.integers(0, 2**32 - 1))), data.draw
     writer = Writer(draw(st.sampled_from(FORMS)))
+    if draw(st.booleans()):
+        writer.header.append("obj_info element face 7")
     vertices, faces, area = [], [], 0.0
     for level in range(draw(st.integers(1, 5))):
         corners = draw(st.sampled_from([3, 4, 6]))
@@ -142,30 +146,44 @@ def test_meshes_of_every_kind(tmp_path_factory, data: st.DataObject) -> None:
         vertices += [[a, b, float(level)] for a, b in zip(x, y, strict=True)]
     on = draw(st.sampled_from(["none", "vertex", "face"]))
     shades = {"vertex": rng.integers(0, 256, (len(vertices), 3)), "face": rng.integers(0, 256, (len(faces), 3))}
-    channels = [(name, "u1") for name in ("red", "green", "blue")]
+    code, factor = draw(st.sampled_from([("u1", 1.0), ("u2", 257.0), ("f4", 1 / 255), ("f8", 1 / 255), ("i4", 1.0)]))
+    shades[on if on != "none" else "vertex"][0, 0] = 255
+    stored = {
+        name: (values * factor if code[0] == "f" else (values * int(factor))).tolist()
+        for name, values in shades.items()
+    }
+    channels = [(name, code) for name in draw(st.sampled_from(COLOR_NAMES))]
     places = [("x", "f8"), ("y", "f8"), ("z", "f8")]
     own = [[[x] for x in row] for row in vertices]
     lists = [
         (
             draw(st.sampled_from(["vertex_indices", "vertex_index"])),
-            draw(st.sampled_from(["i4", "u4", "i2", "u1"])),
-            "u1",
+            draw(WHOLE),
+            draw(WHOLE),
         )
     ]
     polygons = [[face] for face in faces]
     if on == "vertex":
         places, own = (
             places + channels,
-            [row + [[x] for x in shade] for row, shade in zip(own, shades[on].tolist(), strict=True)],
+            [row + [[x] for x in shade] for row, shade in zip(own, stored[on], strict=True)],
         )
     if on == "face":
         lists, polygons = (
             lists + channels,
-            [row + [[x] for x in shade] for row, shade in zip(polygons, shades[on].tolist(), strict=True)],
+            [row + [[x] for x in shade] for row, shade in zip(polygons, stored[on], strict=True)],
         )
     elements = [("vertex", places, own), ("face", lists, polygons)]
-    for element in elements if draw(st.booleans()) else elements[::-1]:
-        writer.element(*element)
+    # Elements of other kinds anywhere, with lists and numbers of any type, are passed over.
+    for name in draw(st.lists(st.sampled_from(["edge", "camera", "material"]), max_size=2, unique=True)):
+        kinds = [
+            ("weight", draw(st.sampled_from(sorted(NAMES)))),
+            ("ends", draw(st.sampled_from(sorted(NAMES))), draw(WHOLE)),
+        ]
+        rows = [[[3], rng.integers(0, 9, rng.integers(0, 4)).tolist()] for _ in range(draw(st.integers(0, 3)))]
+        elements.append((name, kinds, rows))
+    for place in rng.permutation(len(elements)):
+        writer.element(*elements[place])
     mesh, colors = read_colored_mesh(writer.write(tmp_path_factory.mktemp("ply") / "a.ply"))
     assert mesh.face_areas().sum() == pytest.approx(area, rel=1e-5)
     owner = np.repeat(np.arange(len(faces)), [len(face) - 2 for face in faces])

@@ -163,7 +163,7 @@ def _history_rows(path: Path) -> Iterator[tuple[Training, int, str, float]]:
     """Yield the rows of ``histories.csv``; none where older results lack it."""
     if not path.exists():
         return
-    reader = csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"), newline=""))
+    reader = csv.DictReader(io.StringIO(path.read_bytes().decode(), newline=""))
     if tuple(reader.fieldnames or ()) != HISTORY_COLUMNS:
         raise ReportingError(
             "Histories have other columns", where=path, expected=HISTORY_COLUMNS, found=reader.fieldnames

@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 
 from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.estimates import Estimate
+from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.style import Drawing, FigureContext, in_words, named, spread_dots, words
 
 
@@ -63,7 +64,7 @@ def draw_curve(axis: Axes, points: Sequence[tuple[float, Estimate]], color: str,
     y = [estimate.interval.value for _, estimate in points]
     low = [estimate.interval.low for _, estimate in points]
     high = [estimate.interval.high for _, estimate in points]
-    axis.plot(x, y, marker=marker, color=color, label=label, zorder=3)
+    axis.plot(x, y, marker=marker, color=color, label=in_legend(label), zorder=3)
     axis.vlines(x, low, high, color=color, linewidth=1.4, zorder=2)
 
 

@@ -22,6 +22,7 @@ from concord3d.files import atomic_path
 from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.published_values import PublishedCell
 from concord3d.reporting.evidence.report_inputs import ReportInputs
+from concord3d.reporting.figures.letters import EXPLANATION, out_of_legend, show_every_letter
 from concord3d.reporting.specs.report_spec import FigureSpec, ReportSpec
 
 # Okabe and Ito's palette, safe for the common kinds of colour blindness; yellow is left out, it vanishes on white.
@@ -106,8 +107,10 @@ def options_of(context: FigureContext, kind: type[Options]) -> Options:
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Apply the style to everything drawn inside."""
-    with mpl.rc_context(SETTINGS):
+    """Apply the style to everything drawn inside, whatever the user's own file of settings says."""
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(SETTINGS)
         yield
 
 
@@ -147,12 +150,19 @@ def shared_legend(figure: Figure, entries: Mapping[str, Artist], columns: int) -
 
 def legend_entries(axes: Sequence[Axes]) -> dict[str, Artist]:
     """Return what the panels name in a legend, each name once, in the order of drawing."""
-    return {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
+    shown = [zip(*axis.get_legend_handles_labels(), strict=True) for axis in axes]
+    return {out_of_legend(label): handle for pairs in shown for handle, label in pairs}
 
 
 def words(identifier: str) -> str:
     """Return an identifier as people write it: ``few_shot`` becomes ``few shot``."""
     return identifier.replace("_", " ")
+
+
+def shortened(text: str, width: int, end: str = "...") -> str:
+    """Return the words that fit into ``width`` letters; of a first word that is too long, its beginning."""
+    shown = textwrap.shorten(text, width, placeholder=end)
+    return f"{text[: width - len(end)]}{end}" if shown == end.strip() != text.strip() else shown
 
 
 def named(context: FigureContext, experiments: Iterable[str]) -> str:
@@ -191,17 +201,21 @@ def stamp(drawing: Drawing, context: FigureContext) -> None:
 
 
 def save(drawing: Drawing, folder: Path, name: str) -> None:
-    """Write ``<name>.png`` and ``<name>.svg`` without dates."""
-    # The layout is worked out once and then kept, since each format would work it out again.
-    drawing.figure.draw_without_rendering()
-    drawing.figure.set_layout_engine("none")
-    # The solver of the layout orders its variables by memory address: the last bits differ from call to call.
-    for axes in drawing.figure.axes:
-        axes.set_position(tuple(round(value, 6) for value in axes.get_position().bounds))
-    with atomic_path(folder / f"{name}.png") as temporary:
-        drawing.figure.savefig(temporary, format="png", metadata={"Software": None})
-    with atomic_path(folder / f"{name}.svg") as temporary:
-        drawing.figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
+    """Write ``<name>.png`` and ``<name>.svg`` without dates; the figure says where characters have no glyph."""
+    with house_style():
+        if show_every_letter(drawing.figure):
+            place = (STAMP_HEIGHT - 0.14) / drawing.figure.get_figheight()
+            drawing.figure.text(0.995, place, EXPLANATION, ha="right", va="bottom", fontsize=8, color=GREY)
+        # The layout is worked out once and then kept, since each format would work it out again.
+        drawing.figure.draw_without_rendering()
+        drawing.figure.set_layout_engine("none")
+        # The solver of the layout orders its variables by memory address: the last bits differ from call to call.
+        for axes in drawing.figure.axes:
+            axes.set_position(tuple(round(value, 6) for value in axes.get_position().bounds))
+        with atomic_path(folder / f"{name}.png") as temporary:
+            drawing.figure.savefig(temporary, format="png", metadata={"Software": None})
+        with atomic_path(folder / f"{name}.svg") as temporary:
+            drawing.figure.savefig(temporary, format="svg", metadata={"Date": None, "Creator": None})
 
 
 def sorted_kinds(kinds: Iterable[str]) -> tuple[str, ...]:

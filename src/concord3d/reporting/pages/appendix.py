@@ -9,6 +9,7 @@ from concord3d.reporting.evidence.audit import Finding
 from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.page_facts import PageFacts
 from concord3d.reporting.evidence.report_inputs import ReportInputs
+from concord3d.reporting.markdown import plain
 from concord3d.reporting.pages.audit_section import every_finding
 from concord3d.reporting.pages.claim_section import every_part
 from concord3d.reporting.pages.given_labels import label_lines
@@ -51,5 +52,7 @@ def appendix_text(
 
 
 def _absent_figures(report: ReportSpec, in_words: Mapping[str, str]) -> list[str]:
-    lines = [f"- {figure.title}: {in_words[figure.id]}" for figure in report.figures if figure.id in in_words]
+    lines = [
+        f"- {plain(figure.title)}: {plain(in_words[figure.id])}" for figure in report.figures if figure.id in in_words
+    ]
     return ["## Figures that this scale does not draw", "", *lines, ""] if lines else []

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from concord3d.reporting.evidence.audit import SEVERITIES, Finding
+from concord3d.reporting.markdown import plain
 
 IMPOSSIBLE = (
     "*Impossible*: no single run on a test set that may be meant can give the printed value; an average over runs, or "
@@ -30,7 +31,9 @@ def every_finding(findings: Sequence[Finding]) -> list[str]:
     if not findings:
         return []
     worst = [f for f in findings if f.severity in ("impossible", "contradiction")]
-    lines = [f"- {f.severity}: {f.cell.method}, {f.cell.dataset}, {f.cell.text}: {f.reason}" for f in worst]
+    lines = [
+        f"- {f.severity}: " + plain(f"{f.cell.method}, {f.cell.dataset}, {f.cell.text}: {f.reason}") for f in worst
+    ]
     return ["## Audit of the published values", "", *lines, *_dependent(findings), ""]
 
 
@@ -43,5 +46,6 @@ def _dependent(findings: Sequence[Finding]) -> list[str]:
     lines = []
     for condition, cells in groups.items():
         shown = ", ".join(cells[:NUM_EXAMPLES]) + (", ..." if len(cells) > NUM_EXAMPLES else "")
-        lines.append(f"- dependent, {len(cells)} {'value' if len(cells) == 1 else 'values'} ({shown}): {condition}.")
+        values = "value" if len(cells) == 1 else "values"
+        lines.append(f"- dependent, {len(cells)} {values} ({plain(shown)}): {plain(condition)}.")
     return lines

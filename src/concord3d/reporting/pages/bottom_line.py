@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from concord3d.reporting.claims.claim_words import SCOPE_WORDS, number_text, rests_on
 from concord3d.reporting.claims.comparisons import PRINTED
+from concord3d.reporting.markdown import plain, prose
 from concord3d.reporting.specs.report_spec import ReportSpec
 from concord3d.reporting.tables.cells import Table
 
@@ -37,7 +38,7 @@ def in_one_line(report: ReportSpec, claims: Sequence[Mapping[str, Any]], scale: 
     """Return what was found in a sentence or two: how many claims were judged, and what became of the main one."""
     if not judged_on_measurements(claims):
         return f"No claim could be judged on measurements of the scale `{scale}`."
-    return " ".join([_counted(claims), *_main(report, claims)[:1]])
+    return " ".join([_counted(claims), *_main(report, claims, str)[:1]])
 
 
 def bottom_line(
@@ -54,12 +55,12 @@ def bottom_line(
     """
     one = "the evaluation of this scale that has no result"
     first = one if num_missing == 1 else f"the {num_missing} evaluations of this scale that have no result"
-    further = report.next_step.get(scale, TAKES[scale])
+    further = prose(report.next_step.get(scale, TAKES[scale]))
     takes = f"To know more takes {first + ', then ' if num_missing else ''}{further}."
     if not judged_on_measurements(claims):
         return [f"**In short.** No claim could be judged on measurements of the scale `{scale}`. {takes}", ""]
-    main = _main(report, claims)
-    caution = report.cautions.get(scale, "")
+    main = _main(report, claims, prose)
+    caution = prose(report.cautions.get(scale, ""))
     sentences = [_counted(claims), *main[:1], _missed(headline), caution, takes]
     parts = [*main[1:], ""] if main[1:] else []
     return [f"**In short.** {' '.join(sentence for sentence in sentences if sentence)}", "", *parts]
@@ -79,17 +80,20 @@ def _counted(claims: Sequence[Mapping[str, Any]]) -> str:
     return f"{len(claims) - about_print} claims{print_alone}: {counts}{rest}."
 
 
-def _main(report: ReportSpec, claims: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return a sentence on the main claim, and a line for each of its first measured parts; nothing without one."""
+def _main(report: ReportSpec, claims: Sequence[Mapping[str, Any]], written: Callable[[str], str]) -> list[str]:
+    """Return a sentence on the main claim, and a line for each of its first measured parts; nothing without one.
+
+    ``written`` makes a page's words of a text.
+    """
     claim = next((claim for claim in claims if claim["id"] == report.main_claim), None)
     if claim is None:
         return []
     # Further sentences of a claim say how it is measured.
-    text = str(claim["text"]).split(". ")[0].rstrip(".")
+    text = written(str(claim["text"]).split(". ")[0].rstrip("."))
     measured = [part for part in claim["parts"] if part["difference"] is not None]
     # The part that decides, then those without which the claim would say something else.
     measured.sort(key=lambda part: (part["name"] != claim["decided_by"], not part["essential"]))
-    lines = [f"- {part['name']}: {number_text(part)}, {part['verdict']}" for part in measured[:_NUM_PARTS]]
+    lines = [f"- {plain(part['name'])}: {number_text(part)}, {part['verdict']}" for part in measured[:_NUM_PARTS]]
     more = len(measured) - _NUM_PARTS
     lines += [f"- {more} more parts: see the claims below"] if more > 0 else []
     if claim["verdict"] not in _COUNTED:

@@ -7,8 +7,8 @@ from typing import Any
 
 from concord3d.reporting.claims.claim_words import number_text, rests_on
 from concord3d.reporting.claims.comparisons import PRINTED
+from concord3d.reporting.markdown import Markdown, grid, heading, plain, prose
 from concord3d.reporting.pages.bottom_line import is_about_print
-from concord3d.reporting.tables.table_files import markdown_grid
 
 WORDS = {
     "holds": "HOLDS",
@@ -54,7 +54,7 @@ def claim_lines(claims: Sequence[Mapping[str, Any]], appendix: str) -> list[str]
     """
     rows = [_row(claim) for claim in claims if claim["verdict"] not in _NOT_JUDGED]
     columns = ["id", "claim", "whose", "verdict", "scope", "difference that decides [95 %]", "parts"]
-    lines = ["## Claims", "", *_counted(claims), "", VERDICT_LEGEND, "", *markdown_grid(columns, rows), ""]
+    lines = ["## Claims", "", *_counted(claims), "", VERDICT_LEGEND, "", *grid(columns, rows), ""]
     for verdict, words in _NOT_JUDGED.items():
         absent = [str(claim["id"]) for claim in claims if claim["verdict"] == verdict]
         lines += [f"{words}: {', '.join(absent)}.", ""] if absent else []
@@ -62,11 +62,11 @@ def claim_lines(claims: Sequence[Mapping[str, Any]], appendix: str) -> list[str]
 
 
 def _row(claim: Mapping[str, Any]) -> list[str]:
-    verdict = f"**{WORDS[claim['verdict']]}**{claim_remark(claim)}"
+    verdict = Markdown(f"**{WORDS[claim['verdict']]}**{claim_remark(claim)}")
     found = claim["decided_by"]
     if claim["difference"] is not None:
         found = f"{number_text(claim)}: {claim['decided_by']}"
-    named = [str(claim[key]) for key in ("id", "text", "whose")]
+    named = [str(claim["id"]), prose(claim["text"]), str(claim["whose"])]
     return [*named, verdict, claim_scope(claim), found, _parts(claim["parts"])]
 
 
@@ -81,12 +81,12 @@ def every_part(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     for claim in claims:
         verdict = f"{WORDS[claim['verdict']]}{claim_remark(claim)}"
         lines += [
-            f"### {claim['id']}: {claim['text']}",
+            heading(3, f"{claim['id']}: {prose(claim['text'])}"),
             "",
-            f"**{verdict}** ({claim_scope(claim)}). {claim['details']}",
+            f"**{verdict}** ({claim_scope(claim)}). {plain(claim['details'])}",
             "",
         ]
-        lines += [f"Origin: {claim['origin']}.", ""] if claim["origin"] else []
+        lines += [f"Origin: {plain(claim['origin'])}.", ""] if claim["origin"] else []
     return lines
 
 

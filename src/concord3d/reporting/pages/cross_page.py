@@ -15,8 +15,9 @@ from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.estimates import Estimate, Results
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.evidence.reported_evaluations import reported_evaluations
+from concord3d.reporting.markdown import grid
 from concord3d.reporting.specs.output_files import CROSS_FILES
-from concord3d.reporting.tables.table_files import estimate_text, markdown_grid
+from concord3d.reporting.tables.table_files import estimate_text
 
 COLUMNS = (
     "encoder", "paper", "experiment", "variant", "trained_on", "protocol", "dataset", "metric", "selection", "value",
@@ -158,4 +159,4 @@ def _page(rows: Sequence[Row], sharing: dict[tuple[str, ...], set[str]], scale: 
         + [numbers.get(measure, "not run") for measure in shared]
         for (encoder, paper, experiment, variant, trained_on), numbers in table.items()
     ]
-    return "\n".join([*lines, *markdown_grid(columns, cells)]) + "\n"
+    return "\n".join([*lines, *grid(columns, cells)]) + "\n"

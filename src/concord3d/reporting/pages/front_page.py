@@ -14,6 +14,7 @@ from concord3d.reporting.evidence.audit import Finding
 from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.page_facts import PageFacts
 from concord3d.reporting.evidence.report_inputs import ExpectedJob, ReportInputs
+from concord3d.reporting.markdown import Markdown, grid, heading, plain, prose
 from concord3d.reporting.pages.audit_section import audit_lines
 from concord3d.reporting.pages.bottom_line import bottom_line
 from concord3d.reporting.pages.claim_section import claim_lines
@@ -23,7 +24,7 @@ from concord3d.reporting.pages.tower_gates import tower_lines
 from concord3d.reporting.specs.output_files import APPENDIX, FIGURES_IN_WORDS
 from concord3d.reporting.specs.report_spec import ReportSpec
 from concord3d.reporting.tables.cells import NO_COUNTERPART, Table, coverage
-from concord3d.reporting.tables.table_files import EVIDENCE_WORDS, markdown_grid
+from concord3d.reporting.tables.table_files import EVIDENCE_WORDS
 
 WARNINGS = {
     "smoke": "The smallest run that goes through every step. Its numbers mean nothing.",
@@ -46,9 +47,9 @@ def readme_text(
     """Return the page: what was found, claims, headline, figures, what was run, gaps, files, how to remake a cell."""
     headline = next(table for table in tables if table.spec.id == report.headline)
     lines = [
-        f"# {paper.title}",
+        heading(1, plain(paper.title)),
         "",
-        f"{paper.authors}, {paper.venue}. Reproduced by Concord3D.",
+        f"{plain(paper.authors)}, {plain(paper.venue)}. Reproduced by Concord3D.",
         "",
         f"**scale: {inputs.scale}; data_kind: {', '.join(results.data_kinds) or 'none (nothing was run)'}**  ",
         WARNINGS.get(inputs.scale, ""),
@@ -74,9 +75,9 @@ def _coverage(tables: Sequence[Table]) -> list[str]:
     rows = []
     for table in tables:
         each = coverage([table])
-        link = f"[{table.spec.id}](tables/{table.spec.id}.md)"
+        link = Markdown(f"[{table.spec.id}](tables/{table.spec.id}.md)")
         numbers = [each["published"], each["measured"], each["not_run"], each["quoted"], each[NO_COUNTERPART]]
-        rows.append([link, table.spec.title, *(str(number) for number in numbers)])
+        rows.append([link, prose(table.spec.title), *(str(number) for number in numbers)])
     columns = ["table", "", "collected cells", "run here", "not run", "quoted or not attempted", "ours alone"]
     evidence = Counter(cell.evidence for table in tables for cell in table.cells if cell.published is not None)
     sources = ", ".join(f"{number} {EVIDENCE_WORDS.get(name, name)}" for name, number in evidence.most_common())
@@ -87,7 +88,7 @@ def _coverage(tables: Sequence[Table]) -> list[str]:
         f"experiment of ours that this scale does not run; {counts['quoted']} are quoted. What is missing and why: "
         "[`ledger.md`](ledger.md)."
     )
-    return ["## Share of the collected cells", "", text, "", *markdown_grid(columns, rows), ""]
+    return ["## Share of the collected cells", "", text, "", *grid(columns, rows), ""]
 
 
 def said_of_figures(out: Path) -> Mapping[str, str]:
@@ -104,10 +105,11 @@ def _figures(report: ReportSpec, in_words: Mapping[str, str]) -> list[str]:
     lines = ["## Figures", ""]
     for figure in report.figures:
         if figure.id not in in_words:
-            lines += [f"![{figure.title}](figures/{figure.id}.png)", "", f"*{figure.title}.* {figure.caption}", ""]
+            title, caption = plain(figure.title), prose(figure.caption)
+            lines += [f"![{title}](figures/{figure.id}.png)", "", f"*{title}.* {caption}", ""]
     absent = [figure for figure in report.figures if figure.id in in_words]
     if absent:
-        named = "; ".join(figure.title for figure in absent)
+        named = plain("; ".join(figure.title for figure in absent))
         lines += [f"Not drawn at this scale, for what is missing stands in [`{APPENDIX}`]({APPENDIX}): {named}.", ""]
     return lines
 

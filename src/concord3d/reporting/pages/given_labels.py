@@ -8,7 +8,7 @@ from typing import Any
 from concord3d.layout import Layout
 from concord3d.reporting.evidence.given_labels import FOLDER
 from concord3d.reporting.evidence.report_inputs import ReportInputs
-from concord3d.reporting.tables.table_files import markdown_grid
+from concord3d.reporting.markdown import grid
 
 Training = tuple[str, int]
 History = Sequence[Mapping[str, Any]]
@@ -43,7 +43,7 @@ def label_lines(
         "experiment", "seed", "epoch", "objects", "kept for pictures", "kept for clouds", "branches disagree",
         "pictures labelled by the point branch", "right, pictures", "right, clouds",
     ]  # fmt: skip
-    return ["## Pseudo-labels", "", text, "", *markdown_grid(columns, rows), ""]
+    return ["## Pseudo-labels", "", text, "", *grid(columns, rows), ""]
 
 
 def _row(name: str, told: Mapping[str, Any], inputs: ReportInputs, histories: Mapping[Training, History]) -> list[str]:

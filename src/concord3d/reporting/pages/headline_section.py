@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from concord3d.reporting.markdown import Markdown, grid, heading, plain, prose
 from concord3d.reporting.tables.cells import Cell, Table
 from concord3d.reporting.tables.table_files import (
     NOT_RECOVERED,
@@ -13,7 +14,6 @@ from concord3d.reporting.tables.table_files import (
     STATUS_WORDS,
     difference_text,
     estimate_text,
-    markdown_grid,
     published_text,
     size_text,
 )
@@ -39,8 +39,8 @@ def headline_lines(table: Table, extra: Sequence[str], pivot: str | None) -> lis
     """
     cells = [cell for cell in table.cells if cell.status == "measured"]
     kinds = {cell.data_kind for cell in cells}
-    lines = [f"## {table.spec.title}", "", f"**{table.header}**", ""]
-    lines += [table.spec.note.strip(), ""] if table.spec.note else []
+    lines = [heading(2, prose(table.spec.title)), "", f"**{table.header}**", ""]
+    lines += [prose(table.spec.note.strip()), ""] if table.spec.note else []
     if kinds == {"synthetic"}:
         lines += ["All rows were tested on generated data: no difference from a published value says anything.", ""]
     if pivot is None:
@@ -49,7 +49,7 @@ def headline_lines(table: Table, extra: Sequence[str], pivot: str | None) -> lis
     else:
         ours = SELECTION_WORDS[table.spec.selections[0]]
         lines += [PIVOT_LEGEND.format(ours=ours), "", *_grid(*_pivoted(table, extra, pivot, cells))]
-    lines += [table.smallest_effect, ""] if table.smallest_effect else []
+    lines += [plain(table.smallest_effect), ""] if table.smallest_effect else []
     left_out = Counter(cell.status for cell in table.cells if cell.status != "measured")
     more = ", ".join(f"{number} {STATUS_WORDS.get(status, status)}" for status, number in left_out.items())
     path = f"tables/{table.spec.id}.md"
@@ -57,7 +57,7 @@ def headline_lines(table: Table, extra: Sequence[str], pivot: str | None) -> lis
 
 
 def _grid(columns: list[str], rows: list[list[str]]) -> list[str]:
-    return [*markdown_grid(columns, rows), ""] if rows else ["No row was measured at this scale.", ""]
+    return [*grid(columns, rows), ""] if rows else ["No row was measured at this scale.", ""]
 
 
 def _columns(table: Table, extra: Sequence[str]) -> list[str]:
@@ -104,9 +104,9 @@ def _pivoted(
         if pivot != "method":
             row[OUR_RUN] = _run(cell)
         # Rows of the same name, as of two runs for one printed row, stand in one cell.
-        told = f"{estimate_text(cell.estimates.get(first), short=True)}{printed}"
+        told = Markdown(f"{estimate_text(cell.estimates.get(first), short=True)}{printed}")
         head = _head(cell, pivot)
-        row[head] = f"{row[head]}; {told}" if head in row else told
+        row[head] = Markdown(f"{row[head]}; {told}") if head in row else told
     columns = [name.replace("dataset", "data set") for name in names] + heads
     return columns, [[*key, *(row.get(head, "-") for head in heads)] for key, row in rows.items()]
 

@@ -10,9 +10,9 @@ from concord3d.config.models import Paper
 from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.page_facts import EarlierRows, PageFacts
 from concord3d.reporting.evidence.report_inputs import ReportInputs
+from concord3d.reporting.markdown import Markdown, code, grid, prose
 from concord3d.reporting.specs.report_spec import ReportSpec
 from concord3d.reporting.tables.cells import Table, coverage
-from concord3d.reporting.tables.table_files import markdown_grid
 
 ORIGIN_WORDS = {
     "abstract": "the paper's abstract",
@@ -59,7 +59,7 @@ def _not_reproduced(
     for table in tables:
         counts = coverage([table])
         if counts["published"] and not counts["measured"]:
-            lines.append(f"- Table `{table.spec.id}` ({table.spec.title}): no cell was run at this scale.")
+            lines.append(f"- Table `{table.spec.id}` ({prose(table.spec.title)}): no cell was run at this scale.")
     cells = [cell for table in tables for cell in table.cells if cell.published is not None]
     unread = sum(cell.published.value is None for cell in cells if cell.published)
     counts = coverage(tables)
@@ -78,8 +78,10 @@ def _not_reproduced(
     if results.missing:
         lines.append(f"- Evaluations that this scale asks for and that have no result ({len(results.missing)}):")
         lines += [f"  - {j.experiment}, {j.protocol} on {j.dataset}, seed {j.seed}" for j in results.missing]
-    lines += [f"- Not attempted: {what}: {why}." for what, why in report.ledger.not_attempted.items()]
-    lines += [f"- Data set `{name}`: {why}." for name, why in report.ledger.datasets.items() if _absent(name, inputs)]
+    lines += [f"- Not attempted: {prose(what)}: {prose(why)}." for what, why in report.ledger.not_attempted.items()]
+    lines += [
+        f"- Data set `{name}`: {prose(why)}." for name, why in report.ledger.datasets.items() if _absent(name, inputs)
+    ]
     return [*lines, ""]
 
 
@@ -89,9 +91,9 @@ def _absent(dataset: str, inputs: ReportInputs) -> bool:
 
 def _deviations(report: ReportSpec, inputs: ReportInputs) -> list[str]:
     chosen = [d for d in report.ledger.deviations if d.scales is None or inputs.scale in d.scales]
-    rows = [[d.what, d.paper, d.ours, d.effect] for d in chosen]
+    rows = [[prose(text) for text in (d.what, d.paper, d.ours, d.effect)] for d in chosen]
     columns = ["what", "paper, or the source it rests on", "here", "expected effect"]
-    return ["## Deviations at this scale", "", *markdown_grid(columns, rows), ""] if rows else []
+    return ["## Deviations at this scale", "", *grid(columns, rows), ""] if rows else []
 
 
 def _hyper_parameters(paper: Paper, inputs: ReportInputs) -> list[str]:
@@ -101,10 +103,10 @@ def _hyper_parameters(paper: Paper, inputs: ReportInputs) -> list[str]:
     for section, values in paper.defaults.items():
         for key, sourced in values.items():
             used = _used(inputs, section, key)
-            rows.append([f"`{section}.{key}`", str(sourced.value), used, sourced.origin, sourced.source])
+            rows.append([code(f"{section}.{key}"), str(sourced.value), used, sourced.origin, prose(sourced.source)])
     columns = ["hyper-parameter", "paper setting", "values at this scale", "origin", "source"]
     intro = f"Origin of the {sum(origins.values())} values of the paper setting: {counted}."
-    return ["## Hyper-parameters", "", intro, "", *markdown_grid(columns, rows)]
+    return ["## Hyper-parameters", "", intro, "", *grid(columns, rows)]
 
 
 def _measured_earlier(facts: PageFacts) -> list[str]:
@@ -116,12 +118,11 @@ def _measured_earlier(facts: PageFacts) -> list[str]:
     if not groups:
         return []
     lines = [
-        [_trainings(group), str(sum(rows.num_rows for rows in group)), word, why]
+        [_trainings(group), str(sum(rows.num_rows for rows in group)), word, prose(why)]
         for (word, why), group in groups.items()
     ]
     intro = "Rows that stood in an earlier report of this scale, made with other settings or other sources."
-    grid = markdown_grid(["experiments (seeds)", "rows", "", "why"], lines)
-    return ["## Measured earlier", "", intro, "", *grid, ""]
+    return ["## Measured earlier", "", intro, "", *grid(["experiments (seeds)", "rows", "", "why"], lines), ""]
 
 
 def _trainings(group: Sequence[EarlierRows]) -> str:
@@ -136,13 +137,13 @@ def _accepted(facts: PageFacts) -> list[str]:
     if not facts.accepted:
         return []
     rows = [
-        [f"`{node}`", ", ".join(f"`{name}`" for name in edit["modules"]), edit["because"], str(edit["git_commit"])[:10]]
+        [code(node), Markdown(", ".join(map(code, edit["modules"]))), edit["because"], str(edit["git_commit"])[:10]]
         for node, edits in facts.accepted.items()
         for edit in edits
     ]
     intro = "These nodes were made with earlier sources. Whoever edited them declared that no number changes."
     columns = ["node", "edited", "reason", "commit"]
-    return ["## Accepted edits of the sources", "", intro, "", *markdown_grid(columns, rows), ""]
+    return ["## Accepted edits of the sources", "", intro, "", *grid(columns, rows), ""]
 
 
 def _used(inputs: ReportInputs, section: str, key: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from concord3d.reporting.evidence.report_inputs import ReportInputs
-from concord3d.reporting.tables.table_files import markdown_grid
+from concord3d.reporting.markdown import Markdown, grid, plain
 
 METRIC_WORDS = {
     "image_to_text_r1": "description found for a picture (R@1)",
@@ -20,7 +20,7 @@ METRIC_WORDS = {
 }
 # The set of pictures of every kind together.
 ALL_VIEWS = "all"
-VERDICTS = {True: "passed", False: "**NOT PASSED**", None: "-"}
+VERDICTS = {True: "passed", False: Markdown("**NOT PASSED**"), None: "-"}
 
 
 def tower_lines(inputs: ReportInputs, gates: Mapping[str, Mapping[str, Any]], appendix: str) -> list[str]:
@@ -74,7 +74,7 @@ def _grid(gates: Mapping[str, Mapping[str, Any]], only_demanded: bool) -> list[s
             if not repeated and (measure["threshold"] is not None or not only_demanded):
                 rows.append(_row(name, measure))
     columns = ["tower", "measure", "pictures", "value (%)", "chance (%)", "threshold (%)", "gate", "answers"]
-    return markdown_grid(columns, rows)
+    return grid(columns, rows)
 
 
 def _said(measure: Mapping[str, Any]) -> tuple[Any, ...]:
@@ -86,7 +86,9 @@ def _pretrained_lines(gates: Mapping[str, Mapping[str, Any]]) -> list[str]:
     towers: dict[str, list[str]] = {}
     for name, gate in gates.items():
         if "pretrained" in gate:
-            said = [f"`{one['encoder']}` ({one['origin']}; {one['licence']})" for one in gate["pretrained"]]
+            said = [
+                f"`{one['encoder']}` ({plain(one['origin'])}; {plain(one['licence'])})" for one in gate["pretrained"]
+            ]
             towers.setdefault(" and ".join(said), []).append(f"`{name}`")
     return [
         f"- {', '.join(names)}: pre-trained encoders {encoders}. Their pre-training is real. Their alignment was "

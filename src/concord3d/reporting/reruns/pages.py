@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from concord3d.reporting.csv_text import format_number
+from concord3d.reporting.markdown import grid, plain
 from concord3d.reporting.reruns.comparing import SECOND_DRAW, SIGNIFICANCE, Chance, Comparison, Moved
-from concord3d.reporting.tables.table_files import markdown_grid
 
 # Longer lists are cut; JSON has all.
 _SHOWN = 20
@@ -106,17 +106,17 @@ def _chance_json(chance: Chance) -> dict[str, Any]:
 def as_markdown(report: RerunReport) -> str:
     """Return the page: the conclusion, a row for each paper, and what moved."""
     lines = [
-        f"# The results of `{report.scale}` beside {report.reference}",
+        f"# The results of `{report.scale}` beside {plain(report.reference)}",
         "",
-        f"**{report.conclusion}**",
+        f"**{plain(report.conclusion)}**",
         "",
-        *markdown_grid(_COLUMNS, [_row(paper, comparison) for paper, comparison in report.papers.items()]),
+        *grid(_COLUMNS, [_row(paper, comparison) for paper, comparison in report.papers.items()]),
         "",
         *_how_to_read(report),
     ]
     for paper, comparison in report.papers.items():
         lines += _details(paper, comparison)
-    lines += [f"* {paper} was not compared: {why}." for paper, why in report.left_out.items()]
+    lines += [f"* {paper} was not compared: {plain(why)}." for paper, why in report.left_out.items()]
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -156,15 +156,19 @@ def _details(paper: str, comparison: Comparison) -> list[str]:
     lines: list[str] = []
     if comparison.verdicts:
         rows = [[claim, old or "none", new or "none"] for claim, (old, new) in comparison.verdicts.items()]
-        lines += [f"## {paper}: verdicts that changed", "", *markdown_grid(["claim", "reference", "rerun"], rows), ""]
+        lines += [f"## {paper}: verdicts that changed", "", *grid(["claim", "reference", "rerun"], rows), ""]
     if comparison.outside:
         rows = [_moved_row(moved) for moved in comparison.outside[:_SHOWN]]
         columns = ["row", "reference", "its interval", "rerun", "times the interval's half"]
-        lines += [f"## {paper}: values outside", "", *markdown_grid(columns, rows)]
+        lines += [f"## {paper}: values outside", "", *grid(columns, rows)]
         lines += [*_more(len(comparison.outside)), ""]
     for side, cells in (("reference", comparison.only_reference), ("rerun", comparison.only_rerun)):
         if cells:
-            lines += [f"## {paper}: rows of the {side} alone", "", *(f"* {cell}" for cell in cells[:_SHOWN])]
+            lines += [
+                f"## {paper}: rows of the {side} alone",
+                "",
+                *(f"* {plain(str(cell))}" for cell in cells[:_SHOWN]),
+            ]
             lines += [*_more(len(cells)), ""]
     return lines
 

@@ -10,11 +10,10 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from pylatexenc.latexencode import unicode_to_latex
-
 from concord3d.config.models import Paper
 from concord3d.reporting.evidence.estimates import Estimate
 from concord3d.reporting.tables.cells import Cell, Table
+from concord3d.reporting.tables.latex_letters import latex_escape
 
 PREAMBLE = r"% needs \usepackage{array,booktabs,longtable}"
 # Of the width of the text.
@@ -25,19 +24,15 @@ _LONG = {
     "method": 0.12, "setting": 0.125, "data set": 0.11, "metric": 0.095, "published": 0.09, "evidence": 0.085,
     "ours": 0.12, "difference": 0.065, "items x seeds": 0.08, "our run": 0.11,
 }  # fmt: skip
-_BREAK_AFTER = re.compile(r"(\\_|[/=;,:\-+])(?=\S)")
+_BREAK = re.compile(r"(?<=[_/=;,:\-+])(?=\S)")
 _CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
-
-
-def latex_escape(text: str) -> str:
-    """Return text that LaTeX prints as it stands; a character that it has no name for shows as its code point."""
-    escaped: str = unicode_to_latex(text, unknown_char_policy="unihex", unknown_char_warning=False)
-    return escaped
 
 
 def _breaking(text: str) -> str:
     """Return text that a narrow column may break at hyphens, underscores and the like, and before a capital inside."""
-    return r"\hspace{0pt}" + _CAMEL.sub(r"\\-", _BREAK_AFTER.sub(r"\1\\hspace{0pt}", latex_escape(text)))
+    # The text is cut before it is escaped: a command of LaTeX may hold such signs and must stay whole.
+    parts = [r"\-".join(map(latex_escape, _CAMEL.split(part))) for part in _BREAK.split(text)]
+    return r"\hspace{0pt}" + r"\hspace{0pt}".join(parts)
 
 
 def compact_latex(table: Table) -> str:

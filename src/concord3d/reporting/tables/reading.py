@@ -60,7 +60,7 @@ def read_table(path: Path, report: ReportSpec, results: Results, labels: Mapping
 
 def _rows(path: Path, scale: str) -> list[Row]:
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise UnreadableFile("Cannot read a table", where=path, found=error) from error
     reader = csv.DictReader(io.StringIO(text, newline=""))

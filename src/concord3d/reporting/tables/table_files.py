@@ -7,6 +7,7 @@ from pathlib import Path
 from concord3d.files import write_text
 from concord3d.reporting.csv_text import csv_text
 from concord3d.reporting.evidence.estimates import Estimate
+from concord3d.reporting.markdown import grid, heading, plain, prose
 from concord3d.reporting.specs.output_files import TABLE_SUFFIXES
 from concord3d.reporting.tables.cells import Cell, Table
 from concord3d.reporting.tables.latex import compact_latex, long_latex
@@ -164,16 +165,10 @@ def legend(table: Table) -> str:
 
 def table_markdown(table: Table) -> str:
     """Return the table as Markdown."""
-    lines = [f"# {table.spec.title}", "", f"**{table.header}**", ""]
+    lines = [heading(1, prose(table.spec.title)), "", f"**{table.header}**", ""]
     if table.spec.note:
-        lines += [table.spec.note.strip(), ""]
-    lines += [legend(table), "", *markdown_grid(table_columns(table), [table_row(table, cell) for cell in table.cells])]
+        lines += [prose(table.spec.note.strip()), ""]
+    lines += [legend(table), "", *grid(table_columns(table), [table_row(table, cell) for cell in table.cells])]
     if table.smallest_effect:
-        lines += ["", table.smallest_effect]
+        lines += ["", plain(table.smallest_effect)]
     return "\n".join(lines) + "\n"
-
-
-def markdown_grid(columns: list[str], rows: list[list[str]]) -> list[str]:
-    """Return the lines of a Markdown table; bars in cells are escaped."""
-    lines = ["| " + " | ".join(columns) + " |", "|" + " --- |" * len(columns)]
-    return lines + ["| " + " | ".join(value.replace("|", "\\|") for value in row) + " |" for row in rows]

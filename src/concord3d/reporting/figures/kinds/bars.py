@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from concord3d.config.validation import StrictModel
 from concord3d.reporting.claims.comparisons import Comparison, compare
 from concord3d.reporting.evidence.estimates import Estimate
+from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.measured_points import (
     datasets_with,
     estimates_of,
@@ -68,7 +69,7 @@ def _bars(context: FigureContext, axis: Axes, options: Options, found: Mapping[s
             axis.text(place, 1, "not run", rotation=90, ha="center", va="bottom", color=GREY)
             continue
         interval = found[experiment].interval
-        axis.bar(place, interval.value, 0.62, color=COLORS[place % len(COLORS)], alpha=0.85, label=label)
+        axis.bar(place, interval.value, 0.62, color=COLORS[place % len(COLORS)], alpha=0.85, label=in_legend(label))
         axis.vlines(place, interval.low, interval.high, color="black", linewidth=1.5, zorder=3)
         values = seed_values(context, experiment, dataset, options.protocol, options.metric)
         offsets = [place + offset for offset in spread_dots(len(values), 0.3)]

@@ -11,6 +11,7 @@ from pydantic import PositiveFloat
 from concord3d.config.validation import StrictModel
 from concord3d.reporting.evidence.measurements import Evaluation
 from concord3d.reporting.evidence.published_values import chosen_cells
+from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.style import (
     COLORS,
     GREY,
@@ -99,7 +100,14 @@ def _encoder_curve(axis: Axes, found: Sequence[Evaluation], metric: str, number:
     costs = sorted(set.intersection(*(set(map(float, curve)) for curve in curves)))
     values = np.array([[{float(c): v for c, v in curve.items()}[cost] for cost in costs] for curve in curves])
     axis.fill_between(costs, values.min(axis=0), values.max(axis=0), color=color, alpha=0.2, linewidth=0)
-    axis.plot(costs, values.mean(axis=0), marker=MARKERS[number % len(MARKERS)], markersize=4, color=color, label=label)
+    axis.plot(
+        costs,
+        values.mean(axis=0),
+        marker=MARKERS[number % len(MARKERS)],
+        markersize=4,
+        color=color,
+        label=in_legend(label),
+    )
     for evaluation in found:
         for row in evaluation.measurements:
             if (row.metric, row.selection) == (metric, "last"):

@@ -7,6 +7,7 @@ from matplotlib.axes import Axes
 
 from concord3d.config.validation import StrictModel
 from concord3d.reporting.evidence.measurements import Evaluation
+from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.style import (
     COLORS,
     GREY,
@@ -90,10 +91,12 @@ def _embedding_panel(axis: Axes, evaluation: Evaluation, name: str) -> None:
             for kind, marker in enumerate(MODALITY_MARKERS):
                 spots = points[rows & (modality == kind)]
                 axis.scatter(spots[:, 0], spots[:, 1], s=13, color=color, marker=marker, linewidths=0.8 * kind,
-                             label=words(label) if kind == 0 else None)  # fmt: skip
+                             label=in_legend(words(label)) if kind == 0 else None)  # fmt: skip
             continue
         marker = MARKERS[index % len(MARKERS)] if len(classes) > len(COLORS) else "o"
-        axis.scatter(points[rows, 0], points[rows, 1], s=11, color=color, marker=marker, linewidths=0, label=label)
+        axis.scatter(
+            points[rows, 0], points[rows, 1], s=11, color=color, marker=marker, linewidths=0, label=in_legend(label)
+        )
     axis.grid(False)
     if len(classes) <= MAX_NAMED_CLASSES:
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.02), ncols=3, fontsize=7, handletextpad=0.1,

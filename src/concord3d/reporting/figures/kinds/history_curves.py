@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from pydantic import Field, model_validator
 
 from concord3d.config.validation import StrictModel
+from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.style import (
     COLORS,
     MARKERS,
@@ -161,4 +162,6 @@ def _curve(axis: Axes, curve: Curve, number: int, label: str, by_seed: Mapping[i
             axis.plot(sorted(values), [values[epoch] for epoch in sorted(values)], style, color=color, alpha=0.35,
                       linewidth=0.8)  # fmt: skip
     means = [float(np.mean([values[epoch] for values in by_seed.values()])) for epoch in epochs]
-    axis.plot(epochs, means, style, color=color, marker=MARKERS[number % len(MARKERS)], markersize=4, label=label)
+    axis.plot(
+        epochs, means, style, color=color, marker=MARKERS[number % len(MARKERS)], markersize=4, label=in_legend(label)
+    )

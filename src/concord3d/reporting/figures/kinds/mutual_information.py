@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from concord3d.config.validation import StrictModel
+from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.style import (
     COLORS,
     GREY,
@@ -50,7 +51,7 @@ def draw(context: FigureContext) -> Drawing:
         pretrain = context.inputs.runs.get(experiment, {}).get("pretrain") or {}
         kinds.append(str(pretrain.get("data_kind", "")))
         means = [float(np.mean(curves[epoch])) for epoch in epochs]
-        axis.plot(epochs, means, marker=MARKERS[number % len(MARKERS)], color=color, label=label)
+        axis.plot(epochs, means, marker=MARKERS[number % len(MARKERS)], color=color, label=in_legend(label))
         for epoch in epochs:
             axis.plot([epoch] * len(curves[epoch]), curves[epoch], ".", color=color, alpha=0.5, markersize=6)
     if not axis.lines:

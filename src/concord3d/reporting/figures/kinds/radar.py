@@ -7,6 +7,7 @@ from matplotlib.projections.polar import PolarAxes
 from pydantic import Field
 
 from concord3d.config.validation import StrictModel
+from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.measured_points import estimates_of
 from concord3d.reporting.figures.style import (
     COLORS,
@@ -65,7 +66,9 @@ def draw(context: FigureContext) -> Drawing:
         kinds += [estimates[name].data_kind for estimates in found.values()]
         values = [interval.value for interval in intervals]
         label = options.experiments[name]
-        axis.plot([*angles, angles[0]], [*values, values[0]], color=color, marker=marker, markersize=4, label=label)
+        axis.plot(
+            [*angles, angles[0]], [*values, values[0]], color=color, marker=marker, markersize=4, label=in_legend(label)
+        )
         axis.vlines(angles, [max(each.low, 0.0) for each in intervals], [each.high for each in intervals], color=color,
                     linewidth=1.0, alpha=0.6)  # fmt: skip
     axis.set_xticks(angles, list(options.metrics.values()), fontsize=8.5)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from concord3d.config.validation import StrictModel
 from concord3d.reporting.evidence.audit import candidate_sets
 from concord3d.reporting.evidence.published_values import PublishedCell, chosen_cells
+from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.style import (
     COLORS,
     GREY,
@@ -66,7 +67,7 @@ def draw(context: FigureContext) -> Drawing:
     high = max([max(point.high, point.printed) for point in points], default=99.0) + 1
     axis.plot([low, high], [low, high], color=GREY, linestyle="--", linewidth=1)
     for dataset, index in places.items():
-        axis.plot([], [], "o", color=COLORS[index % len(COLORS)], label=dataset)
+        axis.plot([], [], "o", color=COLORS[index % len(COLORS)], label=in_legend(dataset))
     if any(point.ours for point in points):
         axis.plot([], [], "s", color=GREY, label="rerun here")
     axis.plot([], [], "o", color=GREY, label="rerun by others", markersize=5)

@@ -24,6 +24,7 @@ from concord3d.reporting.figures.style import (
     panels,
     placard,
     shared_legend,
+    shortened,
     words,
 )
 
@@ -133,7 +134,7 @@ def _query(
     texts = arrays.get(f"{direction}_example_texts", ())
     axis.set_title(f"by {DIRECTION_WORDS.get(direction, direction)}", fontsize=8, color=GREY, pad=2)
     if len(texts):
-        shown = textwrap.shorten(str(texts[query]), 4 * TEXT_WIDTH, placeholder=" ...")
+        shown = shortened(str(texts[query]), 4 * TEXT_WIDTH, " ...")
         axis.text(0.5, 0.5, textwrap.fill(shown, TEXT_WIDTH), ha="center", va="center", fontsize=7,
                   transform=axis.transAxes)  # fmt: skip
     else:
@@ -145,6 +146,6 @@ def _picture(axis: Axes, pictures: Pictures, name: str, color: str, width: float
         axis.imshow(pictures[name], interpolation="nearest")
     else:
         axis.text(0.5, 0.5, "no picture", ha="center", va="center", fontsize=7, color=GREY, transform=axis.transAxes)
-    axis.set_xlabel(textwrap.shorten(name.replace("_", " "), NAME_WIDTH, placeholder="..."), fontsize=6.5, labelpad=1)
+    axis.set_xlabel(shortened(words(name), NAME_WIDTH), fontsize=6.5, labelpad=1)
     if width:
         axis.spines[:].set(visible=True, color=color, linewidth=width)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +18,9 @@ from concord3d.reporting.figures.style import (
     options_of,
     panels,
     placard,
+    shortened,
     sorted_kinds,
+    words,
 )
 
 # A report that is made from results keeps the figure that is there.
@@ -75,7 +76,7 @@ def _query(axes: Sequence[Axes], evaluation: Evaluation, query: int, title: str)
     place = arrays["strip_rows"].tolist().index(query)
     show_picture(axes[0], arrays["strip_pictures"][place])
     axes[0].set_title(title, fontsize=8)
-    axes[0].set_xlabel(_short(str(arrays["strip_names"][place])), fontsize=6.5)
+    axes[0].set_xlabel(shortened(words(str(arrays["strip_names"][place])), _NAME_WIDTH), fontsize=6.5)
     show_picture(axes[1], arrays["strip_floorplans"][arrays["strip_queries"].tolist().index(query)])
     axes[1].set_title("floorplan", fontsize=8)
 
@@ -93,10 +94,6 @@ def _strip(axes: Sequence[Axes], evaluation: Evaluation, query: int, label: str,
         disc: dict[str, Any] = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": color}
         place_of_mark: dict[str, Any] = {"ha": "right", "va": "bottom", "transform": axis.transAxes}
         axis.text(0.95, 0.05, mark, fontsize=12, fontweight="bold", color=color, bbox=disc, **place_of_mark)
-        axis.set_xlabel(_short(str(arrays["strip_names"][place])), fontsize=6.5, labelpad=1)
+        axis.set_xlabel(shortened(words(str(arrays["strip_names"][place])), _NAME_WIDTH), fontsize=6.5, labelpad=1)
         if numbered:
             axis.set_title(f"k = {number}", fontsize=8)
-
-
-def _short(name: str) -> str:
-    return textwrap.shorten(name.replace("_", " "), _NAME_WIDTH, placeholder="...")

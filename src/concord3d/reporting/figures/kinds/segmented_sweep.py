@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
 from concord3d.reporting.figures.examples import ExampleOptions, examples_with, from_above, reach_of
+from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.style import (
     Drawing,
     FigureContext,
@@ -58,7 +59,10 @@ def draw(context: FigureContext) -> Drawing:
         axes[columns + number].set_title(f"{100 * (predicted == truth)[known].mean():.0f} % of points right")
     axes[columns].set_axis_off()
     names = [words(str(name)) for name in first["class_names"]]
-    entries = [axes[columns].plot([], [], "o", color=palette[label], label=names[label])[0] for label in shown.tolist()]
+    entries = [
+        axes[columns].plot([], [], "o", color=palette[label], label=in_legend(names[label]))[0]
+        for label in shown.tolist()
+    ]
     entries += [axes[columns].plot([], [], "o", color=RIGHT, label="right")[0]]
     entries += [axes[columns].plot([], [], "o", color=WRONG, label="wrong")[0]]
     axes[columns].legend(handles=entries, loc="center", fontsize=8.5, ncols=2 if len(entries) > 10 else 1)

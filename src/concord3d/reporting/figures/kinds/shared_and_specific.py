@@ -6,6 +6,7 @@ import numpy as np
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from concord3d.config.validation import StrictModel
+from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.style import COLORS, GREY, Drawing, FigureContext, options_of, panels
 from concord3d.statistics.shared_and_specific import (
     FloatArray,
@@ -49,7 +50,7 @@ def draw(context: FigureContext) -> Drawing:
     figure, (axis,) = panels(1, 6.8, 4.4)
     for number, (name, errors) in enumerate(totals.items()):
         color, style = (GREY, "--") if number == len(totals) - 1 else (COLORS[number], "-")
-        axis.plot(100 * shares, errors, style, color=color, linewidth=2, label=name)
+        axis.plot(100 * shares, errors, style, color=color, linewidth=2, label=in_legend(name))
     axis.set(xlabel="share of the label that the sweep alone knows (%)", ylabel="squared error, 1 = knowing nothing")
     axis.set(xlim=(0, 100), ylim=(0, 1.03))
     axis.legend(loc="upper left")

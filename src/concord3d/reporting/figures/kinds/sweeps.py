@@ -6,6 +6,7 @@ from matplotlib.axes import Axes
 from pydantic import Field
 
 from concord3d.config.validation import StrictModel
+from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.measured_points import (
     datasets_with,
     draw_curve,
@@ -103,7 +104,9 @@ def _sweep_panel(context: FigureContext, axis: Axes, options: Options, sweep: Sw
     for number, (experiment, estimate) in enumerate(levels.items(), start=1):
         color = COLORS[number % len(COLORS)]
         axis.axhspan(estimate.interval.low, estimate.interval.high, color=color, alpha=0.12, linewidth=0)
-        axis.axhline(estimate.interval.value, color=color, linestyle="--", label=options.references[experiment])
+        axis.axhline(
+            estimate.interval.value, color=color, linestyle="--", label=in_legend(options.references[experiment])
+        )
     places = sorted(sweep.experiments)
     margin = 0.06 * (places[-1] - places[0])
     axis.set_xticks(places, [f"{x:g}" for x in places])

@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from concord3d.config.validation import StrictModel
 from concord3d.reporting.evidence.estimates import Estimate
+from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.measured_points import (
     datasets_with,
     draw_curve,
@@ -94,7 +95,7 @@ def _budget_line(
 ) -> None:
     color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
     if not found:
-        axis.plot([], [], color=color, label=f"{label} (not run)")
+        axis.plot([], [], color=color, label=in_legend(f"{label} (not run)"))
         return
     # Equal budgets are moved apart, so that their intervals can be told apart.
     points = [(clouds[experiment] * (1 + 0.02 * number), estimate) for experiment, estimate in found.items()]
