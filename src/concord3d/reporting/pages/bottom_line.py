@@ -114,7 +114,7 @@ def _near_failure(claim: Mapping[str, Any]) -> str:
     if claim["ci_high"] is None or claim["ci_high"] + claim["margin"] >= 0:
         return ""
     return (
-        f' (below zero at 95 % in part, "{claim["decided_by"]}", but not when corrected for '
+        f' (below zero at 95 % in part, "{plain(claim["decided_by"])}", but not when corrected for '
         f"{claim['num_measured']} parts: upper end {claim['ci_high_corrected']:+.1f})"
     )
 
