@@ -32,7 +32,7 @@ SAID: Mapping[str, str] = {
 # Words that the answer has.
 ANSWER: Mapping[str, str] = {
     "estimate": "CPU-hours",
-    "costs": "mm_point/train/mm_point",
+    "costs": "| mm_point |",
     "status": "modelnet40",
     "doctor": "Snakemake",
     "report": "results/smoke",
