@@ -42,6 +42,8 @@ UNTOLD_STARTS = (
     "Waiting at most",
     "Auto-selected partition",
 )
+# What a list of hundreds of files follows; those that are complete are taken back at the next start.
+REMOVED = "Removing output files of failed job "
 SUBMITTED = " has been submitted with SLURM jobid "
 # What Snakemake says of a failed job besides: which of its own lines called it, and that it ends for this reason.
 UNTOLD_FAILURES = (
@@ -104,7 +106,7 @@ class LogHandler(LogHandlerBase):
         if text.startswith(INTERRUPTED):
             self._display.interrupt()
             return
-        if SUBMITTED in text:
+        if SUBMITTED in text or text.startswith(REMOVED):
             return
         if text.strip() and not text.startswith(UNTOLD_STARTS if record.levelno <= INFO else UNTOLD_FAILURES):
             self._display.say(text.rstrip(), "" if record.levelno <= INFO else "red")

@@ -63,7 +63,7 @@ METRICS = {
     "corrupted_segmentation": {"mce", "mrr", "clean_miou"} | {f"{corruption}_miou" for corruption in CORRUPTIONS},
     "panoptic_segmentation": {"pq", "sq", "rq", "pq_dagger", "pq_things"},
     "sweep_detection": {"map", "nds"},
-    "kitti_detection": {"map", "car_ap", "pedestrian_ap", "cyclist_ap"},
+    "kitti_detection": {"map", "ap_car", "ap_pedestrian", "ap_cyclist"},
     "distillation": {"masked_error", "occupancy_accuracy", "occupancy_accuracy_shared_alone", "squared_cosine"}
     | {"same_code_share", "code_perplexity"},
     "zero_shot": {"top1", "top3", "top5", "class_mean_top1"},

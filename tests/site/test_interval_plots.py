@@ -51,7 +51,7 @@ def test_numbers_in_words_are_those_of_the_part(repository: Path) -> None:
     shown = [part for claim in claims for plot in plots_of(claim) for part in plot.parts if part.text]
     for part in shown:
         wanted = [part.facts[key] for key in ("difference", "ci_low", "ci_high") if part.facts[key] is not None]
-        said = [float(number) for number in re.findall(r"[+-]\d+\.\d+", part.text)]
+        said = [float(number) for number in re.findall(r"[+-]\d+\.\d+", part.text.partition(", needs")[0])]
         assert said == pytest.approx(wanted, abs=0.0051), part
     assert len(shown) > 100
 

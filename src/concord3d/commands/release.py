@@ -6,7 +6,6 @@ The archive is an RO-Crate: at its root, beside the files of the commit, lies a 
 from __future__ import annotations
 
 import json
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from concord3d.commands.research_crate import CITATION, CRATE, crate_text
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.errors import ConfigError
 from concord3d.files import sha256_file, write_text
+from concord3d.provenance.checkout import git, is_checkout
 
 ZENODO = Path(".zenodo.json")
 CHECKSUMS = "SHA256SUMS"
@@ -97,12 +97,13 @@ def make_release(root: Path, out: Path, appendix: str) -> list[Path]:
 
 
 def _git(root: Path, *arguments: str) -> str:
-    completed = subprocess.run(["git", *arguments], cwd=root, text=True, capture_output=True, check=False)
-    if completed.returncode:
+    # An archive that lies in another repository is no clone: git would speak of that one.
+    completed = git(root, *arguments) if is_checkout(root) else None
+    if completed is None or completed.returncode:
         raise ConfigError(
             f"'git {' '.join(arguments)}' failed",
             where=root,
             expected="a git clone with a commit",
-            found=completed.stderr.strip(),
+            found="no clone" if completed is None else completed.stderr.strip(),
         )
     return completed.stdout
