@@ -518,7 +518,7 @@ SOURCES: dict[str, Changed] = {
     "src/concord3d/data/readers/openshape_npy.py": nothing,
     "src/concord3d/data/stores/sweeps.py": nothing,
     "src/concord3d/reporting/tables/cells.py": lambda plan: (
-        parts(plan, "tables", "pages") | {"mm_point/report/figures", "cross/encoders"}
+        parts(plan, "tables", "verdicts", "pages") | {"mm_point/report/figures", "cross/encoders"}
     ),
     "src/concord3d/reporting/claims/verdicts.py": lambda plan: parts(plan, "verdicts", "pages"),
     "src/concord3d/reporting/figures/style.py": lambda plan: parts(plan, "figures"),
