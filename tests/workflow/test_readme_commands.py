@@ -12,7 +12,7 @@ from tests.own_data.shapes import write_clouds
 from tests.test_documented_commands import shown_commands
 from tests.workflow.clones import call
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 # How each is said here: of the smoke scale, with files that are there. `{other}` is another clone of the same run.
 SAID: Mapping[str, str] = {
