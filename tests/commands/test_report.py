@@ -40,7 +40,7 @@ def texts(folder: Path) -> dict[str, list[str]]:
 def test_the_committed_reports_have_the_present_wording(clone: Path) -> None:
     made = CliRunner().invoke(app, ["report", "--from-results", "--root", str(clone), "--scale", "small"])
     assert made.exit_code == 0, made.output
-    assert made.output.count("Read ") == 3
+    assert made.output.count("Read ") == 5
     before, after = texts(ROOT / "results" / "small"), texts(clone / "results" / "small")
     differing = [name for name in sorted({*before, *after}) if before.get(name) != after.get(name)]
     assert not differing, f"{differing}: run 'concord3d report --from-results --scale small' and commit the results"
@@ -48,7 +48,7 @@ def test_the_committed_reports_have_the_present_wording(clone: Path) -> None:
 
 def test_a_paper_without_results_stays_without(clone: Path, capsys: pytest.CaptureFixture[str]) -> None:
     results = clone / "results" / "small"
-    for name in ("mm_mixing", "cross_most", "cross"):
+    for name in ("mm_mixing", "cross_most", "cmcr", "crossover", "cross"):
         shutil.rmtree(results / name)
     (results / "mm_point" / "README.md").unlink()
     report_from_results(clone, "small")

@@ -55,7 +55,7 @@ def test_the_committed_headline_is_that_of_the_committed_claims_and_table(reposi
         assert plotted and all(any(abs(value - our) < 1e-4 for our in ours) for value in plotted.values()), folder
         assert all(plotted.get(name) is not None for name in headline["measured"]), folder
         compared += len(headline["measured"])
-    assert len(folders) == 8 and compared > 20
+    assert len(folders) == 10 and compared > 20
 
 
 def test_metrics_show_prints_every_paper(clone: Path) -> None:

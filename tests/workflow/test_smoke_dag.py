@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.workflow.clones import call, copy_tree, tree_hash
+from tests.workflow.test_cluster_profiles import needs_slurm_plugin
 
 from concord3d.config.resolve import load_study
 from concord3d.config.strict_yaml import load_yaml
@@ -141,6 +142,7 @@ def test_every_scale_has_a_complete_graph(smoke_run: Path, scale: str) -> None:
     assert completed.returncode == 0, completed.stderr[-3000:]
 
 
+@needs_slurm_plugin
 def test_the_slurm_profile_builds_the_paper_graph(smoke_run: Path) -> None:
     completed = call(
         smoke_run, "snakemake", "--workflow-profile", "profiles/slurm", "--config", "scale=paper", "device=cuda",

@@ -159,7 +159,7 @@ class DatasetSpec(StrictModel):
                 raise ValueError(f"release '{release.name}' counts splits that do not exist: {sorted(unknown)}")
         if len(set(self.class_names)) != len(self.class_names):
             raise ValueError("a class name stands twice")
-        if all(file.alone for file in self.files):
+        if self.files and all(file.alone for file in self.files):
             raise ValueError("'files' needs one that does not stand alone")
         if self.class_parts and len(self.class_parts) != len(self.class_names):
             raise ValueError(
