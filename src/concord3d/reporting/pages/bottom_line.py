@@ -95,7 +95,7 @@ def _main(report: ReportSpec, claims: Sequence[Mapping[str, Any]], written: Call
     measured.sort(key=lambda part: (part["name"] != claim["decided_by"], not part["essential"]))
     lines = [f"- {plain(part['name'])}: {number_text(part)}, {part['verdict']}" for part in measured[:_NUM_PARTS]]
     more = len(measured) - _NUM_PARTS
-    lines += [f"- {more} more parts: see the claims below"] if more > 0 else []
+    lines += [f"- {more} more parts"] if more > 0 else []
     if claim["verdict"] not in _COUNTED:
         why = "essential parts of it were not run" if measured else "it was not run"
         return [f'The main claim, "{text}", is not judged at this scale: {why}.', *lines]

@@ -24,8 +24,8 @@ LEGEND = (
 )
 # In a table with a column for each value of something.
 PIVOT_LEGEND = "Ours: {ours}; in brackets, after it, the 95 % interval. A printed value follows in italics."
-# What columns hold that say nothing.
 OUR_RUN = "our run"
+# What columns hold that say nothing.
 _EMPTY = {NOT_RECOVERED, "-", OTHER_DATA, ""}
 
 
