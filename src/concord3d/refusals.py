@@ -55,10 +55,11 @@ def _named(error: BaseException, where: object) -> ConcordError | None:
 
 
 def _file_of(error: OSError) -> str | None:
-    """The file that an error names, unless it is an unfinished one."""
-    name = error.filename
-    known = isinstance(name, str | os.PathLike) and not Path(name).name.startswith(TEMPORARY_PREFIX)
-    return os.fspath(name) if known else None
+    """The file that an error names, unless it is an unfinished one or lies in an unfinished folder."""
+    if not isinstance(error.filename, str | os.PathLike):
+        return None
+    path = Path(error.filename)
+    return None if any(part.startswith(TEMPORARY_PREFIX) for part in path.parts) else str(path)
 
 
 def _of_the_system(error: OSError, where: object) -> ConcordError | None:

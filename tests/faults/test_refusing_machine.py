@@ -117,6 +117,9 @@ def test_a_refused_input_is_named_and_not_the_file_that_is_written(tmp_path: Pat
     with pytest.raises(NotWritable) as told, atomic_path(tmp_path / "page") as temporary:
         raise PermissionError(errno.EACCES, "Permission denied", str(temporary))
     assert str(told.value.where) == str(tmp_path / "page")
+    with pytest.raises(NotWritable) as told, temporary_folder(tmp_path / "set") as folder:
+        raise PermissionError(errno.EACCES, "Permission denied", str(folder / "train" / "a.off"))
+    assert str(told.value.where) == str(tmp_path / "set")
 
 
 def test_a_writer_that_removes_its_own_file_keeps_its_own_error(tmp_path: Path) -> None:
