@@ -85,6 +85,12 @@ def test_a_main_claim_that_is_not_judged_shows_its_measured_parts() -> None:
     assert "it was not run" in " ".join(bottom_line(report("C3"), [claims[0], absent], table(), "small", 0))
 
 
+def test_intervals_of_one_seed_cover_no_trainings() -> None:
+    for count, words in ((1, "cover test items alone (one seed)"), (3, "cover test items and trainings (3 seeds)")):
+        text = " ".join(bottom_line(report("C1"), [claim("C1", "undecided", n_seeds=count)], table(), "demo", 0))
+        assert words in text
+
+
 def test_a_report_without_a_main_claim_tells_of_none() -> None:
     assert "main claim" not in " ".join(bottom_line(report(None), [claim("C1", "holds")], table(), "small", 0))
 

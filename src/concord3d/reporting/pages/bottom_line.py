@@ -102,10 +102,11 @@ def _main(report: ReportSpec, claims: Sequence[Mapping[str, Any]], written: Call
     on = rests_on(claim["verdict"], claim["num_measured"], claim["num_parts"])
     limit = "" if claim["converged"] else "; not converged: trainings of this length still gain from a longer one"
     near = _near_failure(claim) if claim["verdict"] == "undecided" else ""
-    seeds = f"{claim['n_seeds']} seeds" if claim["n_seeds"] != 1 else "one seed"
+    seeds = int(claim["n_seeds"])
+    covered = "test items alone (one seed)" if seeds == 1 else f"test items and trainings ({seeds} seeds)"
     sentence = f'The main claim, "{text}", {_ONE[claim["verdict"]]}{on}{near}{limit}.'
     if measured:
-        sentence += f" The 95 % intervals cover test items and trainings ({seeds}), {SCOPE_WORDS[claim['scope']]}."
+        sentence += f" The 95 % intervals cover {covered}, {SCOPE_WORDS[claim['scope']]}."
     return [sentence, *lines]
 
 

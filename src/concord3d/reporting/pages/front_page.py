@@ -110,7 +110,7 @@ def _figures(report: ReportSpec, in_words: Mapping[str, str]) -> list[str]:
     absent = [figure for figure in report.figures if figure.id in in_words]
     if absent:
         named = plain("; ".join(figure.title for figure in absent))
-        lines += [f"Not drawn at this scale, for what is missing stands in [`{APPENDIX}`]({APPENDIX}): {named}.", ""]
+        lines += [f"Not drawn at this scale: {named}. What each needs: [`{APPENDIX}`]({APPENDIX}).", ""]
     return lines
 
 

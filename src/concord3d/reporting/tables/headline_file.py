@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from concord3d.files import write_json, write_text
+from concord3d.files import csv_line, write_json, write_text
 from concord3d.reporting.specs.output_files import HEADLINE, HEADLINE_PLOT
 from concord3d.reporting.specs.report_spec import ReportSpec
 from concord3d.reporting.tables.cells import Cell, Table
@@ -39,11 +37,8 @@ def write_headline(report: ReportSpec, table: Table, claims: Sequence[Mapping[st
     verdicts = Counter(str(claim["verdict"]) for claim in claims)
     told = {"claims": dict(sorted(verdicts.items())), "measured": dict(sorted(values.items()))}
     write_json(folder / HEADLINE, told)
-    lines = io.StringIO(newline="")
-    csv.writer(lines, lineterminator="\n").writerows(
-        [("row", "value"), *dict.fromkeys((name, value) for _, name, value in rows)]
-    )
-    write_text(folder / HEADLINE_PLOT, lines.getvalue())
+    plotted = dict.fromkeys((name, value) for _, name, value in rows)
+    write_text(folder / HEADLINE_PLOT, "".join(map(csv_line, (("row", "value"), *plotted))))
 
 
 def _own_experiments(report: ReportSpec, claims: Sequence[Mapping[str, Any]]) -> set[str]:
