@@ -16,6 +16,8 @@ pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 # How each is said here: of the smoke scale, with files that are there. `{other}` is another clone of the same run.
 SAID: Mapping[str, str] = {
+    # First, because a report from results is none of the run that the records tell of.
+    "concord3d check": "check --scale smoke",
     "concord3d estimate --scale small": "estimate --scale smoke",
     "concord3d costs": "costs --scale smoke",
     "concord3d status": "status",
@@ -26,7 +28,6 @@ SAID: Mapping[str, str] = {
     "concord3d evaluate FOLDER --encoder NAME --protocol zero_shot": (
         "evaluate {shapes} --encoder smoke/mm_mixing/full@s1 --protocol zero_shot --num-points 32 --out {shapes}.out"
     ),
-    "concord3d check": "check --scale smoke",
     "concord3d new-paper point_clip": "new-paper point_clip",
 }
 # Words that the answer has.
