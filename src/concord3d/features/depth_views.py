@@ -8,6 +8,7 @@ Shape legend: B clouds, N points, V views, D width of the tower's features.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -110,6 +111,25 @@ def load_depth_views(path: Path) -> DepthViews:
         CheckpointCorrupt: The file cannot be read, or holds something else.
     """
     tensors, header = read_tensors(path)
+    module = depth_views_of(tensors, header, path)
+    load_weights(module, path)
+    return module
+
+
+def depth_views_of(
+    tensors: Mapping[str, Tensor], header: Mapping[str, str], path: Path, prefix: str = ""
+) -> DepthViews:
+    """Build the module, without its weights, in the form that a weights file says.
+
+    Args:
+        tensors: The weights in the file.
+        header: Its header.
+        path: The file, for messages.
+        prefix: What the names of the module's tensors begin with.
+
+    Raises:
+        CheckpointCorrupt: The file holds something else.
+    """
     if FORM_ENTRY not in header:
         raise CheckpointCorrupt(
             "Not the weights of a tower that sees clouds",
@@ -121,7 +141,5 @@ def load_depth_views(path: Path) -> DepthViews:
     form = DepthForm.model_validate(json.loads(header[FORM_ENTRY]))
     side = form.tower.pictures
     pictures = frozen_encoders.build_picture_encoder(side.encoder, side.image_size)
-    text_dim = size_in(tensors, "projection.text_mean", path)
-    module = DepthViews(form, pictures, Projection(pictures.dim, text_dim, form.tower.projection.hidden_width))
-    load_weights(module, path)
-    return module
+    text_dim = size_in(tensors, f"{prefix}projection.text_mean", path)
+    return DepthViews(form, pictures, Projection(pictures.dim, text_dim, form.tower.projection.hidden_width))

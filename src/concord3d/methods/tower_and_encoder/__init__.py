@@ -1,0 +1,1 @@
+"""A trained point encoder and the tower that it was aligned with, asked together; nothing is trained."""
