@@ -203,8 +203,8 @@ def test_times_multiplies_what_lower_layers_say(copy: Path) -> None:
         return training["epochs"], training["warmup_epochs"]
 
     assert epochs("k1", "paper") == (400, 20) and epochs("k1", "demo") == (72, 6)
-    assert epochs("k1", "small") == (18, 2) and epochs("k1_world", "small") == (24, 2)
-    assert epochs("baseline", "small") == (9, 1)
+    assert epochs("k1", "small") == (8, 2) and epochs("baseline_times_4", "small") == (16, 4)
+    assert epochs("baseline", "small") == (4, 1)
     assert all(type(value) is int for value in epochs("k1", "small"))
     _edit(copy / MIXING_SMOKE, "training.warmup_epochs: 0.5", "training.warmup_epochs: {times: 0.05}")
     _edit(copy / MIXING_SMOKE, "[random_init, baseline, stage1, full]", "[random_init, baseline, stage1, full, k1]")
