@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal
 
 from concord3d.config.validation import StrictModel, Where, validate
-from concord3d.methods.depth_views.settings import DepthViewsSettings
+from concord3d.features.depth_form import depth_form
+from concord3d.methods.settings import ObjectMethodSettings
 
 ENCODER = "encoder"
 
@@ -17,12 +18,15 @@ class TowerAndEncoderEncoder(StrictModel):
     name: Literal["tower_and_encoder"]
 
 
-class TowerAndEncoderSettings(DepthViewsSettings):
-    """No settings; ``data.tower``, ``data.view_set``, ``data.image_size`` as for depth views alone."""
+class TowerAndEncoderSettings(ObjectMethodSettings):
+    """No settings; ``data.tower`` names the tower, ``data.view_set`` and ``data.image_size`` what it sees."""
 
     rebuilt_by: ClassVar[str | None] = "concord3d.methods.tower_and_encoder.method"
-    # Nothing is drawn here, but the encoder differs from seed to seed.
-    draws: ClassVar[bool] = True
+    is_trained: ClassVar[bool] = False
+    reads_data: ClassVar[bool] = False
+    starts_fitted: ClassVar[bool] = True
+    through_tower: ClassVar[bool] = True
+    shows_clouds: ClassVar[bool] = True
     encoders: ClassVar[tuple[str, ...] | None] = ("tower_and_encoder",)
 
     @classmethod
@@ -35,6 +39,10 @@ class TowerAndEncoderSettings(DepthViewsSettings):
     def roles(self) -> tuple[str, ...]:
         """The training of the point encoder."""
         return (ENCODER,)
+
+    def check_tower(self, data: Mapping[str, Any], tower: Mapping[str, Any], where: Where = "data") -> None:
+        """Refuse a tower that was fitted on other pictures; see :func:`concord3d.features.depth_form.depth_form`."""
+        depth_form(data, tower, where)
 
 
 SETTINGS = TowerAndEncoderSettings
