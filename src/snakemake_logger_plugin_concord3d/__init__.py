@@ -62,7 +62,14 @@ class LogHandler(LogHandlerBase):
     def __post_init__(self) -> None:
         # Snakemake imports every logger that it finds, for other workflows too.
         from concord3d.console.display import Display
+        from concord3d.errors import NotWritable
+        from concord3d.workflow.writable import require_writable
 
+        try:
+            # Snakemake makes its folder of caches before it reads the Snakefile, and the logger before that.
+            require_writable(Path())
+        except NotWritable as error:
+            raise SystemExit(f"NotWritable: {error}") from error
         # A library that the plan imports may give the root logger a handler, which would say all of it again.
         getLogger("snakemake.logging").propagate = False
         settings = self.common_settings

@@ -14,14 +14,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.faults.full_disk import WRITERS
+from tests.workflow.clones import call
 
 from concord3d import cli
-from concord3d.commands.workflow import require_writable
 from concord3d.errors import DiskFull, NotWritable, OutOfMemory, TooManyFiles
 from concord3d.files import atomic_path, remove_orphans, temporary_folder, write_second_name, write_text
 from concord3d.refusals import TEMPORARY_PREFIX, named_refusal, refusals_named
 from concord3d.render.shards import store_image_views
 from concord3d.render.view_spec import view_spec
+from concord3d.workflow.writable import require_writable
 
 SMALL_DISK = "mount -t tmpfs -o size=1m none {folder}/full && exec {command}"
 
@@ -172,6 +173,54 @@ def test_an_unwritable_cache_is_named_before_the_workflow_starts(
     monkeypatch.setenv("HOME", "/proc")
     with pytest.raises(NotWritable, match=r"/proc/\.cache"):
         require_writable(tmp_path)
+
+
+@pytest.mark.parametrize("source_cache", ["snakemake", "snakemake/snakemake/source-cache/snakemake-runtime-cache"])
+def test_the_cache_of_another_user_is_named_where_it_lies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source_cache: str
+) -> None:
+    """The folder of caches is the user's, and Snakemake's was made with other rights, as by sudo."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / source_cache).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / source_cache).symlink_to("/proc/self")
+    with pytest.raises(NotWritable, match=source_cache):
+        require_writable(tmp_path)
+
+
+def test_a_home_that_may_not_be_looked_into_or_is_nowhere_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(place: Path) -> bool:
+        if place.is_relative_to("/of/another"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(place))
+        return place.is_dir()
+
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/of/another")
+    monkeypatch.setattr(Path, "exists", refused)
+    with pytest.raises(NotWritable, match=r"(?s)/of/another/\.cache.*Permission denied"):
+        require_writable(tmp_path)
+    monkeypatch.setattr(Path, "home", nowhere)
+    with pytest.raises(NotWritable, match="There is no folder for caches"):
+        require_writable(tmp_path)
+
+
+def nowhere() -> Path:
+    raise RuntimeError("Could not determine home directory.")
+
+
+@pytest.mark.parametrize("arguments", [(), ("--dry-run",)])
+def test_snakemake_itself_names_an_unwritable_cache(
+    repository: Path, tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    """It makes its cache before it reads the Snakefile; the logger that the profile names is asked before that."""
+    (tmp_path / "Snakefile").touch()
+    shutil.copytree(repository / "profiles", tmp_path / "profiles")
+    environment = {"PYTHONPATH": str(repository / "src"), "XDG_CACHE_HOME": "/dev/null/cache"}
+    refused = call(tmp_path, "snakemake", "--cores", "1", *arguments, **environment)
+    said = refused.stdout + refused.stderr
+    assert refused.returncode == 1 and "NotWritable: A folder that the workflow needs" in said
+    assert "where: /dev/null/cache" in said and "export XDG_CACHE_HOME=" in said and "Traceback" not in said
 
 
 def test_an_unwritable_project_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

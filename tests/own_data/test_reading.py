@@ -133,6 +133,19 @@ def test_a_file_whose_kind_cannot_be_told_is_left_out(tmp_path: Path) -> None:
     assert len(data.all) == 6 and list(data.left_out) == ["board/broken.ply"]
 
 
+@pytest.mark.parametrize("comment", ["comment of a mesh with element face 12", "comment after end_header of another"])
+def test_what_a_comment_says_of_faces_makes_no_cloud_a_mesh_and_no_mesh_a_cloud(tmp_path: Path, comment: str) -> None:
+    clouds = tmp_path / "clouds"
+    clouds.mkdir()
+    trimesh.PointCloud(points_of("post", 0)).export(clouds / "0.ply")
+    meshes = write_meshes(tmp_path / "meshes", "ply")
+    for path in [*clouds.glob("*.ply"), *meshes.glob("*/*.ply")]:
+        path.write_bytes(path.read_bytes().replace(b" 1.0\n", f" 1.0\n{comment}\n".encode(), 1))
+    for folder, kind in ((clouds, "clouds"), (meshes, "meshes")):
+        data = read_own_data(folder, FEW)
+        assert f" files of {kind} " in data.rules[0] and not data.left_out
+
+
 def test_meshes_beside_clouds_are_refused(tmp_path: Path) -> None:
     write_meshes(tmp_path / "both", "ply")
     np.save(tmp_path / "both/board/cloud.npy", points_of("board", 0))

@@ -8,6 +8,7 @@ Snakemake has removed the job's old outputs.
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
 import tempfile
@@ -17,9 +18,35 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
-from tests.workflow.clones import environment_of, program
+from tests.workflow.clones import call, environment_of, program, tree_hash
 
+SMOKE = ("--cores", "2", "--config", "scale=smoke")
+POINT = (*SMOKE, "papers=[mm_point]")
+NOTHING = "Nothing to be done"
+# What tells of the machine and the hour; all other files are the same bytes however they came about.
+OF_THE_RUN = ("run.json", "provenance.json")
 POLL_SECONDS = 0.005
+
+
+def said(folder: Path, *arguments: str) -> str:
+    """What Snakemake says of a call that succeeds."""
+    completed = call(folder, "snakemake", *arguments)
+    assert completed.returncode == 0, completed.stdout[-2000:] + completed.stderr[-4000:]
+    return completed.stdout + completed.stderr
+
+
+def planned(folder: Path, *arguments: str) -> dict[str, int]:
+    """The number of jobs by rule that Snakemake would run."""
+    text = said(folder, *(arguments or SMOKE), "--dry-run", "--quiet", "rules")
+    table = text.split("Job stats:", 1)[-1] if "Job stats:" in text else text
+    return {name: int(count) for name, count in re.findall(r"^([a-z]\w*) +(\d+)$", table, re.MULTILINE)}
+
+
+def made(folder: Path) -> dict[str, str]:
+    """Checksums of all artifacts and results that do not tell of the hour."""
+    records = ("smoke/records", "smoke/mm_point/provenance", "smoke/mm_mixing/provenance")
+    trees = [tree_hash(folder / name, records) for name in ("artifacts", "results")]
+    return {name: digest for tree in trees for name, digest in tree.items() if not name.endswith(OF_THE_RUN)}
 
 
 def find_job(snakemake: psutil.Process, script: str, naming: str = "") -> psutil.Process | None:

@@ -32,3 +32,11 @@ def tree(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """A copy of the repository in which every node of the smoke graph is current; edits of it are undone."""
     with made_tree(repository, tmp_path_factory.getbasetemp()) as root:
         yield root
+
+
+@pytest.fixture
+def copy(smoke_run: Path, tmp_path: Path) -> Path:
+    """A copy of the finished smoke run, with its times and Snakemake's memory."""
+    folder = tmp_path / "a copy"
+    subprocess.run(["cp", "-a", str(smoke_run), str(folder)], check=True)
+    return folder

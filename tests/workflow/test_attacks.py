@@ -17,28 +17,15 @@ import numpy as np
 import psutil
 import pytest
 from safetensors.numpy import load_file, save_file
-from tests.workflow.attacks import run_and_kill
-from tests.workflow.clones import call, environment_of, program, tree_hash
+from tests.workflow.attacks import NOTHING, POINT, SMOKE, made, planned, run_and_kill, said
+from tests.workflow.clones import call, environment_of, program
 
 pytestmark = pytest.mark.workflow
 
-SMOKE = ("--cores", "2", "--config", "scale=smoke")
-POINT = (*SMOKE, "papers=[mm_point]")
 METRICS = Path("results/smoke/mm_point/metrics.csv")
 TRAINING = Path("artifacts/smoke/mm_point/train/mm_point__s1")
 WEIGHTS = TRAINING / "weights/point.safetensors"
 TRAINING_RECORD = Path("artifacts/smoke/records/papers/mm_point/train/mm_point__s1.json")
-NOTHING = "Nothing to be done"
-# What tells of the machine and the hour; all other files are the same bytes however they came about.
-OF_THE_RUN = ("run.json", "provenance.json")
-
-
-@pytest.fixture
-def copy(smoke_run: Path, tmp_path: Path) -> Path:
-    """A copy of the finished smoke run, with its times and Snakemake's memory."""
-    folder = tmp_path / "a copy"
-    subprocess.run(["cp", "-a", str(smoke_run), str(folder)], check=True)
-    return folder
 
 
 def edit(path: Path, old: str, new: str) -> None:
@@ -47,31 +34,11 @@ def edit(path: Path, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-def said(folder: Path, *arguments: str) -> str:
-    completed = call(folder, "snakemake", *arguments)
-    assert completed.returncode == 0, completed.stdout[-2000:] + completed.stderr[-4000:]
-    return completed.stdout + completed.stderr
-
-
-def planned(folder: Path, *arguments: str) -> dict[str, int]:
-    """The number of jobs by rule that Snakemake would run."""
-    text = said(folder, *(arguments or SMOKE), "--dry-run", "--quiet", "rules")
-    table = text.split("Job stats:", 1)[-1] if "Job stats:" in text else text
-    return {name: int(count) for name, count in re.findall(r"^([a-z]\w*) +(\d+)$", table, re.MULTILINE)}
-
-
 def trained_again(folder: Path) -> set[str]:
     """Trainings that Snakemake would make again, as it names them."""
     return set(
         re.findall(r"^(\S+/train/\S+|towers/\S+) is made again", said(folder, *SMOKE, "--dry-run"), re.MULTILINE)
     )
-
-
-def made(folder: Path) -> dict[str, str]:
-    """Checksums of all artifacts and results that do not tell of the hour."""
-    records = ("smoke/records", "smoke/mm_point/provenance", "smoke/mm_mixing/provenance")
-    trees = [tree_hash(folder / name, records) for name in ("artifacts", "results")]
-    return {name: digest for tree in trees for name, digest in tree.items() if not name.endswith(OF_THE_RUN)}
 
 
 def items_of(folder: Path) -> set[str]:

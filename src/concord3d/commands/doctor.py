@@ -16,12 +16,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from concord3d.commands.nodes import plan_of
-from concord3d.commands.workflow import call, params_of, require_writable
+from concord3d.commands.workflow import call, params_of
 from concord3d.config.resolve import load_study
 from concord3d.errors import ConcordError, ConfigError, DependencyMissing, NotWritable
 from concord3d.render.choice import PYTORCH3D, choose_renderer, pytorch3d_installed
 from concord3d.workflow import state as artifacts
 from concord3d.workflow.clone_path import require_usable_path
+from concord3d.workflow.writable import require_writable
 
 State = Literal["ok", "note", "problem"]
 CONFIGURATION = "Configuration"

@@ -16,7 +16,7 @@ from concord3d.reporting.pages.cross_page import build_cross
 from concord3d.reporting.report import build_report
 from concord3d.reporting.specs.output_files import METRICS
 from concord3d.workflow.plan import Plan
-from concord3d.workflow.records import damaged_files, read_record
+from concord3d.workflow.records import damaged_files, read_record, require_intact
 from concord3d.workflow.reference import keep_reference
 from concord3d.workflow.state import State, listed
 
@@ -24,7 +24,8 @@ from concord3d.workflow.state import State, listed
 def report_now(root: Path, scale: str | None) -> None:
     """Write the report of every paper of ``params.yaml`` from the evaluations that are there.
 
-    A paper without any evaluation keeps the results that it has.
+    What lacks its record counts as not there: a job was stopped before it was done, or the record was removed so that
+    it is made anew. A paper without any evaluation keeps the results that it has.
 
     Args:
         root: The repository.
@@ -32,16 +33,21 @@ def report_now(root: Path, scale: str | None) -> None:
 
     Raises:
         ArtifactStale: Trainings or evaluations that are there were made of something else than is asked now.
+        ArtifactDamaged: A file of theirs has other bytes than its record says.
         ReportingError: Nothing has been evaluated here, and results of an earlier run would be overwritten by nothing.
     """
     plan = plan_of(root, scale)
     state = State(plan)
     _require_current(state)
+    unrecorded = _unrecorded(state)
     papers = [
-        report_inputs(root, study, state.nodes[f"{name}/report/pages"].ingredients["accepted"])
+        replace(
+            report_inputs(root, study, state.nodes[f"{name}/report/pages"].ingredients["accepted"]),
+            unrecorded=unrecorded,
+        )
         for name, study in plan.studies.items()
     ]
-    evaluated = [inputs for inputs in papers if any((inputs.artifacts / "eval").glob("*.json"))]
+    evaluated = [inputs for inputs in papers if any(map(inputs.has, (inputs.artifacts / "eval").glob("*.json")))]
     kept = [inputs for inputs in papers if inputs not in evaluated and (inputs.out / "metrics.csv").exists()]
     if kept and not evaluated:
         raise ReportingError(
@@ -100,7 +106,7 @@ def _build(papers: Sequence[ReportInputs], kept: Mapping[Path, str]) -> None:
 
 def _require_current(state: State) -> None:
     """Refuse to report what is there but was made of something else; what is absent is shown as not run."""
-    made = {key for key in state.nodes if "/report/" not in key and not key.startswith("cross/")}
+    made = {key for key in state.nodes if not _is_of_report(key)}
     wrong = [finding for finding in state.findings(made) if finding.status != "absent"]
     if wrong:
         raise ArtifactStale(
@@ -108,11 +114,29 @@ def _require_current(state: State) -> None:
             found=f"\n{listed(wrong)}",
             next_step=wrong[0].next_step,
         )
+    # As the jobs of the report do; of what is gone in part, the rest is read too.
+    for key in sorted({need for key, each in state.plan.nodes.items() if _is_of_report(key) for need in each.upstream}):
+        path = state.plan.layout.record(key)
+        record = read_record(state.plan.root / path)
+        if record is not None and not _is_of_report(key):
+            there = {name: entry for name, entry in record["files"].items() if (state.plan.root / name).exists()}
+            require_intact(state.plan.root, path, {**record, "files": there})
+
+
+def _unrecorded(state: State) -> frozenset[Path]:
+    """Return the outputs of all nodes that have no record."""
+    plan = state.plan
+    nodes = (node for key, node in plan.nodes.items() if not (plan.root / plan.layout.record(key)).is_file())
+    return frozenset(plan.root / path for node in nodes for path in node.outputs)
+
+
+def _is_of_report(key: str) -> bool:
+    return "/report/" in key or key.startswith("cross/")
 
 
 def _forget_replaced(plan: Plan) -> None:
     """Remove the records of results that this report has replaced by others, so that the workflow makes them again."""
-    for key in (key for key in plan.nodes if "/report/" in key or key.startswith("cross/")):
+    for key in filter(_is_of_report, plan.nodes):
         path = plan.root / plan.layout.record(key)
         record = read_record(path)
         if record is not None and damaged_files(plan.root, record, "full"):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from concord3d.config.models import Params
 from concord3d.config.resolve import load_params
 from concord3d.config.strict_yaml import load_yaml
-from concord3d.errors import ConcordError, DependencyMissing, NotWritable
-from concord3d.refusals import AGAIN
+from concord3d.errors import ConcordError, DependencyMissing
+from concord3d.workflow.writable import require_writable
 
 
 def params_of(root: Path, scale: str | None = None) -> Params:
@@ -63,43 +61,6 @@ def call(
             found=f"exit code {completed.returncode}\n{(completed.stderr or completed.stdout or '')[-2000:]}",
         )
     return completed
-
-
-def require_writable(root: Path) -> None:
-    """Refuse to start where a folder that Snakemake needs cannot be written to, of which it says so in a traceback.
-
-    Args:
-        root: The repository.
-
-    Raises:
-        NotWritable: The repository, the folder of caches or the temporary folder cannot be written to.
-    """
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    steps = {
-        root.resolve(): "give yourself the permission, or move the project",
-        caches: "export XDG_CACHE_HOME=<a folder that you may write to>, or HOME likewise",
-    }
-    for folder, step in steps.items():
-        there = next(place for place in (folder, *folder.parents) if place.exists())
-        try:
-            with tempfile.TemporaryFile(dir=there):
-                pass
-        except OSError as error:
-            raise NotWritable(
-                "A folder that the workflow needs cannot be written to",
-                where=folder,
-                found=os.strerror(error.errno or 0),
-                next_step=f"{step}, and {AGAIN}",
-            ) from error
-    try:
-        tempfile.gettempdir()
-    except FileNotFoundError as error:
-        raise NotWritable(
-            "There is no folder for temporary files",
-            where=os.environ.get("TMPDIR"),
-            found=error,
-            next_step=f"export TMPDIR=<a folder that you may write to>, and {AGAIN}",
-        ) from error
 
 
 def run_workflow(root: Path, scale: str | None, *, dry_run: bool) -> int:

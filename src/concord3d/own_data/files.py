@@ -5,7 +5,6 @@ Shape legend: S clouds, P points.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -18,11 +17,12 @@ from concord3d.data.formats.clouds import rng_of
 from concord3d.data.formats.findings import Findings
 from concord3d.data.formats.mesh_files import MESH_SUFFIXES, read_colored_mesh
 from concord3d.data.formats.ply import read_ply_cloud
+from concord3d.data.formats.ply_elements import count_entries
 from concord3d.errors import BadCloud, UnreadableFile
 from concord3d.geometry.mesh import sample_surface
 from concord3d.own_data.listing import ListedFile
 
-_PLY_FACES = re.compile(rb"element\s+(?:face|tristrips)\s+[1-9]")
+_PLY_FACES = ("face", "tristrips")
 _FORMS = "points (P, 3) or (S, P, 3), in .npy also (P, 6) or (S, P, 6) with colours; in .npz also colors, labels, names"
 
 
@@ -62,13 +62,10 @@ def kind_of(path: Path) -> Literal["meshes", "clouds"] | None:
     if suffix != ".ply":
         return "meshes" if suffix in MESH_SUFFIXES else "clouds"
     try:
-        with path.open("rb") as stream:
-            header, end, _ = stream.read(1 << 16).partition(b"end_header")
-    except OSError:
+        counts = count_entries(path)
+    except UnreadableFile:
         return None
-    if not end:
-        return None
-    return "meshes" if _PLY_FACES.search(header) else "clouds"
+    return "meshes" if any(counts.get(faces) for faces in _PLY_FACES) else "clouds"
 
 
 def read_file(item: ListedFile, num_points: int, root: Path, findings: Findings) -> FileContent:

@@ -15,6 +15,7 @@ from PIL import Image
 from concord3d.data.formats.findings import Findings
 from concord3d.data.formats.mesh_files import read_colored_mesh
 from concord3d.data.formats.ply import read_ply_cloud, read_ply_points, read_scan_mesh
+from concord3d.data.formats.ply_elements import count_entries
 from concord3d.errors import BadMesh, UnreadableFile
 
 NAMES = {
@@ -116,6 +117,7 @@ def test_clouds_of_every_kind(tmp_path_factory, data: st.DataObject) -> None:
     found, colors = read_ply_cloud(path)
     np.testing.assert_array_equal(found, points)
     np.testing.assert_array_equal(read_ply_points(path), points)
+    assert count_entries(path) == {name: len(rows) for name, _, rows in elements}
     if kind == "none":
         assert colors is None
     else:

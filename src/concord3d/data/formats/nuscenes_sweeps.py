@@ -11,12 +11,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from concord3d.data.formats import float_sweeps
 from concord3d.data.formats.nuscenes_tables import VERSION
 from concord3d.data.layout import NEXT_STEP
-from concord3d.errors import BadCloud, DatasetCorrupt, DatasetMissing, UnreadableFile, WrongRelease
+from concord3d.errors import DatasetCorrupt, DatasetMissing, WrongRelease
 
 _VALUES = 5
-_POINT_BYTES = 4 * _VALUES
 NUM_CATEGORIES = 32
 # Class (the official number less one) of the general categories that have one.
 CLASS_OF = {
@@ -36,20 +36,12 @@ def count_points(path: Path) -> int:
     """
     if not path.is_file():
         raise missing_file("A sweep", path)
-    size = path.stat().st_size
-    if size % _POINT_BYTES:
-        raise UnreadableFile(
-            "A sweep is truncated", where=path, expected=f"a multiple of {_POINT_BYTES} bytes", found=size,
-            next_step=NEXT_STEP,
-        )  # fmt: skip
-    if not size:
-        raise BadCloud("A sweep has no points", where=path, expected="at least one", found=0, next_step=NEXT_STEP)
-    return size // _POINT_BYTES
+    return float_sweeps.count_points(path, _VALUES)
 
 
 def read_points(path: Path) -> NDArray[np.float32]:
     """Return the (P, 4) x, y, z and intensity of a sweep that :func:`count_points` has checked."""
-    return np.fromfile(path, "<f4").reshape(-1, _VALUES)[:, :4]
+    return float_sweeps.read_points(path, _VALUES)[:, :4]
 
 
 def read_classes(path: Path, num_points: int, without_class: Sequence[int] = ()) -> NDArray[np.int64]:

@@ -27,6 +27,9 @@ _TYPES = {
     **dict.fromkeys(("double", "float64"), "f8"),
 }
 _ORDERS = {"binary_little_endian": "<", "binary_big_endian": ">"}
+# A header has a line for each property; comments make it longer.
+_HEADER_BYTES = 1 << 16
+_FAULTS = (OSError, ValueError, KeyError, IndexError, OverflowError, MemoryError)
 _END = re.compile(rb"(?:^|[\r\n])[ \t]*end_header[ \t]*(\r\n|\n|\r|$)")
 
 
@@ -92,6 +95,20 @@ class _Element:
         return any(own.count_code for own in self.properties)
 
 
+def count_entries(path: Path) -> dict[str, int]:
+    """Return how many entries each element of a PLY file has, by its name in small letters, from its header alone.
+
+    Raises:
+        UnreadableFile: No header within 64 KiB, not PLY, or with a type that the format does not have.
+    """
+    try:
+        with path.open("rb") as stream:
+            _, elements, _, _ = _header(stream.read(_HEADER_BYTES))
+    except _FAULTS as error:
+        raise _unreadable(path, error) from error
+    return {element.name: element.count for element in elements}
+
+
 def read_ply(path: Path) -> Ply:
     """Read every element of a PLY file, ASCII or binary.
 
@@ -100,22 +117,27 @@ def read_ply(path: Path) -> Ply:
     """
     try:
         content = path.read_bytes()
-        end = _END.search(content)
-        if not content[:3].lower() == b"ply" or end is None:
-            raise ValueError("no header from 'ply' to 'end_header'")
-        # Comments may be in any encoding; keywords and names are ASCII.
-        form, elements, textures = _header(lines_of(content[: end.start()].decode("latin-1")))
-        body = content[end.end() :]
+        form, elements, textures, end = _header(content)
+        body = content[end:]
         if form == "ascii":
             return Ply(_text_elements(body.decode("latin-1"), elements), textures)
         return Ply(_binary_elements(body, elements, _ORDERS[form]), textures)
-    except (OSError, ValueError, KeyError, IndexError, OverflowError, MemoryError) as error:
-        raise UnreadableFile("Cannot read a PLY file", where=path, found=error, next_step=NEXT_STEP) from error
+    except _FAULTS as error:
+        raise _unreadable(path, error) from error
 
 
-def _header(lines: list[str]) -> tuple[str, list[_Element], tuple[str, ...]]:
+def _unreadable(path: Path, error: Exception) -> UnreadableFile:
+    return UnreadableFile("Cannot read a PLY file", where=path, found=error, next_step=NEXT_STEP)
+
+
+def _header(content: bytes) -> tuple[str, list[_Element], tuple[str, ...], int]:
+    """Return the format, the elements, the pictures that comments name, and where the body begins."""
+    end = _END.search(content)
+    if not content[:3].lower() == b"ply" or end is None:
+        raise ValueError("no header from 'ply' to 'end_header'")
     form, elements, textures = "", list[_Element](), []
-    for line in lines[1:]:
+    # Comments may be in any encoding; keywords and names are ASCII.
+    for line in lines_of(content[: end.start()].decode("latin-1"))[1:]:
         words = line.split()
         match [word.lower() for word in words[:2]]:
             case ["format", name]:
@@ -134,7 +156,7 @@ def _header(lines: list[str]) -> tuple[str, list[_Element], tuple[str, ...]]:
         raise ValueError(f"unknown format {form!r}")
     if any(element.count < 0 for element in elements):
         raise ValueError("an element with a negative number of entries")
-    return form, elements, tuple(textures)
+    return form, elements, tuple(textures), end.end()
 
 
 def _type(name: str) -> str:

@@ -16,20 +16,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.data.catalog import DatasetSpec
+from concord3d.data.formats.float_sweeps import count_points, read_points
 from concord3d.data.formats.kitti_calibration import Calibration, read_calibration
 from concord3d.data.formats.kitti_labels import TYPES, read_labels
 from concord3d.data.formats.pictures import picture_size, read_resized, resized_intrinsics
-from concord3d.data.layout import NEXT_STEP, find_split, layout_folder, read_lines, required_file
+from concord3d.data.layout import find_split, layout_folder, read_lines, required_file
 from concord3d.data.readers.interface import Census, Reader, Reading
 from concord3d.data.storage import scratch_array
 from concord3d.data.stores.sweeps import ANNOTATED, SweepSplit
 from concord3d.data.sweep_boxes import SweepBoxes
-from concord3d.errors import BadCloud, ConfigError, DatasetMissing, UnreadableFile
+from concord3d.errors import ConfigError, DatasetMissing
 from concord3d.geometry.box_frames import numbers_inside
 from concord3d.geometry.projection import project_points
 
 _VALUES = 4
-_POINT_BYTES = 4 * _VALUES
 
 
 class Kitti(Reader):
@@ -62,11 +62,11 @@ class Kitti(Reader):
         if spec.picture_size is None:
             raise ConfigError("Pictures of several sizes need one", where=spec.id, expected="a key 'picture_size'")
         folder, frames = layout_folder(spec, root) / "training", _frames(spec, root, split)
-        sweeps = [folder / "velodyne" / f"{frame}.bin" for frame in frames]
-        offsets = np.cumsum([0, *(_count(path) for path in sweeps)], dtype=np.int64)
+        sweeps = [_existing(folder / "velodyne" / f"{frame}.bin", "A sweep") for frame in frames]
+        offsets = np.cumsum([0, *(count_points(path, _VALUES) for path in sweeps)], dtype=np.int64)
         points = scratch_array((int(offsets[-1]), _VALUES), np.float32)
         for path, start, stop in zip(sweeps, offsets[:-1], offsets[1:], strict=True):
-            points[start:stop] = np.fromfile(path, "<f4").reshape(-1, _VALUES)
+            points[start:stop] = read_points(path, _VALUES)
         calibrations = [read_calibration(_existing(folder / "calib" / f"{f}.txt", "A calibration")) for f in frames]
         per_sweep = _camera_arrays(folder, frames, calibrations, spec.picture_size)
         store = SweepSplit(
@@ -95,18 +95,6 @@ def _frames(spec: DatasetSpec, root: Path, split: str) -> list[str]:
     if not frames:
         raise DatasetMissing(f"No frames of {spec.id}/{split}", where=path, expected="a number on each line")
     return frames
-
-
-def _count(path: Path) -> int:
-    size = _existing(path, "A sweep").stat().st_size
-    if size % _POINT_BYTES:
-        raise UnreadableFile(
-            "A sweep is truncated", where=path, expected=f"a multiple of {_POINT_BYTES} bytes", found=size,
-            next_step=NEXT_STEP,
-        )  # fmt: skip
-    if not size:
-        raise BadCloud("A sweep has no points", where=path, expected="at least one", found=0, next_step=NEXT_STEP)
-    return size // _POINT_BYTES
 
 
 def _existing(path: Path, what: str) -> Path:

@@ -15,14 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.data.catalog import DatasetSpec
+from concord3d.data.formats.float_sweeps import count_points, read_points
 from concord3d.data.layout import NEXT_STEP, find_split, layout_folder, read_lines, required_file, split_files
 from concord3d.data.readers.interface import Census, Reader, Reading
 from concord3d.data.scan_labels import ScanLabels
 from concord3d.data.storage import scratch_array
 from concord3d.data.stores.sweeps import SweepSplit
-from concord3d.errors import BadCloud, ConfigError, DatasetCorrupt, DatasetMissing, UnreadableFile, WrongRelease
+from concord3d.errors import ConfigError, DatasetCorrupt, DatasetMissing, WrongRelease
 
-_FLOAT_BYTES = 4
+_LABEL_BYTES = 4
 _UNKNOWN = -2
 
 
@@ -48,12 +49,12 @@ class SemanticKITTI(Reader):
         """
         told, files = _told(spec), _files(spec, root, split)
         table = _class_table(told)
-        offsets = np.cumsum([0, *(_count(path, told.values) for path in files)], dtype=np.int64)
+        offsets = np.cumsum([0, *(count_points(path, told.values) for path in files)], dtype=np.int64)
         points = scratch_array((int(offsets[-1]), 4), np.float32)
         labels = scratch_array((int(offsets[-1]),), np.int64)
         instance = scratch_array((int(offsets[-1]),), np.int32)
         for path, start, stop in zip(files, offsets[:-1], offsets[1:], strict=True):
-            points[start:stop] = np.fromfile(path, "<f4").reshape(-1, told.values)[:, :4]
+            points[start:stop] = read_points(path, told.values)[:, :4]
             raw = _raw_labels(told, split, path, int(stop - start))
             labels[start:stop] = _classes(table, path, np.bitwise_and(raw, np.uint32(0xFFFF)))
             instance[start:stop] = raw >> 16
@@ -96,28 +97,15 @@ def _files(spec: DatasetSpec, root: Path, split: str) -> list[Path]:
     return files
 
 
-def _count(path: Path, values: int) -> int:
-    """Return the points of a scan, from the size of its file."""
-    size, of_point = path.stat().st_size, values * _FLOAT_BYTES
-    if size % of_point:
-        raise UnreadableFile(
-            "A scan is truncated", where=path, expected=f"a multiple of {of_point} bytes", found=size,
-            next_step=NEXT_STEP,
-        )  # fmt: skip
-    if not size:
-        raise BadCloud("A scan has no points", where=path, expected="at least one", found=0, next_step=NEXT_STEP)
-    return size // of_point
-
-
 def _raw_labels(told: ScanLabels, split: str, points: Path, num_points: int) -> NDArray[np.uint32]:
     folder = told.labels_of.get(split, told.labels)
     path = points.parent.parent / folder / f"{points.stem}.label"
     if not path.is_file():
         raise DatasetMissing("A scan has no labels", where=path, next_step="unpack points and labels into one folder")
     size = path.stat().st_size
-    if size != num_points * _FLOAT_BYTES:
+    if size != num_points * _LABEL_BYTES:
         raise DatasetCorrupt(
-            "Labels are not as many as points", where=path, expected=f"{num_points} of {_FLOAT_BYTES} bytes",
+            "Labels are not as many as points", where=path, expected=f"{num_points} of {_LABEL_BYTES} bytes",
             found=f"{size} bytes", next_step=NEXT_STEP,
         )  # fmt: skip
     return np.fromfile(path, "<u4")

@@ -76,7 +76,9 @@ class Artifacts:
             ReportingError: A gate lacks figures, or a file of labels arrays.
         """
         gates = {
-            name: read_gate(path) for name, path in self._inputs.towers.items() if path is not None and path.exists()
+            name: read_gate(path)
+            for name, path in self._inputs.towers.items()
+            if path is not None and self._inputs.has(path)
         }
         names = [path.name for path, _ in self._trainings.values()]
         given = {name: read_given_labels(self._inputs.exports / name) for name in names}

@@ -138,7 +138,7 @@ def read_evaluations(inputs: ReportInputs) -> tuple[Evaluation, ...]:
     evaluations = [
         read_evaluation(path, inputs.scale, inputs.labels)
         for path in sorted((inputs.artifacts / "eval").glob("*.json"))
-        if not wanted or _job_of(path) in wanted
+        if (not wanted or _job_of(path) in wanted) and inputs.has(path)
     ]
     return tuple(sorted(evaluations, key=lambda evaluation: evaluation.job))
 
@@ -170,6 +170,6 @@ def training_folders(inputs: ReportInputs) -> list[tuple[str, int, Path]]:
         experiment, _, seed = path.parent.name.rpartition("__s")
         if not experiment or not seed.isdigit():
             raise ReportingError("A training folder has no seed", where=path, expected="<experiment>__s<seed>")
-        if not wanted or (experiment, int(seed)) in wanted:
+        if (not wanted or (experiment, int(seed)) in wanted) and inputs.has(path):
             found.append((experiment, int(seed), path.parent))
     return found

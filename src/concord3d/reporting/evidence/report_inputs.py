@@ -46,6 +46,8 @@ class ReportInputs:
         labels: What tables call each experiment.
         towers: Frozen towers that the experiments use: the file of the gate of each, None where weights are released.
         from_results: Read what an earlier report wrote to ``out``, and no artifacts.
+        unrecorded: Files and folders of evaluations, trainings and gates that no record vouches for, so that nobody
+            knows whether they are whole; they count as not there.
     """
 
     artifacts: Path
@@ -62,12 +64,17 @@ class ReportInputs:
     labels: Mapping[str, str] = field(default_factory=dict)
     towers: Mapping[str, Path | None] = field(default_factory=dict)
     from_results: bool = False
+    unrecorded: frozenset[Path] = frozenset()
 
     @property
     def trained(self) -> frozenset[str]:
         """The experiments that train an encoder; what has no epochs is the same with every seed."""
         trains = {name: run.get("training", {}).get("epochs") != 0 for name, run in self.runs.items()}
         return frozenset(name for name, run in self.runs.items() if run.get("pretrain") and trains[name])
+
+    def has(self, path: Path) -> bool:
+        """Return whether a file is there, and neither it nor a folder that it lies in is among ``unrecorded``."""
+        return path.exists() and self.unrecorded.isdisjoint((path, *path.parents))
 
     def needs(self, experiment: str) -> dict[str, str]:
         """Return the earlier trainings that an experiment was given, by role; another paper's as ``<paper>/<name>``."""

@@ -39,7 +39,7 @@ def draw(context: FigureContext) -> Drawing:
     """Draw two shapes mixed by every operator at every weight (MM-Mixing spec 8, F3)."""
     options = options_of(context, Options)
     path = context.inputs.artifacts / options.file
-    if not path.exists():
+    if not context.inputs.has(path):
         return placard(context, f"the mixed clouds of {options.file}")
     arrays = read_mixed_clouds(path)
     operators, weights = [str(name) for name in arrays["operators"]], arrays["weights"]

@@ -52,7 +52,7 @@ def draw(context: FigureContext) -> Drawing:
     blocks = []
     for experiment, what in options.experiments.items():
         path = context.inputs.artifacts / reconstruction_file(experiment)
-        arrays = read_reconstructions(path) if path.exists() else {}
+        arrays = read_reconstructions(path) if context.inputs.has(path) else {}
         if arrays and (what == "pictures" or OF_CLOUDS[2] in arrays):
             blocks.append((what, arrays))
     if not blocks:

@@ -63,7 +63,7 @@ def draw(context: FigureContext) -> Drawing:
     options = options_of(context, Options)
     dataset, found = _evaluations(context, options)
     path = context.inputs.artifacts / options.pictures.format(dataset=dataset)
-    if not found or not path.exists():
+    if not found or not context.inputs.has(path):
         return placard(
             context, f"{words(options.protocol)} of {named(context, options.experiments)}, and pictures of the shapes"
         )
