@@ -87,7 +87,7 @@ def test_the_front_page_says_what_is_missing(reported: Fabricated) -> None:
     assert "claims of the paper: " in page and "'papers=[mm_point]' -- artifacts/demo/mm_point/eval/" in page
     ledger = (reported.inputs.out / "ledger.md").read_text()
     assert ledger.index("## Not reproduced") < ledger.index("## Deviations") < ledger.index("## Hyper-parameters")
-    assert "random_init, occupancy_knn on modelnet40, seed 1" in ledger
+    assert "| 1 | random_init | 1 | occupancy_knn on modelnet40 | not run |" in ledger
     assert "`objective.temperature` | 0.1" in ledger and "lineage" in ledger
 
 
