@@ -14,6 +14,7 @@ FOLDER = Path("docs")
 # Documents by file name without suffix, with what menus call them, in the order of the menu.
 GUIDES = {
     "REPRODUCING": "Reproducing",
+    "COMMANDS": "Commands",
     "VERDICTS": "Verdicts",
     "STATISTICS": "Statistics",
     "OWN_DATA": "Your own data",
