@@ -19,7 +19,7 @@ GUIDES = {
     "STATISTICS": "Statistics",
     "OWN_DATA": "Your own data",
     "QUERIES": "Queries",
-    "FOOTGUNS": "Known traps",
+    "PITFALLS": "Pitfalls",
     "COSTS": "Costs",
     "CAMERAS": "Cameras",
     "MESHES": "Mesh files",
