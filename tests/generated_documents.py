@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
+from tests import tower_tables
 
 from concord3d.cli import app
 from concord3d.reporting.markdown import Markdown, code, grid, prose
@@ -84,4 +85,13 @@ def _default(parameter: Any) -> Markdown:
 
 
 # What writes the parts of each document, by their names.
-GENERATED: Mapping[str, Mapping[str, Callable[[Path], str]]] = {"docs/COMMANDS.md": {"commands": command_tables}}
+GENERATED: Mapping[str, Mapping[str, Callable[[Path], str]]] = {
+    "docs/COMMANDS.md": {"commands": command_tables},
+    "docs/TOWERS.md": {
+        "tower uses": tower_tables.uses,
+        "tower configurations": tower_tables.configurations,
+        "tower encoders": tower_tables.pretrained_encoders,
+        "tower gates": tower_tables.gates,
+        "towers without a gate": tower_tables.without_gate,
+    },
+}

@@ -21,6 +21,7 @@ GUIDES = {
     "QUERIES": "Queries",
     "PITFALLS": "Pitfalls",
     "COSTS": "Costs",
+    "TOWERS": "Frozen towers",
     "CAMERAS": "Cameras",
     "MESHES": "Mesh files",
     "ADDING_A_PAPER": "Adding a paper",
