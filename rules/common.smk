@@ -162,11 +162,12 @@ def records_of(stage):
     return [LAYOUT.record(node.key) for node in PLAN.of_stage(stage)]
 
 
-# What `snakemake --report` shows of a part: a caption, by the ending of the file's name.
+# What `snakemake --report` shows of a part: its heading there, and a caption by the ending of the file's name.
+HEADINGS = {"tables": "tables", "figures": "figures", "html": "pages"}
 CAPTIONS = {
     "tables": {".csv": "table"},
     "figures": {".png": "figure"},
-    "pages": {".html": "page", "_appendix.html": "appendix", "_ledger.html": "ledger"},
+    "html": {".html": "page", "_appendix.html": "appendix", "_ledger.html": "ledger"},
 }
 
 
@@ -184,6 +185,6 @@ def shown(paper, job):
         part, caption = captions.get(str(path), (None, None))
         if part is None:
             return path
-        return report(path, caption=f"../docs/report/{caption}.rst", category=paper, subcategory=part)
+        return report(path, caption=f"../docs/report/{caption}.rst", category=paper, subcategory=HEADINGS[part])
 
     return list(map(marked, made_by(job)))

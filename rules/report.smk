@@ -1,7 +1,8 @@
 """What a reviewer reads: metrics, tables, figures, verdicts on claims, and the page that leads to them.
 
 Inputs: the evaluations and training histories of the scale. Outputs: results/<scale>/<paper>/, deterministic files
-only but for provenance/, which holds the records of the runs.
+only but for provenance/, which holds the records of the runs. The same pages as HTML, which `snakemake --report`
+shows, lie in artifacts/<scale>/<paper>/html/.
 """
 
 for paper in STUDIES:

@@ -1,7 +1,7 @@
 """The documents name files, names and rules that exist, and show the packages as the tests allow them.
 
-``python -m tests.test_documents`` writes the picture and the table of packages in docs/ARCHITECTURE.md, and the graph
-and the verdicts in README.md, anew.
+``python -m tests.test_documents`` writes the picture and the table of packages in docs/ARCHITECTURE.md, the graph and
+the verdicts in README.md, and the parts of ``tests/generated_documents.py``, anew.
 """
 
 import json
@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.generated_documents import GENERATED
+from tests.generated_documents import up_to_date as with_generated
 from tests.test_architecture import ALLOWED
 from tests.workflow.clones import tracked_files
 
@@ -197,6 +199,12 @@ def test_architecture_shows_the_packages_as_they_are_allowed(repository: Path) -
     assert packages == set(ALLOWED)
 
 
+@pytest.mark.parametrize("name", GENERATED)
+def test_generated_parts_are_those_of_the_sources(repository: Path, name: str) -> None:
+    text = (repository / name).read_text()
+    assert with_generated(text, GENERATED[name], repository) == text, "python -m tests.test_documents"
+
+
 @pytest.mark.parametrize("package", ALLOWED)
 def test_no_package_imports_itself_in_a_circle(package: str) -> None:
     assert not _reaches(package, package)
@@ -205,5 +213,8 @@ def test_no_package_imports_itself_in_a_circle(package: str) -> None:
 if __name__ == "__main__":
     page = Path(__file__).parents[1] / ARCHITECTURE
     page.write_text(up_to_date(page.read_text()))
+    for document, parts in GENERATED.items():
+        generated = Path(__file__).parents[1] / document
+        generated.write_text(with_generated(generated.read_text(), parts, Path(__file__).parents[1]))
     readme = Path(__file__).parents[1] / "README.md"
     readme.write_text(with_verdicts(with_graph(readme.read_text(), readme.parent), readme.parent))

@@ -1,8 +1,4 @@
-"""The ``concord3d`` command.
-
-run | doctor | hydrate | check | accept-source | compare | estimate | costs | report | site | query | embed |
-evaluate | release-encoders | verify | status | new-paper | schemas | release.
-"""
+"""The command line of Concord3D: runs, reports and their checks, data, and encoders on data of your own."""
 
 from __future__ import annotations
 
@@ -35,7 +31,11 @@ ScaleOption = Annotated[str | None, typer.Option(help="smoke, demo, small or pap
 
 
 @app.command()
-def run(root: Root = Path(), scale: ScaleOption = None, dry_run: bool = False) -> None:
+def run(
+    root: Root = Path(),
+    scale: ScaleOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print the jobs and run none.")] = False,
+) -> None:
     """Make every table, figure and verdict that params.yaml asks for."""
     from concord3d.commands.workflow import run_workflow
 
@@ -43,7 +43,10 @@ def run(root: Root = Path(), scale: ScaleOption = None, dry_run: bool = False) -
 
 
 @app.command()
-def doctor(root: AnyFolder = Path(), brief: bool = False) -> None:
+def doctor(
+    root: AnyFolder = Path(),
+    brief: Annotated[bool, typer.Option("--brief", help="Check only what would stop the default run.")] = False,
+) -> None:
     """Check this machine: libraries, GPU, data, Snakemake against DVC, with the next command for each problem."""
     from concord3d.commands.doctor import examine
 

@@ -167,6 +167,10 @@ class Layout:
         """Arrays that a figure shows beside the numbers."""
         return self.artifacts / paper / "figures" / f"{name}.npz"
 
+    def html_page(self, paper: str, name: str) -> Path:
+        """A page of a paper's results as HTML, for Snakemake's own report."""
+        return self.artifacts / paper / "html" / name
+
     def result(self, paper: str, *names: str) -> Path:
         """A file of a paper's results."""
         return self.results.joinpath(paper, *names)

@@ -22,6 +22,9 @@ METHOD = Path("src/concord3d/methods/mm_point/method.py")
 PROTOCOL = Path("src/concord3d/protocols/evaluation/results.py")
 TRAININGS = {f"mm_point/train/{name}__s1" for name in ("mm_point", "single_view", "crosspoint")}
 TRAINING, EVALUATION, PAGES = "mm_point/train/mm_point__s1", "mm_point/eval/mm_point__s1", "mm_point/report/pages"
+# The pages, and their copy as HTML.
+SHOWN = {PAGES: "stale", "mm_point/report/html": "stale"}
+SHOWN_OF_MIXING = {"mm_mixing/report/pages": "stale", "mm_mixing/report/html": "stale"}
 REASON = "a constant that nothing reads"
 EPOCHS = "training.epochs: {}\n  training.batch_size: 16\n  training.num_snap"
 
@@ -62,11 +65,12 @@ def test_an_edit_concerns_its_trainings_and_what_is_made_of_them(plan: Plan) -> 
 def test_an_accepted_edit_makes_nothing_anew_but_the_pages_that_show_it(plan: Plan) -> None:
     append(plan.root / METHOD)
     assert set(accept_source(plan, ["mm_point/train/*"], REASON)) == TRAININGS
-    assert not_current(plan) == {PAGES: "stale"}
+    assert not_current(plan) == SHOWN
     state = State(plan)
     assert state.nodes[PAGES].reasons == ("other edits of sources are accepted upstream",)
     assert state.nodes[TRAINING].accepted[0]["because"] == REASON
-    make(plan, PAGES)
+    for key in SHOWN:
+        make(plan, key)
     assert not_current(plan) == {}
     require_complete(State(plan))
 
@@ -75,8 +79,8 @@ def test_an_accepted_loss_leaves_towers_trainings_and_all_that_is_made_of_them(p
     append(plan.root / LOSS)
     using = {key for key, status in not_current(plan).items() if key.startswith("towers/") or "/train/" in key}
     assert using >= TRAININGS and set(accept_source(plan, ["towers/*", "*/train/*"], REASON)) <= using
-    pages = {PAGES, "mm_mixing/report/pages"}
-    assert PAGES in not_current(plan) and not_current(plan).keys() <= pages
+    pages = SHOWN | SHOWN_OF_MIXING
+    assert PAGES in not_current(plan) and not_current(plan).keys() <= pages.keys()
     for key in pages:
         make(plan, key)
     assert not_current(plan) == {}
@@ -134,7 +138,7 @@ def test_an_accepted_node_stands_for_the_identity_that_it_was_made_with(plan: Pl
     (plan.root / plan.layout.record(EVALUATION)).unlink()
     make(plan, EVALUATION)
     assert record_of(plan, EVALUATION)["inputs"][TRAINING]["identity"] == old
-    assert not_current(plan) == {PAGES: "stale"}
+    assert not_current(plan) == SHOWN
 
 
 def test_accepting_twice_changes_nothing(plan: Plan) -> None:
@@ -151,11 +155,11 @@ def test_a_further_edit_is_stale_again_and_may_be_accepted_too(plan: Plan) -> No
     append(plan.root / METHOD, "\nANOTHER = 2\n")
     assert not_current(plan) == dict.fromkeys(with_downstream(plan, TRAININGS), "stale")
     assert set(accept_source(plan, ["mm_point/train/*"], "another constant")) == TRAININGS
-    assert not_current(plan) == {PAGES: "stale"}
+    assert not_current(plan) == SHOWN
     edits = record_of(plan, TRAINING)["accepted"]
     assert [entry["because"] for entry in edits] == [REASON, "another constant"]
     edit(plan.root / METHOD, "\nANOTHER = 2\n", "")
-    assert not_current(plan) == {PAGES: "stale"}, "the first edit alone is accepted still"
+    assert not_current(plan) == SHOWN, "the first edit alone is accepted still"
 
 
 def test_the_first_source_is_current_without_acceptance(plan: Plan) -> None:
@@ -172,7 +176,7 @@ def test_an_edit_upstream_and_one_downstream_are_accepted_in_one_go(plan: Plan) 
     append(plan.root / PROTOCOL)
     evaluations = {key for key in plan.nodes if "/eval/" in key}
     assert set(accept_source(plan, ["*/train/*", "*/eval/*"], REASON)) == TRAININGS | evaluations
-    assert not_current(plan) == {PAGES: "stale", "mm_mixing/report/pages": "stale"}
+    assert not_current(plan) == SHOWN | SHOWN_OF_MIXING
 
 
 def test_only_named_nodes_are_accepted(plan: Plan) -> None:

@@ -308,7 +308,7 @@ def parts(plan: Plan, *names: str, papers: Sequence[str] = ("mm_point", "mm_mixi
 
 def reports(plan: Plan, *papers: str) -> set[str]:
     """Everything that a reader sees of some papers, without the examples beside the numbers."""
-    return parts(plan, "metrics", "tables", "figures", "verdicts", "pages", papers=papers) | {"cross/encoders"}
+    return parts(plan, "metrics", "tables", "figures", "verdicts", "pages", "html", papers=papers) | {"cross/encoders"}
 
 
 def evaluated_by(plan: Plan, protocol: str) -> set[str]:

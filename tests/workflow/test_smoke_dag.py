@@ -5,6 +5,7 @@ import json
 import os
 import re
 import shutil
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,9 @@ from tests.workflow.test_cluster_profiles import needs_slurm_plugin
 
 from concord3d.config.resolve import load_study
 from concord3d.config.strict_yaml import load_yaml
+from concord3d.layout import Layout
 from concord3d.render.choice import pytorch3d_installed
+from concord3d.reporting.specs.output_files import html_pages
 
 pytestmark = pytest.mark.workflow
 
@@ -110,6 +113,20 @@ def test_records_name_the_renderer_and_its_library(smoke_run: Path) -> None:
         assert record["renderers"] == dict.fromkeys(inputs, drawn_by)
     tower = json.loads((smoke_run / "artifacts/smoke/towers/concord_tiny/provenance.json").read_text())
     assert tower["renderers"] == {"views_1": drawn_by, "views_2": drawn_by}
+
+
+def test_snakemakes_report_shows_the_pages_and_figures(smoke_run: Path, tmp_path: Path) -> None:
+    layout, archive = Layout("smoke"), tmp_path / "report.zip"
+    asked = ("--config", "scale=smoke", "papers=[mm_point]")
+    completed = call(smoke_run, "snakemake", *asked, "--report", str(archive))
+    assert completed.returncode == 0, completed.stderr[-3000:]
+    expected = {name: layout.html_page("mm_point", name) for name in html_pages("mm_point")}
+    expected |= {path.name: path.relative_to(smoke_run) for path in (smoke_run / RESULTS / "figures").glob("*.png")}
+    with zipfile.ZipFile(archive) as bundled:
+        shown = {Path(name).name: bundled.read(name) for name in bundled.namelist()}
+    assert len(expected) > 5
+    assert {name for name, path in expected.items() if shown.get(name) != (smoke_run / path).read_bytes()} == set()
+    assert not list((smoke_run / "results").rglob("*.html"))
 
 
 def test_another_renderer_draws_the_views_anew(smoke_run: Path) -> None:

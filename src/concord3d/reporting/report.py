@@ -6,11 +6,11 @@ from concord3d.reporting.evidence.material import Material
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.evidence.study_results import results_of
 from concord3d.reporting.report_part import build_from
-from concord3d.reporting.specs.output_files import PARTS
+from concord3d.reporting.specs.output_files import PARTS, RESULT_PARTS
 
 
 def build_report(inputs: ReportInputs) -> None:
-    """Write everything below ``inputs.out``.
+    """Write everything below ``inputs.out``, and the pages as HTML where they are made of artifacts.
 
     Everything is read before anything is written, so a damaged file leaves an earlier report as it was.
 
@@ -25,5 +25,5 @@ def build_report(inputs: ReportInputs) -> None:
     material = Material(inputs)
     material.read()
     material.once(results_of)
-    for part in PARTS:
+    for part in RESULT_PARTS if inputs.from_results else PARTS:
         build_from(material, part)

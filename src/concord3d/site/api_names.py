@@ -105,7 +105,7 @@ API = (
         "errors",
         "Errors",
         "What is raised. Each message says what happened, where, what was expected, what was found and what to do.",
-        ("FOOTGUNS",),
+        ("PITFALLS",),
         ("concord3d.errors:*", "concord3d.own_data.errors:*"),
     ),
 )

@@ -14,12 +14,14 @@ FOLDER = Path("docs")
 # Documents by file name without suffix, with what menus call them, in the order of the menu.
 GUIDES = {
     "REPRODUCING": "Reproducing",
+    "COMMANDS": "Commands",
     "VERDICTS": "Verdicts",
     "STATISTICS": "Statistics",
     "OWN_DATA": "Your own data",
     "QUERIES": "Queries",
-    "FOOTGUNS": "Known traps",
+    "PITFALLS": "Pitfalls",
     "COSTS": "Costs",
+    "TOWERS": "Frozen towers",
     "CAMERAS": "Cameras",
     "MESHES": "Mesh files",
     "ADDING_A_PAPER": "Adding a paper",

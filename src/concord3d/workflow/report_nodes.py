@@ -58,8 +58,17 @@ def add_report(nodes: StudyNodes) -> None:
     records = [f"provenance/{name}__s{seed}.json" for name, seed in study.trainings()]
     gates = [made for name in study.towers() for made in nodes.towers.gate(name)]
     shown = {"metrics": [metrics], "verdicts": [verdicts], "shown": [tables, figures]}
-    pages = [*PAGES, *html_pages(paper), PAGE_FACTS, *records]
-    part("pages", pages, {**measured, "gates": gates, **shown})
+    pages = part("pages", [*PAGES, PAGE_FACTS, *records], {**measured, "gates": gates, **shown})
+    data.graph.add_node(
+        f"{paper}/report/html",
+        paper,
+        {"part": "html", "scale": data.params.scale, "title": study.paper.title},
+        ["workflow_scripts/report.py", *part_modules(spec, "html")],
+        {"pages": [pages]},
+        [data.layout.html_page(paper, file) for file in html_pages(paper)],
+        {"paper": paper, "part": "html", **told},
+        f"report_{paper}",
+    )
 
 
 def _configuration(nodes: StudyNodes) -> dict[str, Any]:

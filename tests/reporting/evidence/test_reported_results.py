@@ -77,7 +77,8 @@ def test_the_report_of_results_is_that_of_their_artifacts(
         build_report(replace(inputs, from_results=True, accepted={}))
         after = tree(inputs.out)
         changed = {name for name in before if after.get(name) != before[name]}
-        assert changed == {"README.md", f"{made.paper}.html"} and set(after) == set(before)
+        assert changed == {"README.md"} and set(after) == set(before)
+        assert not inputs.artifacts.exists()
         page = (inputs.out / "README.md").read_text().splitlines()
         assert [line for line in page if not line.startswith(NEW_LINE)] == pages["README.md"].splitlines()
         assert sum(line.startswith(NEW_LINE) for line in page) == 1

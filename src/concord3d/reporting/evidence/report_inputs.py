@@ -67,6 +67,11 @@ class ReportInputs:
     unrecorded: frozenset[Path] = frozenset()
 
     @property
+    def html(self) -> Path:
+        """Folder of the pages as HTML."""
+        return self.artifacts / "html"
+
+    @property
     def trained(self) -> frozenset[str]:
         """The experiments that train an encoder; what has no epochs is the same with every seed."""
         trains = {name: run.get("training", {}).get("epochs") != 0 for name, run in self.runs.items()}

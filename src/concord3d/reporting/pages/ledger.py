@@ -11,6 +11,7 @@ from concord3d.reporting.evidence.estimates import Results
 from concord3d.reporting.evidence.page_facts import EarlierRows, PageFacts
 from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.markdown import Markdown, code, grid, prose
+from concord3d.reporting.pages.missing_section import missing_lines
 from concord3d.reporting.specs.report_spec import ReportSpec
 from concord3d.reporting.tables.cells import Table, coverage
 
@@ -39,6 +40,7 @@ def ledger_text(
         f"**scale: {inputs.scale}; data_kind: {', '.join(results.data_kinds) or 'none (nothing was run)'}**",
         "",
         *_not_reproduced(report, paper, results, tables, claims, inputs),
+        *missing_lines(results, inputs, facts),
         *_deviations(report, inputs),
         *_measured_earlier(facts),
         *_accepted(facts),
@@ -75,9 +77,6 @@ def _not_reproduced(
     never = [name for name in paper.experiments if name not in inputs.runs]
     if never:
         lines.append(f"- Experiments that this scale leaves out: {', '.join(never)}.")
-    if results.missing:
-        lines.append(f"- Evaluations that this scale asks for and that have no result ({len(results.missing)}):")
-        lines += [f"  - {j.experiment}, {j.protocol} on {j.dataset}, seed {j.seed}" for j in results.missing]
     lines += [f"- Not attempted: {prose(what)}: {prose(why)}." for what, why in report.ledger.not_attempted.items()]
     lines += [
         f"- Data set `{name}`: {prose(why)}." for name, why in report.ledger.datasets.items() if _absent(name, inputs)

@@ -1,4 +1,4 @@
-"""What people read, as Markdown and as the HTML that Snakemake's own report shows, and the records that it rests on."""
+"""What people read, and the records that it rests on."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from concord3d.reporting.evidence.study_results import results_of
 from concord3d.reporting.pages.appendix import appendix_text
 from concord3d.reporting.pages.front_page import readme_text, said_of_figures
 from concord3d.reporting.pages.ledger import ledger_text
-from concord3d.reporting.pages.report_html import html_page
-from concord3d.reporting.specs.output_files import PAGE_FACTS, PAGES, html_pages
+from concord3d.reporting.specs.output_files import PAGE_FACTS, PAGES
 from concord3d.reporting.tables.cells import all_tables
 
 
 def build(material: Material) -> None:
-    """Write the front page, the appendix, the ledger, all three as HTML, ``page_facts.json`` and ``provenance/``."""
+    """Write the front page, the appendix, the ledger, ``page_facts.json`` and ``provenance/``."""
     inputs, report, paper, results = material.inputs, material.report, material.paper, material.once(results_of)
     tables, claims, facts = material.once(all_tables), material.once(all_claims), material.source.facts
     findings = audit(material.published, report.audit)
@@ -30,9 +29,8 @@ def build(material: Material) -> None:
         appendix_text(report, results, claims, findings, inputs, facts, said_of_figures(inputs.out)),
         ledger_text(report, paper, results, tables, claims, inputs, facts),
     )
-    for name, html_name, text in zip(PAGES, html_pages(report.paper), texts, strict=True):
+    for name, text in zip(PAGES, texts, strict=True):
         write_text(inputs.out / name, text)
-        write_text(inputs.out / html_name, html_page(text, f"{paper.title}, scale {inputs.scale}"))
     write_page_facts(facts, inputs.out / PAGE_FACTS)
     write_records(material.source.records, inputs.out / "provenance")
 

@@ -16,7 +16,9 @@ HEADLINE, HEADLINE_PLOT = "headline.json", "headline.csv"
 # What a rerun is compared with its reference in.
 COMPARED = (METRICS, CLAIMS)
 # In the order in which they are made; each is a module of ``parts``.
-PARTS = ("metrics", "tables", "figures", "verdicts", "pages")
+RESULT_PARTS = ("metrics", "tables", "figures", "verdicts", "pages")
+# The last one copies pages of the results for Snakemake's own report, and lies among the artifacts.
+PARTS = (*RESULT_PARTS, "html")
 TABLE_SUFFIXES = ("csv", "md", "tex", "long.tex")
 REFERENCE = "tables/reference.bib"
 FIGURE_SUFFIXES = ("png", "svg")
