@@ -216,14 +216,15 @@ class Study:
 
     def _learned_from(self, experiment: str, dataset: str, tower: str | None) -> str | None:
         """Return the data sets behind the weights of an experiment, joined by ``+``; None where nothing was read."""
-        kind = self._method_kind(experiment)
-        own = dataset if kind.reads_data or self.needs_of(experiment) else None
+        kind, needs = self._method_kind(experiment), self.needs_of(experiment)
+        if kind.reads_data or (needs and not kind.through_tower):
+            return dataset
         training = self.scale.towers[tower].training if tower is not None and kind.through_tower else None
-        # A method that reads data itself lists them; what it starts from stands in the tower's own record.
-        if training is None or kind.reads_data:
-            return own
-        seen = str(training.data["dataset"])
-        return seen if own is None else "+".join(dict.fromkeys([*joined_datasets(own), *joined_datasets(seen)]))
+        if training is None:
+            return None
+        # An encoder that is kept beside the tower has read the data of its own training.
+        own = joined_datasets(dataset) if "encoder" in needs else []
+        return "+".join(dict.fromkeys([*own, *joined_datasets(str(training.data["dataset"]))]))
 
     def _needed(self, need: Need, seed: int) -> dict[str, Any]:
         encoder = self.loaded[need.paper].run_config(need.experiment, seed)["encoder"]
