@@ -36,7 +36,17 @@ def test_a_longer_training_that_still_gains_is_remarked(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("paper", "scale", "pairs"),
     [
-        ("mm_mixing", "small", {("baseline", "k1"), ("baseline_world", "k1_world")}),
+        (
+            "mm_mixing",
+            "small",
+            {
+                ("baseline", "k1"),
+                ("baseline", "baseline_times_4"),
+                ("k1", "baseline_times_4"),
+                ("stage1", "stage1_times_2"),
+                ("k2_stage1", "k2_stage1_times_2"),
+            },
+        ),
         ("mm_mixing", "paper", {("baseline", "k1")}),
         ("mm_point", "small", set()),
         # Zero-shot is Cross-MoST of no epochs, and no shorter training of it.
@@ -52,4 +62,6 @@ def test_pairs_are_found_in_the_configuration(paper: str, scale: str, pairs: set
         lengths = {runs[name]["training"]["epochs"] for name in pair.alike}
         assert len(lengths) == 1
     if scale == "small" and pairs:
-        assert next(pair.alike for pair in found if pair.arm == "baseline") == {"baseline", "stage1", "full"}
+        assert next(pair.alike for pair in found if pair.arm == "baseline") == {
+            "baseline", "stage1", "full", "k2_stage1", "k2",
+        }  # fmt: skip

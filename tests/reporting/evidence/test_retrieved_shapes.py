@@ -35,6 +35,12 @@ def test_retrievals_on_other_shapes_are_refused(tmp_path: Path) -> None:
         shown_shapes(files_of(made))
 
 
+def test_depth_pictures_are_grey(tmp_path: Path) -> None:
+    depth = np.arange(3 * 4 * 4, dtype=np.uint8).reshape(3, 4, 4, 1)
+    read = read_pictures(store_pictures(Fabricated(tmp_path), NAMES[:3], depth))
+    np.testing.assert_array_equal(read[NAMES[1]], np.repeat(depth[1], 3, axis=2))
+
+
 def test_pictures_that_cannot_be_right_are_refused(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     for images in (np.zeros((3, 6, 6, 3), np.float32), np.zeros((3, 6, 6), np.uint8), np.zeros((2, 6, 6, 3), np.uint8)):
