@@ -51,10 +51,10 @@ def read_pictures(path: Path) -> Pictures:
     """Read pictures of shapes.
 
     Args:
-        path: An ``.npz`` with ``names`` (n,) and ``images`` (n, H, W, 3) uint8.
+        path: An ``.npz`` with ``names`` (n,) and ``images`` (n, H, W, C) uint8, C = 3 or, of depth, 1.
 
     Returns:
-        (H, W, 3) picture per name.
+        (H, W, 3) picture per name; depth as grey.
 
     Raises:
         UnreadableFile: The file is damaged.
@@ -62,11 +62,12 @@ def read_pictures(path: Path) -> Pictures:
     """
     arrays = read_arrays(path, "pictures of shapes")
     names, images = arrays.get("names", np.zeros(0)), arrays.get("images", np.zeros(0))
-    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] != 3 or names.shape != images.shape[:1]:
+    if images.dtype != np.uint8 or images.ndim != 4 or images.shape[3] not in (1, 3) or names.shape != images.shape[:1]:
         raise ReportingError(
             "Pictures of shapes have another form",
             where=path,
-            expected="names (n,) and images uint8 (n, H, W, 3)",
+            expected="names (n,) and images uint8 (n, H, W, 3), or (n, H, W, 1) of depth",
             found=f"names {names.shape}, images {images.dtype} {images.shape}",
         )
-    return {str(name): image for name, image in zip(names, images, strict=True)}
+    coloured = np.broadcast_to(images, (*images.shape[:3], 3))
+    return {str(name): image for name, image in zip(names, coloured, strict=True)}
