@@ -29,9 +29,11 @@ def test_every_training_set_has_a_size_to_estimate_with(repository: Path, paper:
 def test_sets_that_are_trained_on_together_are_counted_together(repository: Path) -> None:
     plan, sizes = planned(repository, "small", "mm_mixing")
     run = plan.nodes["mm_mixing/train/baseline__s1"].params["run"]
-    assert run["pretrain"]["dataset"] == "named_meshes+ensembled"
-    one, other = sizes.items("ensembled", "train"), sizes.items("named_meshes", "train")
-    assert one and other and sizes.units(run) == one + other
+    assert run["pretrain"]["dataset"] == "modelnet40_off" and sizes.units(run) == 8000
+    both = {"dataset": "modelnet40_off+named_meshes"}
+    joined = {**run, "data": {**run["data"], **both}, "pretrain": {**run["pretrain"], **both}}
+    other = sizes.items("named_meshes", "train")
+    assert other and sizes.units(joined) == 8000 + other
 
 
 def test_disk_is_that_of_clouds_pictures_features_and_weights(repository: Path) -> None:
