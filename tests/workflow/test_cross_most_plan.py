@@ -120,7 +120,7 @@ def test_depth_views_still_need_a_tower_that_is_trained_here(tree: Path) -> None
     edit(
         tree / "config/scales/paper.yaml", "towers:\n", "towers:\n  lite0_minilm_depth: {model: ViT-B-16, weights: x}\n"
     )
-    edit(tree / "papers/mm_mixing/scales/paper.yaml", ", depth_views]}", "]}")
+    edit(tree / "papers/mm_mixing/scales/paper.yaml", " depth_views, with_tower,", " with_tower,")
     with pytest.raises(ConfigError, match="made of a tower that is trained here"):
         Plan(tree, load_params({"scale": "paper", "papers": ["mm_mixing"]}))
 

@@ -171,8 +171,8 @@ def builders(run: Mapping[str, Any]) -> set[str]:
     encoder = run["encoder"]
     if "name" not in encoder:
         return set()
-    if run["method"] == "depth_views":
-        return {"concord3d.features.depth_views"}
+    if run["method"] in ("depth_views", "tower_and_encoder"):
+        return {f"concord3d.features.{run['method']}"}
     return {f"concord3d.models.settings.{encoder['name']}", encoder_settings(encoder).builder.partition(":")[0]}
 
 
