@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,3 +29,16 @@ def mirror() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no development data mirror at {folder} (set CONCORD3D_MIRROR)")
     return folder
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Frozen encoders of microseconds, and one thread: equal bits need equal threads."""
+    import torch
+    from tests.features.fake_encoders import register
+
+    register(monkeypatch)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

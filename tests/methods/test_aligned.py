@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from sklearn.linear_model import Ridge as SklearnRidge
-from tests.features.fake_encoders import ALIGNED, FakePictures, FakeSentences, register
+from tests.features.fake_encoders import ALIGNED, FakePictures, FakeSentences
 from tests.features.pattern_objects import LABELS, NAMES, NUM_OBJECTS, PatternFeatures, objects_of
 from tests.training.interruption import files_of, train_until
 from torch.nn.functional import cross_entropy, normalize
@@ -77,13 +76,7 @@ def measures(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     return {(measure["metric"], measure["view_set"]): measure for measure in read(folder, "gate")["measures"]}
 
 
-@pytest.fixture(autouse=True)
-def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    register(monkeypatch)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("fakes")
 
 
 def test_the_ridge_equals_the_one_of_scikit_learn_and_its_closed_form(monkeypatch: pytest.MonkeyPatch) -> None:

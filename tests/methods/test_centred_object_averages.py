@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import pytest
 import torch
 from tests.batches.encoded_scans import encoded
 from tests.data.scan_examples import scans
-from tests.features.fake_encoders import ALIGNED, register
+from tests.features.fake_encoders import ALIGNED
 from tests.methods.test_depth_views import TRAINING, tower_of
 from torch.nn import functional
 
@@ -37,13 +36,7 @@ RUN: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    register(monkeypatch)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("fakes")
 
 
 def seen() -> EncodedScans:

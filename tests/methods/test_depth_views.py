@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tests.features.fake_encoders import ALIGNED, register
+from tests.features.fake_encoders import ALIGNED
 from tests.protocols.aligned import CLASSES, clouds, measured
 from tests.training.interruption import files_of
 
@@ -41,13 +41,7 @@ TOWER_RUN = {
 TRAINING = {"epochs": 0, "batch_size": 2, "threads": 1}
 
 
-@pytest.fixture(autouse=True)
-def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    register(monkeypatch)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("fakes")
 
 
 def run_of(**data: Any) -> dict[str, Any]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tests.features.fake_encoders import ALIGNED, register
+from tests.features.fake_encoders import ALIGNED
 from tests.methods.test_depth_views import TOWER_RUN, TRAINING, tower_of
 from torch.nn import functional
 
@@ -29,13 +28,7 @@ RUN: dict[str, Any] = {
 }  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    register(monkeypatch)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("fakes")
 
 
 def opened(folder: Path) -> tuple[ObjectProjections, Path]:

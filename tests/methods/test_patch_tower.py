@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -13,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tests.features.fake_encoders import PATCHES, FakeSentences, register
+from tests.features.fake_encoders import PATCHES, FakeSentences
 from tests.features.pattern_objects import LABELS, NAMES, NUM_OBJECTS, Patterns, objects_of
 from tests.training.interruption import files_of, train_until
 from torch.nn.functional import cross_entropy, normalize
@@ -83,13 +82,7 @@ def measures(folder: Path) -> dict[tuple[str, str], dict[str, Any]]:
     return {(measure["metric"], measure["view_set"]): measure for measure in read(folder, "gate")["measures"]}
 
 
-@pytest.fixture(autouse=True)
-def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    register(monkeypatch)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("fakes")
 
 
 def test_a_training_leaves_a_tower_that_opens_and_knows_its_classes(tmp_path: Path) -> None:

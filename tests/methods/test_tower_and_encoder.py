@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from tests.features.fake_encoders import register
 from tests.methods.test_depth_views import NUM_POINTS, TRAINING, tower_of
 from tests.training.interruption import files_of
 from torch.nn import functional
@@ -38,13 +36,7 @@ POINT_BERT = {
 }
 
 
-@pytest.fixture(autouse=True)
-def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    register(monkeypatch)
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+pytestmark = pytest.mark.usefixtures("fakes")
 
 
 def encoder_of(width: int) -> dict[str, Any]:
