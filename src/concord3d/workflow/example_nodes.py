@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concord3d.layout import report_yaml
+from concord3d.layout import CATALOG, report_yaml
 from concord3d.reporting.specs.output_files import RECONSTRUCTED, reconstructed_experiments
 from concord3d.workflow.node import Made
 from concord3d.workflow.study_nodes import StudyNodes
@@ -40,24 +40,25 @@ def _mixed_clouds(nodes: StudyNodes) -> list[Made]:
 
 def _retrieval_pictures(nodes: StudyNodes) -> list[Made]:
     outcomes: dict[str, list[Made]] = {}
-    pictured: dict[str, Made] = {}
     for key in nodes.study.evaluations():
-        if key.protocol != "retrieval" or nodes.data.brings_features(key.dataset):
-            continue
-        data = nodes.training(key.experiment, key.seed).run["data"]
-        outcomes.setdefault(key.dataset, []).append(nodes.evaluation_of(key))
-        pictures = (data["view_set"], data["image_size"])
-        pictured.setdefault(key.dataset, nodes.data.views(key.dataset, "test", *pictures))
+        if key.protocol == "retrieval" and not nodes.data.brings_features(key.dataset):
+            outcomes.setdefault(key.dataset, []).append(nodes.evaluation_of(key))
+    data = nodes.data
     return [
-        nodes.data.graph.add_node(
+        data.graph.add_node(
             f"{nodes.paper}/figures/pictures__{dataset}",
             nodes.paper,
-            {},
-            ["workflow_scripts/retrieval_pictures.py"],
-            {"views": [pictured[dataset]], "evaluations": outcomes[dataset]},
-            [nodes.data.layout.example(nodes.paper, f"pictures__{dataset}")],
+            {"spec": data.spec(dataset, "files")},
+            ["workflow_scripts/retrieval_pictures.py", data.reader_module(dataset)],
+            {
+                "marker": [data.raw(dataset)],
+                "clouds": [data.store(dataset, "test")],
+                "evaluations": evaluations,
+            },
+            [data.layout.example(nodes.paper, f"pictures__{dataset}")],
+            {"dataset": dataset, "catalog": str(CATALOG), "split": "test"},
         )
-        for dataset in sorted(outcomes)
+        for dataset, evaluations in sorted(outcomes.items())
     ]
 
 

@@ -30,7 +30,7 @@ from concord3d.reporting.figures.style import (
 
 RIGHT, WRONG = COLORS[2], "#BBBBBB"
 DIRECTION_WORDS = {"text_to_shape": "text", "image_to_shape": "picture", "shape_to_shape": "shape"}
-NAME_WIDTH, TEXT_WIDTH = 16, 20
+NAME_WIDTH, TEXT_WIDTH = 20, 20
 # A report that is made from results keeps the figure that is there.
 SHOWS_EXAMPLES = True
 
@@ -77,7 +77,7 @@ def draw(context: FigureContext) -> Drawing:
     if not queries:
         return placard(context, f"{words(options.protocol)}, {words(' or '.join(options.directions))}")
     columns = 1 + options.num_found
-    figure, axes = panels(len(queries) * len(found) * columns, 1.25, 1.35, columns=columns, legend_rows=2)
+    figure, axes = panels(len(queries) * len(found) * columns, 1.25, 1.45, columns=columns, legend_rows=2)
     for number, (direction, query) in enumerate(queries):
         for row, (experiment, evaluation) in enumerate(found.items()):
             start = (number * len(found) + row) * columns
@@ -146,6 +146,12 @@ def _picture(axis: Axes, pictures: Pictures, name: str, color: str, width: float
         axis.imshow(pictures[name], interpolation="nearest")
     else:
         axis.text(0.5, 0.5, "no picture", ha="center", va="center", fontsize=7, color=GREY, transform=axis.transAxes)
-    axis.set_xlabel(shortened(words(name), NAME_WIDTH), fontsize=6.5, labelpad=1)
+    axis.set_xlabel(_two_lines(words(name)), fontsize=6.5, labelpad=1)
     if width:
         axis.spines[:].set(visible=True, color=color, linewidth=width)
+
+
+def _two_lines(name: str) -> str:
+    """Return a name in at most two lines; of a longer one its end, for it may begin with a collection of shapes."""
+    lines = textwrap.wrap(name, NAME_WIDTH)
+    return "\n".join(lines if len(lines) <= 2 else [f"...{lines[-2]}", lines[-1]])
