@@ -19,7 +19,7 @@ from tests.workflow.clones import tracked_files
 from concord3d.config.resolve import load_params
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.layout import STAGES, report_yaml
-from concord3d.reporting.pages.bottom_line import judged_on_measurements
+from concord3d.reporting.pages.bottom_line import is_about_print, judged_on_measurements
 from concord3d.workflow.kind_graph import kind_graph
 from concord3d.workflow.plan import Plan
 
@@ -169,9 +169,12 @@ def _verdicts(root: Path, scale: str, paper: str) -> str:
     path = root / "results" / scale / paper / "claims.json"
     if not path.is_file():
         return "not run"
-    verdicts = [claim["verdict"] for claim in judged_on_measurements(json.loads(path.read_text()))]
+    claims = json.loads(path.read_text())
+    verdicts = [claim["verdict"] for claim in judged_on_measurements(claims)]
     words = {"holds": "hold", "fails": "fail", "undecided": "undecided"}
     counts = ", ".join(f"{verdicts.count(verdict)} {word}" for verdict, word in words.items())
+    about_print = sum(is_about_print(claim) for claim in claims)
+    counts += f", {len(claims) - len(verdicts) - about_print} not judged"
     return f"[{counts}](results/{scale}/{paper}/README.md)"
 
 

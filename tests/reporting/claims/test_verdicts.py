@@ -132,7 +132,7 @@ def test_all_parts_must_hold_and_one_failure_fails(tmp_path: Path) -> None:
     claim = claims_of(made, f"{PART}, {back}")
     assert claim["verdict"] == "fails" and claim["decided_by"] == "back" and claim["difference"] < 0
     partly = claims_of(made, f"{PART}, {gone}")
-    assert partly["verdict"] == "holds" and partly["headline"].startswith("Holds on 1 of 2 parts, on real data")
+    assert partly["verdict"] == "holds" and partly["headline"].startswith("Holds on 1 of 2 parts, tested on real data")
     assert "Not run at this scale: gone (never: left out)." in partly["details"]
     assert (partly["num_measured"], partly["num_parts"]) == (1, 2)
     # What the scale asks for and has not made stays a gap.

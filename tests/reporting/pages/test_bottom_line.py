@@ -9,7 +9,7 @@ from concord3d.reporting.specs.report_spec import ReportSpec
 from concord3d.reporting.tables.cells import Table
 from concord3d.reporting.tables.detectable import DetectableEffect
 
-NOTHING = {"difference": None, "ci_low": None, "ci_high": None}
+NOTHING = {"difference": None, "ci_low": None, "ci_high": None, "ci_high_corrected": None}
 TABLE = {"id": "one", "title": "One", "metrics": [{"protocol": "linear_svm", "metric": "overall_accuracy"}]}
 
 
@@ -18,7 +18,8 @@ def report(main: str | None) -> ReportSpec:
 
 
 def part(name: str, verdict: str, difference: float | None = -2.08, essential: bool = True) -> dict[str, Any]:
-    found = {"difference": difference, "ci_low": -4.57, "ci_high": 0.4} if difference is not None else NOTHING
+    measured = {"difference": difference, "ci_low": -4.57, "ci_high": 0.4, "ci_high_corrected": 0.9}
+    found = measured if difference is not None else NOTHING
     return {"name": name, "verdict": verdict, "unit": "points", "basis": "items and seeds", "margin": 0.0,
             "essential": essential, **found}  # fmt: skip
 
@@ -50,7 +51,9 @@ def test_counts_the_main_claim_and_what_was_missed_are_told() -> None:
         bottom_line(report("C2"), claims, table(Cell(3.2), Cell(None), Cell(7.8), Cell(0.1, "cosine")), "demo", 0)
     )
     counted = "4 claims (1 more about printed values alone): 1 holds, 1 fails, 1 stays undecided, 1 not judged"
-    assert f'{counted} at this scale. The main claim, "Claim C2", stays undecided. The 95 % intervals cover' in text
+    assert (
+        f'{counted} at this scale. The main claim, "Claim C2", stays undecided. It is tested on synthetic data' in text
+    )
     assert "- ModelNet40: -2.08 [-4.57, +0.40] points, undecided" in text
     assert "2 seeds" in text and "synthetic data" in text
     assert "smaller than 3 to 8 points may well be missed" in text and "`small`" in text
@@ -70,10 +73,18 @@ def test_what_limits_the_main_claim_is_said() -> None:
     assert "fails with 1 of 4 parts run; not converged" in " ".join(
         bottom_line(report("C1"), [short], table(), "demo", 0)
     )
-    near = claim("C1", "undecided", ci_high=-0.4, num_measured=24, num_parts=24)
-    assert 'below zero at 95 % in part, "ModelNet40", but not when corrected for 24 parts: upper end +0.9' in " ".join(
-        bottom_line(report("C1"), [near], table(), "demo", 0)
-    )
+    near = claim("C1", "undecided", parts=[{**part("ModelNet40", "undecided"), "ci_high": -0.4}])
+    told = " ".join(bottom_line(report("C1"), [near], table(), "demo", 0))
+    assert "[-4.57, -0.40] points, upper end +0.90 when corrected for the number of parts, undecided" in told
+
+
+def test_verdicts_that_reach_farther_than_that_on_the_main_claim_are_named() -> None:
+    claims = [claim("C1", "fails"), claim("R1", "holds", scope="real_reduced"), claim("R2", "not_run", scope="paper")]
+    text = " ".join(bottom_line(report("C1"), claims, table(), "small", 0))
+    assert "R1: tested on real data, below the paper's setting." in text and "R2" not in text
+    assert text.count("tested on") == 2
+    alike = " ".join(bottom_line(report("C1"), claims[:1], table(), "small", 0))
+    assert alike.count("tested on") == 1
 
 
 def test_a_main_claim_that_is_not_judged_shows_its_measured_parts() -> None:

@@ -14,8 +14,8 @@ from concord3d.reporting.claims.judged import JudgedPart
 from concord3d.reporting.claims.scopes import Scope
 
 SCOPE_WORDS: Mapping[Scope, str] = {
-    "synthetic": "on synthetic data; this says nothing about the paper's data",
-    "real_reduced": "on real data, below the paper's setting",
+    "synthetic": "tested on synthetic data, which says nothing about the paper's data",
+    "real_reduced": "tested on real data, below the paper's setting",
     "paper": "in the paper's setting",
 }
 VERDICT_WORDS: Mapping[Verdict, str] = {
@@ -70,7 +70,7 @@ def details(
     sentences += [_found(part) for part in measured]
     cautions = dict.fromkeys(part.comparison.reason for part in measured if part.comparison.reason)
     sentences += [f"{caution[0].upper()}{caution[1:]}." for caution in cautions]
-    near = [part.part.name for part in measured if _is_near_failure(part)]
+    near = [part.part.name for part in measured if is_near_failure(_facts(part))]
     if near:
         sentences.append(f"Failing at 95 %, but not at the level corrected for {num_judged} parts: {'; '.join(near)}.")
     sentences += _not_converged((gain for part in measured for gain in part.gains), dataset_name)
@@ -87,10 +87,25 @@ def number_text(facts: Mapping[str, Any]) -> str:
     """
     digits = 2 if facts["unit"] == "points" or facts["basis"] == PRINTED else 3
     low, high = facts["ci_low"], facts["ci_high"]
+    if facts["basis"] != PRINTED and facts["difference"] == low == high == 0:
+        return "no difference on any test item"
     interval = "" if low is None else f" [{low:+.{digits}f}, {high:+.{digits}f}]"
     unit = "" if facts["unit"] in ("", "1") else f" {facts['unit']}"
     needs = f", needs more than {-facts['margin']:+g}" if facts["margin"] else ""
-    return f"{facts['difference']:+.{digits}f}{interval}{unit}{needs}"
+    near = ""
+    if is_near_failure(facts):
+        near = f", upper end {facts['ci_high_corrected']:+.{digits}f} when corrected for the number of parts"
+    return f"{facts['difference']:+.{digits}f}{interval}{unit}{needs}{near}"
+
+
+def is_near_failure(facts: Mapping[str, Any]) -> bool:
+    """Whether an interval lies below zero, and is no failure because of the number of parts.
+
+    Args:
+        facts: Of a claim or of a part of one, as ``claims.json`` has them.
+    """
+    high, corrected, margin = facts["ci_high"], facts["ci_high_corrected"], facts["margin"]
+    return high is not None and corrected is not None and high + margin < 0 <= corrected + margin
 
 
 def _found(part: JudgedPart) -> str:
@@ -99,15 +114,20 @@ def _found(part: JudgedPart) -> str:
     items = f"{found.num_items} {counted}, " if found.num_items else ""
     sample = f"{items}{found.num_seeds} seed{'s' if found.num_seeds != 1 else ''}"
     sample = PRINTED if found.basis == PRINTED else sample
-    facts = {
+    return f"{part.part.name}: {part.verdict}, {number_text(_facts(part))} ({sample})."
+
+
+def _facts(part: JudgedPart) -> dict[str, Any]:
+    found = part.comparison
+    return {
         "difference": found.difference,
         "ci_low": found.low,
         "ci_high": found.high,
+        "ci_high_corrected": found.high if found.high_corrected is None else found.high_corrected,
         "unit": found.unit,
         "basis": found.basis,
         "margin": part.part.margin,
     }
-    return f"{part.part.name}: {part.verdict}, {number_text(facts)} ({sample})."
 
 
 def found_in_words(details: str, name: str, verdict: PartVerdict) -> str:
@@ -126,14 +146,6 @@ def found_in_words(details: str, name: str, verdict: PartVerdict) -> str:
     if found is None:
         raise ReportingError(f"What is said of a claim lacks its part '{name}'", expected=start, found=details)
     return found[1]
-
-
-def _is_near_failure(part: JudgedPart) -> bool:
-    """Whether an interval lies below 0 and is no failure because of the number of parts."""
-    found, margin = part.comparison, part.part.margin
-    if found.high is None or found.high_corrected is None:
-        return False
-    return found.high + margin < 0 <= found.high_corrected + margin
 
 
 def _not_converged(gains: Iterable[Gain], dataset_name: Callable[[str], str]) -> list[str]:

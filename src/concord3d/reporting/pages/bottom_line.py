@@ -61,7 +61,7 @@ def bottom_line(
         return [f"**In short.** No claim could be judged on measurements of the scale `{scale}`. {takes}", ""]
     main = _main(report, claims, prose)
     caution = prose(report.cautions.get(scale, ""))
-    sentences = [_counted(claims), *main[:1], _missed(headline), caution, takes]
+    sentences = [_counted(claims), *main[:1], _other_scopes(report, claims), _missed(headline), caution, takes]
     parts = [*main[1:], ""] if main[1:] else []
     return [f"**In short.** {' '.join(sentence for sentence in sentences if sentence)}", "", *parts]
 
@@ -101,23 +101,23 @@ def _main(report: ReportSpec, claims: Sequence[Mapping[str, Any]], written: Call
         return [f'The main claim, "{text}", is not judged at this scale: {why}.', *lines]
     on = rests_on(claim["verdict"], claim["num_measured"], claim["num_parts"])
     limit = "" if claim["converged"] else "; not converged: trainings of this length still gain from a longer one"
-    near = _near_failure(claim) if claim["verdict"] == "undecided" else ""
     seeds = int(claim["n_seeds"])
     covered = "test items alone (one seed)" if seeds == 1 else f"test items and trainings ({seeds} seeds)"
-    sentence = f'The main claim, "{text}", {_ONE[claim["verdict"]]}{on}{near}{limit}.'
+    sentence = f'The main claim, "{text}", {_ONE[claim["verdict"]]}{on}{limit}.'
     if measured:
-        sentence += f" The 95 % intervals cover {covered}, {SCOPE_WORDS[claim['scope']]}."
+        sentence += f" It is {SCOPE_WORDS[claim['scope']]}; the 95 % intervals cover {covered}."
     return [sentence, *lines]
 
 
-def _near_failure(claim: Mapping[str, Any]) -> str:
-    """Say of an interval below zero why it is no failure."""
-    if claim["ci_high"] is None or claim["ci_high"] + claim["margin"] >= 0:
-        return ""
-    return (
-        f' (below zero at 95 % in part, "{plain(claim["decided_by"])}", but not when corrected for '
-        f"{claim['num_measured']} parts: upper end {claim['ci_high_corrected']:+.1f})"
-    )
+def _other_scopes(report: ReportSpec, claims: Sequence[Mapping[str, Any]]) -> str:
+    """Return which verdicts reach farther or less far than that on the main claim; nothing where all reach as far."""
+    judged = judged_on_measurements(claims)
+    of_main = {claim["scope"] for claim in judged if claim["id"] == report.main_claim}
+    sentences = []
+    for scope, words in SCOPE_WORDS.items():
+        named = [str(claim["id"]) for claim in judged if claim["scope"] == scope and scope not in of_main]
+        sentences += [f"{', '.join(named)}: {words}."] if named else []
+    return " ".join(sentences)
 
 
 def _missed(headline: Table) -> str:

@@ -23,8 +23,10 @@ VERDICT_LEGEND = (
     "number that the claim names. **Fails**: in one part it lies below, at a level corrected for the number of parts. "
     "**Undecided**: neither, or there is one training alone, or a result is missing. *Not converged*: trainings of "
     "this length still gain from a longer one. Whose: the claim is the *paper*'s, *inferred* from what the paper "
-    "lists or prints, or *ours*: a hypothesis or control of this reproduction. The rule, and what a scope is: "
-    "`docs/VERDICTS.md`."
+    "lists or prints, or *ours*: a hypothesis or control of this reproduction. *The difference that decides* belongs "
+    "to the part that fails by most; where none fails, to the undecided part whose interval reaches lowest; where all "
+    "hold, to the part whose interval does. The rule, and what a scope is: "
+    "[docs/VERDICTS.md](../../../docs/VERDICTS.md)."
 )
 # Verdicts that rest on nothing.
 _NOT_JUDGED = {"not_run": "Not run at this scale", "not_testable": "Not testable at this scale"}
@@ -71,7 +73,12 @@ def _row(claim: Mapping[str, Any]) -> list[str]:
 
 
 def _parts(parts: Sequence[Mapping[str, Any]]) -> str:
-    verdicts = [part["verdict"] for part in parts]
+    printed = _counts([part["verdict"] for part in parts if part["basis"] == PRINTED])
+    measured = _counts([part["verdict"] for part in parts if part["basis"] != PRINTED])
+    return "; ".join([*([measured] if measured else []), *([f"printed values: {printed}"] if printed else [])])
+
+
+def _counts(verdicts: Sequence[str]) -> str:
     return ", ".join(f"{verdicts.count(verdict)} {word}" for verdict, word in PART_WORDS.items() if verdict in verdicts)
 
 
@@ -96,7 +103,7 @@ def _counted(claims: Sequence[Mapping[str, Any]]) -> list[str]:
     for name, text in (("paper", "of the paper"), ("inferred", "inferred"), ("ours", "of ours")):
         verdicts = [c["verdict"] for c in claims if c["whose"] == name and not is_about_print(c)]
         if verdicts:
-            counts = ", ".join(f"{verdicts.count(verdict)} {word}" for verdict, word in WORDS.items())
-            lines.append(f"- {len(verdicts)} claims {text}: {counts}.")
+            noun = "claim" if len(verdicts) == 1 else "claims"
+            lines.append(f"- {len(verdicts)} {noun} {text}: {_counts(verdicts)}.")
     about_print = sum(is_about_print(claim) for claim in claims)
     return [*lines, f"- {about_print} about printed values alone."] if about_print else lines

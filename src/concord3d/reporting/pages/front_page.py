@@ -52,7 +52,7 @@ def readme_text(
         f"{plain(paper.authors)}, {plain(paper.venue)}. Reproduced by Concord3D.",
         "",
         f"**scale: {inputs.scale}; data_kind: {', '.join(results.data_kinds) or 'none (nothing was run)'}**  ",
-        WARNINGS.get(inputs.scale, ""),
+        f"{_trained_on(inputs)}{WARNINGS.get(inputs.scale, '')}",
         "",
         *bottom_line(report, claims, headline, inputs.scale, len(results.missing)),
         *claim_lines(claims, APPENDIX),
@@ -65,6 +65,12 @@ def readme_text(
         *_files(report, results, inputs),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _trained_on(inputs: ReportInputs) -> str:
+    """Return the kinds of data that something was trained on, as a sentence and a space; nothing without trainings."""
+    kinds = sorted({str(run["pretrain"]["data_kind"]) for run in inputs.runs.values() if run.get("pretrain")})
+    return f"Trained on {' and '.join(kinds)} data. " if kinds else ""
 
 
 def _coverage(tables: Sequence[Table]) -> list[str]:

@@ -74,7 +74,10 @@ def _row(table: Table, extra: Sequence[str], cell: Cell) -> list[str]:
 
 
 def _run(cell: Cell) -> str:
-    return f"{cell.experiment} ({cell.our_run.split(',')[0]})" if cell.our_run else cell.experiment or "-"
+    """Return the experiment with its encoder and the length of its training."""
+    told = cell.our_run.split(", ") if cell.our_run else []
+    kept = [words for number, words in enumerate(told) if number == 0 or words.endswith(("epoch", "epochs"))]
+    return f"{cell.experiment} ({', '.join(kept)})" if kept else cell.experiment or "-"
 
 
 def _informative(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:

@@ -61,7 +61,8 @@ def _not_reproduced(
     for table in tables:
         counts = coverage([table])
         if counts["published"] and not counts["measured"]:
-            lines.append(f"- Table `{table.spec.id}` ({prose(table.spec.title)}): no cell was run at this scale.")
+            named = f"Table `{table.spec.id}` ({prose(table.spec.title)})"
+            lines.append(f"- {named}: no published cell has a run of ours at this scale.")
     cells = [cell for table in tables for cell in table.cells if cell.published is not None]
     unread = sum(cell.published.value is None for cell in cells if cell.published)
     counts = coverage(tables)

@@ -14,7 +14,9 @@ def run_lines(results: Results, inputs: ReportInputs, facts: PageFacts) -> list[
     evaluated = {evaluation.job.experiment for evaluation in results.evaluations}
     done = [run for experiment, run in inputs.runs.items() if experiment in evaluated]
     runs = [run for run in done if run.get("pretrain")]
-    sources = sorted({f"{run['pretrain']['dataset']} ({run['pretrain']['data_kind']})" for run in runs})
+    # What others start from is trained too.
+    trainings = [run for run in inputs.runs.values() if run.get("pretrain")]
+    sources = sorted({f"{run['pretrain']['dataset']} ({run['pretrain']['data_kind']})" for run in trainings})
     encoders = sorted({str(run.get("encoder", {}).get("name")) for run in done})
     epochs = sorted({int(run["training"]["epochs"]) for run in runs if run.get("training", {}).get("epochs")})
     seeds_of = {name: {e.job.seed for e in results.evaluations if e.job.experiment == name} for name in inputs.runs}
@@ -40,7 +42,7 @@ def run_lines(results: Results, inputs: ReportInputs, facts: PageFacts) -> list[
     if len(trained_seeds) == 2:
         lines.append(
             "- **Two seeds**: how much trainings differ is estimated from all experiments together "
-            "(`docs/STATISTICS.md`)."
+            "([docs/STATISTICS.md](../../../docs/STATISTICS.md))."
         )
     if results.missing:
         lines.append(f"- **{len(results.missing)} evaluations asked for have no result**; the ledger lists them.")

@@ -122,7 +122,7 @@ def describe_run(experiment: str, inputs: ReportInputs) -> str:
         return f"{words}, untrained"
     epochs = objective.get("epochs")
     learned = "fitted" if epochs == 0 else "trained"
-    length = f", {epochs} epochs" if epochs else ""
+    length = f", {epochs} epoch{'s' if epochs > 1 else ''}" if epochs else ""
     return f"{words}, {learned} on {pretrain['dataset']} ({pretrain['data_kind']}){length}{_given(experiment, inputs)}"
 
 
