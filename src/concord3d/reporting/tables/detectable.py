@@ -61,6 +61,8 @@ def effects_in_words(
 ) -> str:
     """Return the smallest effects of a table in one sentence per baseline; empty where there are none.
 
+    Baselines that are called alike but for the data set count as one.
+
     Args:
         effects: Of the table's numbers.
         labels: What tables call each experiment.
@@ -68,14 +70,15 @@ def effects_in_words(
     """
     by_baseline: dict[str, dict[tuple[str, str], list[DetectableEffect]]] = {}
     for effect in effects:
-        places = by_baseline.setdefault(effect.baseline, {})
+        name = labels.get(effect.baseline, effect.baseline).removesuffix(f", {effect.dataset}")
+        places = by_baseline.setdefault(name, {})
         places.setdefault((effect.dataset, effect.unit), []).append(effect)
 
     def sizes(places: Mapping[tuple[str, str], Sequence[DetectableEffect]]) -> str:
         return "; ".join(_size(places[place], dataset_name) for place in sorted(places))
 
     return " ".join(
-        f'Smallest effect: a true difference from "{labels.get(baseline, baseline)}" would have been seen, with a '
+        f'Smallest effect: a true difference from "{baseline}" would have been seen, with a '
         f"probability of {100 * POWER:.0f} %, from {sizes(places)}."
         for baseline, places in by_baseline.items()
     )
