@@ -41,7 +41,8 @@ def crate_text(root: Path, results: Sequence[str]) -> str:
 
     Args:
         root: The repository.
-        results: Result files that the release holds, as ``results/<scale>/<paper>/...`` relative to the repository.
+        results: Result files that the release holds, relative to the repository: ``results/<scale>/<paper>/...``, and
+            files above that are of no paper.
 
     Raises:
         DependencyMissing: The library is not installed.
@@ -59,7 +60,10 @@ def crate_text(root: Path, results: Sequence[str]) -> str:
     crate = ROCrate(version="1.1")
     articles = _describe(crate, citation)
     workflow = _workflow(crate, root)
-    for folder in sorted({str(PurePosixPath(*PurePosixPath(name).parts[:3])) for name in results}):
+    in_folders = [name for name in results if len(PurePosixPath(name).parts) > 3]
+    for name in sorted(set(results) - set(in_folders)):
+        _add_file(crate, root, name)
+    for folder in sorted({str(PurePosixPath(*PurePosixPath(name).parts[:3])) for name in in_folders}):
         parts = [name for name in results if name.startswith(f"{folder}/")]
         _add_results(crate, root, workflow, folder, parts, articles)
     return json.dumps(crate.metadata.generate(), indent=1, ensure_ascii=False) + "\n"
