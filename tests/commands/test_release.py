@@ -35,7 +35,10 @@ def git(root: Path, *arguments: str) -> None:
 def clone(repository: Path, tmp_path: Path) -> Path:
     root = tmp_path / "clone"
     root.mkdir()
-    results = [f"results/small/mm_point/{name}" for name in ("metrics.csv", "figures/f4_views.png")]
+    results = [
+        "results/README.md",
+        *(f"results/small/mm_point/{name}" for name in ("metrics.csv", "figures/f4_views.png")),
+    ]
     for name in (*FILES, *results):
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes((repository / name).read_bytes())
@@ -62,7 +65,10 @@ def test_the_archive_holds_the_commit_and_the_checksums_are_of_its_bytes(clone: 
 
 def test_the_crate_describes_workflow_papers_software_and_every_result(clone: Path, tmp_path: Path) -> None:
     make_release(clone, tmp_path / "out", "appendix")
-    graph = json.loads((tmp_path / "out" / CRATE).read_text())["@graph"]
+    written = json.loads((tmp_path / "out" / CRATE).read_text())
+    graph = written["@graph"]
+    # A word that no context defines is lost to whoever reads the crate as linked data.
+    assert "sha256" in written["@context"][1]
     by_id = {entity["@id"]: entity for entity in graph}
     assert len(by_id) == len(graph)
     root, workflow = by_id["./"], by_id["Snakefile"]
@@ -80,7 +86,7 @@ def test_the_crate_describes_workflow_papers_software_and_every_result(clone: Pa
     assert by_id[results["about"]["@id"]]["name"].startswith("MM-Point")
     files = [by_id[each["@id"]] for each in results["hasPart"]]
     assert {each["@id"].rpartition("/")[2] for each in files} == {"metrics.csv", "f4_views.png"}
-    for each in files:
+    for each in (*files, by_id["results/README.md"]):
         assert each["sha256"] == hashlib.sha256((clone / each["@id"]).read_bytes()).hexdigest()
         assert int(each["contentSize"]) == (clone / each["@id"]).stat().st_size
 

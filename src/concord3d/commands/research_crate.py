@@ -58,6 +58,8 @@ def crate_text(root: Path, results: Sequence[str]) -> str:
         ) from error
     citation = load_yaml(root / CITATION)
     crate = ROCrate(version="1.1")
+    # RO-Crate 1.1 has no word for checksums; this is that of Workflow Run Crate.
+    crate.metadata.extra_terms["sha256"] = "https://w3id.org/ro/terms/workflow-run#sha256"
     articles = _describe(crate, citation)
     workflow = _workflow(crate, root)
     in_folders = [name for name in results if len(PurePosixPath(name).parts) > 3]

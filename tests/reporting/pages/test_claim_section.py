@@ -15,7 +15,8 @@ def claim(identifier: str, verdict: str, **more: Any) -> dict[str, Any]:
     return {
         "id": identifier, "text": f"Claim {identifier}.", "whose": "paper", "origin": "abstract", "verdict": verdict,
         "scope": "real_reduced", "converged": True, "num_measured": 2, "num_parts": 2, "decided_by": "ModelNet40",
-        "difference": 2.0, "ci_low": 1.0, "ci_high": 3.0, "ci_high_corrected": 3.5, "unit": "points", "margin": 0.0, "basis": "items and seeds",
+        "difference": 2.0, "ci_low": 1.0, "ci_high": 3.0, "ci_high_corrected": 3.5,
+        "unit": "points", "margin": 0.0, "basis": "items and seeds",
         "details": "ModelNet40: holds.", "parts": [PART, PART], **more,
     }  # fmt: skip
 
