@@ -141,9 +141,10 @@ def _page(rows: Sequence[Row], sharing: dict[tuple[str, ...], set[str]], scale: 
         "",
         "Last checkpoint, mean over seeds with its 95 % interval (one seed: over test items only). Only numbers on the "
         "same test items stand in one column; a protocol's settings, such as the number of points, are those of each "
-        "paper at this scale (`config/scales`). Where classes are equally large in the test split, mean class accuracy is "
-        "overall accuracy; its interval differs, because it takes their sizes as given. Objectives differ in data, labels and budget, which `trained on` and "
-        "the papers' ledgers say. Every number: [`encoders.csv`](encoders.csv).",
+        "paper at this scale (`config/scales`). Where the test split has equally many items of each class, mean class "
+        "accuracy is overall accuracy; its interval differs, because it takes these numbers as given. Objectives "
+        "differ in data, labels and budget, which `trained on` and the papers' ledgers say. Every number: "
+        "[`encoders.csv`](encoders.csv).",
         "",
     ]
     if not shared:
