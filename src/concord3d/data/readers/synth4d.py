@@ -2,7 +2,8 @@
 
 Layout: ``<set>/<town>/velodyne/<scan>.npy`` (P, 4 or more) x, y, z and intensity, and
 ``<set>/<town>/labels/<scan>.npy`` (P,) or (P, 1) whole numbers. A pickled list of each split has the names of the scans
-by town. Facts of the format: ``utils/dataset.py`` and ``utils/_resources/synthetic.yaml`` of saltoricristiano/gipso-sfouda.
+by town. Facts of the format: ``utils/dataset.py`` and ``utils/_resources/synthetic.yaml`` of the repository
+saltoricristiano/gipso-sfouda.
 
 Shape legend: N points of all scans together, P points of one.
 """
