@@ -159,7 +159,7 @@ def test_nothing_unpickles_or_reads_the_current_directory(repository: Path) -> N
             assert forbidden not in text, (path, forbidden)
 
 
-HEAVY = ("torch", "open3d", "sklearn", "scipy", "matplotlib", "h5py", "trimesh")
+HEAVY = ("torch", "open3d", "sklearn", "scipy", "matplotlib", "h5py", "trimesh", "pyarrow")
 
 
 @pytest.mark.parametrize(
@@ -186,7 +186,8 @@ def test_all_jobs_are_planned_without_what_they_compute_with(repository: Path) -
         "from concord3d.workflow.plan import Plan; from concord3d.workflow.state import State; "
         "[State(Plan(Path(sys.argv[1]), load_params({'scale': scale, 'papers': sys.argv[2:]}))).plan.jobs "
         "for scale in ('smoke', 'demo', 'small', 'paper')]; "
-        "print(*(m for m in ('torch', 'open3d', 'sklearn', 'matplotlib', 'h5py', 'trimesh') if m in sys.modules))"
+        "print(*(m for m in ('torch', 'open3d', 'sklearn', 'matplotlib', 'h5py', 'trimesh', 'pyarrow') "
+        "if m in sys.modules))"
     )
     papers = sorted(path.parent.name for path in (repository / "papers").glob("*/paper.yaml"))
     command = [sys.executable, "-c", code, str(repository), *papers]

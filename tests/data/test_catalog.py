@@ -45,7 +45,8 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
         "openshape_shapenet", "openshape_ensembled", "openshape_no_lvis", "openshape_lvis", "openshape_modelnet40",
         "openshape_scanobjectnn", "redwood", "co3d", "shapenet55", "nuscenes",
         "nuscenes_c", "nuscenes_boxes", "nuscenes_frames", "semantic_kitti_frames", "semantic_kitti", "scribble_kitti",
-        "rellis3d", "semantic_poss", "semantic_stf", "synlidar", "daps3d", "kitti", "scannet", "scan3r",
+        "rellis3d", "semantic_poss", "semantic_stf", "synlidar", "daps3d", "synth4d", "waymo", "kitti",
+        "scannet", "scan3r",
     ]  # fmt: skip
     counts = {name: spec.releases[0].counts for name, spec in catalog.items()}
     assert counts["modelnet10"] == counts["modelnet10_off"] == {"train": 3991, "test": 908}
@@ -73,10 +74,11 @@ def test_the_shipped_catalogue_holds_the_sets_of_the_specification(repository: P
     assert counts["semantic_kitti"] == counts["scribble_kitti"] == {"train": 19130, "val": 4071}
     assert counts["semantic_stf"] == {"train": 1326, "val": 250}
     assert counts["kitti"] == {"train": 3712, "val": 3769}
+    assert counts["waymo"] == {"train": 23691, "val": 5976}
     labelled = {name: len(spec.class_names) for name, spec in catalog.items() if spec.scan_labels is not None}
     assert labelled == {
         "semantic_kitti": 19, "scribble_kitti": 19, "rellis3d": 19, "semantic_poss": 13, "semantic_stf": 19,
-        "synlidar": 32, "daps3d": 4,
+        "synlidar": 32, "daps3d": 4, "synth4d": 7, "waymo": 22,
     }  # fmt: skip
     assert counts["nuscenes_frames"] == {"train": 21, "test": 15}
     assert counts["semantic_kitti_frames"] == {"train": 14, "test": 12}

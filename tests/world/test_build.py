@@ -76,7 +76,8 @@ def test_counts_are_spread_over_categories(tmp_path):
 
 # They have no objects; their readers have tests of their own.
 STREETS_AND_ROOMS = (
-    "nuscenes", "kitti", "semantic_", "scribble_kitti", "rellis3d", "synlidar", "daps3d", "scan3r", "scannet", "s3dis",
+    "nuscenes", "kitti", "semantic_", "scribble_kitti", "rellis3d", "synlidar", "daps3d", "synth4d", "waymo", "scan3r",
+    "scannet", "s3dis",
 )  # fmt: skip
 
 

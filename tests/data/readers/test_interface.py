@@ -15,7 +15,7 @@ from concord3d.data.stores import store_kinds
 from concord3d.errors import ConfigError
 from concord3d.render.view_spec import STORED_SETS
 
-HEAVY = ("h5py", "torch", "open3d", "trimesh", "PIL", "scipy", "sklearn")
+HEAVY = ("h5py", "pyarrow", "torch", "open3d", "trimesh", "PIL", "scipy", "sklearn")
 NEW_READER = """
 from concord3d.data.readers.interface import Reader, Reading
 

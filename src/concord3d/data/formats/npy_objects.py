@@ -112,6 +112,25 @@ def parse_objects(stream: BinaryIO, where: str) -> Any:
     return array[()] if array.dtype == object and array.ndim == 0 else array
 
 
+def read_pickled(path: Path) -> Any:
+    """Read a file that is such a program by itself (``.pkl``), of plain data.
+
+    Args:
+        path: Written by ``pickle.dump``, with protocol 5 or an older one from 2 on.
+
+    Returns:
+        What it builds.
+
+    Raises:
+        UnreadableFile: Absent, truncated, of another format, or it holds anything but plain data and arrays of it.
+    """
+    try:
+        with path.open("rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+            return _run(cast(BinaryIO, mapped), str(path))
+    except (OSError, ValueError) as error:
+        raise UnreadableFile("Cannot read a pickled file", where=path, found=error, next_step=NEXT_STEP) from error
+
+
 def _run(stream: BinaryIO, where: str) -> Any:
     """Follow the program and return what it builds."""
     machine, position, what = _Machine(), 0, "the beginning"
