@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 
 from concord3d.data.catalog import DatasetSpec
 from concord3d.data.formats.float_sweeps import count_points, read_points
+from concord3d.data.formats.label_numbers import classes_of, told_labels
 from concord3d.data.layout import NEXT_STEP, find_split, layout_folder, read_lines, required_file, split_files
 from concord3d.data.readers.interface import Census, Reader, Reading
 from concord3d.data.scan_labels import ScanLabels
 from concord3d.data.storage import scratch_array
 from concord3d.data.stores.sweeps import SweepSplit
-from concord3d.errors import ConfigError, DatasetCorrupt, DatasetMissing, WrongRelease
+from concord3d.errors import DatasetCorrupt, DatasetMissing
 
 _LABEL_BYTES = 4
-_UNKNOWN = -2
 
 
 class SemanticKITTI(Reader):
@@ -47,8 +47,7 @@ class SemanticKITTI(Reader):
             WrongRelease: A label is none of the catalogue.
             BadCloud: A scan has no points.
         """
-        told, files = _told(spec), _files(spec, root, split)
-        table = _class_table(told)
+        told, files = told_labels(spec), _files(spec, root, split)
         offsets = np.cumsum([0, *(count_points(path, told.values) for path in files)], dtype=np.int64)
         points = scratch_array((int(offsets[-1]), 4), np.float32)
         labels = scratch_array((int(offsets[-1]),), np.int64)
@@ -56,7 +55,7 @@ class SemanticKITTI(Reader):
         for path, start, stop in zip(files, offsets[:-1], offsets[1:], strict=True):
             points[start:stop] = read_points(path, told.values)[:, :4]
             raw = _raw_labels(told, split, path, int(stop - start))
-            labels[start:stop] = _classes(table, path, np.bitwise_and(raw, np.uint32(0xFFFF)))
+            labels[start:stop] = classes_of(told, np.bitwise_and(raw, np.uint32(0xFFFF)), path)
             instance[start:stop] = raw >> 16
         store = SweepSplit(
             spec.id,
@@ -74,12 +73,6 @@ class SemanticKITTI(Reader):
 
     def census(self, spec: DatasetSpec, root: Path, split: str) -> Census:
         return Census(len(_files(spec, root, split)), dtype="float32")
-
-
-def _told(spec: DatasetSpec) -> ScanLabels:
-    if spec.scan_labels is None:
-        raise ConfigError("The catalogue does not say what labels mean", where=spec.id, expected="a key 'scan_labels'")
-    return spec.scan_labels
 
 
 def _files(spec: DatasetSpec, root: Path, split: str) -> list[Path]:
@@ -109,27 +102,6 @@ def _raw_labels(told: ScanLabels, split: str, points: Path, num_points: int) -> 
             found=f"{size} bytes", next_step=NEXT_STEP,
         )  # fmt: skip
     return np.fromfile(path, "<u4")
-
-
-def _class_table(told: ScanLabels) -> NDArray[np.int64]:
-    """Return (65536,) class of every label, -1 for those without one, -2 for those that are not in the catalogue."""
-    table = np.full(1 << 16, _UNKNOWN, np.int64)
-    table[list(told.no_class)] = -1
-    for number, labels in enumerate(told.classes.values()):
-        table[list(labels)] = number
-    return table
-
-
-def _classes(table: NDArray[np.int64], path: Path, labels: NDArray[np.uint32]) -> NDArray[np.int64]:
-    classes = table[labels]
-    strange = np.unique(labels[classes == _UNKNOWN])
-    if len(strange):
-        known = np.flatnonzero(table != _UNKNOWN)
-        raise WrongRelease(
-            "A label is none of this data set", where=path, expected=", ".join(map(str, known.tolist())),
-            found=", ".join(map(str, strange.tolist())),
-        )  # fmt: skip
-    return classes
 
 
 READER = SemanticKITTI()
