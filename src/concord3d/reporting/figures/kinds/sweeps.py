@@ -94,8 +94,7 @@ def draw(context: FigureContext) -> Drawing:
     looks = looks_of(context)
     for axis, (dataset, sweep) in zip(axes, shown, strict=True):
         kinds += _sweep_panel(context, axis, options, sweep, dataset, looks)
-        place = f"{context.report.dataset_name(dataset)}\n" if len(datasets) > 1 else ""
-        axis.set(title=f"{place}{sweep.x_label}", xlabel=sweep.x_label)
+        axis.set(title=f"{context.report.dataset_name(dataset)}\n{sweep.x_label}", xlabel=sweep.x_label)
         axis.set_ylabel(measure_label(options.label, options.metric))
     if options.references:
         entries = legend_entries(axes) | {"band: its 95 % interval": Patch(color=GREY, alpha=0.3, linewidth=0)}
