@@ -8,7 +8,7 @@ import pytest
 from tests.reporting.fabricate import Fabricated, svg
 
 from concord3d.errors import ConfigError
-from concord3d.reporting.figures.style import shortened
+from concord3d.reporting.figures.style import CLASS_COLORS, class_colors, not_run_note, shortened, top_of_percents
 
 
 def test_a_figure_names_what_it_measures(tmp_path: Path) -> None:
@@ -43,3 +43,19 @@ def test_a_figure_without_data_names_what_it_needs_in_few_words(tmp_path: Path) 
 )
 def test_a_long_name_keeps_its_beginning(text: str, shown: str) -> None:
     assert shortened(text, 10) == shown
+
+
+def test_what_is_not_run_is_named_with_its_place_unless_that_is_every_place() -> None:
+    assert not_run_note([]) == ""
+    absent = [("a", "here"), ("b", "here"), ("a", "there"), "c"]
+    assert not_run_note(absent, ["here", "there"]) == "Not run at this scale: a; b on here; c."
+
+
+def test_an_axis_of_percents_ends_above_its_highest_value() -> None:
+    assert top_of_percents([2.0, 16.0]) == pytest.approx(18.4)
+    assert top_of_percents([91.0]) == top_of_percents([]) == 108.0
+
+
+def test_classes_have_colours_of_their_own() -> None:
+    assert len({*CLASS_COLORS}) == len(CLASS_COLORS) >= 20
+    assert class_colors(20) == list(CLASS_COLORS[:20]) and len(set(class_colors(40))) == 40

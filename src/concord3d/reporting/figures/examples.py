@@ -12,7 +12,7 @@ from pydantic import Field
 
 from concord3d.config.validation import StrictModel
 from concord3d.reporting.evidence.measurements import Evaluation
-from concord3d.reporting.figures.style import GREY, FigureContext
+from concord3d.reporting.figures.style import FigureContext
 
 
 class ExampleOptions(StrictModel):
@@ -46,12 +46,6 @@ def without_scales(axis: Axes) -> None:
     axis.set(xticks=[], yticks=[])
     axis.grid(False)
     axis.spines[:].set_visible(False)
-
-
-def not_run(axis: Axes) -> None:
-    """Say that a scale does not run what the panel shows."""
-    without_scales(axis)
-    axis.text(0.5, 0.5, "not run", ha="center", va="center", color=GREY, transform=axis.transAxes)
 
 
 def show_picture(axis: Axes, picture: NDArray[np.uint8]) -> None:

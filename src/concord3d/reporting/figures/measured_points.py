@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.transforms import ScaledTranslation
 
 from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.estimates import Estimate
 from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.style import Drawing, FigureContext, in_words, named, spread_dots, words
+
+# Points of print between the dots of the first and the last seed.
+SEEDS_WIDTH = 5.0
 
 
 def estimates_of(
@@ -58,17 +63,34 @@ def measure_label(given: str, metric: str) -> str:
     return given or f"{metric.replace('_', ' ')} (%)"
 
 
-def draw_curve(axis: Axes, points: Sequence[tuple[float, Estimate]], color: str, marker: str, label: str) -> None:
-    """Draw estimates over x as a line with markers and 95 % intervals."""
+def draw_curve(
+    axis: Axes, points: Sequence[tuple[float, Estimate]], color: str, marker: str, label: str, shift: float = 0.0
+) -> None:
+    """Draw estimates over x as a line with markers and 95 % intervals, ``shift`` points of print beside x."""
     x = [place for place, _ in points]
     y = [estimate.interval.value for _, estimate in points]
     low = [estimate.interval.low for _, estimate in points]
     high = [estimate.interval.high for _, estimate in points]
-    axis.plot(x, y, marker=marker, color=color, label=in_legend(label), zorder=3)
-    axis.vlines(x, low, high, color=color, linewidth=1.4, zorder=2)
+    [line] = axis.plot(x, y, marker=marker, color=color, label=in_legend(label), zorder=3)
+    beside(axis, line, shift)
+    beside(axis, axis.vlines(x, low, high, color=color, linewidth=1.4, zorder=2), shift)
 
 
-def draw_seed_dots(axis: Axes, x: float, values: Sequence[float], color: str, width: float) -> None:
-    """Draw one dot per seed beside x."""
-    offsets = [x + offset for offset in spread_dots(len(values), width)]
-    axis.plot(offsets, values, ".", color=color, alpha=0.55, markersize=6, zorder=2)
+def draw_seed_dots(axis: Axes, x: float, values: Sequence[float], color: str, shift: float = 0.0) -> None:
+    """Draw one dot per seed, about ``shift`` points of print beside x."""
+    for offset, value in zip(spread_dots(len(values), SEEDS_WIDTH), values, strict=True):
+        [dot] = axis.plot([x], [value], ".", color=color, alpha=0.55, markersize=6, zorder=2)
+        beside(axis, dot, shift + offset)
+
+
+def shifts_of(num: int, step: float) -> list[float]:
+    """Return how many points of print each of ``num`` curves is moved, so that equal x stay apart and near their x."""
+    return spread_dots(num, step * (num - 1))
+
+
+def beside(axis: Axes, drawn: Artist, shift: float) -> None:
+    """Move what is drawn by ``shift`` points of print to the right; the limits of the axis stay."""
+    # In points of print: as far on an axis of logarithms as on any other, and with one x as with many.
+    if shift:
+        assert axis.figure is not None
+        drawn.set_transform(axis.transData + ScaledTranslation(shift / 72, 0, axis.figure.dpi_scale_trans))

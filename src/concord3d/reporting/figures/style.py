@@ -29,8 +29,15 @@ from concord3d.reporting.specs.report_spec import FigureSpec, ReportSpec
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 GREY = "#6E6E6E"
+# Classes outnumber the palette, which goes on with colours that stay apart from it and from each other.
+CLASS_COLORS = (
+    *COLORS, "#8C510A", "#5E3C99", "#B2DF8A", "#FB9A99", "#7A7A00", "#9E0142", "#BEBADA", "#1B4D3E", "#FFD92F",
+    "#4D4D4D", "#00E5D0", "#B3B3B3", "#7A0177", "#F768A1",
+)  # fmt: skip
 # Inches below the panels.
-STAMP_HEIGHT, LEGEND_ROW_HEIGHT = 0.32, 0.24
+STAMP_HEIGHT, LEGEND_ROW_HEIGHT, NOTE_ROW_HEIGHT = 0.32, 0.24, 0.16
+# Letters of a note that fit into an inch.
+NOTE_LETTERS = 13.0
 SETTINGS: Any = {
     "svg.hashsalt": "concord3d",
     "svg.fonttype": "none",
@@ -82,11 +89,13 @@ class Drawing:
         figure: What is drawn.
         data_kinds: Kinds of the data in it.
         in_words: What pages say in its place, where there is nothing to draw; else empty.
+        note: What stands below the panels, such as what is not run; may be empty.
     """
 
     figure: Figure
     data_kinds: tuple[str, ...]
     in_words: str = ""
+    note: str = ""
 
 
 Options = TypeVar("Options", bound=StrictModel)
@@ -191,13 +200,56 @@ def in_words(context: FigureContext, text: str, data_kinds: Iterable[str]) -> Dr
 
 
 def stamp(drawing: Drawing, context: FigureContext) -> None:
-    """Write title, scale and data kind into a figure."""
+    """Write title, note, scale and data kind into a figure."""
+    if drawing.note:
+        _write_note(drawing.figure, drawing.note)
     kinds = ", ".join(drawing.data_kinds) or "none"
     drawing.figure.suptitle(context.spec.title, fontsize=12, fontweight="bold")
     text = f"scale: {context.inputs.scale}   data_kind: {kinds}   paper: {context.report.paper}"
     drawing.figure.text(
         0.995, 0.012, text, ha="right", va="bottom", fontsize=8.5, color="#333333", family="DejaVu Sans Mono"
     )
+
+
+def _write_note(figure: Figure, text: str) -> None:
+    """Make a figure higher by what a note needs, and write it between the legend of all panels and the stamp."""
+    lines = textwrap.wrap(text, int(NOTE_LETTERS * figure.get_figwidth()))
+    added, before = NOTE_ROW_HEIGHT * len(lines) + 0.06, figure.get_figheight()
+    engine = figure.get_layout_engine()
+    assert isinstance(engine, ConstrainedLayoutEngine)
+    left, bottom, width, _ = engine.get()["rect"]
+    height = before + added
+    bottom = (bottom * before + added) / height
+    figure.set_figheight(height)
+    engine.set(rect=(left, bottom, width, 1.0 - bottom))
+    for legend in figure.legends:
+        legend.set_bbox_to_anchor((0.5, (STAMP_HEIGHT + added) / height))
+    look: dict[str, Any] = {"ha": "left", "va": "bottom", "fontsize": 8.5, "color": "#333333"}
+    figure.text(0.01, STAMP_HEIGHT / height, "\n".join(lines), **look)
+
+
+def not_run_note(absent: Iterable[str | tuple[str, str]], places: Sequence[str] = ()) -> str:
+    """Return the sentence that names what a figure would show and its scale does not run; empty where there is none.
+
+    Args:
+        absent: Names, or names each with a place where it is absent.
+        places: All places; what is absent on each of them is named without place.
+    """
+    of_name: dict[str, list[str]] = {}
+    for entry in absent:
+        name, place = (entry, "") if isinstance(entry, str) else entry
+        of_name.setdefault(name, []).append(place)
+    told = [
+        f"{name} on {', '.join(dict.fromkeys(found))}" if any(found) and set(found) != set(places) else name
+        for name, found in of_name.items()
+    ]
+    return f"Not run at this scale: {'; '.join(told)}." if told else ""
+
+
+def top_of_percents(highest: Iterable[float]) -> float:
+    """Return where an axis of percents from 0 ends: above the highest value, with room for the number on its bar."""
+    top = max(highest, default=100.0)
+    return 108.0 if top > 90 else max(1.15 * top, 1.0)
 
 
 def save(drawing: Drawing, folder: Path, name: str) -> None:
@@ -231,8 +283,8 @@ def spread_dots(num: int, width: float) -> list[float]:
 
 
 def class_colors(num: int) -> list[str | tuple[float, float, float, float]]:
-    """Return a colour per class: the palette as far as it goes, else a ramp of ``num`` colours."""
-    if num <= len(COLORS):
-        return list(COLORS[:num])
-    # Beyond seven classes colour alone cannot tell them apart; markers repeat with another period.
+    """Return a colour per class: those that can be told apart as far as they go, else a ramp of ``num`` colours."""
+    if num <= len(CLASS_COLORS):
+        return list(CLASS_COLORS[:num])
+    # Beyond these colour alone cannot tell classes apart.
     return [colormaps["turbo"](0.03 + 0.94 * index / (num - 1)) for index in range(num)]

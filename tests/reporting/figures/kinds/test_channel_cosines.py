@@ -16,7 +16,7 @@ def test_signs_do_not_matter_and_what_is_absent_is_said(tmp_path: Path) -> None:
     one_figure(made, "channel_cosines", OPTIONS)
     kept(made, "one", {"channel_cosines": np.array([[0.5, -0.5], [-0.25, 0.25]], np.float16)})
     text = svg(made, "f")
-    assert "ONE: mean 0.38" in text and "TWO" in text and "not run" in text
+    assert "ONE: mean 0.38" in text and "Not run at this scale: TWO." in text
 
 
 def test_without_arrays_it_is_a_placard(tmp_path: Path) -> None:

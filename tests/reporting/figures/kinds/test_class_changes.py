@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.reporting.fabricate import Fabricated, outcomes, svg
 
 REPORT = """
@@ -45,6 +46,27 @@ def test_groups_show_their_mean_change_and_their_classes_sorted_by_it(tmp_path: 
     assert "unknown: 2 classes, +12.5 points on average" in text and "known: 1 classes, -5.0 points" in text
     assert text.index(">cone<") < text.index(">glass box<") < text.index(">sofa<")
     assert ">first<" in text and ">second<" not in text and "data_kind: synthetic" in text
+
+
+@pytest.mark.parametrize(
+    ("dataset", "without", "headings"),
+    [
+        ("whole", [], ("seen first", "seen last")),
+        ("whole", ["cone"], ("unknown", "seen last")),
+        ("part", [], ("unknown", "known")),
+    ],
+)
+def test_headings_follow_what_the_training_before_has_seen(
+    tmp_path: Path, dataset: str, without: list[str], headings: tuple[str, str]
+) -> None:
+    made = measured(tmp_path)
+    rule = "pretraining: {experiment: before, complete: [whole], seen: {unknown: seen first, known: seen last}}"
+    made.report(REPORT.replace("      others:", f"      {rule}\n      others:"))
+    made.run("before")
+    made.runs["before"]["pretrain"]["dataset"] = dataset
+    made.runs["before"]["data"] = {"without_classes": without}
+    text = svg(made, "f")
+    assert f">{headings[0]}: 2 classes" in text and f">{headings[1]}: 1 classes" in text
 
 
 def test_nothing_measured_on_both_sides_is_a_placard(tmp_path: Path) -> None:

@@ -34,12 +34,17 @@ COSTS = (0.001, 1.0, 1e4)
 
 
 def measured(
-    made: Fabricated, experiment: str, values: tuple[float, ...], seed: int = 1, dataset: str = "modelnet40"
+    made: Fabricated,
+    experiment: str,
+    values: tuple[float, ...],
+    seed: int = 1,
+    dataset: str = "modelnet40",
+    cost: float = 30.0,
 ) -> None:
     right = outcomes(200, 150)
     curve = {f"{cost:g}": value for cost, value in zip(COSTS, values, strict=True)}
     details = {
-        "cost": 30.0,
+        "cost": cost,
         "feature_rms": 0.0125 * seed,
         "test_accuracy_curve": {"last": curve, "epoch_0001": {f"{cost:g}": 99.0 for cost in COSTS}},
     }
@@ -76,9 +81,21 @@ def test_means_of_the_last_checkpoint_with_the_printed_values(tmp_path: Path, mo
     measured(made, "random_init", (6.0, 30.0, 84.0), seed=2)
     text = svg(made, "f")
     assert [line.tolist() for line in lines] == [[40.0, 72.0, 73.0], [5.0, 25.0, 82.0]]
-    assert "Trained (pointnet): feature RMS 0.013" in text and "Untrained (pointnet): feature RMS 0.019" in text
+    assert "Trained (PointNet): feature RMS 0.013" in text and "Untrained (PointNet): feature RMS 0.019" in text
     assert "printed: Random init (DGCNN) 66.0" in text and "C of the notebooks" in text and "data_kind: real" in text
     assert "modelnet10" not in text, "a data set that was not evaluated on has no panel"
+
+
+def test_a_ring_stands_on_a_marker_also_where_one_seed_alone_has_this_c(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made, lines = Fabricated(tmp_path), drawn(monkeypatch)
+    made.report(REPORT)
+    measured(made, "random_init", (4.0, 20.0, 80.0))
+    measured(made, "random_init", (6.0, 30.0, 84.0), seed=2, cost=1e5)
+    svg(made, "f")
+    # The accuracy at the C of cross-validation is 75.
+    assert [line.tolist() for line in lines] == [[5.0, 25.0, 82.0, 75.0]]
 
 
 def test_printed_values_do_not_stand_beside_synthetic_data(tmp_path: Path) -> None:
@@ -89,7 +106,7 @@ def test_printed_values_do_not_stand_beside_synthetic_data(tmp_path: Path) -> No
     )
     measured(made, "random_init", (4.0, 20.0, 80.0))
     text = svg(made, "f")
-    assert "printed" not in text and "Trained" not in text and "data_kind: synthetic" in text
+    assert "printed" not in text and "Trained (PointNet):" not in text and "data_kind: synthetic" in text
 
 
 def test_evaluations_without_a_curve_are_a_placard(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.reporting.fabricate import Fabricated, outcomes, svg
@@ -38,7 +39,8 @@ def test_each_data_set_shows_the_experiments_that_are_measured_on_it(tmp_path: P
     text = svg(measured(tmp_path), "f")
     assert all(word in text for word in ("before", "after", "whole set", "ModelNet10", "ModelNet40"))
     assert all(f">{value}<" in text for value in ("50", "80", "90")), "rounded means above the bars"
-    assert text.count("not run") == 1 and "scanobjectnn" not in text
+    assert text.count("Not run at this scale") == 1 and "Not run at this scale: after on ModelNet10." in text
+    assert "scanobjectnn" not in text
     assert text.index(">ModelNet10<") < text.index(">ModelNet40<"), "in the order of the report's file"
 
 
@@ -53,8 +55,32 @@ def test_bars_of_a_metric_stand_together(tmp_path: Path) -> None:
     made.few_shot("old_40", [0.8, 0.85, 0.7, 0.75])
     text = svg(made, "f")
     assert text.count(">ModelNet40<") == 1 and text.index(">five<") < text.index(">ten<")
-    # The other series everywhere, and both in the last group.
-    assert text.count("not run") == 4
+    assert "Not run at this scale: after; none." in text, "a series and a group without bars"
+    assert ">after<" not in text and ">none<" not in text, "what is left out has no place in legend and axis"
+
+
+def test_the_axis_ends_above_the_highest_bar(tmp_path: Path) -> None:
+    def highest(folder: str, right: int) -> float:
+        made = Fabricated(tmp_path / folder)
+        made.report(REPORT)
+        made.accuracy("old_40", outcomes(1000, right))
+        ticks = re.findall(r"<!-- (\d+) -->|>(\d+(?:\.\d+)?)</text>", svg(made, "f").split('id="ytick_1"')[1])
+        return max(float(value) for pair in ticks for value in pair if value)
+
+    assert highest("low", 20) < 10
+    assert highest("high", 950) == 100
+
+
+def test_a_data_set_that_lacks_a_measure_says_why(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.report(
+        REPORT.replace("      label:", "      groups: metrics\n      reasons: {modelnet40: No models}\n      label:")
+        .replace("[modelnet10, modelnet40, scanobjectnn_obj_bg]", "[modelnet40]")
+        .replace("{overall_accuracy: whole set}", "{overall_accuracy: whole set, absent: by models}")
+    )
+    made.accuracy("old_40", outcomes(200, 101))
+    text = svg(made, "f")
+    assert "Not run at this scale: after. No models: no bars of by models." in text
 
 
 def test_nothing_measured_is_a_placard(tmp_path: Path) -> None:

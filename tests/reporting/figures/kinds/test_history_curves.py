@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -76,7 +77,8 @@ def test_every_experiment_with_a_history_has_a_row(tmp_path: Path) -> None:
     made = two_branches_like(tmp_path)
     made.report(REPORT)
     text = svg(made, "f")
-    assert "Both: labels" in text and "Both: test" in text and "Never" not in text
+    assert "Both: labels" in text and "Both: test" in text and ">Never: labels<" not in text
+    assert "Not run at this scale: Never." in text
     assert "by points" in text and "teacher" in text and "data_kind: synthetic" in text
     made.report(REPORT.replace("cross_most_modelnet40", "nothing"))
     assert "nothing to draw at scale" in svg(made, "f")
@@ -108,3 +110,24 @@ def test_figures_that_are_no_shares_stand_as_they_are(tmp_path: Path) -> None:
     assert {epoch: 100 * value for epoch, value in plain.items()} == pytest.approx(shares)
     made.report(REPORT.replace("y_label: share (%),", "y_label: share, percent: false,"))
     assert svg(made, "f") != ""
+
+
+def test_single_points_of_curves_stand_beside_each_other(tmp_path: Path) -> None:
+    made = two_branches_like(tmp_path)
+    curves = "curves: {one: {figure: from_points}, two: {figure: from_points}}"
+    made.report(REPORT.replace("curves: {by points: {figure: from_points, over: coverage/points}}", curves))
+
+    def apart(epochs: tuple[int, ...]) -> float:
+        history = [{"epoch": epoch, "from_points": 0.5} for epoch in epochs]
+        for seed in (1, 2):
+            path = tmp_path / "artifacts" / "train" / f"cross_most_modelnet40__s{seed}" / "train.json"
+            write_json(path, {"history": history})
+        text = svg(made, "f")
+        [first], [second] = (
+            {float(x) for x in re.findall(rf'<use [^>]*x="([\d.]+)" y="[\d.]+" style="fill: {color}', text)[:1]}
+            for color in ("#0072b2", "#d55e00")
+        )
+        return second - first
+
+    assert apart((3, 4)) == 0
+    assert apart((3,)) == pytest.approx(history_curves.SHIFT, abs=0.1)

@@ -42,7 +42,8 @@ def test_curves_over_the_metrics_of_a_protocol(tmp_path: Path) -> None:
     for seed in (1, 2):
         made.few_shot("left", [0.8, 0.85, 0.7, 0.75], seed)
     text = svg(made, "f")
-    assert "Left" in text and "Right (not run)" in text and "ways" in text and "data_kind: real" in text
+    assert ">Left<" in text and "ways" in text and "data_kind: real" in text
+    assert "Not run at this scale: Right." in text and ">Right<" not in text
     made.report(CURVES.replace("[modelnet40]", "[modelnet10]"))
     assert "nothing to draw at scale" in svg(made, "f")
 

@@ -9,7 +9,7 @@ from matplotlib.colors import to_rgb
 from tests.reporting.evidence.test_mixed_clouds import stored
 from tests.reporting.fabricate import Fabricated, svg
 
-from concord3d.reporting.figures.kinds.mixed_clouds import source_colors
+from concord3d.reporting.figures.kinds.mixed_clouds import readable, source_colors
 from concord3d.reporting.figures.style import COLORS
 
 REPORT = """
@@ -32,7 +32,7 @@ def test_operators_across_weights_down_and_the_realised_share_below(tmp_path: Pa
     text = svg(made, "f")
     assert "PointCutMix-R" in text and "fps_mix" in text, "an operator without a label keeps its name"
     assert all(f"λ = {weight:g}" in text for weight in (0.1, 0.5, 0.9)) and "0.93" in text
-    assert "chair" in text and "lamp" in text and "data_kind: synthetic" in text
+    assert ">first shape: chair<" in text and ">second shape: lamp<" in text and "data_kind: synthetic" in text
 
 
 def test_the_same_clouds_give_the_same_bytes(tmp_path: Path) -> None:
@@ -55,3 +55,8 @@ def test_colours_say_which_shape_a_point_comes_from() -> None:
     colors = source_colors(np.array([1.0, 0.0, 0.5]))
     first, second = np.array(to_rgb(COLORS[0])), np.array(to_rgb(COLORS[1]))
     assert np.allclose(colors, [first, second, (first + second) / 2])
+
+
+def test_a_shape_is_named_without_its_collection() -> None:
+    assert readable("buildings_pack_3__1Story_GableRoof") == "1Story GableRoof"
+    assert readable("office_chair") == "office chair"

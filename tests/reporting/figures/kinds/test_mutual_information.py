@@ -35,7 +35,8 @@ def test_the_limit_is_a_line_or_words(tmp_path: Path, values: list[float], shown
     made.report(REPORT)
     made.history("mm_point", values)
     text = svg(made, "f")
-    assert shown in text and hidden not in text and "m = 4" in text and "m = 1" not in text
+    assert shown in text and hidden not in text and ">m = 4<" in text and ">m = 1<" not in text
+    assert "Not run at this scale: m = 1." in text
 
 
 def test_histories_of_another_key_are_not_drawn(tmp_path: Path) -> None:

@@ -24,4 +24,10 @@ def test_part_renders(tmp_path: Path) -> None:
     result = ProtocolResult((Record("instance_miou", 50.0, 2, 40.0, 60.0),), {}, (), {}, arrays)
     made.write(result, "mm_point_partseg", 1, "shapenetpart", "part_segmentation")
     text = svg(made, "f7_part_segmentation")
-    assert "bag" in text and "100 % of points" in text and "data_kind: real" in text
+    assert (
+        "bag" in text
+        and "100 % of points right" in text
+        and ">part 3<" in text
+        and ">part 4<" not in text
+        and "data_kind: real" in text
+    )

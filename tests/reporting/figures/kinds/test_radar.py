@@ -46,13 +46,17 @@ def measured(folder: Path, experiments: tuple[str, ...] = ("a", "b"), metrics: t
 def test_one_polygon_for_each_experiment_that_is_measured(tmp_path: Path) -> None:
     text = svg(measured(tmp_path), "f")
     assert all(word in text for word in ("Alpha", "Beta", "fog", "snow", "crosstalk", "mIoU (%)"))
-    assert "Never" not in text and "data_kind: synthetic" in text
+    assert ">Never<" not in text and "Not run at this scale: Never." in text and "data_kind: synthetic" in text
+    polygons = [text.index(f"stroke: {color}; stroke-width: 1.5") for color in ("#0072b2", "#d55e00")]
+    assert min(text.index(f">{circle}<") for circle in ("10", "20", "30")) > max(polygons), (
+        "numbers of circles are drawn above the polygons"
+    )
 
 
 def test_an_experiment_that_lacks_a_measure_is_left_out(tmp_path: Path) -> None:
     made = measured(tmp_path / "whole", ("a",))
     text = svg(made, "f")
-    assert "Alpha" in text and "Beta" not in text
+    assert ">Alpha<" in text and ">Beta<" not in text and "Not run at this scale: Beta; Never." in text
     assert "nothing to draw at scale" in svg(measured(tmp_path / "part", metrics=METRICS[:2]), "f")
 
 

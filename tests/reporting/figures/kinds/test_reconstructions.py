@@ -19,7 +19,11 @@ figures:
     kind: reconstructions
     title: T
     caption: C
-    options: {experiments: {one: pictures, other: clouds}, num_objects: 2, protocol: linear_svm}
+    options:
+      experiments: {one: pictures, other: clouds}
+      explained: {one: Patches., other: Groups.}
+      num_objects: 2
+      protocol: linear_svm
 """
 
 
@@ -31,7 +35,7 @@ def test_pictures_of_one_experiment_and_clouds_of_another(tmp_path: Path) -> Non
     text = svg(made, "f")
     assert text.count(">seen<") == text.count(">left to the network<") == text.count(">predicted<") == 2
     assert text.count(">shape 0<") == text.count(">shape 2<") == 2 and "shape 1" not in text, "spread evenly"
-    assert "data_kind: synthetic" in text
+    assert "data_kind: synthetic" in text and "Patches. Groups." in text and "Not run" not in text
 
 
 def test_clouds_whose_groups_are_not_predicted_as_points_are_left_out(tmp_path: Path) -> None:
@@ -40,7 +44,9 @@ def test_clouds_whose_groups_are_not_predicted_as_points_are_left_out(tmp_path: 
     stored(made, "other", with_points=False)
     assert "needs reconstructions of one, other" in svg(made, "f")
     stored(made, "one", with_points=False)
-    assert svg(made, "f").count(">predicted<") == 1
+    text = svg(made, "f")
+    assert text.count(">predicted<") == 1
+    assert "Patches. Not run at this scale: clouds of other." in text, "what is not drawn is not explained"
 
 
 def test_a_hidden_patch_covers_its_pixels() -> None:

@@ -32,7 +32,8 @@ def test_the_right_scan_has_a_tick_and_others_crosses(tmp_path: Path) -> None:
     kept(made, "two", strips([[1, 2, 7, 3], [6, 1, 2, 3]], [7, 9]), "scene_matching")
     text = svg(made, "f")
     # Scan 7 alone is a query of both: found first by one, third by the other.
-    assert text.count(TICK) == 2 and text.count(CROSS) == 6
+    assert text.count(f">{TICK}<") == 2 and text.count(f">{CROSS}<") == 6
+    assert f"{TICK} the scan that asks, {CROSS} another scan." in text
     assert "ONE" in text and "TWO" in text and "scene0007 00" in text and "k = 4" in text
     assert text.count("<image") == 2 + 8 and "data_kind: real" in text
 
@@ -42,7 +43,17 @@ def test_fewer_scans_than_places_leave_places_empty(tmp_path: Path) -> None:
     one_figure(made, "retrieval_strips", OPTIONS)
     kept(made, "one", strips([[0, 1]], [0]), "scene_matching")
     text = svg(made, "f")
-    assert text.count(TICK) == 1 and text.count(CROSS) == 1 and text.count("<image") == 4
+    assert text.count(f">{TICK}<") == 1 and text.count(f">{CROSS}<") == 1 and text.count("<image") == 4
+    assert "Not run at this scale: TWO." in text
+
+
+def test_a_mark_that_does_not_occur_is_not_explained(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    one_figure(made, "retrieval_strips", OPTIONS)
+    for experiment in ("one", "two"):
+        kept(made, experiment, strips([[0, 1]], [7]), "scene_matching")
+    text = svg(made, "f")
+    assert TICK not in text and f"{CROSS} another scan." in text
 
 
 def test_without_strips_it_is_a_placard(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ def test_classes_and_shares_of_right_points_are_named(tmp_path: Path) -> None:
     # Of 36 points with a class 27 are right: those without one count for nothing.
     assert "100 % of points right" in text and "75 % of points right" in text
     assert "driven on" in text and ">bus<" not in text and "truth" in text and "TWO" in text
+    assert text.count('id="legend_') == 2, "errors have a legend of their own"
 
 
 def test_without_arrays_it_is_a_placard(tmp_path: Path) -> None:

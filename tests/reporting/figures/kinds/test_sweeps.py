@@ -41,7 +41,9 @@ def test_every_setting_of_a_sweep_is_shown_or_said_to_be_missing(tmp_path: Path)
         made.accuracy(experiment, outcomes(200, right))
     text = svg(made, "f")
     assert "beta" in text and "share" in text and "no mixing" in text and "data_kind: synthetic" in text
-    assert text.count("not run") == 2, "high, and none"
+    assert "Not run at this scale: beta of 2; share of 0 (0.5 alone" in text
+    assert ">beta<" in text and ">share<" not in text, "a setting with one value has no panel"
+    assert ">band: its 95 % interval<" in text
     assert "scanobjectnn_obj_bg" not in text, "a data set without results has no empty panels"
 
 

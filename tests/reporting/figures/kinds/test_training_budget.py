@@ -61,7 +61,7 @@ def test_the_budget_of_an_experiment_holds_those_of_its_teachers(tmp_path: Path)
     seen = {name: clouds_seen(context, name) for name in ("first", "second", "third", "plain", "pupil", "unrecorded")}
     assert seen == {"first": 3200, "second": 4800, "third": 5120, "plain": 9600, "pupil": None, "unrecorded": None}
     text = svg(made, "f")
-    assert "third way (not run)" in text and "thousand clouds seen" in text
+    assert "Not run at this scale: third way." in text and ">third way<" not in text and "thousand clouds seen" in text
 
 
 def test_a_teacher_counts_even_if_nobody_evaluates_it(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,32 @@ def test_nothing_measured_is_a_placard(tmp_path: Path) -> None:
     made = Fabricated(tmp_path)
     made.report(REPORT)
     assert "nothing to draw at scale" in svg(made, "f")
+
+
+def test_curves_stay_within_points_of_print_of_their_x(tmp_path: Path) -> None:
+    def xs(name: str, seeds: Sequence[str]) -> tuple[list[float], list[float]]:
+        made = Fabricated(tmp_path / name)
+        made.report(REPORT + "      log_x: true\n")
+        for experiment in seeds:
+            made.accuracy(experiment, outcomes(200, 100))
+        # Legends have markers too.
+        text = svg(made, "f").split('id="legend_')[0]
+        ticks = re.findall(r'id="xtick_\d+">.*?<use [^>]*x="([\d.]+)"', text, re.DOTALL)
+        markers = re.findall(r'<use [^>]*x="([\d.]+)"[^>]*style="fill: #(?:0072b2|d55e00)', text)
+        return [float(x) for x in ticks], [float(x) for x in markers]
+
+    ticks, markers = xs("several", ("old_1", "old_10", "old_100", "new_1", "new_10", "new_100"))
+    assert len(ticks) == 3 and len(markers) >= 6
+    near = [min(abs(x - tick) for tick in ticks) for x in markers]
+    assert min(near) > 0 and max(near) < 5
+    [tick], markers = xs("one", ("old_10", "new_10"))
+    assert 5 < max(abs(x - tick) for x in markers) < 20, "single points stand beside each other, near their x"
+
+
+def test_a_curve_without_points_is_named(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.report(REPORT)
+    for name in ("old_1", "old_10"):
+        made.accuracy(name, outcomes(200, 100))
+    text = svg(made, "f")
+    assert "Not run at this scale: after." in text and ">after<" not in text

@@ -30,6 +30,20 @@ class Pair(StrictModel):
     after: str
 
 
+class Pretraining(StrictModel):
+    """The training before, which may or may not have seen a group.
+
+    Attributes:
+        experiment: Its name.
+        complete: Data sets that hold all classes. On one of them a class is seen unless the training leaves it out.
+        seen: What a group is called where it is seen, by the group's name.
+    """
+
+    experiment: str
+    complete: list[str]
+    seen: dict[str, str]
+
+
 class Options(StrictModel):
     """Options of ``class_changes``.
 
@@ -37,6 +51,7 @@ class Options(StrictModel):
         changes: By heading, one panel each.
         groups: Classes by the name of their group; all others are the last group.
         others: Name of the last group.
+        pretraining: What decides on the names of groups; null for none.
         dataset: What is measured on.
         protocol: What is measured.
         details: Keys that lead to accuracies in percent by class in the protocol's details.
@@ -46,6 +61,7 @@ class Options(StrictModel):
     changes: dict[str, Pair] = Field(min_length=1)
     groups: dict[str, list[str]] = Field(min_length=1)
     others: str
+    pretraining: Pretraining | None = None
     dataset: str
     protocol: str
     details: list[str] = Field(min_length=1)
@@ -66,8 +82,9 @@ def draw(context: FigureContext) -> Drawing:
     most = max(len(before) for before, _ in found.values())
     height = 1.2 + 0.17 * (most + 2 * len(options.groups) + 2)
     figure, axes = panels(len(found), 5.4, height)
+    heading_of = _headings(context, options)
     for axis, (title, (before, after)) in zip(axes, found.items(), strict=True):
-        _panel(axis, options, before, after)
+        _panel(axis, options, heading_of, before, after)
         axis.set_title(title)
     kinds = [
         evaluation.data_kind
@@ -89,7 +106,28 @@ def _accuracies(context: FigureContext, options: Options, experiment: str) -> di
     return {name: float(np.mean([seed[name] for seed in by_seed if name in seed])) for name in (by_seed or [{}])[0]}
 
 
-def _panel(axis: Axes, options: Options, before: Mapping[str, float], after: Mapping[str, float]) -> None:
+def _headings(context: FigureContext, options: Options) -> dict[str, str]:
+    """Return what each group is called at this scale, by what the training before has seen."""
+    headings = {group: group for group in (*options.groups, options.others)}
+    if options.pretraining is None:
+        return headings
+    run = context.inputs.runs.get(options.pretraining.experiment, {})
+    if (run.get("pretrain") or {}).get("dataset") not in options.pretraining.complete:
+        return headings
+    left_out = set(run.get("data", {}).get("without_classes") or ())
+    for group, seen in options.pretraining.seen.items():
+        if left_out.isdisjoint(options.groups.get(group, ())):
+            headings[group] = seen
+    return headings
+
+
+def _panel(
+    axis: Axes,
+    options: Options,
+    heading_of: Mapping[str, str],
+    before: Mapping[str, float],
+    after: Mapping[str, float],
+) -> None:
     of_group = {name: group for group, names in options.groups.items() for name in names}
     groups = [*options.groups, options.others]
     place, ticks = 0, []
@@ -99,8 +137,8 @@ def _panel(axis: Axes, options: Options, before: Mapping[str, float], after: Map
             continue
         classes.sort(key=lambda name: (after[name] - before[name], name), reverse=True)
         mean = float(np.mean([after[name] - before[name] for name in classes]))
-        axis.text(0, -place, f"{group}: {len(classes)} classes, {mean:+.1f} points on average", fontsize=8.5,
-                  fontweight="bold", va="center")  # fmt: skip
+        heading = f"{heading_of[group]}: {len(classes)} classes, {mean:+.1f} points on average"
+        axis.text(0, -place, heading, fontsize=8.5, fontweight="bold", va="center")
         place += 1
         for name in classes:
             color = COLORS[0] if after[name] >= before[name] else COLORS[1]

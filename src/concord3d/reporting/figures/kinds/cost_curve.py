@@ -8,17 +8,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from pydantic import PositiveFloat
 
-from concord3d.config.validation import StrictModel
 from concord3d.reporting.evidence.measurements import Evaluation
 from concord3d.reporting.evidence.published_values import chosen_cells
+from concord3d.reporting.figures.arms import ArmOptions, Entry, Look, looks_of
 from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.style import (
-    COLORS,
     GREY,
-    MARKERS,
     Drawing,
     FigureContext,
     named,
+    not_run_note,
     options_of,
     panels,
     placard,
@@ -28,9 +27,12 @@ from concord3d.reporting.figures.style import (
 from concord3d.reporting.specs.claim_spec import Selector
 
 CURVE = "test_accuracy_curve"
+ENCODERS = {"pointnet": "PointNet", "dgcnn": "DGCNN"}
+# Encoders of one method share its colour.
+STYLES = ("-", "--", ":", "-.")
 
 
-class Options(StrictModel):
+class Options(ArmOptions):
     """Options of ``cost_curve``.
 
     Attributes:
@@ -49,6 +51,10 @@ class Options(StrictModel):
     published_cost: PositiveFloat | None = None
     printed: list[Selector] = []
 
+    def arms(self) -> list[Entry]:
+        """Return the label of each curve and its experiment."""
+        return [(label, experiment) for experiment, label in self.experiments.items()]
+
 
 def draw(context: FigureContext) -> Drawing:
     """Draw accuracy on the test split against C on a logarithmic axis, mean and range over seeds."""
@@ -58,20 +64,22 @@ def draw(context: FigureContext) -> Drawing:
         return placard(context, f"accuracy by C, {words(options.protocol)} of {named(context, options.experiments)}")
     figure, axes = panels(len(datasets), width=6.4, height=4.6)
     kinds: list[str] = []
+    ran: set[str] = set()
+    looks = looks_of(context)
+    encoders = list(dict.fromkeys(_encoder(context, experiment) for experiment in options.experiments))
     for axis, dataset in zip(axes, datasets, strict=True):
-        shown = [
-            (number, experiment, found)
-            for number, experiment in enumerate(options.experiments)
-            if (found := _curves_of(context, options, experiment, dataset))
-        ]
-        for number, experiment, found in shown:
-            _encoder_curve(axis, found, options.metric, number, _label(context, options, experiment, found))
+        shown = {e: found for e in options.experiments if (found := _curves_of(context, options, e, dataset))}
+        ran |= set(shown)
+        for experiment, found in shown.items():
+            style = STYLES[encoders.index(_encoder(context, experiment)) % len(STYLES)]
+            look, label = looks[options.experiments[experiment]], _label(context, options, experiment, found)
+            _encoder_curve(axis, found, options.metric, look, style, label)
             kinds += [evaluation.data_kind for evaluation in found]
         if options.published_cost is not None:
             axis.axvline(options.published_cost, color=GREY, linestyle="--", linewidth=1, zorder=1)
             axis.annotate("C of the notebooks", (options.published_cost, 1), (4, -10), textcoords="offset points",
                           xycoords=("data", "axes fraction"), fontsize=8.5, color=GREY)  # fmt: skip
-        if all(evaluation.data_kind == "real" for _, _, found in shown for evaluation in found):
+        if all(evaluation.data_kind == "real" for found in shown.values() for evaluation in found):
             _printed_lines(context, axis, options, dataset)
         axis.set_xscale("log")
         axis.xaxis.set_major_formatter("{x:g}")
@@ -79,7 +87,9 @@ def draw(context: FigureContext) -> Drawing:
         axis.set(xlabel="C of the linear SVM", ylabel="accuracy on the test split (%)")
         # Below its panel: the sizes of features differ from data set to data set, and curves fill the panel.
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.15), ncols=-(-len(shown) // 4))
-    return Drawing(figure, sorted_kinds(kinds))
+    # By the names of tables, which tell encoders apart also where a scale has no configuration of them.
+    absent = [named(context, [experiment]) for experiment in options.experiments if experiment not in ran]
+    return Drawing(figure, sorted_kinds(kinds), note=not_run_note(absent))
 
 
 def _curves_of(context: FigureContext, options: Options, experiment: str, dataset: str) -> list[Evaluation]:
@@ -88,31 +98,37 @@ def _curves_of(context: FigureContext, options: Options, experiment: str, datase
     return [evaluation for evaluation in found if CURVE in evaluation.details]
 
 
+def _encoder(context: FigureContext, experiment: str) -> str:
+    name = str(context.inputs.runs.get(experiment, {}).get("encoder", {}).get("name", ""))
+    return ENCODERS.get(name, words(name))
+
+
 def _label(context: FigureContext, options: Options, experiment: str, found: Sequence[Evaluation]) -> str:
-    encoder = str(context.inputs.runs.get(experiment, {}).get("encoder", {}).get("name", ""))
     size = float(np.mean([evaluation.details["feature_rms"] for evaluation in found]))
+    encoder = _encoder(context, experiment)
     return f"{options.experiments[experiment]}{f' ({encoder})' if encoder else ''}: feature RMS {size:.2g}"
 
 
-def _encoder_curve(axis: Axes, found: Sequence[Evaluation], metric: str, number: int, label: str) -> None:
-    color = COLORS[number % len(COLORS)]
-    curves = [evaluation.details[CURVE]["last"] for evaluation in found]
-    costs = sorted(set.intersection(*(set(map(float, curve)) for curve in curves)))
-    values = np.array([[{float(c): v for c, v in curve.items()}[cost] for cost in costs] for curve in curves])
-    axis.fill_between(costs, values.min(axis=0), values.max(axis=0), color=color, alpha=0.2, linewidth=0)
-    axis.plot(
-        costs,
-        values.mean(axis=0),
-        marker=MARKERS[number % len(MARKERS)],
-        markersize=4,
-        color=color,
-        label=in_legend(label),
-    )
-    for evaluation in found:
-        for row in evaluation.measurements:
-            if (row.metric, row.selection) == (metric, "last"):
-                axis.plot([float(evaluation.details["cost"])], [row.value], "o", markersize=10, fillstyle="none",
-                          color=color, markeredgewidth=1.4)  # fmt: skip
+def _encoder_curve(axis: Axes, found: Sequence[Evaluation], metric: str, look: Look, style: str, label: str) -> None:
+    color = look.color
+    curves = [{float(cost): float(v) for cost, v in each.details[CURVE]["last"].items()} for each in found]
+    chosen = [
+        (curve, float(evaluation.details["cost"]), row.value)
+        for curve, evaluation in zip(curves, found, strict=True)
+        for row in evaluation.measurements
+        if (row.metric, row.selection) == (metric, "last")
+    ]
+    for curve, cost, value in chosen:
+        # Cross-validation may go beyond the grid of the curve: the curve of this seed then goes on to its choice.
+        if cost > max(curve):
+            curve[cost] = value
+    costs = sorted(set().union(*curves))
+    values = [[curve[cost] for curve in curves if cost in curve] for cost in costs]
+    low, high, mean = ([float(of(each)) for each in values] for of in (min, max, np.mean))
+    axis.fill_between(costs, low, high, color=color, alpha=0.2, linewidth=0)
+    axis.plot(costs, mean, style, marker=look.marker, markersize=4, color=color, label=in_legend(label))
+    for _, cost, value in chosen:
+        axis.plot([cost], [value], "o", markersize=10, fillstyle="none", color=color, markeredgewidth=1.4)
 
 
 def _printed_lines(context: FigureContext, axis: Axes, options: Options, dataset: str) -> None:

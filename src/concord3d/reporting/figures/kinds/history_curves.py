@@ -12,12 +12,14 @@ from pydantic import Field, model_validator
 
 from concord3d.config.validation import StrictModel
 from concord3d.reporting.figures.letters import in_legend
+from concord3d.reporting.figures.measured_points import beside, shifts_of
 from concord3d.reporting.figures.style import (
     COLORS,
     MARKERS,
     Drawing,
     FigureContext,
     named,
+    not_run_note,
     options_of,
     panels,
     placard,
@@ -27,6 +29,8 @@ from concord3d.reporting.figures.style import (
 SNAPSHOTS = "by_snapshot"
 # A share of fewer than this of a batch's objects says nothing of what it is a share of.
 LEAST = 1e-6
+# Points of print between curves that are single points at one epoch.
+SHIFT = 14.0
 Series = dict[int, float]
 
 
@@ -99,10 +103,17 @@ def draw(context: FigureContext) -> Drawing:
     kinds: list[str] = []
     for index, axis in enumerate(axes):
         name, column = shown[index // len(options.columns)], options.columns[index % len(options.columns)]
-        for number, (label, curve) in enumerate(column.curves.items()):
-            factor = 100.0 if column.percent else 1.0
+        factor, drawn = 100.0 if column.percent else 1.0, {}
+        for label, curve in column.curves.items():
             by_seed = {seed: _values(context, options, name, seed, curve, factor) for seed in found[name]}
-            _curve(axis, curve, number, label, {seed: values for seed, values in by_seed.items() if values})
+            drawn[label] = {seed: values for seed, values in by_seed.items() if values}
+        epochs = {epoch for by_seed in drawn.values() for values in by_seed.values() for epoch in values}
+        # Points at one epoch stand beside each other.
+        shifts = shifts_of(len(drawn), SHIFT if len(epochs) == 1 else 0.0)
+        for number, ((label, by_seed), shift) in enumerate(zip(drawn.items(), shifts, strict=True)):
+            _curve(axis, column.curves[label], number, label, by_seed, shift)
+        if len(epochs) == 1:
+            axis.set_xlim(min(epochs) - 1, min(epochs) + 1)
         axis.set(title=f"{options.experiments[name]}: {column.title}", xlabel="epoch", ylabel=column.y_label)
         axis.set_ylim(0, 102 if column.percent else None)
         axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -111,7 +122,8 @@ def draw(context: FigureContext) -> Drawing:
         elif not axis.has_data():
             axis.text(0.5, 0.5, "not measured", ha="center", va="center", transform=axis.transAxes)
         kinds += [e.data_kind for e in context.results.select(name, options.dataset, options.protocol)]
-    return Drawing(figure, sorted_kinds(kinds))
+    absent = [label for name, label in options.experiments.items() if name not in shown]
+    return Drawing(figure, sorted_kinds(kinds), note=not_run_note(absent))
 
 
 def _seeds(context: FigureContext, experiment: str) -> list[int]:
@@ -152,16 +164,19 @@ def _of_snapshots(context: FigureContext, options: Options, experiment: str, see
     return found
 
 
-def _curve(axis: Axes, curve: Curve, number: int, label: str, by_seed: Mapping[int, Series]) -> None:
+def _curve(axis: Axes, curve: Curve, number: int, label: str, by_seed: Mapping[int, Series], shift: float) -> None:
     if not by_seed:
         return
     color, style = COLORS[number % len(COLORS)], "--" if curve.dashed else "-"
     epochs = sorted(set.intersection(*(set(values) for values in by_seed.values())))
     for values in by_seed.values():
         if len(by_seed) > 1:
-            axis.plot(sorted(values), [values[epoch] for epoch in sorted(values)], style, color=color, alpha=0.35,
-                      linewidth=0.8)  # fmt: skip
+            # A single point has no line: a small dot stands for the seed.
+            of_seed = axis.plot(sorted(values), [values[epoch] for epoch in sorted(values)], style, color=color,
+                                alpha=0.35, linewidth=0.8, marker="." if len(values) == 1 else None)  # fmt: skip
+            beside(axis, of_seed[0], shift)
     means = [float(np.mean([values[epoch] for values in by_seed.values()])) for epoch in epochs]
-    axis.plot(
+    [mean] = axis.plot(
         epochs, means, style, color=color, marker=MARKERS[number % len(MARKERS)], markersize=4, label=in_legend(label)
     )
+    beside(axis, mean, shift)

@@ -6,7 +6,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from concord3d.reporting.figures.examples import ExampleOptions, examples_with, show_picture
-from concord3d.reporting.figures.style import Drawing, FigureContext, named, options_of, panels, placard, sorted_kinds
+from concord3d.reporting.figures.style import (
+    Drawing,
+    FigureContext,
+    named,
+    not_run_note,
+    options_of,
+    panels,
+    placard,
+    sorted_kinds,
+)
 
 # A report that is made from results keeps the figure that is there.
 SHOWS_EXAMPLES = True
@@ -36,7 +45,9 @@ def draw(context: FigureContext) -> Drawing:
         for column, picture in enumerate(shown):
             show_picture(axes[row * columns + column], picture)
         axes[row * columns].set_ylabel(name, fontsize=9)
-    return Drawing(figure, sorted_kinds(evaluation.data_kind for evaluation in found.values()))
+    absent = [name for experiment, name in options.experiments.items() if experiment not in found]
+    kinds = sorted_kinds(evaluation.data_kind for evaluation in found.values())
+    return Drawing(figure, kinds, note=not_run_note(absent))
 
 
 def hidden_pixels(patches: NDArray[np.bool_], size: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from matplotlib.axes import Axes
-from matplotlib.lines import Line2D
 from pydantic import Field, model_validator
 
-from concord3d.config.validation import StrictModel
 from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.estimates import Estimate
 from concord3d.reporting.evidence.published_values import chosen_cells
+from concord3d.reporting.figures.arms import ArmOptions, Entry, Look, looks_of
 from concord3d.reporting.figures.measured_points import (
     draw_curve,
     draw_seed_dots,
@@ -19,13 +18,12 @@ from concord3d.reporting.figures.measured_points import (
     seed_values,
 )
 from concord3d.reporting.figures.style import (
-    COLORS,
     GREY,
-    MARKERS,
     Drawing,
     FigureContext,
     legend_entries,
     named,
+    not_run_note,
     options_of,
     panels,
     placard,
@@ -38,7 +36,7 @@ from concord3d.reporting.specs.claim_spec import Selector
 CHANCE, PUBLISHED = "chance", "published"
 
 
-class Options(StrictModel):
+class Options(ArmOptions):
     """Options of ``metric_curves``.
 
     Attributes:
@@ -79,6 +77,10 @@ class Options(StrictModel):
         """The metric at each x by the heading of the panel, empty for none."""
         return self.panels or {"": self.metrics}
 
+    def arms(self) -> list[Entry]:
+        """Return the label of each curve and its experiment."""
+        return [(label, experiment) for experiment, label in self.experiments.items()]
+
 
 def draw(context: FigureContext) -> Drawing:
     """Draw the metrics of one protocol as a curve per experiment, one panel per data set and heading."""
@@ -94,14 +96,16 @@ def draw(context: FigureContext) -> Drawing:
         return placard(context, f"{words(options.protocol)} of {named(context, names)}")
     in_row = len(options.curves) if options.panels else len(shown)
     in_row = min(in_row, len(shown))
-    num_entries = len(names) + options.chance + bool(options.published)
+    ran = {experiment: label for experiment, label in options.experiments.items() if _ran(context, options, experiment)}
+    num_entries = len(ran) + options.chance + bool(options.published)
     figure, axes = panels(len(shown), columns=in_row, legend_rows=-(-num_entries // (2 * in_row)))
     kinds: list[str] = []
+    looks = looks_of(context)
     for axis, (dataset, heading) in zip(axes, shown, strict=True):
         curve = options.curves[heading]
         of_panel: list[str] = []
-        for number, experiment in enumerate(names):
-            of_panel += _metric_curve(context, axis, options, curve, experiment, number, dataset)
+        for experiment, label in ran.items():
+            of_panel += _metric_curve(context, axis, options, curve, experiment, looks[label], dataset)
         kinds += of_panel
         _chance(context, axis, options, curve, dataset)
         if "real" in of_panel:
@@ -113,11 +117,17 @@ def draw(context: FigureContext) -> Drawing:
         title = ": ".join(part for part in (context.report.dataset_name(dataset), heading) if part)
         axis.set(title=title, xlabel=options.x_label, ylabel=options.y_label)
     drawn = legend_entries(axes)
-    nothing = Line2D([], [], linestyle="")
-    entries = {n if n in drawn else f"{n} (not run)": drawn.get(n, nothing) for n in options.experiments.values()}
-    entries |= {name: drawn[name] for name in (CHANCE, PUBLISHED) if name in drawn}
+    entries = {name: drawn[name] for name in (*ran.values(), CHANCE, PUBLISHED) if name in drawn}
     shared_legend(figure, entries, columns=2 * in_row)
-    return Drawing(figure, sorted_kinds(kinds))
+    absent = [label for experiment, label in options.experiments.items() if experiment not in ran]
+    return Drawing(figure, sorted_kinds(kinds), note=not_run_note(absent))
+
+
+def _ran(context: FigureContext, options: Options, experiment: str) -> bool:
+    measured = [
+        (dataset, metric) for dataset in options.datasets for c in options.curves.values() for metric in c.values()
+    ]
+    return any(estimates_of(context, [experiment], dataset, options.protocol, metric) for dataset, metric in measured)
 
 
 def _metric_curve(
@@ -126,21 +136,18 @@ def _metric_curve(
     options: Options,
     curve: dict[float, str],
     experiment: str,
-    number: int,
+    look: Look,
     dataset: str,
 ) -> list[str]:
     points: list[tuple[float, Estimate]] = []
     for x, metric in sorted(curve.items()):
         estimate = context.results.estimate(Address(experiment, dataset, options.protocol, metric))
         points += [(x, estimate)] if estimate is not None else []
-    label, color = options.experiments[experiment], COLORS[number % len(COLORS)]
     if not points:
         return []
-    draw_curve(axis, points, color, MARKERS[number % len(MARKERS)], label)
+    draw_curve(axis, points, look.color, look.marker, options.experiments[experiment])
     for x, _ in points:
-        # No width: on an axis of logarithms equal offsets would not look equal, and the values differ visibly.
-        values = seed_values(context, experiment, dataset, options.protocol, curve[x])
-        draw_seed_dots(axis, x, values, color, 0.0)
+        draw_seed_dots(axis, x, seed_values(context, experiment, dataset, options.protocol, curve[x]), look.color)
     return [estimate.data_kind for _, estimate in points]
 
 

@@ -15,7 +15,16 @@ from pydantic import PositiveInt
 from concord3d.config.validation import StrictModel
 from concord3d.reporting.evidence.mixed_clouds import read_mixed_clouds
 from concord3d.reporting.figures.projection import project
-from concord3d.reporting.figures.style import COLORS, Drawing, FigureContext, options_of, panels, placard, shared_legend
+from concord3d.reporting.figures.style import (
+    COLORS,
+    Drawing,
+    FigureContext,
+    options_of,
+    panels,
+    placard,
+    shared_legend,
+    words,
+)
 
 # A report that is made from results keeps the figure that is there.
 SHOWS_EXAMPLES = True
@@ -43,7 +52,6 @@ def draw(context: FigureContext) -> Drawing:
         return placard(context, f"the mixed clouds of {options.file}")
     arrays = read_mixed_clouds(path)
     operators, weights = [str(name) for name in arrays["operators"]], arrays["weights"]
-    first, second = (str(name) for name in arrays["shape_names"])
     figure, axes = panels(len(operators) * len(weights), 1.5, 1.55, columns=len(operators), legend_rows=2)
     for index, axis in enumerate(axes):
         row, column = divmod(index, len(operators))
@@ -54,10 +62,17 @@ def draw(context: FigureContext) -> Drawing:
             axis.set_title(options.labels.get(operators[column], operators[column]), fontsize=8.5)
         if column == 0:
             axis.set_ylabel(f"λ = {weights[row]:g}", fontsize=9)
-    names = [f"{first} ({arrays['dataset']}), its realised share below each cloud", second]
+    shapes = (readable(str(name)) for name in arrays["shape_names"])
+    names = [f"{which} shape: {shape}" for which, shape in zip(("first", "second"), shapes, strict=True)]
     dots = [Line2D([], [], marker="o", linestyle="", color=color) for color in COLORS[:2]]
     shared_legend(figure, dict(zip(names, dots, strict=True)), columns=1)
-    return Drawing(figure, (str(arrays["data_kind"]),))
+    note = f"Shapes of {context.report.dataset_name(str(arrays['dataset']))}."
+    return Drawing(figure, (str(arrays["data_kind"]),), note=note)
+
+
+def readable(name: str) -> str:
+    """Return the name of a shape in words, without the collection that stands before two underscores."""
+    return words(name.rsplit("__", 1)[-1])
 
 
 def source_colors(share: NDArray[np.floating]) -> NDArray[np.float64]:

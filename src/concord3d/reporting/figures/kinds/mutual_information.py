@@ -8,15 +8,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from concord3d.config.validation import StrictModel
+from concord3d.reporting.figures.arms import ArmOptions, Entry, looks_of
 from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.style import (
-    COLORS,
     GREY,
-    MARKERS,
     Drawing,
     FigureContext,
     named,
+    not_run_note,
     options_of,
     panels,
     placard,
@@ -24,20 +23,24 @@ from concord3d.reporting.figures.style import (
 )
 
 
-class Options(StrictModel):
+class Options(ArmOptions):
     """Options of ``mutual_information``: label per experiment, and the keys of the training history."""
 
     experiments: dict[str, str]
     key: str
     count: str
 
+    def arms(self) -> list[Entry]:
+        """Return the label of each curve and its experiment."""
+        return [(label, experiment) for experiment, label in self.experiments.items()]
+
 
 def draw(context: FigureContext) -> Drawing:
     """Draw the bound on mutual information over training (MM-Point spec 9, F3)."""
     options = options_of(context, Options)
     figure, (axis,) = panels(1, width=6.4)
-    kinds, counts = [], set()
-    for number, (experiment, label) in enumerate(options.experiments.items()):
+    kinds, absent, looks, counts = [], [], looks_of(context), set()
+    for experiment, label in options.experiments.items():
         curves = defaultdict(list)
         for (name, _), history in sorted(context.results.histories.items()):
             for entry in history if name == experiment else []:
@@ -46,12 +49,13 @@ def draw(context: FigureContext) -> Drawing:
                     curves[int(entry["epoch"])].append(float(held_out[options.key]))
                     counts.add(int(held_out.get(options.count, 0)))
         if not curves:
+            absent.append(label)
             continue
-        color, epochs = COLORS[number % len(COLORS)], sorted(curves)
+        (color, marker), epochs = looks[label], sorted(curves)
         pretrain = context.inputs.runs.get(experiment, {}).get("pretrain") or {}
         kinds.append(str(pretrain.get("data_kind", "")))
         means = [float(np.mean(curves[epoch])) for epoch in epochs]
-        axis.plot(epochs, means, marker=MARKERS[number % len(MARKERS)], color=color, label=in_legend(label))
+        axis.plot(epochs, means, marker=marker, color=color, label=in_legend(label))
         for epoch in epochs:
             axis.plot([epoch] * len(curves[epoch]), curves[epoch], ".", color=color, alpha=0.5, markersize=6)
     if not axis.lines:
@@ -63,7 +67,7 @@ def draw(context: FigureContext) -> Drawing:
     axis.set_xlim(axis.dataLim.x0 - 0.5, axis.dataLim.x1 + 0.5)
     axis.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axis.legend(loc="best")
-    return Drawing(figure, sorted_kinds(kinds))
+    return Drawing(figure, sorted_kinds(kinds), note=not_run_note(absent))
 
 
 def _limit(axis: Axes, count: int) -> None:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib.projections.polar import PolarAxes
 from pydantic import Field
 
-from concord3d.config.validation import StrictModel
+from concord3d.reporting.figures.arms import ArmOptions, Entry, looks_of
 from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.measured_points import estimates_of
 from concord3d.reporting.figures.style import (
-    COLORS,
-    MARKERS,
     Drawing,
     FigureContext,
     legend_entries,
     named,
+    not_run_note,
     options_of,
     placard,
     polar_panel,
@@ -25,7 +26,7 @@ from concord3d.reporting.figures.style import (
 )
 
 
-class Options(StrictModel):
+class Options(ArmOptions):
     """Options of ``radar``.
 
     Attributes:
@@ -41,6 +42,10 @@ class Options(StrictModel):
     protocol: str
     metrics: dict[str, str] = Field(min_length=3)
     label: str
+
+    def arms(self) -> list[Entry]:
+        """Return the label of each polygon and its experiment."""
+        return [(label, experiment) for experiment, label in self.experiments.items()]
 
 
 def draw(context: FigureContext) -> Drawing:
@@ -59,9 +64,9 @@ def draw(context: FigureContext) -> Drawing:
     axis.set_theta_direction(-1)
     angles = np.linspace(0, 2 * np.pi, len(options.metrics), endpoint=False)
     kinds: list[str] = []
+    looks = looks_of(context)
     for name in shown:
-        number = list(options.experiments).index(name)
-        color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
+        color, marker = looks[options.experiments[name]]
         intervals = [estimates[name].interval for estimates in found.values()]
         kinds += [estimates[name].data_kind for estimates in found.values()]
         values = [interval.value for interval in intervals]
@@ -75,9 +80,18 @@ def draw(context: FigureContext) -> Drawing:
     for angle, text in zip(angles, axis.get_xticklabels(), strict=True):
         # Names stand beside the circle, on the side of their axis.
         text.set_horizontalalignment("center" if abs(np.sin(angle)) < 0.1 else "left" if angle < np.pi else "right")
-    axis.set_rlabel_position(180 / len(angles))
     axis.set_rmin(0)
-    axis.tick_params(axis="y", labelsize=7.5)
+    _numbers_above(axis, np.pi / len(angles))
     axis.set_title(options.label, fontsize=9.5)
     shared_legend(figure, legend_entries([axis]), columns=len(shown))
-    return Drawing(figure, sorted_kinds(kinds))
+    absent = [label for experiment, label in options.experiments.items() if experiment not in shown]
+    return Drawing(figure, sorted_kinds(kinds), note=not_run_note(absent))
+
+
+def _numbers_above(axis: PolarAxes, angle: float) -> None:
+    """Write the numbers of the circles above the polygons, which would hide an axis's own."""
+    circles = [value for value in axis.get_yticks() if 0 < value <= axis.get_rmax()]
+    axis.set_yticks(circles, [""] * len(circles))
+    box: dict[str, Any] = {"boxstyle": "square,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}
+    for value in circles:
+        axis.text(angle, value, f"{value:g}", fontsize=7.5, ha="center", va="center", bbox=box, zorder=5)

@@ -19,6 +19,7 @@ from concord3d.reporting.figures.style import (
     Drawing,
     FigureContext,
     named,
+    not_run_note,
     options_of,
     panels,
     placard,
@@ -37,11 +38,14 @@ class Options(StrictModel):
 
     Attributes:
         experiments: Whether pictures or clouds are shown, by experiment; one block of three rows each.
+        explained: Sentence on what is drawn of an experiment, by experiment; only of those that are drawn it stands in
+            the figure.
         num_objects: Columns, at most as many as there are examples.
         protocol: A measurement of these experiments: while it counts, so do the examples.
     """
 
     experiments: dict[str, Literal["pictures", "clouds"]] = Field(min_length=1)
+    explained: dict[str, str] = {}
     num_objects: PositiveInt = 6
     protocol: str
 
@@ -49,12 +53,13 @@ class Options(StrictModel):
 def draw(context: FigureContext) -> Drawing:
     """Draw what is seen, what is left of it and what is predicted, a column per object."""
     options = options_of(context, Options)
-    blocks = []
+    blocks, drawn = [], []
     for experiment, what in options.experiments.items():
         path = context.inputs.artifacts / reconstruction_file(experiment)
         arrays = read_reconstructions(path) if context.inputs.has(path) else {}
         if arrays and (what == "pictures" or OF_CLOUDS[2] in arrays):
             blocks.append((what, arrays))
+            drawn.append(experiment)
     if not blocks:
         return placard(context, f"reconstructions of {named(context, options.experiments)}")
     columns = min(options.num_objects, *(len(arrays["names"]) for _, arrays in blocks))
@@ -72,7 +77,10 @@ def draw(context: FigureContext) -> Drawing:
         axis.set(xticks=[], yticks=[])
         axis.grid(False)
         axis.spines[:].set_visible(False)
-    return Drawing(figure, sorted_kinds(str(arrays["data_kind"]) for _, arrays in blocks))
+    absent = [f"{w} of {named(context, [e])}" for e, w in options.experiments.items() if e not in drawn]
+    sentences = [options.explained.get(experiment, "") for experiment in drawn]
+    note = " ".join(filter(None, (*sentences, not_run_note(absent))))
+    return Drawing(figure, sorted_kinds(str(arrays["data_kind"]) for _, arrays in blocks), note=note)
 
 
 def _pictures(axes: list[Axes], arrays: Mapping[str, NDArray[Any]], example: int) -> None:

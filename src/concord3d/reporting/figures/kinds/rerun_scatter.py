@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
+
+from matplotlib.axes import Axes
 
 from concord3d.config.validation import StrictModel
 from concord3d.reporting.evidence.audit import candidate_sets
@@ -13,6 +16,7 @@ from concord3d.reporting.figures.style import (
     GREY,
     Drawing,
     FigureContext,
+    named,
     options_of,
     panels,
 )
@@ -20,6 +24,9 @@ from concord3d.reporting.specs.claim_spec import Selector
 from concord3d.reporting.tables.cells import build_cells
 from concord3d.reporting.tables.table_files import SELECTION_WORDS
 from concord3d.statistics.intervals import binomial_interval
+
+# Percentage points. A difference above this would squeeze all others.
+FAR = 10.0
 
 
 class RerunPair(StrictModel):
@@ -53,36 +60,73 @@ def draw(context: FigureContext) -> Drawing:
     """Draw printed values against reruns by others and by us, with intervals of the test set (MM-Point spec 9, F8)."""
     options = options_of(context, Options)
     points = [*_rerun_points(context, options), *_our_points(context, options)]
-    figure, (axis, forest) = panels(2, width=6.0, height=max(4.4, 0.27 * len(points) + 1.2))
-    places: dict[str, int] = {}
-    for row, point in enumerate(points):
-        color = COLORS[places.setdefault(point.dataset, len(places)) % len(COLORS)]
-        marker, size = ("s", 7) if point.ours else ("o", 5)
-        look: dict[str, Any] = {"marker": marker, "markersize": size, "color": color}
-        axis.vlines(point.printed, point.low, point.high, color=color, linewidth=1.3, alpha=0.8)
-        axis.plot(point.printed, point.rerun, **look)
-        forest.hlines(row, point.low - point.printed, point.high - point.printed, color=color, linewidth=1.6)
-        forest.plot(point.rerun - point.printed, row, **look)
-    low = min([min(point.low, point.printed) for point in points], default=1.0) - 1
-    high = max([max(point.high, point.printed) for point in points], default=99.0) + 1
-    axis.plot([low, high], [low, high], color=GREY, linestyle="--", linewidth=1)
-    for dataset, index in places.items():
-        axis.plot([], [], "o", color=COLORS[index % len(COLORS)], label=in_legend(dataset))
+    far = {number for number, point in enumerate(points) if abs(point.rerun - point.printed) > FAR}
+    if len(far) == len(points):
+        far = set()
+    figure, (axis, forest) = panels(2, width=6.4, height=max(4.4, 0.27 * len(points) + 1.2))
+    places = {dataset: number for number, dataset in enumerate(dict.fromkeys(point.dataset for point in points))}
+    looks = [_look(point, COLORS[places[point.dataset] % len(COLORS)]) for point in points]
+    _scatter(axis, points, looks, far)
+    for dataset, number in places.items():
+        axis.plot([], [], "o", color=COLORS[number % len(COLORS)], label=in_legend(dataset))
     if any(point.ours for point in points):
         axis.plot([], [], "s", color=GREY, label="rerun here")
     axis.plot([], [], "o", color=GREY, label="rerun by others", markersize=5)
-    axis.set(xlabel="printed (%)", ylabel="rerun (%), 95 % interval")
     axis.legend(loc="upper left")
-    forest.axvline(0, color="black", linewidth=0.9)
-    names = [f"{point.label}: {point.printed:.1f} -> {point.rerun:.1f}" for point in points]
-    forest.set_yticks(range(len(points)), names, fontsize=8.5)
-    forest.set_ylim(len(points) - 0.4, -0.6)
-    forest.set(xlabel="rerun minus printed (points)", title="the same, as differences")
-    forest.grid(False, axis="y")
+    _forest(forest, points, looks, far)
     if any(evaluation.data_kind == "synthetic" for evaluation in context.results.evaluations):
         axis.set_title("ours at this scale is synthetic, not comparable and not shown", fontsize=9, color=GREY)
     shown = any(point.ours for point in points)
-    return Drawing(figure, ("real",) if shown else ("none of ours (published values and reruns only)",))
+    numbers = ", ".join(str(number + 1) for number in sorted(far))
+    note = f"More than {FAR:g} points from the printed value, on the right alone and beyond its axis: {numbers}."
+    kinds = ("real",) if shown else ("none of ours (published values and reruns only)",)
+    return Drawing(figure, kinds, note=note if far else "")
+
+
+def _look(point: ScatterPoint, color: str) -> dict[str, Any]:
+    marker, size = ("s", 7) if point.ours else ("o", 5)
+    return {"marker": marker, "markersize": size, "color": color}
+
+
+def _scatter(axis: Axes, points: Sequence[ScatterPoint], looks: Sequence[dict[str, Any]], far: set[int]) -> None:
+    near = [(number, point) for number, point in enumerate(points) if number not in far]
+    for number, point in near:
+        axis.vlines(point.printed, point.low, point.high, color=looks[number]["color"], linewidth=1.3, alpha=0.8)
+        axis.plot(point.printed, point.rerun, **looks[number])
+        # To the left of a neighbour on the right, whose marker would cover it.
+        crowded = any(abs(other.rerun - point.rerun) < 1 and other.printed > point.printed for _, other in near)
+        offset, align = (-5, "right") if crowded else (5, "left")
+        axis.annotate(str(number + 1), (point.printed, point.rerun), (offset, 0), textcoords="offset points",
+                      ha=align, va="center", fontsize=7.5)  # fmt: skip
+    low = min([min(point.low, point.printed) for _, point in near], default=1.0) - 1
+    high = max([max(point.high, point.printed) for _, point in near], default=99.0) + 1
+    axis.plot([low, high], [low, high], color=GREY, linestyle="--", linewidth=1)
+    axis.set(xlabel="printed (%)", ylabel="rerun (%), 95 % interval")
+
+
+def _forest(axis: Axes, points: Sequence[ScatterPoint], looks: Sequence[dict[str, Any]], far: set[int]) -> None:
+    """Draw differences a row each, on an axis that holds those that are near; of others an arrow and the number."""
+    near = [point for number, point in enumerate(points) if number not in far]
+    low = min([0.0, *(point.low - point.printed for point in near)]) - 1
+    high = max([0.0, *(point.high - point.printed for point in near)]) + 1
+    for row, point in enumerate(points):
+        difference = point.rerun - point.printed
+        if row in far:
+            place, arrow, align, step = (high, ">", "right", -8) if difference > 0 else (low, "<", "left", 8)
+            axis.plot(place, row, arrow, color=looks[row]["color"], markersize=8, clip_on=False)
+            axis.annotate(f"{difference:+.1f}", (place, row), (step, 0), textcoords="offset points", ha=align,
+                          va="center", fontsize=8.5)  # fmt: skip
+            continue
+        axis.hlines(
+            row, point.low - point.printed, point.high - point.printed, color=looks[row]["color"], linewidth=1.6
+        )
+        axis.plot(difference, row, **looks[row])
+    axis.axvline(0, color="black", linewidth=0.9)
+    names = [f"{p.label}: {p.printed:.1f} -> {p.rerun:.1f}  {number}" for number, p in enumerate(points, start=1)]
+    axis.set_yticks(range(len(points)), names, fontsize=8.5)
+    axis.set(xlim=(low, high), ylim=(len(points) - 0.4, -0.6))
+    axis.set(xlabel="rerun minus printed (points)", title="the same, as differences")
+    axis.grid(False, axis="y")
 
 
 def _rerun_points(context: FigureContext, options: Options) -> list[ScatterPoint]:
@@ -112,7 +156,7 @@ def _our_points(context: FigureContext, options: Options) -> list[ScatterPoint]:
                 continue
             interval = cell.estimates[selection].interval
             rule = "" if selection == "last" else f", {SELECTION_WORDS[selection]}"
-            label = f"{cell.method.split(' (')[0]} here ({cell.experiment}{rule})"
+            label = f"{named(context, [cell.experiment])}, here{rule}"
             numbers = (cell.published.value, interval.value, interval.low, interval.high)
             points.append(ScatterPoint(label, cell.dataset, *numbers, True))
     return points

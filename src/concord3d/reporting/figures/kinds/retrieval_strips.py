@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -15,6 +15,7 @@ from concord3d.reporting.figures.style import (
     Drawing,
     FigureContext,
     named,
+    not_run_note,
     options_of,
     panels,
     placard,
@@ -51,7 +52,9 @@ def draw(context: FigureContext) -> Drawing:
     queries = _common_queries(list(found.values()))[: options.num_queries]
     if not queries:
         return placard(context, "queries that all these experiments have")
-    columns = 2 + NUM_FOUND
+    # The floorplan stands below the query where there is a second row, else beside it.
+    lead = 1 if len(found) > 1 else 2
+    columns = lead + NUM_FOUND
     figure, axes = panels(len(queries) * len(found) * columns, 1.3, 1.5, columns=columns)
     for number, query in enumerate(queries):
         for row, (experiment, evaluation) in enumerate(found.items()):
@@ -60,9 +63,30 @@ def draw(context: FigureContext) -> Drawing:
             for axis in strip:
                 without_scales(axis)
             if row == 0:
-                _query(strip[:2], evaluation, query, options.query_title)
-            _strip(strip[2:], evaluation, query, options.experiments[experiment], number == 0 and row == 0)
-    return Drawing(figure, sorted_kinds(evaluation.data_kind for evaluation in found.values()))
+                floorplan = axes[start + columns] if lead == 1 else strip[1]
+                _query((strip[0], floorplan), evaluation, query, options.query_title)
+            _strip(strip[lead:], evaluation, query, options.experiments[experiment], number == 0 and row == 0)
+    absent = [label for experiment, label in options.experiments.items() if experiment not in found]
+    kinds = sorted_kinds(evaluation.data_kind for evaluation in found.values())
+    return Drawing(figure, kinds, note=" ".join(filter(None, (_marks(found, queries), not_run_note(absent)))))
+
+
+def _marks(found: Mapping[str, Evaluation], queries: Sequence[int]) -> str:
+    """Explain the marks that occur."""
+    right = [
+        scan == query
+        for evaluation in found.values()
+        for query in queries
+        for scan in _found_of(evaluation, query)[:NUM_FOUND]
+    ]
+    told = [f"{TICK} the scan that asks" if any(right) else "", f"{CROSS} another scan" if not all(right) else ""]
+    return f"{', '.join(filter(None, told))}."
+
+
+def _found_of(evaluation: Evaluation, query: int) -> list[int]:
+    place = evaluation.arrays["strip_queries"].tolist().index(query)
+    found: list[int] = evaluation.arrays["strip_found"][place].tolist()
+    return found
 
 
 def _common_queries(evaluations: Sequence[Evaluation]) -> list[int]:
@@ -84,7 +108,7 @@ def _query(axes: Sequence[Axes], evaluation: Evaluation, query: int, title: str)
 def _strip(axes: Sequence[Axes], evaluation: Evaluation, query: int, label: str, numbered: bool) -> None:
     arrays = evaluation.arrays
     rows = arrays["strip_rows"].tolist()
-    listed = arrays["strip_found"][arrays["strip_queries"].tolist().index(query)].tolist()
+    listed = _found_of(evaluation, query)
     axes[0].set_ylabel(label, fontsize=8)
     for number, (axis, scan) in enumerate(zip(axes, listed, strict=False), start=1):
         place = rows.index(scan)

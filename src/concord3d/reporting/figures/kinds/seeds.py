@@ -20,6 +20,7 @@ from concord3d.reporting.figures.style import (
     GREY,
     Drawing,
     FigureContext,
+    not_run_note,
     options_of,
     panels,
     placard,
@@ -31,12 +32,22 @@ from concord3d.reporting.specs.claim_spec import Selector
 
 
 class Options(StrictModel):
-    """Options of ``seeds``: what is measured, data sets, and the published value to draw as a line."""
+    """Options of ``seeds``.
+
+    Attributes:
+        protocol: What is measured.
+        metric: Likewise.
+        datasets: One panel each.
+        reference: The published value to draw as a line, beside real results alone.
+        reference_note: What to know of it; may be empty.
+        label: Of the axis.
+    """
 
     protocol: str
     metric: str
     datasets: list[str]
     reference: Selector | None = None
+    reference_note: str = ""
     label: str = ""
 
 
@@ -53,13 +64,13 @@ def draw(context: FigureContext) -> Drawing:
     longest = max(len(context.labels[experiment]) for experiment in present)
     width = max(5.6, 4.0 + 0.08 * longest / len(datasets))
     figure, axes = panels(len(datasets), width=width, height=max(2.2, 0.34 * len(present) + 1.0))
-    kinds = []
+    kinds, absent = [], []
     for panel, (axis, dataset) in enumerate(zip(axes, datasets, strict=True)):
         found = estimates_of(context, present, dataset, options.protocol, options.metric)
         kinds += [estimate.data_kind for estimate in found.values()]
         for place, experiment in enumerate(present):
             if experiment not in found:
-                axis.text(0.02, place, "not run", va="center", color=GREY, transform=axis.get_yaxis_transform())
+                absent.append((context.labels[experiment], context.report.dataset_name(dataset)))
                 continue
             values = seed_values(context, experiment, dataset, options.protocol, options.metric)
             interval = found[experiment].interval
@@ -71,7 +82,7 @@ def draw(context: FigureContext) -> Drawing:
         axis.set_ylim(len(present) - 0.5, -0.5)
         axis.set(title=context.report.dataset_name(dataset), xlabel=measure_label(options.label, options.metric))
         _reference_line(context, axis, options, dataset, found)
-    return Drawing(figure, sorted_kinds(kinds))
+    return Drawing(figure, sorted_kinds(kinds), note=not_run_note(absent))
 
 
 def _reference_line(
@@ -83,7 +94,6 @@ def _reference_line(
     for cell in chosen_cells(context.published, options.reference.model_dump(exclude_none=True)):
         if cell.value is not None and dataset in context.report.datasets.get(cell.dataset, ()):
             axis.axvline(cell.value, color=GREY, linestyle="--", linewidth=1.2)
-            axis.set_title(
-                f"{context.report.dataset_name(dataset)}\n(dashed: published {cell.method}, {cell.text})", fontsize=9.5
-            )
+            told = ", ".join(filter(None, (f"dashed: published {cell.method}, {cell.text}", options.reference_note)))
+            axis.set_title(f"{context.report.dataset_name(dataset)}\n({told})", fontsize=9.5)
             return

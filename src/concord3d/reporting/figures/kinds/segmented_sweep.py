@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from concord3d.reporting.figures.style import (
     FigureContext,
     class_colors,
     named,
+    not_run_note,
     options_of,
     panels,
     placard,
@@ -45,7 +46,7 @@ def draw(context: FigureContext) -> Drawing:
     predictions = {experiment: evaluation.arrays["example_predicted"] for experiment, evaluation in found.items()}
     known, reach = truth >= 0, reach_of(points)
     shown = np.unique(np.concatenate([truth[known], *predictions.values()]))
-    palette = _palette(shown.tolist())
+    palette = dict(zip(shown.tolist(), class_colors(len(shown)), strict=True))
     _sweep(axes[0], points, [palette.get(label, UNLABELLED) for label in truth.tolist()], reach)
     axes[0].set_title("truth")
     for number, (experiment, predicted) in enumerate(predictions.items(), start=1):
@@ -57,23 +58,24 @@ def draw(context: FigureContext) -> Drawing:
         order = np.argsort(wrong, kind="stable")
         _sweep(axes[columns + number], points[order], colors[order].tolist(), reach)
         axes[columns + number].set_title(f"{100 * (predicted == truth)[known].mean():.0f} % of points right")
-    axes[columns].set_axis_off()
     names = [words(str(name)) for name in first["class_names"]]
-    entries = [
-        axes[columns].plot([], [], "o", color=palette[label], label=in_legend(names[label]))[0]
-        for label in shown.tolist()
+    _legends(axes[columns], {names[label]: palette[label] for label in shown.tolist()})
+    absent = [title for experiment, title in options.experiments.items() if experiment not in found]
+    kinds = sorted_kinds(evaluation.data_kind for evaluation in found.values())
+    return Drawing(figure, kinds, note=not_run_note(absent))
+
+
+def _legends(axis: Axes, classes: Mapping[str, Any]) -> None:
+    """Put one legend of the classes and, below it, one of the errors into a panel without axes."""
+    axis.set_axis_off()
+    of_classes = [axis.plot([], [], "o", color=color, label=in_legend(name))[0] for name, color in classes.items()]
+    first = axis.legend(handles=of_classes, loc="upper center", fontsize=8.5, ncols=2 if len(of_classes) > 8 else 1,
+                        title="class (above)")  # fmt: skip
+    of_errors = [
+        axis.plot([], [], "o", color=color, label=name)[0] for name, color in (("right", RIGHT), ("wrong", WRONG))
     ]
-    entries += [axes[columns].plot([], [], "o", color=RIGHT, label="right")[0]]
-    entries += [axes[columns].plot([], [], "o", color=WRONG, label="wrong")[0]]
-    axes[columns].legend(handles=entries, loc="center", fontsize=8.5, ncols=2 if len(entries) > 10 else 1)
-    return Drawing(figure, sorted_kinds(evaluation.data_kind for evaluation in found.values()))
-
-
-def _palette(classes: list[int]) -> dict[int, Any]:
-    """Return a colour per class; classes that follow each other, as the kinds of ground do, get unlike ones."""
-    colors = class_colors(max(len(classes), 2))
-    half = -(-len(classes) // 2)
-    return {label: colors[number // 2 + half * (number % 2)] for number, label in enumerate(classes)}
+    axis.legend(handles=of_errors, loc="lower center", fontsize=8.5, ncols=2, title="prediction (right of here)")
+    axis.add_artist(first)
 
 
 def _sweep(axis: Axes, points: NDArray[np.float64], colors: Sequence[Any], reach: float) -> None:

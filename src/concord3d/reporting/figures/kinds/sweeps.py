@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from itertools import compress
+
 from matplotlib.axes import Axes
+from matplotlib.patches import Patch
 from pydantic import Field
 
 from concord3d.config.validation import StrictModel
+from concord3d.reporting.figures.arms import ArmOptions, Entry, Look, looks_of
 from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.measured_points import (
     datasets_with,
@@ -17,13 +22,12 @@ from concord3d.reporting.figures.measured_points import (
     seed_values,
 )
 from concord3d.reporting.figures.style import (
-    COLORS,
     GREY,
-    MARKERS,
     Drawing,
     FigureContext,
     legend_entries,
     named,
+    not_run_note,
     options_of,
     panels,
     placard,
@@ -31,6 +35,9 @@ from concord3d.reporting.figures.style import (
     sorted_kinds,
     words,
 )
+
+# More panels side by side do not fit the width of a page.
+MOST_COLUMNS = 2
 
 
 class Sweep(StrictModel):
@@ -40,14 +47,15 @@ class Sweep(StrictModel):
     experiments: dict[float, str] = Field(min_length=2)
 
 
-class Options(StrictModel):
+class Options(ArmOptions):
     """Options of ``sweeps``.
 
     Attributes:
-        sweeps: Settings, across; one that a scale runs nothing of is left out.
-        datasets: Down.
+        sweeps: Settings, two across; one that a scale runs fewer than two values of is left out and named, unless this
+            is so of all.
+        datasets: A block of panels each.
         references: Label per experiment that is drawn as a level line to compare with.
-        curve: What the legend calls the curve, where there are references.
+        curve: What the legend calls the curve.
         protocol: What is measured.
         metric: Likewise.
         label: Of the axis.
@@ -56,10 +64,14 @@ class Options(StrictModel):
     sweeps: list[Sweep] = Field(min_length=1)
     datasets: list[str]
     references: dict[str, str] = {}
-    curve: str = ""
+    curve: str = "measured"
     protocol: str
     metric: str
     label: str = ""
+
+    def arms(self) -> list[Entry]:
+        """Return the curve, which is many experiments, and the label of each level line with its experiment."""
+        return [(self.curve, ""), *((label, experiment) for experiment, label in self.references.items())]
 
 
 def draw(context: FigureContext) -> Drawing:
@@ -71,47 +83,58 @@ def draw(context: FigureContext) -> Drawing:
         return placard(context, f"{words(options.protocol)} of {named(context, experiments)}")
     if alone := one_point(context, experiments, datasets, options.protocol, options.metric):
         return alone
-    sweeps = [
-        sweep
-        for sweep in options.sweeps
-        if datasets_with(context, list(sweep.experiments.values()), datasets, options.protocol, options.metric)
-    ]
-    columns = len(sweeps)
-    figure, axes = panels(len(datasets) * columns, columns=columns, legend_rows=1 if options.references else 0)
+    ran = [_values_that_ran(context, options, sweep, datasets) for sweep in options.sweeps]
+    least = min(2, max(len(values) for values in ran))
+    drawn = [len(values) >= least > 0 for values in ran]
+    sweeps = list(compress(options.sweeps, drawn))
+    columns = min(len(sweeps), MOST_COLUMNS)
+    shown = [(dataset, sweep) for dataset in datasets for sweep in sweeps]
+    figure, axes = panels(len(shown), columns=columns, legend_rows=1 if options.references else 0)
     kinds: list[str] = []
-    for index, axis in enumerate(axes):
-        dataset, sweep = datasets[index // columns], sweeps[index % columns]
-        kinds += _sweep_panel(context, axis, options, sweep, dataset)
-        name = context.report.dataset_name(dataset)
-        axis.set(title=name, xlabel=sweep.x_label, ylabel=measure_label(options.label, options.metric))
+    looks = looks_of(context)
+    for axis, (dataset, sweep) in zip(axes, shown, strict=True):
+        kinds += _sweep_panel(context, axis, options, sweep, dataset, looks)
+        axis.set(title=f"{context.report.dataset_name(dataset)}\n{sweep.x_label}", xlabel=sweep.x_label)
+        axis.set_ylabel(measure_label(options.label, options.metric))
     if options.references:
-        entries = legend_entries(axes)
+        entries = legend_entries(axes) | {"band: its 95 % interval": Patch(color=GREY, alpha=0.3, linewidth=0)}
         shared_legend(figure, entries, columns=len(entries))
-    return Drawing(figure, sorted_kinds(kinds))
+    absent = []
+    for sweep, values, is_drawn in zip(options.sweeps, ran, drawn, strict=True):
+        gone = [f"{x:g}" for x in sorted(sweep.experiments) if x not in values]
+        one = f" ({values[0]:g} alone is no curve)" if values and not is_drawn else ""
+        absent += [f"{sweep.x_label} of {', '.join(gone)}{one}"] if gone else []
+    return Drawing(figure, sorted_kinds(kinds), note=not_run_note(absent))
 
 
-def _sweep_panel(context: FigureContext, axis: Axes, options: Options, sweep: Sweep, dataset: str) -> list[str]:
+def _values_that_ran(context: FigureContext, options: Options, sweep: Sweep, datasets: Sequence[str]) -> list[float]:
+    """Return the values of a setting that are measured on any of the data sets, rising."""
+    return [
+        x
+        for x, experiment in sorted(sweep.experiments.items())
+        if datasets_with(context, [experiment], datasets, options.protocol, options.metric)
+    ]
+
+
+def _sweep_panel(
+    context: FigureContext, axis: Axes, options: Options, sweep: Sweep, dataset: str, looks: Mapping[str, Look]
+) -> list[str]:
     measured = (dataset, options.protocol, options.metric)
     found = estimates_of(context, list(sweep.experiments.values()), *measured)
     points = [(x, found[experiment]) for x, experiment in sorted(sweep.experiments.items()) if experiment in found]
-    absent = [x for x, experiment in sorted(sweep.experiments.items()) if experiment not in found]
+    places = [x for x, _ in points]
     if points:
-        draw_curve(axis, points, COLORS[0], MARKERS[0], options.curve)
-        width = 0.03 * (max(sweep.experiments) - min(sweep.experiments))
-        for x, _ in points:
-            draw_seed_dots(axis, x, seed_values(context, sweep.experiments[x], *measured), COLORS[0], width)
+        look = looks[options.curve]
+        draw_curve(axis, points, *look, options.curve)
+        for x in places:
+            draw_seed_dots(axis, x, seed_values(context, sweep.experiments[x], *measured), look.color)
+        margin = 0.06 * (places[-1] - places[0]) or 0.5
+        axis.set_xticks(places, [f"{x:g}" for x in places])
+        axis.set_xlim(places[0] - margin, places[-1] + margin)
     levels = estimates_of(context, list(options.references), *measured)
-    for number, (experiment, estimate) in enumerate(levels.items(), start=1):
-        color = COLORS[number % len(COLORS)]
+    for experiment, estimate in levels.items():
+        label = options.references[experiment]
+        color = looks[label].color
         axis.axhspan(estimate.interval.low, estimate.interval.high, color=color, alpha=0.12, linewidth=0)
-        axis.axhline(
-            estimate.interval.value, color=color, linestyle="--", label=in_legend(options.references[experiment])
-        )
-    places = sorted(sweep.experiments)
-    margin = 0.06 * (places[-1] - places[0])
-    axis.set_xticks(places, [f"{x:g}" for x in places])
-    axis.set_xlim(places[0] - margin, places[-1] + margin)
-    for x in absent:
-        axis.text(x, 0.02, "not run", rotation=90, ha="center", va="bottom", color=GREY, fontsize=8,
-                  transform=axis.get_xaxis_transform())  # fmt: skip
+        axis.axhline(estimate.interval.value, color=color, linestyle="--", label=in_legend(label))
     return [estimate.data_kind for estimate in (*found.values(), *levels.values())]

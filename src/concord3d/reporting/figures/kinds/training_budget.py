@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
-from matplotlib.axes import Axes
 
-from concord3d.config.validation import StrictModel
-from concord3d.reporting.evidence.estimates import Estimate
-from concord3d.reporting.figures.letters import in_legend
+from concord3d.reporting.figures.arms import ArmOptions, Entry, looks_of
 from concord3d.reporting.figures.measured_points import (
     datasets_with,
     draw_curve,
     estimates_of,
     measure_label,
+    shifts_of,
 )
 from concord3d.reporting.figures.style import (
-    COLORS,
-    MARKERS,
     Drawing,
     FigureContext,
     legend_entries,
     named,
+    not_run_note,
     options_of,
     panels,
     placard,
@@ -31,8 +26,11 @@ from concord3d.reporting.figures.style import (
     words,
 )
 
+# Points of print between curves with one budget.
+SHIFT = 4.0
 
-class Options(StrictModel):
+
+class Options(ArmOptions):
     """Options of ``training_budget``: experiments in the order of training per label, data sets, what is measured."""
 
     paths: dict[str, list[str]]
@@ -40,6 +38,10 @@ class Options(StrictModel):
     protocol: str
     metric: str
     label: str = ""
+
+    def arms(self) -> list[Entry]:
+        """Return each label and the first experiment of its path."""
+        return [(label, path[0]) for label, path in self.paths.items()]
 
 
 def draw(context: FigureContext) -> Drawing:
@@ -52,20 +54,30 @@ def draw(context: FigureContext) -> Drawing:
     if not datasets:
         return placard(context, f"{words(options.protocol)} and the trainings of {named(context, experiments)}")
     unit, word = (1e6, "million clouds") if max(spent.values()) >= 1e6 else (1e3, "thousand clouds")
+    ran = {
+        label: shown
+        for label, path in options.paths.items()
+        if datasets_with(context, shown := [e for e in path if e in spent], datasets, options.protocol, options.metric)
+    }
     columns = min(len(datasets), 2)
-    figure, axes = panels(len(datasets), width=5.0, legend_rows=-(-len(options.paths) // columns))
+    figure, axes = panels(len(datasets), width=5.0, legend_rows=-(-len(ran) // columns))
     kinds: list[str] = []
+    looks = looks_of(context)
     for axis, dataset in zip(axes, datasets, strict=True):
-        for number, (label, path) in enumerate(options.paths.items()):
-            found = estimates_of(context, [e for e in path if e in spent], dataset, options.protocol, options.metric)
+        # Equal budgets are moved apart, so that their intervals can be told apart.
+        for (label, path), shift in zip(ran.items(), shifts_of(len(ran), SHIFT), strict=True):
+            found = estimates_of(context, path, dataset, options.protocol, options.metric)
             kinds += [estimate.data_kind for estimate in found.values()]
-            _budget_line(axis, found, {e: spent[e] / unit for e in found}, number, label)
+            points = [(spent[experiment] / unit, estimate) for experiment, estimate in found.items()]
+            if points:
+                draw_curve(axis, points, *looks[label], label, shift)
         axis.margins(x=0.18)
         axis.set_xlim(left=0)
         axis.set(title=context.report.dataset_name(dataset), xlabel=f"{word} seen, teachers included",
                  ylabel=measure_label(options.label, options.metric))  # fmt: skip
     shared_legend(figure, legend_entries(axes), columns=columns)
-    return Drawing(figure, sorted_kinds(kinds))
+    absent = [label for label in options.paths if label not in ran]
+    return Drawing(figure, sorted_kinds(kinds), note=not_run_note(absent))
 
 
 def clouds_seen(context: FigureContext, experiment: str) -> float | None:
@@ -84,19 +96,3 @@ def clouds_seen(context: FigureContext, experiment: str) -> float | None:
         known = [part for part in parts if part is not None]
         totals += [sum(known)] if len(known) == len(parts) else []
     return float(np.mean(totals)) if totals else None
-
-
-def _budget_line(
-    axis: Axes,
-    found: Mapping[str, Estimate],
-    clouds: Mapping[str, float],
-    number: int,
-    label: str,
-) -> None:
-    color, marker = COLORS[number % len(COLORS)], MARKERS[number % len(MARKERS)]
-    if not found:
-        axis.plot([], [], color=color, label=in_legend(f"{label} (not run)"))
-        return
-    # Equal budgets are moved apart, so that their intervals can be told apart.
-    points = [(clouds[experiment] * (1 + 0.02 * number), estimate) for experiment, estimate in found.items()]
-    draw_curve(axis, points, color, marker, label)

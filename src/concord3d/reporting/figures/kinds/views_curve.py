@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concord3d.config.validation import StrictModel
+from concord3d.reporting.figures.arms import ArmOptions, Entry, looks_of
 from concord3d.reporting.figures.measured_points import (
     datasets_with,
     draw_curve,
@@ -11,13 +11,13 @@ from concord3d.reporting.figures.measured_points import (
     measure_label,
     one_point,
     seed_values,
+    shifts_of,
 )
 from concord3d.reporting.figures.style import (
-    COLORS,
-    MARKERS,
     Drawing,
     FigureContext,
     named,
+    not_run_note,
     options_of,
     panels,
     placard,
@@ -25,8 +25,11 @@ from concord3d.reporting.figures.style import (
     words,
 )
 
+# Points of print between curves: over several x, and where one x is measured and curves are single points.
+SHIFT, WIDE_SHIFT = 3.0, 16.0
 
-class Options(StrictModel):
+
+class Options(ArmOptions):
     """Options of ``views_curve``: per curve, the experiment at each x; data sets; what is measured; the axes."""
 
     curves: dict[str, dict[float, str]]
@@ -36,6 +39,10 @@ class Options(StrictModel):
     x_label: str = "views per object"
     label: str = ""
     log_x: bool = False
+
+    def arms(self) -> list[Entry]:
+        """Return each label and the first experiment of its curve."""
+        return [(label, next(iter(curve.values()))) for label, curve in self.curves.items()]
 
 
 def draw(context: FigureContext) -> Drawing:
@@ -48,27 +55,33 @@ def draw(context: FigureContext) -> Drawing:
     if alone := one_point(context, experiments, datasets, options.protocol, options.metric):
         return alone
     figure, axes = panels(len(datasets))
-    kinds = []
+    kinds, ran, looks = [], set(), looks_of(context)
     for axis, dataset in zip(axes, datasets, strict=True):
-        shown: set[float] = set()
-        for number, (label, curve) in enumerate(options.curves.items()):
-            found = estimates_of(context, list(curve.values()), dataset, options.protocol, options.metric)
-            points = [(x, found[experiment]) for x, experiment in sorted(curve.items()) if experiment in found]
-            if not points:
-                continue
-            kinds += [estimate.data_kind for _, estimate in points]
-            shown |= {x for x, _ in points}
-            color, place = COLORS[number], number - (len(options.curves) - 1) / 2
-            moved = {x: x * 1.05**place if options.log_x else x + 0.06 * place for x, _ in points}
-            draw_curve(axis, [(moved[x], estimate) for x, estimate in points], color, MARKERS[number], label)
-            for x, _ in points:
-                values = seed_values(context, curve[x], dataset, options.protocol, options.metric)
-                draw_seed_dots(axis, moved[x], values, color, 0.02 * x if options.log_x else 0.1)
+        found = estimates_of(context, experiments, dataset, options.protocol, options.metric)
+        kinds += [estimate.data_kind for estimate in found.values()]
+        curves = {
+            label: points
+            for label, curve in options.curves.items()
+            if (points := {x: experiment for x, experiment in sorted(curve.items()) if experiment in found})
+        }
+        ran |= set(curves)
+        shown = sorted({x for points in curves.values() for x in points})
+        for (label, points), shift in zip(
+            curves.items(), shifts_of(len(curves), SHIFT if len(shown) > 1 else WIDE_SHIFT), strict=True
+        ):
+            look = looks[label]
+            draw_curve(axis, [(x, found[experiment]) for x, experiment in points.items()], *look, label, shift)
+            for x, experiment in points.items():
+                values = seed_values(context, experiment, dataset, options.protocol, options.metric)
+                draw_seed_dots(axis, x, values, look.color, shift)
         if options.log_x:
             axis.set_xscale("log")
             axis.set_xticks([], minor=True)
-        axis.set_xticks(sorted(shown), [f"{x:g}" for x in sorted(shown)])
+        if len(shown) == 1:
+            axis.set_xlim((shown[0] / 2, shown[0] * 2) if options.log_x else (shown[0] - 1, shown[0] + 1))
+        axis.set_xticks(shown, [f"{x:g}" for x in shown])
         name = context.report.dataset_name(dataset)
         axis.set(title=name, xlabel=options.x_label, ylabel=measure_label(options.label, options.metric))
         axis.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=len(options.curves))
-    return Drawing(figure, sorted_kinds(kinds))
+    absent = [label for label in options.curves if label not in ran]
+    return Drawing(figure, sorted_kinds(kinds), note=not_run_note(absent))
