@@ -46,5 +46,12 @@ def test_the_axis_ends_above_what_is_measured(tmp_path: Path) -> None:
     assert ">5.0<" in text and not any(f">{tick}<" in text for tick in ("20", "40", "100"))
 
 
+def test_long_labels_are_slanted(tmp_path: Path) -> None:
+    made = measured(tmp_path)
+    assert "rotate(-35" not in svg(made, "f")
+    made.report(REPORT.replace("Better", "A much better one than that"))
+    assert "rotate(-35" in svg(made, "f")
+
+
 def test_the_same_numbers_give_the_same_bytes(tmp_path: Path) -> None:
     assert svg(measured(tmp_path / "a"), "f") == svg(measured(tmp_path / "b"), "f")

@@ -31,8 +31,8 @@ from concord3d.reporting.figures.style import (
 )
 from concord3d.reporting.specs.claim_spec import ClaimPart, Term
 
-# Labels of more bars than this are slanted.
-MOST_LEVEL = 5
+# Letters that fit below a panel side by side; where bars would need more, their labels are slanted.
+MOST_LEVEL = 50
 
 
 class Options(ArmOptions):
@@ -93,7 +93,7 @@ def _bars(
         axis.annotate(f"{interval.value:.1f}", (place, highest[-1]), (0, 4), textcoords="offset points", ha="center",
                       va="bottom", fontsize=9)  # fmt: skip
     axis.set_xticks(range(len(labels)), labels)
-    if len(labels) > MOST_LEVEL:
+    if max(map(len, labels)) * len(labels) > MOST_LEVEL:
         axis.tick_params("x", rotation=35)
         for text in axis.get_xticklabels():
             text.set(ha="right", rotation_mode="anchor")
