@@ -26,7 +26,7 @@ def test_judged_claims_have_a_row_and_others_are_named() -> None:
     assert "| C1 | Claim C1. | paper | **HOLDS** | real reduced | +2.00 [+1.00, +3.00] points: ModelNet40 |" in text
     assert "Not run at this scale: C2." in text and "Not testable at this scale: C3." in text and "| C2 |" not in text
     assert "- 3 claims of the paper: 1 holds, 1 not testable at this scale, 1 not run." in text
-    assert "[`all.md`](all.md)" in text and "| 2 holds |" in text
+    assert "[`all.md`](all.md)" in text and "| 2 hold |" in text
 
 
 @pytest.mark.parametrize(

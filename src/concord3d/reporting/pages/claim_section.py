@@ -18,6 +18,7 @@ WORDS = {
     "not_run": "not run",
 }
 PART_WORDS = WORDS | {"holds": "holds", "fails": "fails", "missing": "no result yet"}
+PLURAL_WORDS = PART_WORDS | {"holds": "hold", "fails": "fail"}
 VERDICT_LEGEND = (
     "**Holds**: in every part that this scale runs, the 95 % interval of the difference lies above zero, or above the "
     "number that the claim names. **Fails**: in one part it lies below, at a level corrected for the number of parts. "
@@ -79,7 +80,11 @@ def _parts(parts: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _counts(verdicts: Sequence[str]) -> str:
-    return ", ".join(f"{verdicts.count(verdict)} {word}" for verdict, word in PART_WORDS.items() if verdict in verdicts)
+    numbers = {verdict: verdicts.count(verdict) for verdict in PART_WORDS if verdict in verdicts}
+    words = {
+        verdict: PART_WORDS[verdict] if number == 1 else PLURAL_WORDS[verdict] for verdict, number in numbers.items()
+    }
+    return ", ".join(f"{number} {words[verdict]}" for verdict, number in numbers.items())
 
 
 def every_part(claims: Sequence[Mapping[str, Any]]) -> list[str]:
