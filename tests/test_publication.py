@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from concord3d.commands.doctor import APT_LINE
+from concord3d.geometry.ray_casting import SYSTEM_PACKAGES, install_line
 from concord3d.config.models import Params
 from concord3d.config.strict_yaml import load_yaml
 
@@ -35,7 +35,10 @@ def test_the_page_of_the_configuration_names_every_knob_with_its_default_and_eve
 
 def test_the_container_installs_what_the_doctor_asks_for_and_makes_the_locked_environment(repository: Path) -> None:
     text = (repository / "envs/Containerfile").read_text()
-    libraries = set(APT_LINE.partition("install -y ")[2].split())
+    libraries = set(install_line().partition("install -y ")[2].split())
+    setup = (repository / "envs/system_libraries.sh").read_text()
+    assert libraries == set(SYSTEM_PACKAGES.values()) == set(re.findall(r"\.so\.\d:([\w.-]+)", setup))
+    assert " ".join(SYSTEM_PACKAGES.values()) in (repository / "docs/REPRODUCING.md").read_text()
     installed = set(re.search(r"--no-install-recommends (.+?) \\", text)[1].split())
     assert installed == libraries | {"git", "make"}
     assert re.search(r"^FROM \S+/python:3\.11-", text, re.M) and "RUN make setup" in text

@@ -64,6 +64,8 @@ def test_a_mesh_without_faces_is_refused() -> None:
         (ModuleNotFoundError("No module named 'open3d'"), DependencyMissing, "not installed"),
         (OSError("libusb-1.0.so.0: cannot open shared object file"), SystemLibraryMissing, "libusb-1.0-0"),
         (ImportError("libGL.so.1: cannot open shared object file"), SystemLibraryMissing, "apt-get install .*libgl1"),
+        (ImportError("libEGL.so.1: cannot open shared object file"), SystemLibraryMissing, "apt-get install .*libegl1"),
+        (ImportError("libnew.so.7: cannot open shared object file"), SystemLibraryMissing, "libnew.so.7"),
         (ImportError("undefined symbol: _ZN3foo"), DependencyMissing, "undefined symbol"),
     ],
 )

@@ -19,6 +19,7 @@ from concord3d.commands.nodes import plan_of
 from concord3d.commands.workflow import call, params_of
 from concord3d.config.resolve import load_study
 from concord3d.errors import ConcordError, ConfigError, DependencyMissing, NotWritable
+from concord3d.geometry.ray_casting import install_line
 from concord3d.render.choice import PYTORCH3D, choose_renderer, pytorch3d_installed
 from concord3d.workflow import state as artifacts
 from concord3d.workflow.clone_path import require_usable_path
@@ -28,7 +29,6 @@ State = Literal["ok", "note", "problem"]
 CONFIGURATION = "Configuration"
 COLOURS: dict[State, str] = {"ok": "green", "note": "yellow", "problem": "red"}
 MINIMUM_FREE_GB = 5.0
-APT_LINE = "sudo apt-get install -y libusb-1.0-0 libgl1 libgomp1"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ def _open3d(_: Path) -> Iterator[Finding]:
     if error is None:
         yield Finding("Open3D (rendering on CPU)", "ok", "imports")
     else:
-        step = APT_LINE if ".so" in error else "make setup, or in the clone: pip install '.[render]'"
+        step = install_line() if ".so" in error else "make setup, or in the clone: pip install '.[render]'"
         yield Finding("Open3D (rendering on CPU)", "problem", error, step)
 
 

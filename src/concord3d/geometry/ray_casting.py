@@ -16,7 +16,9 @@ from concord3d.errors import DependencyMissing, SystemLibraryMissing
 from concord3d.geometry.cameras import Cameras, pixel_directions
 from concord3d.geometry.mesh import Mesh
 
-SYSTEM_PACKAGES = {"libusb": "libusb-1.0-0", "libGL": "libgl1", "libgomp": "libgomp1", "libX11": "libx11-6"}
+# Debian's packages of the libraries that Open3D loads.
+SYSTEM_PACKAGES = {"libusb": "libusb-1.0-0", "libGL": "libgl1", "libEGL": "libegl1", "libgomp": "libgomp1"}
+_ABSENT = "cannot open shared object file"
 
 
 @dataclass(frozen=True)
@@ -161,6 +163,11 @@ def pixel_rays(cameras: Cameras) -> NDArray[np.float32]:
     return rays
 
 
+def install_line() -> str:
+    """Return the command that installs what Open3D loads, on Debian and its relatives."""
+    return f"sudo apt-get install -y {' '.join(SYSTEM_PACKAGES.values())}"
+
+
 def import_open3d() -> ModuleType:
     """Import Open3D.
 
@@ -178,7 +185,7 @@ def import_open3d() -> ModuleType:
         ) from error
     except (ImportError, OSError) as error:
         missing = [package for library, package in SYSTEM_PACKAGES.items() if library in str(error)]
-        if not missing:
+        if not missing and _ABSENT not in str(error):
             raise DependencyMissing(
                 "Open3D is installed but cannot be imported",
                 found=error,
@@ -186,8 +193,8 @@ def import_open3d() -> ModuleType:
             ) from error
         raise SystemLibraryMissing(
             "A system library that Open3D needs is absent",
-            expected=", ".join(missing),
+            expected=", ".join(missing) or "the system's package that has this file",
             found=error,
-            next_step=f"sudo apt-get install -y {' '.join(SYSTEM_PACKAGES[key] for key in SYSTEM_PACKAGES)}",
+            next_step=install_line() if missing else "install that package, then the same command again",
         ) from error
     return open3d
