@@ -3,9 +3,9 @@
 import re
 from pathlib import Path
 
-from concord3d.geometry.ray_casting import SYSTEM_PACKAGES, install_line
 from concord3d.config.models import Params
 from concord3d.config.strict_yaml import load_yaml
+from concord3d.geometry.ray_casting import SYSTEM_PACKAGES, install_line
 
 
 def test_the_catalogue_of_workflows_is_told_what_is_there(repository: Path) -> None:
