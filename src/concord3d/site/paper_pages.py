@@ -6,7 +6,7 @@ import json
 
 from concord3d.reporting.pages.audit_section import IMPOSSIBLE
 from concord3d.reporting.pages.bottom_line import bottom_line
-from concord3d.reporting.pages.claim_section import VERDICT_LEGEND, claim_remark, claim_scope
+from concord3d.reporting.pages.claim_section import claim_remark, claim_scope, verdict_legend
 from concord3d.reporting.specs.output_files import CLAIMS, FIGURE_SUFFIXES, METRICS, TABLE_SUFFIXES
 from concord3d.reporting.tables.cells import NO_COUNTERPART, coverage
 from concord3d.reporting.tables.table_files import EVIDENCE_WORDS, legend, table_columns
@@ -42,7 +42,7 @@ def write_paper(writer: PageWriter, paper: PaperResults) -> None:
 
 def _write_claims(writer: PageWriter, paper: PaperResults, place: str) -> None:
     claims = [(claim, plots_of(claim), claim_scope(claim), claim_remark(claim)) for claim in paper.claims]
-    told = {"claims": claims, "verdict_legend": VERDICT_LEGEND}
+    told = {"claims": claims, "verdict_legend": verdict_legend("../../guides/VERDICTS.md")}
     writer.write(f"{place}/claims.md", "claims.md.j2", here="claims", paper=paper, **told)
 
 

@@ -41,7 +41,7 @@ FAMILY = Streets()
 
 
 def test_every_data_set_has_one_family() -> None:
-    assert len(world_datasets()) == len(set(world_datasets())) == 28
+    assert len(world_datasets()) == len(set(world_datasets())) == 30
     assert family_module("modelnet10") == family_module("modelnet40") == "concord3d.world.datasets.modelnet"
     for dataset in world_datasets():
         family = find_family(dataset)

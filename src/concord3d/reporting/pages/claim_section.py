@@ -19,7 +19,7 @@ WORDS = {
 }
 PART_WORDS = WORDS | {"holds": "holds", "fails": "fails", "missing": "no result yet"}
 PLURAL_WORDS = PART_WORDS | {"holds": "hold", "fails": "fail"}
-VERDICT_LEGEND = (
+_LEGEND = (
     "**Holds**: in every part that this scale runs, the 95 % interval of the difference lies above zero, or above the "
     "number that the claim names. **Fails**: in one part it lies below, at a level corrected for the number of parts. "
     "**Undecided**: neither, or there is one training alone, or a result is missing. *Not converged*: trainings of "
@@ -27,10 +27,20 @@ VERDICT_LEGEND = (
     "lists or prints, or *ours*: a hypothesis or control of this reproduction. *The difference that decides* belongs "
     "to the part that fails by most; where none fails, to the undecided part whose interval reaches lowest; where all "
     "hold, to the part whose interval does. The rule, and what a scope is: "
-    "[docs/VERDICTS.md](../../../docs/VERDICTS.md)."
 )
+# From the folder of a paper's results.
+_RULE = "../../../docs/VERDICTS.md"
 # Verdicts that rest on nothing.
 _NOT_JUDGED = {"not_run": "Not run at this scale", "not_testable": "Not testable at this scale"}
+
+
+def verdict_legend(rule: str) -> str:
+    """Return what verdicts mean.
+
+    Args:
+        rule: Where the document with the whole rule lies, from the page.
+    """
+    return f"{_LEGEND}[docs/VERDICTS.md]({rule})."
 
 
 def claim_scope(claim: Mapping[str, Any]) -> str:
@@ -57,7 +67,7 @@ def claim_lines(claims: Sequence[Mapping[str, Any]], appendix: str) -> list[str]
     """
     rows = [_row(claim) for claim in claims if claim["verdict"] not in _NOT_JUDGED]
     columns = ["id", "claim", "whose", "verdict", "scope", "difference that decides [95 %]", "parts"]
-    lines = ["## Claims", "", *_counted(claims), "", VERDICT_LEGEND, "", *grid(columns, rows), ""]
+    lines = ["## Claims", "", *_counted(claims), "", verdict_legend(_RULE), "", *grid(columns, rows), ""]
     for verdict, words in _NOT_JUDGED.items():
         absent = [str(claim["id"]) for claim in claims if claim["verdict"] == verdict]
         lines += [f"{words}: {', '.join(absent)}.", ""] if absent else []

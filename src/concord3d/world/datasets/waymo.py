@@ -26,7 +26,7 @@ from concord3d.world.streets.lidar import ELEVATIONS
 from concord3d.world.streets.street import Street, compose_street
 from concord3d.world.streets.turning import Turn, record_turn, swaying
 
-_SERIES = 18
+_SERIES = 20
 _FOLDERS = {"train": "training", "val": "validation"}
 # Seconds of the frames of a segment; every other has labels.
 _TIMES = np.array([0.0, 0.5, 1.0])
