@@ -88,6 +88,7 @@ ALLOWED = {
     "commands": {
         "config",
         "data",
+        "geometry.ray_casting",
         "methods.settings",
         "models",
         "own_data",
