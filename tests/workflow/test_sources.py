@@ -375,7 +375,8 @@ def test_only_few_modules_look_others_up_by_name(repository: Path) -> None:
         "models/factory.py", "named_modules.py", "pretrained/own_module.py", "training/opening.py",
         "features/scan_points.py", "queries/searched_scans.py",
         "world/datasets/__init__.py",
-        "reporting/figures/arms.py", "reporting/figures/drawing.py", "reporting/report_part.py", "site/api_objects.py", "workflow/training_nodes.py",
+        "reporting/figures/arms.py", "reporting/figures/drawing.py",
+        "reporting/report_part.py", "site/api_objects.py", "workflow/training_nodes.py",
     }  # fmt: skip
 
 
