@@ -22,7 +22,7 @@ def told_labels(spec: DatasetSpec) -> ScanLabels:
     """Return what the catalogue says of a data set's labels.
 
     Raises:
-        ConfigError: Nothing.
+        ConfigError: It says nothing of them.
     """
     if spec.scan_labels is None:
         raise ConfigError("The catalogue does not say what labels mean", where=spec.id, expected="a key 'scan_labels'")

@@ -99,6 +99,7 @@ def read_parquet(
                     found=", ".join(stored.schema_arrow.names), next_step="obtain the components of one release",
                 )  # fmt: skip
         table = pq.read_table(path, columns=list(columns), filters=list(only) if only else None, partitioning=None)
+    # Errors of pyarrow are subclasses of these.
     except (OSError, ValueError, NotImplementedError, KeyError) as error:
         raise UnreadableFile(
             "Cannot read a Parquet file (truncated, damaged or of another format)", where=path, found=error,

@@ -6,6 +6,7 @@ figure is "contrast (B)" in another.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import NamedTuple
@@ -17,12 +18,22 @@ from concord3d.reporting.figures.style import COLORS, MARKERS, FigureContext
 Entry = tuple[str, str]
 
 
-class ArmOptions(StrictModel):
+class ArmOptions(StrictModel, ABC):
     """Options of a figure that compares arms by colour."""
 
+    @abstractmethod
     def arms(self) -> list[Entry]:
         """Return the label and the first experiment of each arm; no experiment where an arm stands for several."""
-        raise NotImplementedError
+
+
+class ExperimentArms(ArmOptions):
+    """Options of a figure whose arms are one experiment each: label per experiment."""
+
+    experiments: dict[str, str]
+
+    def arms(self) -> list[Entry]:
+        """Return the label of each experiment and the experiment."""
+        return [(label, experiment) for experiment, label in self.experiments.items()]
 
 
 class Look(NamedTuple):

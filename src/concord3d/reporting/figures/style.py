@@ -168,6 +168,11 @@ def words(identifier: str) -> str:
     return identifier.replace("_", " ")
 
 
+def shape_name(identifier: str) -> str:
+    """Return the name of a shape in words, without the collection that stands before two underscores."""
+    return words(identifier.rsplit("__", 1)[-1])
+
+
 def shortened(text: str, width: int, end: str = "...") -> str:
     """Return the words that fit into ``width`` letters; of a first word that is too long, its beginning."""
     shown = textwrap.shorten(text, width, placeholder=end)

@@ -9,8 +9,8 @@ from matplotlib.colors import to_rgb
 from tests.reporting.evidence.test_mixed_clouds import stored
 from tests.reporting.fabricate import Fabricated, svg
 
-from concord3d.reporting.figures.kinds.mixed_clouds import readable, source_colors
-from concord3d.reporting.figures.style import COLORS
+from concord3d.reporting.figures.kinds.mixed_clouds import source_colors
+from concord3d.reporting.figures.style import COLORS, shape_name
 
 REPORT = """
 paper: mm_point
@@ -58,5 +58,5 @@ def test_colours_say_which_shape_a_point_comes_from() -> None:
 
 
 def test_a_shape_is_named_without_its_collection() -> None:
-    assert readable("buildings_pack_3__1Story_GableRoof") == "1Story GableRoof"
-    assert readable("office_chair") == "office chair"
+    assert shape_name("buildings_pack_3__1Story_GableRoof") == "1Story GableRoof"
+    assert shape_name("office_chair") == "office chair"

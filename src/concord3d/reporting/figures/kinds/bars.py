@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 
 from concord3d.reporting.claims.comparisons import Comparison, compare
 from concord3d.reporting.evidence.estimates import Estimate
-from concord3d.reporting.figures.arms import ArmOptions, Entry, Look, looks_of
+from concord3d.reporting.figures.arms import ExperimentArms, Look, looks_of
 from concord3d.reporting.figures.measured_points import (
     datasets_with,
     estimates_of,
@@ -35,7 +35,7 @@ from concord3d.reporting.specs.claim_spec import ClaimPart, Term
 MOST_LEVEL = 50
 
 
-class Options(ArmOptions):
+class Options(ExperimentArms):
     """Options of ``bars``: label per experiment (the first that ran is the reference), data sets, what is measured."""
 
     experiments: dict[str, str]
@@ -43,10 +43,6 @@ class Options(ArmOptions):
     protocol: str
     metric: str
     label: str = ""
-
-    def arms(self) -> list[Entry]:
-        """Return the label of each bar and its experiment."""
-        return [(label, experiment) for experiment, label in self.experiments.items()]
 
 
 def draw(context: FigureContext) -> Drawing:

@@ -10,7 +10,7 @@ from pydantic import PositiveFloat
 
 from concord3d.reporting.evidence.measurements import Evaluation
 from concord3d.reporting.evidence.published_values import chosen_cells
-from concord3d.reporting.figures.arms import ArmOptions, Entry, Look, looks_of
+from concord3d.reporting.figures.arms import ExperimentArms, Look, looks_of
 from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.style import (
     GREY,
@@ -32,7 +32,7 @@ ENCODERS = {"pointnet": "PointNet", "dgcnn": "DGCNN"}
 STYLES = ("-", "--", ":", "-.")
 
 
-class Options(ArmOptions):
+class Options(ExperimentArms):
     """Options of ``cost_curve``.
 
     Attributes:
@@ -50,10 +50,6 @@ class Options(ArmOptions):
     metric: str
     published_cost: PositiveFloat | None = None
     printed: list[Selector] = []
-
-    def arms(self) -> list[Entry]:
-        """Return the label of each curve and its experiment."""
-        return [(label, experiment) for experiment, label in self.experiments.items()]
 
 
 def draw(context: FigureContext) -> Drawing:

@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.estimates import Estimate
 from concord3d.reporting.evidence.published_values import chosen_cells
-from concord3d.reporting.figures.arms import ArmOptions, Entry, Look, looks_of
+from concord3d.reporting.figures.arms import ExperimentArms, Look, looks_of
 from concord3d.reporting.figures.measured_points import (
     draw_curve,
     draw_seed_dots,
@@ -36,7 +36,7 @@ from concord3d.reporting.specs.claim_spec import Selector
 CHANCE, PUBLISHED = "chance", "published"
 
 
-class Options(ArmOptions):
+class Options(ExperimentArms):
     """Options of ``metric_curves``.
 
     Attributes:
@@ -76,10 +76,6 @@ class Options(ArmOptions):
     def curves(self) -> dict[str, dict[float, str]]:
         """The metric at each x by the heading of the panel, empty for none."""
         return self.panels or {"": self.metrics}
-
-    def arms(self) -> list[Entry]:
-        """Return the label of each curve and its experiment."""
-        return [(label, experiment) for experiment, label in self.experiments.items()]
 
 
 def draw(context: FigureContext) -> Drawing:

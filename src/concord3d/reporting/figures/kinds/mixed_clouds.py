@@ -22,8 +22,8 @@ from concord3d.reporting.figures.style import (
     options_of,
     panels,
     placard,
+    shape_name,
     shared_legend,
-    words,
 )
 
 # A report that is made from results keeps the figure that is there.
@@ -62,17 +62,12 @@ def draw(context: FigureContext) -> Drawing:
             axis.set_title(options.labels.get(operators[column], operators[column]), fontsize=8.5)
         if column == 0:
             axis.set_ylabel(f"λ = {weights[row]:g}", fontsize=9)
-    shapes = (readable(str(name)) for name in arrays["shape_names"])
+    shapes = (shape_name(str(name)) for name in arrays["shape_names"])
     names = [f"{which} shape: {shape}" for which, shape in zip(("first", "second"), shapes, strict=True)]
     dots = [Line2D([], [], marker="o", linestyle="", color=color) for color in COLORS[:2]]
     shared_legend(figure, dict(zip(names, dots, strict=True)), columns=1)
     note = f"Shapes of {context.report.dataset_name(str(arrays['dataset']))}."
     return Drawing(figure, (str(arrays["data_kind"]),), note=note)
-
-
-def readable(name: str) -> str:
-    """Return the name of a shape in words, without the collection that stands before two underscores."""
-    return words(name.rsplit("__", 1)[-1])
 
 
 def source_colors(share: NDArray[np.floating]) -> NDArray[np.float64]:

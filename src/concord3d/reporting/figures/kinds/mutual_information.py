@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
-from concord3d.reporting.figures.arms import ArmOptions, Entry, looks_of
+from concord3d.reporting.figures.arms import ExperimentArms, looks_of
 from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.style import (
     GREY,
@@ -23,16 +23,12 @@ from concord3d.reporting.figures.style import (
 )
 
 
-class Options(ArmOptions):
+class Options(ExperimentArms):
     """Options of ``mutual_information``: label per experiment, and the keys of the training history."""
 
     experiments: dict[str, str]
     key: str
     count: str
-
-    def arms(self) -> list[Entry]:
-        """Return the label of each curve and its experiment."""
-        return [(label, experiment) for experiment, label in self.experiments.items()]
 
 
 def draw(context: FigureContext) -> Drawing:

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.projections.polar import PolarAxes
 from pydantic import Field
 
-from concord3d.reporting.figures.arms import ArmOptions, Entry, looks_of
+from concord3d.reporting.figures.arms import ExperimentArms, looks_of
 from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.measured_points import estimates_of
 from concord3d.reporting.figures.style import (
@@ -26,7 +26,7 @@ from concord3d.reporting.figures.style import (
 )
 
 
-class Options(ArmOptions):
+class Options(ExperimentArms):
     """Options of ``radar``.
 
     Attributes:
@@ -42,10 +42,6 @@ class Options(ArmOptions):
     protocol: str
     metrics: dict[str, str] = Field(min_length=3)
     label: str
-
-    def arms(self) -> list[Entry]:
-        """Return the label of each polygon and its experiment."""
-        return [(label, experiment) for experiment, label in self.experiments.items()]
 
 
 def draw(context: FigureContext) -> Drawing:

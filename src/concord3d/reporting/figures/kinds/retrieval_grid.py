@@ -23,6 +23,7 @@ from concord3d.reporting.figures.style import (
     options_of,
     panels,
     placard,
+    shape_name,
     shared_legend,
     shortened,
     words,
@@ -146,12 +147,7 @@ def _picture(axis: Axes, pictures: Pictures, name: str, color: str, width: float
         axis.imshow(pictures[name], interpolation="nearest")
     else:
         axis.text(0.5, 0.5, "no picture", ha="center", va="center", fontsize=7, color=GREY, transform=axis.transAxes)
-    axis.set_xlabel(_two_lines(words(name)), fontsize=6.5, labelpad=1)
+    shown = textwrap.fill(shape_name(name), NAME_WIDTH, max_lines=2, placeholder=" ...")
+    axis.set_xlabel(shown, fontsize=6.5, labelpad=1)
     if width:
         axis.spines[:].set(visible=True, color=color, linewidth=width)
-
-
-def _two_lines(name: str) -> str:
-    """Return a name in at most two lines; of a longer one its end, for it may begin with a collection of shapes."""
-    lines = textwrap.wrap(name, NAME_WIDTH)
-    return "\n".join(lines if len(lines) <= 2 else [f"...{lines[-2]}", lines[-1]])
