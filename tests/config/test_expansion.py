@@ -67,11 +67,27 @@ def test_an_entry_stands_for_one_experiment_per_combination() -> None:
     }
 
 
+def test_words_stand_in_labels_alone() -> None:
+    entry = Experiment(
+        label="on {dataset}, {share}",
+        words={"dataset": {"modelnet40": "ModelNet40"}},
+        for_each={"dataset": ["modelnet40", "shapenet"], "share": {"tenth": 0.1}},
+        datasets=["{dataset}"],
+    )
+    told = {name: (single.label, single.datasets) for name, single in entry.expanded("tuned").items()}
+    assert told == {
+        "tuned_modelnet40_tenth": ("on ModelNet40, 0.1", ["modelnet40"]),
+        "tuned_shapenet_tenth": ("on shapenet, 0.1", ["shapenet"]),
+    }
+
+
 def test_what_could_be_misread_is_refused() -> None:
     areas = {"label": "without {area}", "for_each": {"area": [1, 2]}}
     refused({**areas, "label": "without an area"}, r"does not tell the experiments apart: write '\{area\}'")
     refused({**areas, "set": {"objective.area": "{aera}"}}, "did you mean 'area'")
     refused({"label": "{area}"}, "no variable of 'for_each'")
+    refused({**areas, "words": {"aera": {"1": "one"}}}, "a variable 'aera' that 'for_each' lacks")
+    refused({**areas, "words": {"area": {"1": "one", "2": "one"}}}, "one word for two values of 'area'")
     refused({**areas, "for_each": {"area": [0.5]}}, "'tuned_0.5' is no plain name")
     refused({**areas, "for_each": {"area": {"Half": 0.5}}}, "'tuned_Half' is no plain name")
     refused({**areas, "for_each": {"area": [1, 1]}}, "stands twice")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, PositiveInt, PrivateAttr, WithJsonSchema, field_validator, model_validator
@@ -236,6 +236,7 @@ class Experiment(StrictModel):
 
     Attributes:
         label: What tables and figures call it.
+        words: What stands for a value in ``label`` alone, by variable and value.
         method: Training objective; null means the paper's.
         set: Dotted keys of the paper's ``defaults`` and their values. ``{times: 2}`` doubles what the scale says, or
             the defaults where it says nothing.
@@ -247,6 +248,7 @@ class Experiment(StrictModel):
     """
 
     label: str
+    words: dict[Name, dict[str, str]] = {}
     method: str | None = None
     set: dict[str, Any] = {}
     needs: dict[Name, str] = {}
@@ -262,9 +264,17 @@ class Experiment(StrictModel):
         unused = [variable for variable in self.for_each if variable not in variables_in(self.label)]
         if unused:
             raise ValueError(f"'label' does not tell the experiments apart: write '{{{unused[0]}}}' into it")
+        for variable, words in self.words.items():
+            if variable not in self.for_each:
+                raise ValueError(f"'words' has a variable '{variable}' that 'for_each' lacks")
+            if len(set(words.values())) < len(words):
+                raise ValueError(f"'words' has one word for two values of '{variable}'")
         for _, values in combinations(self.for_each):
             filled([self.label, self.set, self.needs, self.datasets], values)
         return self
+
+    def _in_words(self, values: Mapping[str, Scalar]) -> dict[str, Scalar]:
+        return {variable: self.words.get(variable, {}).get(str(value), value) for variable, value in values.items()}
 
     @property
     def entry(self) -> str:
@@ -283,7 +293,8 @@ class Experiment(StrictModel):
         experiments = {}
         for ending, values in combinations(self.for_each):
             changed = {
-                "label": str(filled(self.label, values)),
+                "label": str(filled(self.label, self._in_words(values))),
+                "words": {},
                 "set": filled(self.set, values),
                 "needs": {role: str(filled(need, values)) for role, need in self.needs.items()},
                 "datasets": filled(self.datasets, values),
