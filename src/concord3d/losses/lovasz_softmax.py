@@ -42,7 +42,7 @@ def lovasz_softmax(probabilities: Tensor, labels: Tensor, ignored: int | None = 
 
 
 def _largest_first(errors: Tensor) -> tuple[Tensor, Tensor]:
-    """Return (M, K) errors, none below zero, sorted down each column, equal ones as they come, and (M, K) their rows."""
+    """Return the (M, K) errors, none below zero, sorted down each column, equal ones as they come, and their rows."""
     if errors.device.type != "cpu" or errors.dtype != torch.float32:
         return errors.sort(dim=0, descending=True, stable=True)
     # Numbers from zero on are in the order of their bits, and integers in one list are sorted digit by digit, several

@@ -1,7 +1,7 @@
 """Sparse convolution in plain torch: gather the pairs of a rulebook, multiply, scatter.
 
-Under one kernel offset every output voxel receives at most one product, and on a CPU the products of several offsets are
-added one offset after the other, so scattering adds in a fixed order on any device: equal input gives equal bytes.
+Under one kernel offset every output voxel receives at most one product, and a CPU adds those of several offsets one
+offset after the other, so scattering adds in a fixed order on any device: equal input gives equal bytes.
 
 Shapes: M input voxels, L output voxels, K kernel offsets, C channels in, O channels out.
 """
@@ -247,7 +247,7 @@ class _Group(NamedTuple):
         return found
 
     def outer_products(self, values: Tensor, flow: Tensor, out: Tensor) -> None:
-        """Write the (C, O) products over the pairs of each offset, (P, C) values and (P, O) flow, to rows of ``out``."""
+        """Write the (C, O) sums over the pairs of each offset, of (P, C) values and (P, O) flow, to rows of ``out``."""
         for rows, flows, found in zip(values.split(self.counts), flow.split(self.counts), out, strict=True):
             if len(rows):
                 torch.mm(rows.t(), flows, out=found)
