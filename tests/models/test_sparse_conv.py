@@ -131,14 +131,15 @@ def test_the_same_bits_and_an_unchanged_global_setting(deterministic):
 @pytest.mark.parametrize("two_threads", [False, True], ids=["one thread", "two threads"])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("kernel_size, stride", [(3, 1), (2, 2), (3, 2)])
-def test_groups_of_offsets_give_the_bits_of_single_ones(monkeypatch, kernel_size, stride, dtype, two_threads):
-    voxels = _voxels(900, 8)
+@pytest.mark.parametrize("widths", [(8, 6), (4, 8), (8, 8), (16, 24), (48, 32)])
+def test_groups_of_offsets_give_the_bits_of_single_ones(monkeypatch, widths, kernel_size, stride, dtype, two_threads):
+    voxels = _voxels(900, widths[0])
     book = (
         strided_rules(voxels.coordinates, kernel_size, stride)
         if stride > 1
         else submanifold_rules(voxels.coordinates, 3)
     )
-    weight = torch.randn(len(book.counts), 8, 6, generator=torch.Generator().manual_seed(1)).to(dtype)
+    weight = torch.randn(len(book.counts), *widths, generator=torch.Generator().manual_seed(1)).to(dtype)
     threads = torch.get_num_threads()
     torch.set_num_threads(1 + two_threads)
     results = []

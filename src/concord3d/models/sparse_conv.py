@@ -22,6 +22,7 @@ from concord3d.errors import BadCloud, ConfigError
 from concord3d.models.sparse_rulebook import Rulebook, strided_rules, submanifold_rules
 
 _CPU_GROUP_ELEMENTS = 1 << 18
+_LANE_BYTES = 32
 
 
 @dataclass(frozen=True)
@@ -259,7 +260,9 @@ def _groups(book: Rulebook, weight: Tensor) -> Iterator[_Group]:
     A small layer spends its time on calls, of which a group needs as many as one offset. On a GPU each offset stands
     alone: rows that repeat would be added in any order.
     """
-    room = _CPU_GROUP_ELEMENTS // max(weight.shape[1:]) if weight.device.type == "cpu" else 0
+    # Rows of other lengths would lie across the lanes of a processor, whose products then round otherwise.
+    aligned = all(width * weight.element_size() % _LANE_BYTES == 0 for width in weight.shape[1:])
+    room = _CPU_GROUP_ELEMENTS // max(weight.shape[1:]) if weight.device.type == "cpu" and aligned else 0
     counts = book.counts
     start = first = 0
     while start < len(counts):
