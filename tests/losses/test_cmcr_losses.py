@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from concord3d.errors import BadCloud
+from concord3d.losses.lovasz_softmax import _largest_first as largest_first
 from concord3d.losses.lovasz_softmax import lovasz_softmax
 from concord3d.losses.masked_pictures import picture_error
 from concord3d.losses.occupancy import occupancy_losses
@@ -76,6 +77,20 @@ def test_float32_under_bfloat16_autocast(name: str) -> None:
         assert LOSSES[name](rows.bfloat16()).dtype == torch.float32 or name == "lovasz"
     assert inside.dtype == torch.float32
     torch.testing.assert_close(inside, LOSSES[name](rows), rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("count", [1, 7, 3000])
+def test_lovasz_sorts_as_torch_does_equal_errors_too(count: int) -> None:
+    errors = torch.rand(count, 16, generator=_draw())
+    errors[: count // 2] = errors[count - count // 2 :]
+    errors[0], errors[-1] = 0, 1
+    plain, ours = errors.clone().requires_grad_(), errors.clone().requires_grad_()
+    expected = plain.sort(dim=0, descending=True, stable=True)
+    values, rows = largest_first(ours)
+    assert torch.equal(values, expected.values) and torch.equal(rows, expected.indices)
+    for found in (expected.values, values):
+        (found * torch.arange(count)[:, None]).sum().backward()
+    assert plain.grad is not None and ours.grad is not None and torch.equal(plain.grad, ours.grad)
 
 
 def test_pairs_are_drawn_without_replacement_by_their_generator() -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from concord3d.errors import BadCloud, ConfigError
 from concord3d.geometry.voxel import MAX_COORDINATE, voxelise
+from concord3d.models import sparse_conv
 from concord3d.models.sparse_conv import SparseConv, SparseTensor, TorchPath, sparse_convolve
 from concord3d.models.sparse_rulebook import Rulebook, kernel_offsets, parent_rows, strided_rules, submanifold_rules
 
@@ -125,6 +126,34 @@ def test_the_same_bits_and_an_unchanged_global_setting(deterministic):
     finally:
         torch.use_deterministic_algorithms(before[0], warn_only=before[1])
     assert all(torch.equal(first, second) for first, second in zip(*results, strict=True))
+
+
+@pytest.mark.parametrize("two_threads", [False, True], ids=["one thread", "two threads"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("kernel_size, stride", [(3, 1), (2, 2), (3, 2)])
+@pytest.mark.parametrize("widths", [(8, 6), (4, 8), (8, 8), (16, 24), (48, 32)])
+def test_groups_of_offsets_give_the_bits_of_single_ones(monkeypatch, widths, kernel_size, stride, dtype, two_threads):
+    voxels = _voxels(900, widths[0])
+    book = (
+        strided_rules(voxels.coordinates, kernel_size, stride)
+        if stride > 1
+        else submanifold_rules(voxels.coordinates, 3)
+    )
+    weight = torch.randn(len(book.counts), *widths, generator=torch.Generator().manual_seed(1)).to(dtype)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1 + two_threads)
+    results = []
+    try:
+        # Each offset alone, some together, all at once.
+        for room in (0, 1 << 13, 1 << 18):
+            monkeypatch.setattr(sparse_conv, "_CPU_GROUP_ELEMENTS", room)
+            features, kernel = voxels.features.to(dtype, copy=True).requires_grad_(), weight.clone().requires_grad_()
+            output = sparse_convolve(features, kernel, book)
+            (output * torch.arange(output.numel()).view_as(output)).sum().backward()
+            results.append((output.detach(), features.grad, kernel.grad))
+    finally:
+        torch.set_num_threads(threads)
+    assert all(torch.equal(*pair) for others in results[1:] for pair in zip(results[0], others, strict=True))
 
 
 def test_bfloat16_products_are_summed_in_single_precision():

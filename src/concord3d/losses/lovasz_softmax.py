@@ -12,6 +12,8 @@ from torch import Tensor
 
 from concord3d.losses.embeddings import full_precision
 
+_ALL_BITS = (1 << 32) - 1
+
 
 def lovasz_softmax(probabilities: Tensor, labels: Tensor, ignored: int | None = None) -> Tensor:
     """Return the mean over the classes that occur of the Lovasz extension of 1 - IoU, at the errors of probabilities.
@@ -34,9 +36,22 @@ def lovasz_softmax(probabilities: Tensor, labels: Tensor, ignored: int | None = 
         if not len(present):
             return rows.sum() * 0
         foreground = (labels[:, None] == present).to(rows)
-        errors, order = (foreground - rows[:, present]).abs().sort(dim=0, descending=True, stable=True)
+        errors, order = _largest_first((foreground - rows[:, present]).abs())
         steps = _jaccard_steps(foreground.gather(0, order))
         return (errors * steps).sum(0).mean()
+
+
+def _largest_first(errors: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the (M, K) errors, none below zero, sorted down each column, equal ones as they come, and their rows."""
+    if errors.device.type != "cpu" or errors.dtype != torch.float32:
+        return errors.sort(dim=0, descending=True, stable=True)
+    # Numbers from zero on are in the order of their bits, and integers in one list are sorted digit by digit, several
+    # times faster: the column above, the bits that the largest error has least of below.
+    num_rows, num_columns = errors.shape
+    columns = torch.arange(num_columns)[:, None]
+    keys = (columns << 32) + (_ALL_BITS - errors.t().contiguous().view(torch.int32).to(torch.int64))
+    order = (keys.flatten().sort(stable=True).indices.view(num_columns, num_rows) - columns * num_rows).t().contiguous()
+    return errors.gather(0, order), order
 
 
 def _jaccard_steps(sorted_foreground: Tensor) -> Tensor:
