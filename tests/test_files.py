@@ -1,5 +1,6 @@
 import errno
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from concord3d import files
 from concord3d.errors import DiskFull, NotWritable, UnreadableFile, nearest
-from concord3d.files import TEMPORARY_PREFIX, atomic_path, canonical_json, content_hash, read_json, write_json
+from concord3d.files import (
+    TEMPORARY_PREFIX,
+    atomic_path,
+    canonical_json,
+    content_hash,
+    read_json,
+    remembered_sha256,
+    sha256_file,
+    write_json,
+)
 
 
 def _leftovers(folder: Path) -> list[Path]:
@@ -84,3 +95,29 @@ def test_damaged_json_is_named(tmp_path: Path, content: bytes) -> None:
 def test_nearest_names_only_near_things() -> None:
     assert nearest("sead", ["seed", "scale"]) == "; did you mean 'seed'?"
     assert nearest("qqqq", ["seed", "scale"]) == ""
+
+
+def test_a_digest_is_computed_once_until_the_file_is_written_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[Path] = []
+
+    def counted(path: Path) -> str:
+        read.append(path)
+        return sha256_file(path)
+
+    monkeypatch.setattr(files, "sha256_file", counted)
+    monkeypatch.setattr(files, "_digests", {})
+    path = tmp_path / "maps.npz"
+    path.write_bytes(b"one")
+    assert remembered_sha256(path) == remembered_sha256(path) == sha256_file(path)
+    # Just written: another write might leave the same time.
+    assert len(read) == 2
+    later = time.time_ns() + 10**10
+    monkeypatch.setattr(files.time, "time_ns", lambda: later)
+    assert remembered_sha256(path) == remembered_sha256(path) == sha256_file(path)
+    assert len(read) == 3
+    path.write_bytes(b"two")
+    os.utime(path, ns=(1, 1))
+    assert remembered_sha256(path) == sha256_file(path)
+    assert len(read) == 4

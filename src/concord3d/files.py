@@ -28,6 +28,10 @@ from concord3d.refusals import TEMPORARY_PREFIX, named_refusal, refusal_of_disk,
 
 _OWNER = re.compile(re.escape(TEMPORARY_PREFIX) + r"(?P<machine>[0-9a-f]{8})\.(?P<process>\d+)-")
 _FOREIGN_AGE_S = 24 * 3600
+# Two writes may bear the same time: clocks of file systems tick up to two seconds apart.
+_SAME_TIME_NS = 2_000_000_000
+# By device, number, size and times of a file.
+_digests: dict[tuple[int, ...], str] = {}
 # Bytes of a name that its temporary name ends in; names have 255 on most file systems.
 _LONGEST_END = 160
 
@@ -229,3 +233,18 @@ def sha256_file(path: Path) -> str:
     """Return the SHA-256 hex digest of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def remembered_sha256(path: Path) -> str:
+    """Return :func:`sha256_file`, which this process computes once for as long as the file is not written to.
+
+    For jobs of many nodes that read the same files. A file that was written to a moment ago is always read: another
+    write may leave it with the same time.
+    """
+    now = path.stat()
+    seen = now.st_dev, now.st_ino, now.st_size, now.st_mtime_ns, now.st_ctime_ns
+    if time.time_ns() - max(now.st_mtime_ns, now.st_ctime_ns) < _SAME_TIME_NS:
+        return sha256_file(path)
+    if seen not in _digests:
+        _digests[seen] = sha256_file(path)
+    return _digests[seen]

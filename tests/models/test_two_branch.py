@@ -85,7 +85,7 @@ def test_pixels_come_back_to_their_places() -> None:
         decoder.expand.weight.copy_(torch.eye(3 * patch**2))
         decoder.expand.bias.zero_()
     assert torch.equal(decoder(tokens), picture)
-    patches = picture_patches(picture, patch)
+    patches = picture_patches(picture, patch).flatten(1, 2)
     assert torch.equal(patches.flatten(2), tokens)
     assert torch.equal(decoder.patches(tokens[0]), patches[0])
 

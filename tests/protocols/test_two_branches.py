@@ -210,6 +210,16 @@ def test_accuracies_of_student_and_teacher_are_those_of_their_definition(bench: 
     assert details["class_accuracy"]["points"] == pytest.approx(of_classes)
 
 
+def test_without_a_training_the_teacher_is_not_asked(bench: Bench) -> None:
+    job = bench.job()
+    _, arrays, _ = measured(replace(job, run_config={**job.run_config, "training": {"epochs": 0}}))
+    student, teacher = bench.built
+    assert student.sizes and not teacher.sizes
+    for metric in ("image_top1", "point_top1", "joint_top1"):
+        assert np.array_equal(arrays[f"teacher_{metric}__last"], arrays[f"{metric}__last"])
+    assert not any(f"teacher_{metric}__last" in arrays for metric in OF_ALL_VIEWS)
+
+
 def test_the_size_of_a_forward_pass_does_not_count_and_points_may_be_told(bench: Bench) -> None:
     evaluate(bench.job())
     whole = Path(f"{bench.job().out}.json").read_bytes()

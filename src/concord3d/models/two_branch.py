@@ -113,6 +113,6 @@ class PixelDecoder(nn.Module):
 
 
 def picture_patches(pictures: Tensor, patch_size: int) -> Tensor:
-    """Return (B, g * g, c, P, P), the patches of (B, c, g P, g P) pictures, row after row."""
+    """Return (B, g, g, c, P, P), the patches of (B, c, g P, g P) pictures, as a view of them: nothing is copied."""
     rows = pictures.unflatten(3, (-1, patch_size)).unflatten(2, (-1, patch_size))
-    return rows.permute(0, 2, 4, 1, 3, 5).flatten(1, 2)
+    return rows.permute(0, 2, 4, 1, 3, 5)

@@ -105,10 +105,13 @@ def _said_by(
     pictures: PictureSource,
     views: NDArray[np.int64],
 ) -> dict[str, Said]:
-    """Return what student and teacher say; the student looks at every view."""
+    """Return what student and teacher say; the student looks at every view. Without a training both are the same."""
     num_points = job.num_points(settings.num_points, test.points.shape[1])
     told = (test, pictures, views, num_points, settings.batch_size, job.torch_device)
-    return {name: said_of(getattr(module, name), *told, every_view=name == "student") for name in MODELS}
+    student = said_of(module.student, *told, every_view=True)
+    if job.run_config.get("training", {}).get("epochs") == 0:
+        return {"student": student, "teacher": student._replace(of_views=None)}
+    return {"student": student, "teacher": said_of(module.teacher, *told)}
 
 
 def _softmax(logits: Floats) -> Floats:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from concord3d.config.numbers import numbers_of
-from concord3d.files import content_hash, read_json, sha256_file, write_json
+from concord3d.files import content_hash, read_json, remembered_sha256, write_json
 from concord3d.provenance.checkout import UNKNOWN
 
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch", "torchvision", "lightning", "lightning-fabric", "open3d-cpu",
@@ -23,14 +24,22 @@ FIELDS = ("command", "config", "config_hash", "data_kind", "device", "environmen
           "wall_s")  # fmt: skip
 
 
+@cache
+def _installed_version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def installed_versions(names: Iterable[str]) -> dict[str, str]:
+    """Return the versions of those packages that are installed, as this process found them first."""
+    found = {name: _installed_version(name) for name in names}
+    return {name: version for name, version in found.items() if version is not None}
+
+
 def environment_record() -> dict[str, Any]:
     """Return versions of Python, platform and packages; no host, user or path."""
-    versions = {}
-    for name in PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
     return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
@@ -38,7 +47,7 @@ def environment_record() -> dict[str, Any]:
         "release": platform.release(),
         "machine": platform.machine(),
         "num_cpus": os.cpu_count(),
-        "packages": versions,
+        "packages": installed_versions(PACKAGES),
     }
 
 
@@ -52,9 +61,9 @@ def input_hashes(paths: Mapping[str, Path]) -> dict[str, str]:
     for name, path in sorted(paths.items()):
         if path.is_dir():
             files = sorted(file for file in path.rglob("*") if file.is_file())
-            hashes[name] = content_hash({str(file.relative_to(path)): sha256_file(file) for file in files})
+            hashes[name] = content_hash({str(file.relative_to(path)): remembered_sha256(file) for file in files})
         else:
-            hashes[name] = sha256_file(path)
+            hashes[name] = remembered_sha256(path)
     return hashes
 
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal
 
 from concord3d.data.manifest import sampled_digest
 from concord3d.errors import ArtifactDamaged, UnreadableFile
-from concord3d.files import content_hash, read_json, sha256_file, write_json
+from concord3d.files import content_hash, read_json, remembered_sha256, sha256_file, write_json
+from concord3d.provenance.record import installed_versions
 
 FORMAT = 1
 KEYS = {"node", "identity", "ingredients", "inputs", "files", "versions", "accepted"}
@@ -32,13 +32,7 @@ Depth = Literal["quick", "use", "full"]
 
 def versions() -> dict[str, str]:
     """Return the versions of Python and of the libraries that compute; recorded, and no part of an identity."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    return {"python": platform.python_version(), **installed_versions(PACKAGES)}
 
 
 def is_volatile(path: str) -> bool:
@@ -138,7 +132,8 @@ def _problem(path: Path, entry: Mapping[str, Any], depth: Depth) -> str | None:
     if depth == "quick" and size > QUICK_CHECK_BYTES:
         return None
     sampled = depth == "use" and "sampled" in entry
-    digest, recorded = (sampled_digest(path), entry["sampled"]) if sampled else (sha256_file(path), entry["sha256"])
+    whole = remembered_sha256 if depth == "use" else sha256_file
+    digest, recorded = (sampled_digest(path), entry["sampled"]) if sampled else (whole(path), entry["sha256"])
     return None if digest == recorded else f"other bytes of the same size (checksum {digest[:12]}, not {recorded[:12]})"
 
 

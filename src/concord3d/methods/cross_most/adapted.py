@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from concord3d.errors import CheckpointCorrupt
-from concord3d.features.token_encoders import new_token_encoder
 from concord3d.files import canonical_json
+from concord3d.methods.cross_most.picture_encoders import unfilled
 from concord3d.models.factory import build_point_encoder
 from concord3d.models.two_branch import TwoBranchClassifier
 from concord3d.models.weights import load_weights, read_tensors
@@ -38,12 +38,12 @@ class Adapted(nn.Module):
         self.student = student
         self.teacher = copy.deepcopy(student).requires_grad_(False)
         self._followed: _Followed | None = None
-        self.train(self.training)
+        self.teacher.eval()
 
     def train(self, mode: bool = True) -> Adapted:
-        """Set the mode of the student."""
-        super().train(mode)
-        self.teacher.eval()
+        """Set the mode of the student; to set that of the teacher too, only to take it back, costs more than both."""
+        self.training = mode
+        self.student.train(mode)
         return self
 
     @torch.no_grad()
@@ -128,7 +128,7 @@ def rebuilt(run: Mapping[str, Any], name: str, weights: Path) -> Adapted:
             "Not the two branches of a training", where=weights, expected=f"a header entry '{HEADER}'", found=error
         ) from error
     with torch.random.fork_rng():
-        pictures = new_token_encoder(told["pictures"], width)
+        pictures = unfilled(told["pictures"], width)
         points: Any = build_point_encoder(told["encoder"])
         student = TwoBranchClassifier(
             pictures, points, torch.ones(num_classes, width), predicts_points=told["predicts_points"]

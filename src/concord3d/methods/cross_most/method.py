@@ -23,6 +23,7 @@ from concord3d.losses.token_alignment import cross_modal_alignment, global_local
 from concord3d.methods.cross_most import adapted as files
 from concord3d.methods.cross_most.adapted import Adapted
 from concord3d.methods.cross_most.initial_votes import initial_votes
+from concord3d.methods.cross_most.picture_encoders import of_trained_tower
 from concord3d.methods.cross_most.pseudo_labels import (
     Labels,
     Thresholds,
@@ -166,14 +167,15 @@ class CrossMoST(Method[UnlabelledBatch]):
     def _picture_terms(self, batch: UnlabelledBatch, said: BranchOutput) -> dict[str, Tensor]:
         student = self.adapted.student
         network: Any = student.pictures
-        patches = picture_patches(batch.pictures.pixels, network.patch_size)
-        divisor = said.tokens.shape[1] + 1 if self._settings.mim_norm == "tokens" else patches.shape[2]
+        pixels = batch.pictures.pixels
+        divisor = said.tokens.shape[1] + 1 if self._settings.mim_norm == "tokens" else pixels.shape[1]
         # What no loss asks for is not computed: most tokens are not hidden.
         hidden = said.tokens[said.mask]
         predicted = student.pixel_decoder.patches(hidden)
+        target = picture_patches(pixels, network.patch_size)[batch.pictures.masks]
         whole = of_hidden(said.feature, said.mask)
         return {
-            "masked_pictures": masked_pixels_loss(predicted, patches[said.mask], divisor),
+            "masked_pictures": masked_pixels_loss(predicted, target, divisor),
             "global_local/pictures": global_local(network.project(hidden), whole),
         }
 
@@ -325,7 +327,7 @@ def _picture_encoder(context: Context) -> TokenEncoder:
     if TOWER in context.needs:
         tower = context.needs[TOWER]
         [weights] = tower.weights.values()
-        return open_token_encoder(tower.run["encoder"], weights)
+        return of_trained_tower(tower.run["encoder"], weights)
     if context.tower is None:
         raise ConfigError("Cross-MoST trains the picture encoder of a tower further", where="data.tower", found=None)
     return open_token_encoder({"model": context.tower["model"]}, context.tower["weights"], context.weights_folder)
