@@ -233,7 +233,8 @@ class ReportSpec(StrictModel):
         paper: The paper's identifier.
         headline: Table that the front page shows.
         headline_columns: Columns that tell the rows of the headline apart, besides method and data set.
-        datasets: Published data set names with ours; of several, the first that a scale evaluates on stands for it.
+        datasets: Published data set names with ours; of several, the first that a scale evaluates on stands for it. Of
+            a data set without a published name, what pages call it.
         tables: In the order of the paper.
         figures: In the order of the paper.
         claims: In the order of the specification.
@@ -262,7 +263,7 @@ class ReportSpec(StrictModel):
     ledger: LedgerSpec = LedgerSpec()
 
     def dataset_name(self, dataset: str) -> str:
-        """Return what tables call a data set of ours: its first published name, else its identifier as words."""
+        """Return what tables call a data set of ours: its first name, else its identifier as words."""
         named = (name for name, ours in self.datasets.items() if dataset in ours)
         return next(named, dataset.replace("_", " "))
 
