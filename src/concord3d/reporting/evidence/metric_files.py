@@ -16,6 +16,9 @@ from concord3d.reporting.csv_text import csv_text
 from concord3d.reporting.evidence.measurements import Evaluation, sorted_measurements
 from concord3d.reporting.evidence.metric_rows import COLUMNS, HISTORY_COLUMNS
 
+# The epoch is a column; the rate follows from the configuration.
+_TOLD_ELSEWHERE = ("epoch", "learning_rate")
+
 
 def write_metrics(evaluations: Iterable[Evaluation], path: Path) -> None:
     """Write one row per measured number, sorted."""
@@ -53,6 +56,8 @@ def write_details(evaluations: Iterable[Evaluation], path: Path) -> None:
 def write_histories(histories: Mapping[tuple[str, int], Iterable[Mapping[str, Any]]], path: Path) -> None:
     """Write every figure of every training's history, one a row; those of held-out units as ``held_out.<figure>``.
 
+    The rate of each epoch is left out: the configuration beside the record of the training says it.
+
     Args:
         histories: Entries by experiment and seed, in the order of the epochs.
         path: ``histories.csv``.
@@ -70,5 +75,5 @@ def _figures(entry: Mapping[str, Any]) -> Iterator[tuple[str, float]]:
     for name, value in sorted(entry.items()):
         if isinstance(value, Mapping):
             yield from ((f"{name}.{figure}", number) for figure, number in _figures(value))
-        elif name != "epoch" and isinstance(value, int | float):
+        elif name not in _TOLD_ELSEWHERE and isinstance(value, int | float):
             yield name, value
