@@ -11,6 +11,7 @@ import yaml
 from tests.reporting.evidence import test_mixed_clouds, test_reconstructions
 from tests.reporting.fabricate import Fabricated, outcomes, two_branches_like
 from tests.reporting.figures.kinds import (
+    test_branch_outcomes,
     test_class_changes,
     test_cost_curve,
     test_diagram,
@@ -91,6 +92,10 @@ def channel_cosines(root: Path) -> Hostile:
     )
     kept(made, "one", {"channel_cosines": np.array([[0.5, -0.5], [-0.25, 0.25]], np.float16)})
     return relabelled(made, "ONE", "TWO")
+
+
+def branch_outcomes(root: Path) -> Hostile:
+    return relabelled(test_branch_outcomes.measured(root), "pictures", "clouds")
 
 
 def class_changes(root: Path) -> Hostile:
@@ -318,9 +323,9 @@ def views_curve(root: Path) -> Hostile:
 FIGURES: dict[str, Callable[[Path], Hostile]] = {
     make.__name__: make
     for make in (
-        bars, channel_cosines, class_changes, code_usage, cost_curve, diagram, embedding, feature_similarity,
-        grouped_bars, history_curves, masked_pictures, metric_curves, mixed_clouds, mutual_information, occupancy_map,
-        part_renders, radar, reconstructions, rerun_scatter, retrieval_grid, retrieval_strips, seeds, segmented_sweep,
-        shared_and_specific, sweeps, training_budget, views_curve,
+        bars, branch_outcomes, channel_cosines, class_changes, code_usage, cost_curve, diagram, embedding,
+        feature_similarity, grouped_bars, history_curves, masked_pictures, metric_curves, mixed_clouds,
+        mutual_information, occupancy_map, part_renders, radar, reconstructions, rerun_scatter, retrieval_grid,
+        retrieval_strips, seeds, segmented_sweep, shared_and_specific, sweeps, training_budget, views_curve,
     )
 }  # fmt: skip
