@@ -56,7 +56,12 @@ def test_counts_the_main_claim_and_what_was_missed_are_told() -> None:
     )
     assert "- ModelNet40: -2.08 [-4.57, +0.40] points, undecided" in text
     assert "2 seeds" in text and "synthetic data" in text
-    assert "smaller than 3 to 8 points may well be missed" in text and "`small`" in text
+    assert "smaller than 3.2 to 7.8 points may well be missed" in text and "`small`" in text
+
+
+def test_one_size_of_what_was_missed_is_told_once() -> None:
+    text = " ".join(bottom_line(report("C1"), [claim("C1", "holds")], table(Cell(0.81), Cell(0.84)), "demo", 0))
+    assert "smaller than 0.8 points may well be missed" in text
 
 
 def test_the_part_that_decides_comes_first_and_others_are_counted() -> None:

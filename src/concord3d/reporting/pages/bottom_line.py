@@ -126,5 +126,5 @@ def _missed(headline: Table) -> str:
     sizes = sorted(effect.size for effect in found if effect.unit == "%")
     if not sizes:
         return ""
-    smallest = f"{sizes[0]:.0f} to {sizes[-1]:.0f} points"
-    return f"Differences in the headline table that are smaller than {smallest} may well be missed."
+    ends = " to ".join(dict.fromkeys(f"{size:.1f}" for size in (sizes[0], sizes[-1])))
+    return f"Differences in the headline table that are smaller than {ends} points may well be missed."
