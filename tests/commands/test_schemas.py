@@ -69,7 +69,7 @@ def test_there_are_files_of_every_kind() -> None:
         ("papers/mm_point/paper.yaml", ("defaults", "encoder", "name", "value"), "dgcn"),
         ("papers/mm_point/paper.yaml", ("experiments", "supervised", "method"), "supervisd"),
         ("papers/mm_point/paper.yaml", ("experiments", "supervised", "protocols"), ["knm"]),
-        ("papers/mm_point/paper.yaml", ("experiments", "mm_point_dgcnn", "set", "encoder.name"), "dgcn"),
+        ("papers/mm_point/paper.yaml", ("experiments", "mm_point_dgcnn_mild", "set", "encoder.name"), "dgcn"),
         ("papers/mm_point/paper.yaml", ("protocols", "liner_svm"), {"datasets": ["modelnet40"]}),
         ("papers/mm_point/scales/demo.yaml", ("protocols", "liner_svm"), {}),
         ("papers/mm_point/scales/demo.yaml", ("set", "encoder.name"), "dgcn"),

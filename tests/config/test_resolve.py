@@ -164,7 +164,7 @@ def test_an_experiment_returns_to_the_papers_encoder_and_its_settings(repository
     study = load_study(repository, "mm_point", "small")
     defaults = {key: entry.value for key, entry in study.paper.defaults["encoder"].items()}
     assert study.run_config("mm_point", 1)["encoder"] == {"name": "pointnet"}
-    assert study.run_config("mm_point_dgcnn", 1)["encoder"]["emb_dims"] == defaults["emb_dims"]
+    assert study.run_config("mm_point_dgcnn_mild", 1)["encoder"]["emb_dims"] == defaults["emb_dims"]
 
 
 def test_resolving_leaves_the_defaults_alone(repository: Path) -> None:
