@@ -17,20 +17,20 @@ from concord3d.workflow.costs import START
 from concord3d.workflow.job import NodeJob
 
 
-def make_nodes(snakemake: Any, make: Callable[[NodeJob], None]) -> None:
+def make_nodes(snakemake: Any, make: Callable[[NodeJob], float | None]) -> None:
     """Make the nodes of a job: the inputs of each are checked, and its record is written if nothing fails.
 
     Args:
         snakemake: What the workflow gives a script; its parameter ``nodes`` holds one payload per node.
-        make: Makes one node.
+        make: Makes one node; returns the CPU-seconds that went into it before this job, where it goes on from there.
     """
     with _logged(Path(snakemake.log[0])):
         logging.info("%s: %.2f CPU-seconds", START, sum(os.times()[:4]))
         for job in nodes_to_make(Path(), snakemake.params.nodes, again=AGAIN in os.environ):
             spent = os.times()
             with job:
-                make(job)
-            logging.info("%s: %.2f CPU-seconds", job.record, sum(os.times()[:4]) - sum(spent[:4]))
+                earlier = make(job) or 0.0
+            logging.info("%s: %.2f CPU-seconds", job.record, earlier + sum(os.times()[:4]) - sum(spent[:4]))
 
 
 @contextmanager

@@ -5,7 +5,8 @@ from pathlib import Path
 from job import NodeJob, make_nodes
 
 
-def make(job: NodeJob) -> None:
+def make(job: NodeJob) -> float:
+    from concord3d.files import read_json
     from concord3d.layout import TOWER_WEIGHTS
     from concord3d.provenance.checkout import git_state
     from concord3d.provenance.record import write_provenance
@@ -23,6 +24,7 @@ def make(job: NodeJob) -> None:
     train(opened_task(run, reads, needs, job.work, folder, *told))
     files = TrainingFolder(folder)
     write_provenance(files.provenance, run, job.named_files(), files.machine, job.remake_command, sources, job.identity)
+    return float(read_json(files.machine)["earlier_cpu_s"])
 
 
 make_nodes(snakemake, make)

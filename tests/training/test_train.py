@@ -57,6 +57,7 @@ def test_a_run_writes_an_encoder_snapshots_history_and_record(whole: Path) -> No
     rates = [entry["learning_rate"] for entry in history["history"]]
     assert rates == sorted(rates, reverse=True) and rates[-1] > 0
     assert record["clouds_per_s"] > 0 and record["resumed_count"] == 0 and record["warnings"] == []
+    assert record["earlier_cpu_s"] == 0
     assert list((whole / "work").iterdir()) == []
 
 
@@ -75,7 +76,8 @@ def test_a_failed_and_resumed_run_equals_an_uninterrupted_one(whole: Path, tmp_p
     train_until(tiny_task(tmp_path), step)
     train(tiny_task(tmp_path))
     assert files_of(tmp_path / "out") == files_of(whole / "out")
-    assert json.loads((tmp_path / "out/run.json").read_text())["resumed_from"] == [step]
+    record = json.loads((tmp_path / "out/run.json").read_text())
+    assert record["resumed_from"] == [step] and record["earlier_cpu_s"] > 0
 
 
 def test_dropout_and_labels_resume_exactly_too(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import runpy
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -257,3 +260,14 @@ def test_checkpoints_stay_until_the_job_forgets_them(tmp_path: Path) -> None:
     assert checkpoint.is_file()
     job.forget()
     assert not checkpoint.parent.exists()
+
+
+def test_the_cost_of_a_node_counts_what_went_into_it_before_this_job(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    script = runpy.run_path(str(repository / "workflow_scripts/job.py"))
+    told = SimpleNamespace(log=["log.txt"], params=SimpleNamespace(nodes=[payload("fresh"), payload("resumed")]))
+    script["make_nodes"](told, lambda job: 1000.0 if job.key == "resumed" else None)
+    costs = dict(re.findall(r"^(\S+): (\d+)\.\d\d CPU-seconds$", Path("log.txt").read_text(), re.MULTILINE))
+    assert int(costs["records/fresh.json"]) < 1000 <= int(costs["records/resumed.json"])

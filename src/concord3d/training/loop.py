@@ -103,12 +103,13 @@ class Loop:
         self.history: list[dict[str, Any]] = []
         self.resumed_from: list[int] = []
         self.warnings: list[str] = []
-        self.earlier_seconds = 0.0
+        self.earlier_seconds = self.earlier_cpu_seconds = 0.0
         self.units_per_s = 0.0
         self._sums: dict[str, float] = {}
         self._steps_done = 0
         self._held_out_batch: Batch | None = None
         self._started = self._last_saved = time.monotonic()
+        self._cpu_started = time.process_time()
         self._last_path: Path | None = None
         groups = method.parameter_groups()
         self._parameters = [parameter for group in groups for parameter in group.parameters]
@@ -292,6 +293,7 @@ class Loop:
             "warnings": self.warnings,
             "torch_version": str(torch.__version__),
             "elapsed_s": self.earlier_seconds + time.monotonic() - self._started,
+            "cpu_s": self.earlier_cpu_seconds + time.process_time() - self._cpu_started,
         }
 
     def _resume(self) -> None:
@@ -308,7 +310,7 @@ class Loop:
         self._steps_done = int(state["step"])
         self.history, self._sums = state["history"], state["sums"]
         self.resumed_from = [*state["resumed_from"], self._steps_done]
-        self.earlier_seconds = float(state["elapsed_s"])
+        self.earlier_seconds, self.earlier_cpu_seconds = float(state["elapsed_s"]), float(state["cpu_s"])
         self.warnings = [*state["warnings"], *warnings]
         if state["torch_version"] != str(torch.__version__):
             self.warnings.append(f"begun with torch {state['torch_version']}, resumed with {torch.__version__}")

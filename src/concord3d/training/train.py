@@ -115,6 +115,7 @@ def _publish(task: TrainingTask, loop: Loop, started: float) -> None:
     record = {
         f"{task.units.unit}_per_s": round(loop.units_per_s, 2),
         "wall_s": round(loop.earlier_seconds + time.monotonic() - started, 2),
+        "earlier_cpu_s": round(loop.earlier_cpu_seconds, 2),
         "resumed_from": loop.resumed_from,
         "resumed_count": len(loop.resumed_from),
         "warnings": loop.warnings,
@@ -167,5 +168,5 @@ def _save_untrained(task: TrainingTask) -> None:
     shutil.rmtree(out.snapshots, ignore_errors=True)
     _save_modules(task, method, out, 0)
     _write_history(task, out, {"num_train": 0, "num_held_out": 0, "num_steps": 0}, (0,), [])
-    record = {"wall_s": 0.0, "resumed_from": [], "resumed_count": 0, "warnings": []}
+    record = {"wall_s": 0.0, "earlier_cpu_s": 0.0, "resumed_from": [], "resumed_count": 0, "warnings": []}
     write_json(out.machine, {**record, **machine_facts(torch.device("cpu"), task)})
