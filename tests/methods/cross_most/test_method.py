@@ -495,3 +495,33 @@ def test_labels_of_all_processes_are_exported(tmp_path: Path) -> None:
     assert found["unit"].tolist() == list(range(2 * half)) and (found["picture_confidence"] > 0).all()
     for name in set(found) - {"unit"}:
         np.testing.assert_array_equal(found[name][:half], found[name][half:])
+
+
+@pytest.mark.parametrize("only", ["pictures", "points"])
+def test_labels_of_a_branch_that_is_trained_alone_are_exported(tmp_path: Path, only: str) -> None:
+    method, batch = steady(tmp_path, {**ALONE, "only": only})
+    method.loss(batch, draw())
+    found = method.exports(1)["pseudo_labels"]
+    mine, other = ("point", "picture") if only == "points" else ("picture", "point")
+    assert found["unit"].tolist() == sorted(batch.units.tolist())
+    assert (found[f"{mine}_label"] >= 0).all() and (found[f"{other}_label"] == -1).all()
+    np.testing.assert_array_equal(found["label"], found[f"{mine}_label"])
+    assert (found["from_points"] == (only == "points")).all() and not found[f"{other}_kept"].any()
+
+
+@pytest.mark.parametrize("labels", ["joint", "random", "from_pictures", "from_points"])
+def test_an_exported_label_says_whose_it_is_and_how_sure(tmp_path: Path, labels: str) -> None:
+    method, batch = steady(tmp_path, {"labels": labels, "point_factor": 0.9})
+    method.loss(batch, draw())
+    found = method.exports(1)["pseudo_labels"]
+    for row in range(len(found["unit"])):
+        votes = {False: ("picture", 1.0), True: ("point", 0.9)}
+        name, factor = votes[bool(found["from_points"][row])]
+        assert found["label"][row] == found[f"{name}_label"][row]
+        assert found["confidence"][row] == pytest.approx(factor * found[f"{name}_confidence"][row])
+        if labels == "joint":
+            assert found["confidence"][row] >= max(
+                found["picture_confidence"][row], 0.9 * found["point_confidence"][row]
+            )
+    if labels.startswith("from"):
+        assert (found["from_points"] == (labels == "from_points")).all()

@@ -56,6 +56,7 @@ class CrossMoST(Method[UnlabelledBatch]):
 
     labels_given: Tensor
     confidences: Tensor
+    from_points: Tensor
     kept: Tensor
 
     def __init__(
@@ -74,6 +75,7 @@ class CrossMoST(Method[UnlabelledBatch]):
         # The votes of both branches and the label of each object, as the last batch with it had them.
         self.register_buffer("labels_given", torch.full((num_objects, 3), _NONE))
         self.register_buffer("confidences", torch.zeros(num_objects, 2))
+        self.register_buffer("from_points", torch.zeros(num_objects, dtype=torch.bool))
         self.register_buffer("kept", torch.zeros(num_objects, 2, dtype=torch.bool))
 
     def saved(self) -> dict[str, nn.Module]:
@@ -200,23 +202,28 @@ class CrossMoST(Method[UnlabelledBatch]):
     @torch.no_grad()
     def _remember(self, units: Tensor, votes: Votes, labels: Labels) -> None:
         """Keep what a batch was labelled with; the labels of all processes, since the first one exports them."""
-        given = torch.where(labels.from_points, votes.point_label, votes.picture_label)
-        said = (votes.picture_label, votes.point_label, given, labels.pictures_kept, labels.points_kept)
+        # Where the picture branch is not trained, the cloud's vote is the only one.
+        from_points = labels.from_points | (votes.picture_label == _NONE)
+        given = torch.where(from_points, votes.point_label, votes.picture_label)
+        said = (votes.picture_label, votes.point_label, given, from_points, labels.pictures_kept, labels.points_kept)
         # Whole numbers are exact in float64.
         rows = torch.stack([*(x.double() for x in (units, *said)), *_confidences(votes)], 1)
         everywhere, _ = self.gather(rows)
         whose = everywhere[:, 0].long()
         self.labels_given[whose] = everywhere[:, 1:4].long()
-        self.kept[whose] = everywhere[:, 4:6].bool()
-        self.confidences[whose] = everywhere[:, 6:].float()
+        self.from_points[whose] = everywhere[:, 4].bool()
+        self.kept[whose] = everywhere[:, 5:7].bool()
+        self.confidences[whose] = everywhere[:, 7:].float()
 
     def exports(self, epoch: int) -> dict[str, Table]:
         """Return the labels of the epoch: of each object that a batch held, who voted for what, and what was kept."""
         if epoch != 1 and epoch % self._settings.export_every:
             return {}
-        seen = (self.labels_given[:, 0] != _NONE).nonzero().flatten().cpu()
-        given, confidence = self.labels_given.cpu()[seen].numpy(), self.confidences.cpu()[seen].numpy()
-        kept = self.kept.cpu()[seen].numpy()
+        seen = (self.labels_given[:, 2] != _NONE).nonzero().flatten().cpu()
+        given, confidence, from_points, kept = (
+            told.cpu()[seen].numpy() for told in (self.labels_given, self.confidences, self.from_points, self.kept)
+        )
+        factor = np.float32(self.thresholds.point_factor)
         table = {
             "unit": seen.numpy(),
             "picture_label": given[:, 0],
@@ -224,6 +231,8 @@ class CrossMoST(Method[UnlabelledBatch]):
             "point_label": given[:, 1],
             "point_confidence": confidence[:, 1],
             "label": given[:, 2],
+            "from_points": from_points,
+            "confidence": np.where(from_points, factor * confidence[:, 1], confidence[:, 0]),
             "picture_kept": kept[:, 0],
             "point_kept": kept[:, 1],
         }

@@ -32,8 +32,9 @@ def label_lines(
     text = (
         f"Each training leaves its labels in `{place}/{FOLDER}/epoch_<number>.npz`: `unit` is an object's row in the "
         "store of the training split; `picture_label` and `point_label` are the votes of the teacher's branches, with "
-        "their confidences; `label` is the joint one, of the branch that won; `picture_kept` and `point_kept` say "
-        "which branch learnt from a label. They are made with the results, and are no part of a clone; DVC keeps them "
+        "their confidences; `label` is the joint one, of the branch that won; `from_points` says which branch that is, "
+        "`confidence` what is compared with the threshold, and `picture_kept` and `point_kept` say which branch learnt "
+        "from a label. They are made with the results, and are no part of a clone; DVC keeps them "
         f"apart: `dvc pull {Layout(inputs.scale).paper_exports(paper)}`. Below: the last epoch of which they are kept. "
         "*Right* and *labelled by the point branch* are shares of that epoch's kept labels, from the history; the true "
         "labels were read for this record alone."
