@@ -58,12 +58,13 @@ def test_both_branches_have_their_own_rows(reported: Fabricated) -> None:
 
 def test_claims_rest_on_what_was_run(reported: Fabricated) -> None:
     claims = {claim["id"]: claim for claim in read_json(reported.inputs.out / "claims.json")}
-    assert [*claims] == [f"C{n}" for n in range(1, 17)] + [f"K{n}" for n in range(1, 12)]
+    assert [*claims] == [f"C{n}" for n in range(1, 17)] + [f"K{n}" for n in range(1, 13)]
     assert claims["C10"]["verdict"] == "not_testable" and "no photographs" in claims["C10"]["details"]
     assert claims["C1"]["num_measured"] == 4, "two branches on two sets"
     assert claims["C5"]["verdict"] == "not_run" and claims["C12"]["verdict"] == "not_run"
     assert claims["C1"]["verdict"] == claims["C2"]["verdict"] == claims["C3"]["verdict"] == "not_run", "of six sets"
     assert {claims[name]["verdict"] for name in ("K10", "K11")} <= {"holds", "fails", "undecided"}
+    assert claims["K12"]["verdict"] == "not_testable", "there are no real clouds"
     assert {claims[name]["scope"] for name in ("C4", "K10", "K11")} == {"synthetic"}
 
 
@@ -75,7 +76,7 @@ def test_the_page_shows_labels_and_says_what_is_not_known(reported: Fabricated) 
     ledger = (reported.inputs.out / "ledger.md").read_text()
     assert "could not be read" in ledger and "photographs of Redwood and CO3D" in ledger
     said = read_json(reported.inputs.out / "figures" / "in_words.json")
-    assert set(said) == {"f4_maps", "f7_sweeps_points", "f7_sweeps_pictures"}
+    assert set(said) == {"f10_thresholds", "f4_maps", "f7_sweeps_points", "f7_sweeps_pictures"}
 
 
 def test_results_alone_can_tell_of_the_labels(reported: Fabricated) -> None:

@@ -181,7 +181,7 @@ def test_every_experiment_exists(files: Files) -> None:
         options = files.options(figure)
         found = set(options.get("experiments", ())) | set(options.get("references", ()))
         found |= {name for names in options.get("series", {}).values() for name in names}
-        found |= {name for pair in options.get("changes", {}).values() for name in pair.values()}
+        found |= {change[side] for change in options.get("changes", {}).values() for side in ("before", "after")}
         found |= {name for curve in options.get("curves", {}).values() for name in curve.values()}
         found |= {name for path in options.get("paths", {}).values() for name in path}
         found |= {name for sweep in options.get("sweeps", ()) for name in sweep["experiments"].values()}

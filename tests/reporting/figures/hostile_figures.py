@@ -18,6 +18,7 @@ from tests.reporting.figures.kinds import (
     test_embedding,
     test_grouped_bars,
     test_history_curves,
+    test_label_curves,
     test_metric_curves,
     test_mutual_information,
     test_radar,
@@ -166,6 +167,13 @@ def history_curves(root: Path) -> Hostile:
     made = two_branches_like(root)
     made.report(test_history_curves.REPORT)
     return relabelled(made, "Both", "labels", "share (%)", "by points", "teacher")
+
+
+def label_curves(root: Path) -> Hostile:
+    made = test_label_curves.measured(
+        root, {"label_curves": {vote: test_label_curves.curve(70) for vote in ("image", "joint")}}
+    )
+    return relabelled(made, "of pictures", "of the surer branch", "before it", "after it", "a published threshold")
 
 
 def masked_pictures(root: Path) -> Hostile:
@@ -324,8 +332,9 @@ FIGURES: dict[str, Callable[[Path], Hostile]] = {
     make.__name__: make
     for make in (
         bars, branch_outcomes, channel_cosines, class_changes, code_usage, cost_curve, diagram, embedding,
-        feature_similarity, grouped_bars, history_curves, masked_pictures, metric_curves, mixed_clouds,
-        mutual_information, occupancy_map, part_renders, radar, reconstructions, rerun_scatter, retrieval_grid,
-        retrieval_strips, seeds, segmented_sweep, shared_and_specific, sweeps, training_budget, views_curve,
+        feature_similarity, grouped_bars, history_curves, label_curves, masked_pictures, metric_curves,
+        mixed_clouds, mutual_information, occupancy_map, part_renders, radar, reconstructions, rerun_scatter,
+        retrieval_grid, retrieval_strips, seeds, segmented_sweep, shared_and_specific, sweeps, training_budget,
+        views_curve,
     )
 }  # fmt: skip

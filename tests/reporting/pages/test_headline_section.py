@@ -49,7 +49,7 @@ def test_metrics_become_columns_with_printed_values() -> None:
         pivot="metric",
     )  # fmt: skip
     rows = [line for line in text.splitlines() if line.startswith("|")]
-    assert rows[0] == "| method | data set | setting | top-1 | top-5 | our run |"
+    assert rows[0] == "| method | data set | setting | top-1 | top-5 | our run |" and "in italics" in text
     assert rows[2:] == [
         "| ours | one | pictures | 50.0 [48.0, 52.0] *61.2* | 80.0 [78.0, 82.0] | ours (encoder) |",
         "| ours | two | pictures | 40.0 [38.0, 42.0] | - | ours (encoder) |",
@@ -57,5 +57,9 @@ def test_metrics_become_columns_with_printed_values() -> None:
 
 
 def test_methods_become_columns_without_the_data_set_in_their_names() -> None:
-    text = lines(cell("baseline, one", "one", 50.0), cell("baseline, two", "two", 40.0), pivot="method")
-    assert "| data set | setting | metric | baseline |" in text and "| two | pictures | top-1 | 40.0 [" in text
+    cells = cell("baseline, the first", "one", 50.0), cell("baseline, the second", "two", 40.0)
+    text = lines(*cells, cell("ours, longer", "one", 60.0), pivot="method")
+    assert "| data set | setting | metric | baseline | ours, longer |" in text
+    assert "| two | pictures | top-1 | 40.0 [" in text and "in italics" not in text
+    more = cell("baseline, longer", "two", 45.0)
+    assert "| baseline, the first | baseline, the second | baseline, longer |" in lines(*cells, more, pivot="method")

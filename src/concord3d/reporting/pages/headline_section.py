@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from concord3d.reporting.markdown import Markdown, grid, heading, plain, prose
 from concord3d.reporting.tables.cells import Cell, Table
+from concord3d.reporting.tables.method_names import without_datasets
 from concord3d.reporting.tables.table_files import (
     NOT_RECOVERED,
     OTHER_DATA,
@@ -23,7 +24,8 @@ LEGEND = (
     "items alone, so they are narrower than those of several."
 )
 # In a table with a column for each value of something.
-PIVOT_LEGEND = "Ours: {ours}; in brackets, after it, the 95 % interval. A printed value follows in italics."
+PIVOT_LEGEND = "Ours: {ours}; in brackets, after it, the 95 % interval."
+PRINTED_LEGEND = " A printed value follows in italics."
 OUR_RUN = "our run"
 # What columns hold that say nothing.
 _EMPTY = {NOT_RECOVERED, "-", OTHER_DATA, ""}
@@ -48,7 +50,8 @@ def headline_lines(table: Table, extra: Sequence[str], pivot: str | None) -> lis
         lines += [LEGEND, "", *_grid(columns, rows)]
     else:
         ours = SELECTION_WORDS[table.spec.selections[0]]
-        lines += [PIVOT_LEGEND.format(ours=ours), "", *_grid(*_pivoted(table, extra, pivot, cells))]
+        printed = PRINTED_LEGEND if any(_printed(cell) for cell in cells) else ""
+        lines += [PIVOT_LEGEND.format(ours=ours) + printed, "", *_grid(*_pivoted(table, extra, pivot, cells))]
     lines += [plain(table.smallest_effect), ""] if table.smallest_effect else []
     left_out = Counter(cell.status for cell in table.cells if cell.status != "measured")
     more = ", ".join(f"{number} {STATUS_WORDS.get(status, status)}" for status, number in left_out.items())
@@ -97,24 +100,30 @@ def _pivoted(
     """Return a column for each value of ``pivot``; its cells have our number and the printed one."""
     first = table.spec.selections[0]
     names = [name for name in ("method", "dataset", *extra) if name != pivot]
-    heads = list(dict.fromkeys(_head(cell, pivot) for cell in cells))
+    head_of = _heads(cells, pivot)
+    heads = list(dict.fromkeys(head_of.values()))
     # Numbers of one row are of one run, unless methods stand side by side.
     heads += [] if pivot == "method" else [OUR_RUN]
     rows: dict[tuple[str, ...], dict[str, str]] = {}
     for cell in cells:
-        printed = f" *{cell.published.text}*" if cell.published and cell.published.value is not None else ""
         row = rows.setdefault(tuple(getattr(cell, name) or "-" for name in names), {})
         if pivot != "method":
             row[OUR_RUN] = _run(cell)
         # Rows of the same name, as of two runs for one printed row, stand in one cell.
-        told = Markdown(f"{estimate_text(cell.estimates.get(first), short=True)}{printed}")
-        head = _head(cell, pivot)
+        told = Markdown(f"{estimate_text(cell.estimates.get(first), short=True)}{_printed(cell)}")
+        head = head_of[str(getattr(cell, pivot))]
         row[head] = Markdown(f"{row[head]}; {told}") if head in row else told
     columns = [name.replace("dataset", "data set") for name in names] + heads
     return columns, [[*key, *(row.get(head, "-") for head in heads)] for key, row in rows.items()]
 
 
-def _head(cell: Cell, pivot: str) -> str:
-    """Return the column that a number stands in; of methods without the data set, which is named by the row."""
-    head = str(getattr(cell, pivot))
-    return head.removesuffix(f", {cell.address.dataset}") if cell.address else head
+def _printed(cell: Cell) -> str:
+    return f" *{cell.published.text}*" if cell.published and cell.published.value is not None else ""
+
+
+def _heads(cells: Sequence[Cell], pivot: str) -> dict[str, str]:
+    """Return the column that numbers stand in, by the value of ``pivot``."""
+    datasets: dict[str, set[str]] = {}
+    for cell in cells:
+        datasets.setdefault(str(getattr(cell, pivot)), set()).add(cell.dataset)
+    return without_datasets(datasets) if pivot == "method" else {value: value for value in datasets}

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.estimates import Results
+from concord3d.reporting.tables.method_names import without_datasets
 
 POWER = 0.8
 # Runs that answer alike on every item leave nothing to judge chance by.
@@ -68,10 +69,14 @@ def effects_in_words(
         labels: What tables call each experiment.
         dataset_name: What tables call a data set.
     """
+    effects = list(effects)
+    datasets: dict[str, set[str]] = {}
+    for effect in effects:
+        datasets.setdefault(labels.get(effect.baseline, effect.baseline), set()).add(effect.dataset)
+    names = without_datasets(datasets)
     by_baseline: dict[str, dict[tuple[str, str], list[DetectableEffect]]] = {}
     for effect in effects:
-        name = labels.get(effect.baseline, effect.baseline).removesuffix(f", {effect.dataset}")
-        places = by_baseline.setdefault(name, {})
+        places = by_baseline.setdefault(names[labels.get(effect.baseline, effect.baseline)], {})
         places.setdefault((effect.dataset, effect.unit), []).append(effect)
 
     def sizes(places: Mapping[tuple[str, str], Sequence[DetectableEffect]]) -> str:

@@ -22,6 +22,7 @@ figures:
     options:
       before: old
       after: new
+      control: {experiment: another, label: right after another}
       dataset: modelnet40
       protocol: two_branches
       branches: [{name: pictures, metric: image_top1}, {name: clouds, metric: point_top1}]
@@ -81,3 +82,11 @@ def test_a_group_without_objects_says_so(tmp_path: Path) -> None:
     write(made, "old", same)
     write(made, "new", same)
     assert svg(made, "f").count(">no object<") == 4
+
+
+def test_another_adaptation_is_marked_where_it_has_the_same_seeds(tmp_path: Path) -> None:
+    made = measured(tmp_path, (1, 2))
+    write(made, "another", AFTER, 1)
+    assert "right after another" not in svg(made, "f")
+    write(made, "another", BEFORE, 2)
+    assert ">right after another<" in svg(made, "f")

@@ -17,12 +17,14 @@ figures:
     title: T
     caption: C
     options:
-      changes: {first: {before: old, after: new}, second: {before: old, after: never}}
+      changes:
+        first: {before: old, after: new, details: [by_class, points]}
+        second: {before: old, after: never, details: [by_class, points]}
+        third: {before: old, after: new, details: [by_class, pictures]}
       groups: {unknown: [cone, glass_box]}
       others: known
       dataset: modelnet40
       protocol: linear_svm
-      details: [by_class, points]
       label: accuracy (%)
 """
 
@@ -46,6 +48,7 @@ def test_groups_show_their_mean_change_and_their_classes_sorted_by_it(tmp_path: 
     assert "unknown: 2 classes, +12.5 points on average" in text and "known: 1 classes, -5.0 points" in text
     assert text.index(">cone<") < text.index(">glass box<") < text.index(">sofa<")
     assert ">first<" in text and ">second<" not in text and "data_kind: synthetic" in text
+    assert ">third<" in text and "unknown: 1 classes, +0.0 points on average" in text
 
 
 @pytest.mark.parametrize(

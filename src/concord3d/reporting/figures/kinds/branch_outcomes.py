@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 from numpy.typing import NDArray
 
@@ -38,12 +40,25 @@ class Branch(StrictModel):
     metric: str
 
 
+class Control(StrictModel):
+    """Another adaptation to compare with.
+
+    Attributes:
+        experiment: Its experiment.
+        label: What the legend calls what is right after it.
+    """
+
+    experiment: str
+    label: str
+
+
 class Options(StrictModel):
     """Options of ``branch_outcomes``.
 
     Attributes:
         before: Experiment before the adaptation.
         after: Experiment after it.
+        control: Another adaptation, marked on each bar where it was run with the same seeds.
         dataset: What is measured on.
         protocol: What is measured.
         branches: Both of them.
@@ -51,6 +66,7 @@ class Options(StrictModel):
 
     before: str
     after: str
+    control: Control | None = None
     dataset: str
     protocol: str
     branches: tuple[Branch, Branch]
@@ -62,11 +78,11 @@ def draw(context: FigureContext) -> Drawing:
     The groups are what both, the first, the second and neither branch names rightly before the adaptation.
     """
     options = options_of(context, Options)
-    pairs = _pairs(context, options)
+    pairs = _pairs(context, options, options.after)
     if not pairs:
         both = named(context, (options.before, options.after))
         return placard(context, f"{words(options.protocol)} of {both}, with the same seed")
-    shares = np.mean([_shares(options, before, after) for before, after in pairs], axis=0)
+    shares = _mean_shares(options, pairs)
     first, second = (branch.name for branch in options.branches)
     groups = ["both", f"{first} alone", f"{second} alone", "neither"]
     figure, axes = panels(2, width=5.2, height=2.7, legend_rows=1)
@@ -75,15 +91,22 @@ def draw(context: FigureContext) -> Drawing:
         axis.set_title(f"{branch.name}, afterwards")
     axes[0].set_ylabel("right before")
     axes[1].tick_params(labelleft=False)
-    shared_legend(figure, {"right afterwards": Patch(color=COLORS[0]), "wrong afterwards": Patch(color=COLORS[1])}, 2)
+    entries: dict[str, Artist] = {
+        "right afterwards": Patch(color=COLORS[0]),
+        "wrong afterwards": Patch(color=COLORS[1]),
+    }
+    if options.control and len(beside := _pairs(context, options, options.control.experiment)) == len(pairs):
+        for axis, right in zip(axes, _mean_shares(options, beside)[1:], strict=True):
+            entries[options.control.label] = _mark(axis, 100 * right)
+    shared_legend(figure, entries, len(entries))
     return Drawing(figure, sorted_kinds(after.data_kind for _, after in pairs))
 
 
-def _pairs(context: FigureContext, options: Options) -> list[tuple[Evaluation, Evaluation]]:
+def _pairs(context: FigureContext, options: Options, adapted: str) -> list[tuple[Evaluation, Evaluation]]:
     """Return the evaluations before and after of each seed that has both, on the same test objects in one order."""
     before, after = (
         {found.job.seed: found for found in context.results.select(name, options.dataset, options.protocol)}
-        for name in (options.before, options.after)
+        for name in (options.before, adapted)
     )
     keys = [_key(branch) for branch in options.branches]
     return [
@@ -96,6 +119,10 @@ def _pairs(context: FigureContext, options: Options) -> list[tuple[Evaluation, E
 
 def _key(branch: Branch) -> str:
     return f"{branch.metric}__last"
+
+
+def _mean_shares(options: Options, pairs: list[tuple[Evaluation, Evaluation]]) -> NDArray[np.float64]:
+    return np.asarray(np.mean([_shares(options, before, after) for before, after in pairs], axis=0))
 
 
 def _shares(options: Options, before: Evaluation, after: Evaluation) -> NDArray[np.float64]:
@@ -121,3 +148,10 @@ def _panel(axis: Axes, groups: list[str], shares: NDArray[np.float64], right: ND
     axis.set_yticks(places, groups)
     axis.set(ylim=(len(groups) - 0.5, -0.5), xlim=(0, 1.3 * shares.max()), xlabel="test objects (%)")
     axis.grid(False, axis="y")
+
+
+def _mark(axis: Axes, right: NDArray[np.float64]) -> Line2D:
+    """Mark a place on each bar, and return what a legend shows of it."""
+    half = _BAR_HEIGHT / 2
+    axis.vlines(right, np.arange(len(right)) - half, np.arange(len(right)) + half, color="black", linewidth=2)
+    return Line2D([], [], color="black", linewidth=2)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -23,11 +23,18 @@ from concord3d.reporting.figures.style import (
 )
 
 
-class Pair(StrictModel):
-    """Experiments before and after an adaptation."""
+class Change(StrictModel):
+    """Experiments before and after an adaptation, and where their accuracies are.
+
+    Attributes:
+        before: An experiment.
+        after: Another.
+        details: Keys that lead to accuracies in percent by class in the protocol's details.
+    """
 
     before: str
     after: str
+    details: list[str] = Field(min_length=1)
 
 
 class Pretraining(StrictModel):
@@ -54,17 +61,15 @@ class Options(StrictModel):
         pretraining: What decides on the names of groups; null for none.
         dataset: What is measured on.
         protocol: What is measured.
-        details: Keys that lead to accuracies in percent by class in the protocol's details.
         label: Of the axis.
     """
 
-    changes: dict[str, Pair] = Field(min_length=1)
+    changes: dict[str, Change] = Field(min_length=1)
     groups: dict[str, list[str]] = Field(min_length=1)
     others: str
     pretraining: Pretraining | None = None
     dataset: str
     protocol: str
-    details: list[str] = Field(min_length=1)
     label: str
 
 
@@ -72,12 +77,12 @@ def draw(context: FigureContext) -> Drawing:
     """Draw one line per class from its accuracy before to that after, sorted within each group by the change."""
     options = options_of(context, Options)
     found = {}
-    for title, pair in options.changes.items():
-        before, after = (_accuracies(context, options, name) for name in (pair.before, pair.after))
+    for title, change in options.changes.items():
+        before, after = (_accuracies(context, options, name, change.details) for name in (change.before, change.after))
         if before and after:
             found[title] = (before, after)
     if not found:
-        tried = [name for pair in options.changes.values() for name in (pair.before, pair.after)]
+        tried = [name for change in options.changes.values() for name in (change.before, change.after)]
         return placard(context, f"{words(options.protocol)} of {named(context, tried)}")
     most = max(len(before) for before, _ in found.values())
     height = 1.2 + 0.17 * (most + 2 * len(options.groups) + 2)
@@ -94,12 +99,12 @@ def draw(context: FigureContext) -> Drawing:
     return Drawing(figure, sorted_kinds(kinds))
 
 
-def _accuracies(context: FigureContext, options: Options, experiment: str) -> dict[str, float]:
+def _accuracies(context: FigureContext, options: Options, experiment: str, details: Sequence[str]) -> dict[str, float]:
     """Return the mean over seeds by class."""
     by_seed = []
     for evaluation in context.results.select(experiment, options.dataset, options.protocol):
         value = evaluation.details
-        for key in options.details:
+        for key in details:
             value = value.get(key, {}) if isinstance(value, Mapping) else {}
         if value:
             by_seed.append(value)
