@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 from tests.reporting.fabricate import Fabricated, outcomes, svg
 
 from concord3d.reporting.parts import figures
@@ -76,3 +78,17 @@ def test_one_point_is_a_sentence_with_its_numbers(tmp_path: Path) -> None:
     assert "One point, no curve" in text and "data_kind: synthetic" in text
     said = figures.build_one(made.material, "f")
     assert "this scale runs middle alone" in said and "ModelNet40 75.00 [" in said
+
+
+@pytest.mark.parametrize(("objective", "shown"), [({"share": 0.25}, True), ({"share": None}, False), ({}, False)])
+def test_what_the_others_change_stands_at_its_own_setting(
+    tmp_path: Path, objective: dict[str, Any], shown: bool
+) -> None:
+    made = Fabricated(tmp_path, "demo", "synthetic")
+    rule = "configured: {experiment: plain, setting: objective.share}"
+    made.report(SWEEPS.replace("{0: none, 0.5: middle}}", "{0: none, 0.5: middle}, " + rule + "}"))
+    for experiment, right in (("low", 120), ("middle", 150), ("plain", 110), ("none", 100)):
+        made.accuracy(experiment, outcomes(200, right))
+    made.runs["plain"]["objective"] = objective
+    text = svg(made, "f")
+    assert (">0.25<" in text) == shown and ">share<" in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import compress
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
@@ -40,11 +41,35 @@ from concord3d.reporting.figures.style import (
 MOST_COLUMNS = 2
 
 
+class Configured(StrictModel):
+    """The experiment whose settings the others change.
+
+    Attributes:
+        experiment: Its name.
+        setting: Where its configuration has the value that is swept; a scale may set none.
+    """
+
+    experiment: str
+    setting: str
+
+
 class Sweep(StrictModel):
-    """One setting and the experiment at each of its values."""
+    """One setting and the experiment at each of its values, with the one that all of them change."""
 
     x_label: str
     experiments: dict[float, str] = Field(min_length=2)
+    configured: Configured | None = None
+
+    def completed(self, context: FigureContext) -> Sweep:
+        """Return this sweep with the configured experiment where the scale has it."""
+        if self.configured is None:
+            return self
+        value: Any = context.inputs.runs.get(self.configured.experiment, {})
+        for key in self.configured.setting.split("."):
+            value = value.get(key) if isinstance(value, Mapping) else None
+        if not isinstance(value, int | float) or isinstance(value, bool) or value in self.experiments:
+            return self
+        return self.model_copy(update={"experiments": {**self.experiments, value: self.configured.experiment}})
 
 
 class Options(ArmOptions):
@@ -77,6 +102,7 @@ class Options(ArmOptions):
 def draw(context: FigureContext) -> Drawing:
     """Draw a number against each setting, one column per setting, one row per data set."""
     options = options_of(context, Options)
+    options = options.model_copy(update={"sweeps": [sweep.completed(context) for sweep in options.sweeps]})
     experiments = [experiment for sweep in options.sweeps for experiment in sweep.experiments.values()]
     datasets = datasets_with(context, experiments, options.datasets, options.protocol, options.metric)
     if not datasets:
