@@ -103,3 +103,12 @@ def test_curves_are_given_once_and_have_two_points(tmp_path: Path) -> None:
         made = Fabricated(tmp_path)
         made.report(CURVES.replace(", 10: accuracy_10way_10shot", ""))
         svg(made, "f")
+
+
+def test_the_axis_has_what_was_measured_alone(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.report(CURVES.replace("10: accuracy_10way_10shot}", "10: accuracy_10way_10shot, 17: accuracy_17way_10shot}"))
+    records = [Record(f"accuracy_{ways}way_10shot", 50.0 + ways, 10, 40.0, 70.0) for ways in (5, 10)]
+    made.write(ProtocolResult(tuple(records)), "left", 1, "modelnet40", "few_shot")
+    text = svg(made, "f")
+    assert ">10<" in text and ">17<" not in text

@@ -108,7 +108,10 @@ def draw(context: FigureContext) -> Drawing:
             _published(context, axis, options.published.get(heading, {}), dataset)
         if options.log_x:
             axis.set_xscale("log", base=2)
-        axis.set_xticks(sorted(curve), [f"{x:g}" for x in sorted(curve)], minor=False)
+        printed = options.published.get(heading, {}) if "real" in of_panel else {}
+        ran_at = [x for x, m in curve.items() if estimates_of(context, names, dataset, options.protocol, m)]
+        ticks = sorted({*ran_at, *printed})
+        axis.set_xticks(ticks, [f"{x:g}" for x in ticks], minor=False)
         axis.minorticks_off()
         title = ": ".join(part for part in (context.report.dataset_name(dataset), heading) if part)
         axis.set(title=title, xlabel=options.x_label, ylabel=options.y_label)

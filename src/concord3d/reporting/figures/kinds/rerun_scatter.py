@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.transforms import Bbox
 
 from concord3d.config.validation import StrictModel
 from concord3d.reporting.evidence.audit import candidate_sets
@@ -27,6 +29,13 @@ from concord3d.statistics.intervals import binomial_interval
 
 # Percentage points. A difference above this would squeeze all others.
 FAR = 10.0
+# In points of print: a digit's width and height, how far beside its point a number stands, and farther places to try.
+_LETTER, _BESIDE = (4.8, 8.0), 10.0
+_OFFSETS = [
+    (radius * np.cos(angle), radius * np.sin(angle))
+    for radius in (_BESIDE, 17.0, 25.0, 33.0)
+    for angle in np.deg2rad([0, 180, 30, -30, 150, -150, 60, -60, 120, -120])
+]
 
 
 class RerunPair(StrictModel):
@@ -76,6 +85,7 @@ def draw(context: FigureContext) -> Drawing:
     _forest(forest, points, looks, far)
     if any(evaluation.data_kind == "synthetic" for evaluation in context.results.evaluations):
         axis.set_title("ours at this scale is synthetic, not comparable and not shown", fontsize=9, color=GREY)
+    _number(axis, {number + 1: point for number, point in enumerate(points) if number not in far})
     shown = any(point.ours for point in points)
     numbers = ", ".join(str(number + 1) for number in sorted(far))
     note = f"More than {FAR:g} points from the printed value, on the right alone and beyond its axis: {numbers}."
@@ -93,15 +103,32 @@ def _scatter(axis: Axes, points: Sequence[ScatterPoint], looks: Sequence[dict[st
     for number, point in near:
         axis.vlines(point.printed, point.low, point.high, color=looks[number]["color"], linewidth=1.3, alpha=0.8)
         axis.plot(point.printed, point.rerun, **looks[number])
-        # To the left of a neighbour on the right, whose marker would cover it.
-        crowded = any(abs(other.rerun - point.rerun) < 1 and other.printed > point.printed for _, other in near)
-        offset, align = (-5, "right") if crowded else (5, "left")
-        axis.annotate(str(number + 1), (point.printed, point.rerun), (offset, 0), textcoords="offset points",
-                      ha=align, va="center", fontsize=7.5)  # fmt: skip
     low = min([min(point.low, point.printed) for _, point in near], default=1.0) - 1
     high = max([max(point.high, point.printed) for _, point in near], default=99.0) + 1
     axis.plot([low, high], [low, high], color=GREY, linestyle="--", linewidth=1)
     axis.set(xlabel="printed (%)", ylabel="rerun (%), 95 % interval")
+
+
+def _number(axis: Axes, points: Mapping[int, ScatterPoint]) -> None:
+    """Write each point's number where it covers no marker and no other number, with a line from where it stands off."""
+    # Where points lie on the page is known once the layout is.
+    figure = axis.get_figure(root=True)
+    assert figure is not None
+    figure.draw_without_rendering()
+    scale = 72 / figure.dpi
+    spots = {n: scale * axis.transData.transform((point.printed, point.rerun)) for n, point in points.items()}
+    taken = [Bbox.from_bounds(x - 4, y - 4, 8, 8) for x, y in spots.values()]
+    for number, (left, low) in spots.items():
+        width = _LETTER[0] * len(str(number))
+        for x, y in _OFFSETS:
+            box = Bbox.from_bounds(left + x - width / 2, low + y - _LETTER[1] / 2, width, _LETTER[1])
+            if not any(box.overlaps(other) for other in taken):
+                break
+        taken.append(box)
+        line = {"arrowstyle": "-", "color": GREY, "linewidth": 0.6, "shrinkA": 0, "shrinkB": 2}
+        axis.annotate(str(number), (points[number].printed, points[number].rerun), (x, y), ha="center", va="center",
+                      textcoords="offset points", fontsize=7.5,
+                      arrowprops=line if np.hypot(x, y) > _BESIDE else None)  # fmt: skip
 
 
 def _forest(axis: Axes, points: Sequence[ScatterPoint], looks: Sequence[dict[str, Any]], far: set[int]) -> None:
