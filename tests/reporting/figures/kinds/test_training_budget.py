@@ -91,3 +91,25 @@ def test_the_same_numbers_give_the_same_bytes(tmp_path: Path) -> None:
         figures = made.inputs.out / "figures"
         pictures.append([(figures / f"f.{suffix}").read_bytes() for suffix in ("svg", "png")])
     assert pictures[0] == pictures[1]
+
+
+def test_goals_are_extrapolated_from_three_lengths_on(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    made.report(
+        BUDGET.replace("[plain, longer]", "[plain, longer, longest]").replace(
+            "metric: overall_accuracy\n      datasets",
+            "metric: overall_accuracy\n      goals: {longer: [90], two stages: [90]}\n      datasets",
+        )
+    )
+    for experiment, steps, right in (
+        ("plain", 100, 100),
+        ("longer", 200, 150),
+        ("longest", 400, 175),
+        ("first", 50, 90),
+    ):
+        made.accuracy(experiment, outcomes(200, right))
+        folder = made.root / "artifacts" / "train" / f"{experiment}__s1"
+        write_json(folder / "train.json", {"history": [], "num_steps": steps})
+    text = svg(made, "f")
+    words = " ".join(part.partition(">")[2].partition("<")[0] for part in text.split("<text")[1:])
+    assert "longer takes on ModelNet40 for 90 % 16 thousand [" in words and words.count("go on to fall") == 1

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
+from concord3d.reporting.evidence.estimates import Estimate
 from concord3d.reporting.figures.arms import ArmOptions, Entry, looks_of
 from concord3d.reporting.figures.measured_points import (
     datasets_with,
@@ -25,19 +29,30 @@ from concord3d.reporting.figures.style import (
     sorted_kinds,
     words,
 )
+from concord3d.statistics.extrapolation import LEAST_LENGTHS, clouds_needed
 
 # Points of print between curves with one budget.
 SHIFT = 4.0
 
 
 class Options(ArmOptions):
-    """Options of ``training_budget``: experiments in the order of training per label, data sets, what is measured."""
+    """Options of ``training_budget``.
+
+    Attributes:
+        paths: Experiments per label, in the order of training.
+        datasets: One panel each.
+        protocol: What is measured.
+        metric: Likewise.
+        label: Of the axis.
+        goals: Accuracies in percent per label, of which the figure says how many clouds they would take.
+    """
 
     paths: dict[str, list[str]]
     datasets: list[str]
     protocol: str
     metric: str
     label: str = ""
+    goals: dict[str, list[float]] = {}
 
     def arms(self) -> list[Entry]:
         """Return each label and the first experiment of its path."""
@@ -62,6 +77,7 @@ def draw(context: FigureContext) -> Drawing:
     columns = min(len(datasets), 2)
     figure, axes = panels(len(datasets), width=5.0, legend_rows=-(-len(ran) // columns))
     kinds: list[str] = []
+    told: list[str] = []
     looks = looks_of(context)
     for axis, dataset in zip(axes, datasets, strict=True):
         # Equal budgets are moved apart, so that their intervals can be told apart.
@@ -71,13 +87,40 @@ def draw(context: FigureContext) -> Drawing:
             points = [(spent[experiment] / unit, estimate) for experiment, estimate in found.items()]
             if points:
                 draw_curve(axis, points, *looks[label], label, shift)
+            reached = {spent[experiment]: estimate for experiment, estimate in found.items()}
+            told += _extrapolated(context, label, dataset, reached, options.goals.get(label, ()))
         axis.margins(x=0.18)
         axis.set_xlim(left=0)
         axis.set(title=context.report.dataset_name(dataset), xlabel=f"{word} seen, teachers included",
                  ylabel=measure_label(options.label, options.metric))  # fmt: skip
     shared_legend(figure, legend_entries(axes), columns=columns)
     absent = [label for label in options.paths if label not in ran]
-    return Drawing(figure, sorted_kinds(kinds), note=not_run_note(absent))
+    return Drawing(figure, sorted_kinds(kinds), note=" ".join([not_run_note(absent), *told]).strip())
+
+
+def _extrapolated(
+    context: FigureContext, label: str, dataset: str, reached: Mapping[float, Estimate], goals: Sequence[float]
+) -> list[str]:
+    """Return the sentence that says what goals would take; none where too few lengths were trained."""
+    if not goals or len(reached) < LEAST_LENGTHS:
+        return []
+    intervals = [estimate.interval for estimate in reached.values()]
+    parts = []
+    for goal in goals:
+        needed = clouds_needed(list(reached), intervals, goal)
+        parts.append(f"{goal:g} % {_clouds(needed.clouds)} [{_clouds(needed.low)}, {_clouds(needed.high)}]")
+    where = context.report.dataset_name(dataset)
+    return [
+        f"If errors go on to fall as a power of the clouds seen, {label} takes on {where} for {'; for '.join(parts)}."
+    ]
+
+
+def _clouds(number: float) -> str:
+    if math.isinf(number):
+        return "no number of clouds"
+    if number >= 1e9:
+        return "over a billion"
+    return f"{number / 1e6:.2g} million" if number >= 1e6 else f"{number / 1e3:.2g} thousand"
 
 
 def clouds_seen(context: FigureContext, experiment: str) -> float | None:
