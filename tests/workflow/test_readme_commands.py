@@ -40,7 +40,7 @@ ANSWER: Mapping[str, str] = {
     "compare": "identical",
     "query": "scene",
     "evaluate": "top1",
-    "check": "current",
+    "check": "complete",
     "new-paper": "papers/point_clip",
 }
 # Other files test them: tests/test_makefile.py, test_smoke_dag.py and test_cluster_profiles.py.

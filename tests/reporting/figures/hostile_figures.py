@@ -85,6 +85,10 @@ def bars(root: Path) -> Hostile:
     return relabelled(made, "A1", "B1", "right")
 
 
+def branch_outcomes(root: Path) -> Hostile:
+    return relabelled(test_branch_outcomes.measured(root), "pictures", "clouds")
+
+
 def channel_cosines(root: Path) -> Hostile:
     made = Fabricated(root)
     one_figure(
@@ -92,10 +96,6 @@ def channel_cosines(root: Path) -> Hostile:
     )
     kept(made, "one", {"channel_cosines": np.array([[0.5, -0.5], [-0.25, 0.25]], np.float16)})
     return relabelled(made, "ONE", "TWO")
-
-
-def branch_outcomes(root: Path) -> Hostile:
-    return relabelled(test_branch_outcomes.measured(root), "pictures", "clouds")
 
 
 def class_changes(root: Path) -> Hostile:

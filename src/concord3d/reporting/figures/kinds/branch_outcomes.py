@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
@@ -58,32 +56,22 @@ class Options(StrictModel):
     branches: tuple[Branch, Branch]
 
 
-class _Group(NamedTuple):
-    """Test objects that both branches name alike well before the adaptation.
-
-    Attributes:
-        name: Of the group.
-        share: Of all test objects.
-        right: For each branch the share of all test objects that are in the group and that it names rightly after.
-    """
-
-    name: str
-    share: float
-    right: tuple[float, float]
-
-
 def draw(context: FigureContext) -> Drawing:
-    """Draw one bar per group of test objects in a panel of each branch; shares are means over seeds."""
+    """Draw one bar per group of test objects in a panel of each branch; shares are means over seeds.
+
+    The groups are what both, the first, the second and neither branch names rightly before the adaptation.
+    """
     options = options_of(context, Options)
     pairs = _pairs(context, options)
     if not pairs:
         both = named(context, (options.before, options.after))
         return placard(context, f"{words(options.protocol)} of {both}, with the same seed")
-    by_seed = [_groups(options, before, after) for before, after in pairs]
-    groups = [_mean(of_one_group) for of_one_group in zip(*by_seed, strict=True)]
+    shares = np.mean([_shares(options, before, after) for before, after in pairs], axis=0)
+    first, second = (branch.name for branch in options.branches)
+    groups = ["both", f"{first} alone", f"{second} alone", "neither"]
     figure, axes = panels(2, width=5.2, height=2.7, legend_rows=1)
-    for which, (axis, branch) in enumerate(zip(axes, options.branches, strict=True)):
-        _panel(axis, groups, which)
+    for axis, branch, right in zip(axes, options.branches, shares[1:], strict=True):
+        _panel(axis, groups, 100 * shares[0], 100 * right)
         axis.set_title(f"{branch.name}, afterwards")
     axes[0].set_ylabel("right before")
     axes[1].tick_params(labelleft=False)
@@ -92,7 +80,7 @@ def draw(context: FigureContext) -> Drawing:
 
 
 def _pairs(context: FigureContext, options: Options) -> list[tuple[Evaluation, Evaluation]]:
-    """Return the evaluations before and after of each seed that has both, on the same test objects."""
+    """Return the evaluations before and after of each seed that has both, on the same test objects in one order."""
     before, after = (
         {found.job.seed: found for found in context.results.select(name, options.dataset, options.protocol)}
         for name in (options.before, options.after)
@@ -110,20 +98,12 @@ def _key(branch: Branch) -> str:
     return f"{branch.metric}__last"
 
 
-def _groups(options: Options, before: Evaluation, after: Evaluation) -> list[_Group]:
-    first, second = options.branches
-    knew = [_is_right(before, branch) for branch in options.branches]
-    knows = [_is_right(after, branch) for branch in options.branches]
-    members = {
-        "both": knew[0] & knew[1],
-        f"{first.name} alone": knew[0] & ~knew[1],
-        f"{second.name} alone": ~knew[0] & knew[1],
-        "neither": ~knew[0] & ~knew[1],
-    }
-    return [
-        _Group(name, float(mask.mean()), (float((mask & knows[0]).mean()), float((mask & knows[1]).mean())))
-        for name, mask in members.items()
-    ]
+def _shares(options: Options, before: Evaluation, after: Evaluation) -> NDArray[np.float64]:
+    """Return (3, 4) shares of all test objects: of each group, and those that either branch names rightly after it."""
+    first, second = (_is_right(before, branch) for branch in options.branches)
+    groups = np.stack([first & second, first & ~second, ~first & second, ~first & ~second])
+    right = [groups & _is_right(after, branch) for branch in options.branches]
+    return np.stack([groups, *right]).mean(-1)
 
 
 def _is_right(evaluation: Evaluation, branch: Branch) -> NDArray[np.bool_]:
@@ -131,19 +111,13 @@ def _is_right(evaluation: Evaluation, branch: Branch) -> NDArray[np.bool_]:
     return right
 
 
-def _mean(seeds: tuple[_Group, ...]) -> _Group:
-    right = np.mean([group.right for group in seeds], axis=0)
-    return _Group(seeds[0].name, float(np.mean([group.share for group in seeds])), (float(right[0]), float(right[1])))
-
-
-def _panel(axis: Axes, groups: list[_Group], which: int) -> None:
-    for place, group in enumerate(groups):
-        right, share = 100 * group.right[which], 100 * group.share
-        axis.barh(place, right, _BAR_HEIGHT, color=COLORS[0])
-        axis.barh(place, share - right, _BAR_HEIGHT, left=right, color=COLORS[1])
-        kept = f"{100 * right / share:.0f} % right" if share else "no object"
-        axis.text(share + 1, place, kept, va="center", fontsize=8.5, color=GREY)
-    axis.set_yticks(range(len(groups)), [group.name for group in groups])
-    longest = max(100 * group.share for group in groups)
-    axis.set(ylim=(len(groups) - 0.5, -0.5), xlim=(0, 1.3 * longest), xlabel="test objects (%)")
+def _panel(axis: Axes, groups: list[str], shares: NDArray[np.float64], right: NDArray[np.float64]) -> None:
+    places = range(len(groups))
+    axis.barh(places, right, _BAR_HEIGHT, color=COLORS[0])
+    axis.barh(places, shares - right, _BAR_HEIGHT, left=right, color=COLORS[1])
+    for place, (share, known) in enumerate(zip(shares, right, strict=True)):
+        told = f"{100 * known / share:.0f} % right" if share else "no object"
+        axis.text(share + 1, place, told, va="center", fontsize=8.5, color=GREY)
+    axis.set_yticks(places, groups)
+    axis.set(ylim=(len(groups) - 0.5, -0.5), xlim=(0, 1.3 * shares.max()), xlabel="test objects (%)")
     axis.grid(False, axis="y")
