@@ -268,6 +268,24 @@ def test_precision_is_that_of_the_most_confident_votes_of_the_teacher(
         assert f"{name}_label_precision__last" not in arrays, "every training is confident about other shapes"
 
 
+def test_curves_of_labels_tell_how_many_are_right_of_the_most_confident(bench: Bench) -> None:
+    _, _, details = measured(bench.job())
+    said = bench.said["last"]["teacher"]
+    rows = sorted((probabilities(row) for row in said.points), key=max, reverse=True)
+    order = sorted(range(NUM_SHAPES), key=lambda shape: -max(probabilities(said.points[shape])))
+    curve = details["label_curves"]["point"]
+    for part in range(10):
+        count = max(1, round((part + 1) * NUM_SHAPES / 10))
+        right = [int(np.argmax(rows[place])) == LABELS[shape] for place, shape in enumerate(order[:count])]
+        assert curve["coverage"][part] == pytest.approx(100 * count / NUM_SHAPES, abs=0.01)
+        assert curve["right"][part] == pytest.approx(100 * np.mean(right), abs=0.01)
+        assert curve["confidence"][part] == pytest.approx(max(rows[count - 1]), abs=1e-4)
+    assert details["label_curves"].keys() == {"image", "point", "joint"}
+    records, _, _ = measured(bench.job({"coverage": 1.0}))
+    for name, of_all in details["label_curves"].items():
+        assert of_all["right"][-1] == pytest.approx(records[f"{name}_label_precision__last"]["value"], abs=0.01)
+
+
 def test_unseen_classes_are_measured_apart(bench: Bench) -> None:
     told = {"unseen": {"modelnet40": ["Door", "night stand"], "another": ["nothing"]}}
     records, arrays, _ = measured(bench.job(told))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MODELS = ("student", "teacher")
 _RESAMPLES = 1000
+_CURVE_PARTS = 10
 
 
 class Settings(StrictModel):
@@ -81,6 +82,7 @@ def run(job: EvaluationJob, settings: Settings) -> ProtocolResult:
             branch: class_accuracies((found == test.labels).astype(np.float64), test.labels, test.class_names)
             for branch, found in shown.items()
         },
+        "label_curves": _label_curves(said["teacher"], test.labels),
     }
     for branch, found in shown.items():
         records.append(_class_entropy(f"{branch}_class_entropy", found, len(test.class_names)))
@@ -136,22 +138,49 @@ def _correct(said: Said, labels: NDArray[np.int64]) -> dict[str, NDArray[np.floa
     return {metric: np.asarray(outcomes, np.float64) for metric, outcomes in right.items()}
 
 
+def _votes(said: Said) -> dict[str, Floats]:
+    """Return (T, K) probabilities by who votes: each branch, and the more confident of both, equally weighted."""
+    pictures, points = _softmax(said.pictures), _softmax(said.points)
+    by_points = points.max(1) > pictures.max(1)
+    return {"image": pictures, "point": points, "joint": np.where(by_points[:, None], points, pictures)}
+
+
+def _surest(shares: Floats) -> NDArray[np.int64]:
+    return np.argsort(-shares.max(1), kind="stable")
+
+
 def _confident(said: Said, labels: NDArray[np.int64], coverage: float) -> dict[str, NDArray[np.float64]]:
     """Return (T,) outcomes of the most confident votes, NaN for the others: what such pseudo-labels are worth.
 
     Each branch, and the more confident of both, votes for the same number of shapes.
     """
-    pictures, points = _softmax(said.pictures), _softmax(said.points)
-    by_points = points.max(1) > pictures.max(1)
-    joint = np.where(by_points[:, None], points, pictures)
     count = max(1, round(coverage * len(labels)))
     outcomes = {}
-    for name, shares in (("image", pictures), ("point", points), ("joint", joint)):
-        kept = np.argsort(-shares.max(1), kind="stable")[:count]
+    for name, shares in _votes(said).items():
+        kept = _surest(shares)[:count]
         right = np.full(len(labels), np.nan)
         right[kept] = shares[kept].argmax(1) == labels[kept]
         outcomes[f"{name}_label_precision"] = right
     return outcomes
+
+
+def _label_curves(said: Said, labels: NDArray[np.int64]) -> dict[str, dict[str, list[float]]]:
+    """Return what votes are worth, by how many are kept: the most confident 10, 20, ..., 100 % of the shapes.
+
+    Returns:
+        By who votes ``coverage`` and ``right`` in percent, and ``confidence``, that of the least confident vote kept.
+    """
+    curves = {}
+    for name, shares in _votes(said).items():
+        order = _surest(shares)
+        right = np.cumsum(shares[order].argmax(1) == labels[order])
+        counts = [max(1, round(part * len(labels) / _CURVE_PARTS)) for part in range(1, _CURVE_PARTS + 1)]
+        curves[name] = {
+            "coverage": [round(100 * count / len(labels), 2) for count in counts],
+            "right": [round(float(100 * right[count - 1] / count), 2) for count in counts],
+            "confidence": [round(float(shares[order[count - 1]].max()), 4) for count in counts],
+        }
+    return curves
 
 
 def _apart(correct: dict[str, NDArray[np.float64]], unseen: NDArray[np.bool_]) -> dict[str, NDArray[np.float64]]:
