@@ -112,4 +112,8 @@ def test_goals_are_extrapolated_from_three_lengths_on(tmp_path: Path) -> None:
         write_json(folder / "train.json", {"history": [], "num_steps": steps})
     text = svg(made, "f")
     words = " ".join(part.partition(">")[2].partition("<")[0] for part in text.split("<text")[1:])
-    assert "longer takes on ModelNet40 for 90 % 16 thousand [" in words and words.count("go on to fall") == 1
+    assert (
+        "that longer needs on ModelNet40" in words
+        and "90 % take 16 thousand [" in words
+        and words.count("go on to fall") == 1
+    )

@@ -108,19 +108,18 @@ def _extrapolated(
     parts = []
     for goal in goals:
         needed = clouds_needed(list(reached), intervals, goal)
-        parts.append(f"{goal:g} % {_clouds(needed.clouds)} [{_clouds(needed.low)}, {_clouds(needed.high)}]")
+        parts.append(f"{goal:g} % take {_clouds(needed.clouds)} [{_clouds(needed.low)}, {_clouds(needed.high)}]")
     where = context.report.dataset_name(dataset)
-    return [
-        f"If errors go on to fall as a power of the clouds seen, {label} takes on {where} for {'; for '.join(parts)}."
-    ]
+    return [f"Clouds that {label} needs on {where} if errors go on to fall as a power of them: {'; '.join(parts)}."]
 
 
 def _clouds(number: float) -> str:
     if math.isinf(number):
-        return "no number of clouds"
+        return "more than any number"
     if number >= 1e9:
         return "over a billion"
-    return f"{number / 1e6:.2g} million" if number >= 1e6 else f"{number / 1e3:.2g} thousand"
+    shown, unit = (number / 1e6, "million") if number >= 1e6 else (number / 1e3, "thousand")
+    return f"{shown:.0f} {unit}" if shown >= 10 else f"{shown:.1f} {unit}"
 
 
 def clouds_seen(context: FigureContext, experiment: str) -> float | None:
