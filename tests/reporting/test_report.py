@@ -40,6 +40,7 @@ FIGURES = (
     "f6_components",
     "f7_part_segmentation",
     "f8_published_against_rerun",
+    "f10_length",
     "f9_cost",
     "seeds",
 )
@@ -125,7 +126,7 @@ def test_scale_and_data_kind_are_stamped_inside_every_figure(reported: Fabricate
     text = (figures / f"{name}.svg").read_text()
     assert (figures / f"{name}.png").read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
     assert "scale: demo" in text and "data_kind: " in text and "<dc:date>" not in text
-    if name not in ("f7_part_segmentation", "f8_published_against_rerun"):
+    if name not in ("f7_part_segmentation", "f8_published_against_rerun", "f10_length"):
         assert "data_kind: synthetic" in text
 
 

@@ -95,13 +95,15 @@ def test_the_exported_labels_are_those_of_every_object_that_a_batch_held(tmp_pat
     assert len(exports) == 2
     for table in exports.values():
         assert set(table) == {
-            "unit", "picture_label", "picture_confidence", "point_label", "point_confidence", "label", "picture_kept",
-            "point_kept",
+            "unit", "picture_label", "picture_confidence", "point_label", "point_confidence", "label", "from_points",
+            "confidence", "picture_kept", "point_kept",
         }  # fmt: skip
         assert table["unit"].tolist() == list(range(4, NUM_OBJECTS)), "held-out objects have no label"
         by_points = np.float32(0.9) * table["point_confidence"] > table["picture_confidence"]
         np.testing.assert_array_equal(table["label"], np.where(by_points, table["point_label"], table["picture_label"]))
         confidence = np.maximum(np.float32(0.9) * table["point_confidence"], table["picture_confidence"])
+        np.testing.assert_array_equal(table["from_points"], by_points)
+        np.testing.assert_array_equal(table["confidence"], confidence)
         np.testing.assert_array_equal(table["picture_kept"], confidence > np.float32(0.4))
         np.testing.assert_array_equal(table["picture_kept"], table["point_kept"])
         assert {*table["picture_label"], *table["point_label"]} <= set(range(len(NAMES)))
