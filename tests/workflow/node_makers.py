@@ -14,9 +14,9 @@ from concord3d.workflow.plan import Plan
 from concord3d.workflow.state import State
 
 
-def maker(script: Path) -> Callable[[NodeJob], None]:
+def maker(script: Path) -> Callable[[NodeJob], float | None]:
     """What a script makes a node with."""
-    found: list[Callable[[NodeJob], None]] = []
+    found: list[Callable[[NodeJob], float | None]] = []
     stub = SimpleNamespace(NodeJob=NodeJob, make_nodes=lambda snakemake, make: found.append(make))
     with mock.patch.dict("sys.modules", {"job": stub}):
         exec(
@@ -41,7 +41,7 @@ def within(folder: Path) -> Iterator[None]:
 def make_nodes(plan: Plan, keys: Iterable[str]) -> None:
     """Make some nodes and all that they are made from, below the root of the plan."""
     wanted, state = plan.with_upstream(keys), State(plan)
-    makers: dict[str, Callable[[NodeJob], None]] = {}
+    makers: dict[str, Callable[[NodeJob], float | None]] = {}
     with within(plan.root):
         for key, node in plan.nodes.items():
             if key in wanted:
