@@ -93,7 +93,7 @@ def test_an_experiment_that_nobody_measures_needs_no_more_seeds(copy: Path) -> N
 
 def test_what_draws_nothing_at_random_has_one_seed(copy: Path) -> None:
     study = load_study(copy, "mm_mixing", "small")
-    assert study.seeds_of("depth_views") == (1,) and study.seeds == (1, 2)
+    assert study.seeds_of("depth_views") == (1,) and len(study.seeds) > 1
 
 
 def test_a_protocol_may_evaluate_fewer_seeds(copy: Path) -> None:

@@ -619,9 +619,82 @@ def test_an_objective_without_terms_is_refused(settings: dict[str, Any]) -> None
         method_settings("mm_mixing", settings)
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"stage": "feature", "targets": "mixed_shared"},
+        {"stage": "joint", "targets": "mixed_shared"},
+        {"stage": "dual", "targets": "mixed_shared", "w_clean": 0.5},
+        {"stage": "dual", "targets": "mixed_shared", "w_clean": 0.0, "w_mix": 0.0},
+        {"stage": "dual", "targets": "mixed_shared", "modalities": "text"},
+        {"stage": "dual_warm", "w_teacher": 0.0},
+    ],
+)
+def test_switches_that_do_not_fit_together_are_refused(settings: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError, match=r"mixed_shared needs|dual_warm starts|nothing to train"):
+        method_settings("mm_mixing", settings)
+
+
+def test_a_warm_start_has_the_weights_of_its_teacher_and_leaves_them_alone() -> None:
+    teacher, encoder = TinyEncoder(norm=True), TinyEncoder(norm=True)
+    with torch.no_grad():
+        teacher.lift.weight.fill_(0.5)
+    before = {name: value.clone() for name, value in teacher.state_dict().items()}
+    model = built(encoder, stage="dual_warm", teacher=teacher)
+    assert all(torch.equal(model.point_encoder.state_dict()[name], value) for name, value in before.items())
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    model.loss(*batch()).total.backward()
+    optimizer.step()
+    assert not torch.equal(model.point_encoder.lift.weight, before["lift.weight"])
+    assert all(torch.equal(teacher.state_dict()[name], value) for name, value in before.items())
+    cold = built(TinyEncoder(norm=True), stage="dual", teacher=teacher)
+    assert not torch.equal(cold.point_encoder.lift.weight, before["lift.weight"])
+
+
+@pytest.mark.parametrize("texts", ["all", "some"])
+def test_one_set_of_candidates_holds_the_targets_of_clouds_mixed_and_unmixed(
+    monkeypatch: pytest.MonkeyPatch, texts: str
+) -> None:
+    has = None if texts == "all" else torch.arange(NUM_OBJECTS) % 3 > 0
+    contrasts, mixing = Spy(monkeypatch, "mixed_info_nce"), Spy(monkeypatch, "mix_clouds")
+    model = method(stage="dual", targets="mixed_shared", mix_probability=0.25)
+    example, draw = batch(has_text=has)
+    loss = model.loss(example, draw)
+    assert set(loss.terms) == {"shared_image", "shared_text", "logit_scale"}
+    # Who is mixed with whom is found again by the targets.
+    _, first, second, ratio, *_ = contrasts.calls[0][0]
+    row = {tuple(target.tolist()): index for index, target in enumerate(example.targets.image)}
+    of_first, of_second = ([row[tuple(target.tolist())] for target in side] for side in (first, second))
+    num_mixed = len(mixing.calls[0][1].ratio)
+    assert num_mixed == 2 and torch.equal(ratio[:2], mixing.calls[0][1].ratio) and bool((ratio[2:] == 1).all())
+    assert sorted(of_first) == list(range(NUM_OBJECTS)) and of_first[num_mixed:] == of_second[num_mixed:]
+    features = model.point_encoder(model.point_encoder.seen[0])
+    for name, targets in (("image", example.targets.image), ("text", example.targets.text)):
+        present = [
+            name == "image" or bool(example.targets.has_text[a] and example.targets.has_text[b])
+            for a, b in zip(of_first, of_second, strict=True)
+        ]
+        rows = [index for index in range(NUM_OBJECTS) if present[index]]
+        one, other = (targets[torch.tensor(side)[rows]] for side in (of_first, of_second))
+        wanted = mixture(one, other, ratio[rows])
+        expected = info_nce(features[rows], wanted, model.logit_scale())
+        torch.testing.assert_close(loss.terms[f"shared_{name}"], expected.detach())
+    torch.testing.assert_close(loss.total.detach(), 2 * (loss.terms["shared_image"] + loss.terms["shared_text"]))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_without_mixing_the_shared_loss_is_twice_that_of_no_mixing_on_the_same_clouds(share: float) -> None:
+    model = method(stage="dual", targets="mixed_shared", lambda_fixed=1.0, mix_probability=share, **STILL)
+    found = model.loss(*batch())
+    plain = method(stage="align", **STILL).loss(*batch())
+    torch.testing.assert_close(found.terms["shared_image"], plain.terms["clean_image"])
+    torch.testing.assert_close(found.total, 2 * plain.total)
+
+
 def test_a_teacher_is_needed_where_a_term_has_it() -> None:
     roles = {
         ("dual", 1.0): ("teacher",),
+        ("dual_warm", 1.0): ("teacher",),
         ("dual", 0.0): (),
         ("feature", 1.0): (),
         ("joint", 1.0): (),

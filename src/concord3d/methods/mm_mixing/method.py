@@ -49,7 +49,8 @@ class MMMixing(Method[ObjectBatch]):
 
     The loss is the weighted sum of the terms ``clean_image`` and ``clean_text`` (L0), ``feature_image`` and
     ``feature_text`` (mixtures of features), ``input_image``, ``input_text`` and ``input_teacher`` (features of mixed
-    clouds), as far as the settings have them. The record has ``logit_scale`` besides.
+    clouds), or ``shared_image`` and ``shared_text`` (of clouds mixed and unmixed, in one set of candidates), as far as
+    the settings have them. The record has ``logit_scale`` besides.
 
     Args:
         settings: The switches.
@@ -110,7 +111,7 @@ class MMMixing(Method[ObjectBatch]):
         with torch.autocast(device_type=batch.points.device.type, enabled=False):
             clouds = self.transform(batch, draw)
         scale = self.logit_scale()
-        if self.settings.stage in ("dual", "joint"):
+        if self.settings.mixes_clouds:
             terms = self._input_level(clouds, targets, scale, draw)
         else:
             terms = self._feature_level(clouds, targets, scale, draw)
@@ -142,20 +143,31 @@ class MMMixing(Method[ObjectBatch]):
             unmixed = paint_grey(clouds.coloured[clean], clouds.grey[clean], settings.grey_value)
         features = self.point_encoder(torch.cat([mixed.points, unmixed]))
         mixed_features, clean_features = features[:num_pairs], features[num_pairs:]
-        clean_targets = Targets(*(part[clean] for part in targets))
-        terms = self._clean_terms(clean_features, clean_targets, scale) if settings.w_clean > 0 else {}
-        if settings.stage == "joint" and settings.w_mix > 0:
-            # A single clean object has no partner, and no pair.
-            own_pairs = paired_in_circle(torch.arange(len(clean), device=device), len(clean) * (len(clean) > 1))
-            terms |= self._mixed_feature_terms(clean_features, clean_targets, own_pairs, scale, generator)
-        if settings.w_mix > 0:
-            terms |= self._mixed_terms("input", mixed_features, targets, pairs, mixed.ratio, scale)
+        if settings.targets == "mixed_shared":
+            terms = self._shared_terms(features, targets, pairs, mixed.ratio, clean, scale)
+        else:
+            clean_targets = Targets(*(part[clean] for part in targets))
+            terms = self._clean_terms(clean_features, clean_targets, scale) if settings.w_clean > 0 else {}
+            if settings.stage == "joint" and settings.w_mix > 0:
+                # A single clean object has no partner, and no pair.
+                own_pairs = paired_in_circle(torch.arange(len(clean), device=device), len(clean) * (len(clean) > 1))
+                terms |= self._mixed_feature_terms(clean_features, clean_targets, own_pairs, scale, generator)
+            if settings.w_mix > 0:
+                terms |= self._mixed_terms("input", mixed_features, targets, pairs, mixed.ratio, scale)
         if self.teacher_scale is not None:
             of_first, of_second = self._teacher_features(first, second)
             terms["input_teacher"] = self._contrast_mixed(
                 mixed_features, of_first, of_second, mixed.ratio, self.teacher_scale()
             )
         return terms
+
+    def _shared_terms(
+        self, features: Tensor, targets: Targets, pairs: Pairs, ratio: Tensor, clean: Tensor, scale: Tensor
+    ) -> Terms:
+        # A clean cloud is a mixture with itself, all of which is the first object.
+        first, second = torch.cat([pairs.first, clean]), torch.cat([pairs.second, clean])
+        ratios = torch.cat([ratio, ratio.new_ones(len(clean))])
+        return self._mixed_terms("shared", features, targets, Pairs(first, second), ratios, scale)
 
     def _num_pairs(self, num_objects: int) -> int:
         share = self.settings.mix_probability
@@ -287,11 +299,13 @@ def build(settings: MMMixingSettings, context: Context) -> MMMixing:
     if "teacher" in settings.roles:
         if "teacher" not in context.needs:
             raise ConfigError(
-                "Stage 'dual' with w_teacher > 0 learns from the encoder of an earlier run, and none is given",
+                f"Stage '{settings.stage}' with w_teacher > 0 learns from an earlier encoder, and none is given",
                 where="objective.w_teacher",
                 expected="a teacher",
                 found="none",
                 next_step="name one under 'needs' of the experiment, or set objective.w_teacher: 0",
             )
         teacher = require_same_form(context.needs["teacher"].module(), encoder)
+    if settings.stage == "dual_warm" and teacher is not None:
+        encoder.load_state_dict(teacher.state_dict())
     return MMMixing(settings, encoder, context.num_points, teacher)

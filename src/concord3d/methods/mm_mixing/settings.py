@@ -19,19 +19,24 @@ class MMMixingSettings(ObjectMethodSettings):
     Attributes:
         stage: ``align``: no mixing, the loss L0; ``feature``: stage 1, features of two clouds and of their targets are
             mixed; ``dual``: stage 2, clouds are mixed and meet mixed targets, with the frozen encoder of stage 1 as
-            teacher where ``w_teacher`` is not 0; ``joint``: both at once in one stage, without a teacher.
+            teacher where ``w_teacher`` is not 0; ``dual_warm``: the same, and the encoder starts from the weights of
+            its teacher where that of ``dual`` starts from random ones; ``joint``: both at once in one stage, without a
+            teacher.
         w_clean: Weight of the terms on clean clouds (w_c), 0 switches them off.
         w_mix: Weight of the mixed terms on images and texts (w_m), 0 switches them off.
-        w_teacher: Weight of the mixed term on the teacher's features (w_p); ``dual`` only.
+        w_teacher: Weight of the mixed term on the teacher's features (w_p); stage 2 only.
         beta: lambda is drawn from Beta(beta, beta).
         lambda_per: One lambda per ``sample``, or one per ``batch`` of each process.
         lambda_fixed: Takes the place of the draw; 1 is the control without mixing.
         mix_probability: Share of a batch whose clouds are mixed; the others feed the terms on clean clouds, so that
-            one forward pass serves both. At least one object is on either side unless the share is 0 or 1. ``dual``
+            one forward pass serves both. At least one object is on either side unless the share is 0 or 1. Stage 2
             and ``joint`` only.
         targets: ``mixed``: a mixture meets the mixture of the two targets; ``soft_label``: it meets both targets
-            unmixed, with weights lambda and 1 - lambda (the second reading of MM-Mixing spec 3.2; in ``dual`` without
-            a teacher it is input-level mixing alone).
+            unmixed, with weights lambda and 1 - lambda (the second reading of MM-Mixing spec 3.2; in stage 2 without
+            a teacher it is input-level mixing alone); ``mixed_shared``: as ``mixed``, and clouds mixed and unmixed
+            are contrasted in one set, so that each has the targets of both as candidates and weighs the same, with
+            ``w_clean`` + ``w_mix`` as the weight of all. ``mixed`` gives either side only its own targets, half as
+            many. Stage 2 only, with equal weights and both towers (MM-Mixing spec 3.5).
         modalities: Which towers the mixed terms use.
         operator: How clouds are mixed, one of ``concord3d.geometry.mixing.OPERATORS``.
         mixing: Constants of the operators.
@@ -47,7 +52,7 @@ class MMMixingSettings(ObjectMethodSettings):
     """
 
     reads_targets: ClassVar[bool] = True
-    stage: Literal["align", "feature", "dual", "joint"] = "align"
+    stage: Literal["align", "feature", "dual", "dual_warm", "joint"] = "align"
     w_clean: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     w_mix: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     w_teacher: float = Field(default=1.0, ge=0, allow_inf_nan=False)
@@ -55,7 +60,7 @@ class MMMixingSettings(ObjectMethodSettings):
     lambda_per: Literal["sample", "batch"] = "sample"
     lambda_fixed: float | None = Field(default=None, ge=0, le=1)
     mix_probability: float = Field(default=0.5, ge=0, le=1)
-    targets: Literal["mixed", "soft_label"] = "mixed"
+    targets: Literal["mixed", "soft_label", "mixed_shared"] = "mixed"
     modalities: Literal["both", "text", "image"] = "both"
     operator: OperatorName = "point_cut_mix_r"
     mixing: MixingSettings = MixingSettings()
@@ -79,15 +84,39 @@ class MMMixingSettings(ObjectMethodSettings):
     @model_validator(mode="after")
     def _something_to_train(self) -> MMMixingSettings:
         mixes = self.stage != "align"
-        by_input = self.stage in ("dual", "joint")
-        has_clean = self.w_clean > 0 and not (by_input and self.mix_probability == 1)
-        has_mixed = mixes and self.w_mix > 0 and not (self.stage == "dual" and self.mix_probability == 0)
+        has_clean = self.w_clean > 0 and not (self.mixes_clouds and self.mix_probability == 1)
+        has_mixed = mixes and self.w_mix > 0 and not (self.is_second_stage and self.mix_probability == 0)
         if not (has_clean or has_mixed):
             shown = ", ".join(
                 f"{key} = {getattr(self, key)}" for key in ("stage", "w_clean", "w_mix", "mix_probability")
             )
             raise ValueError(f"no term on images or texts is left: nothing to train ({shown})")
         return self
+
+    @model_validator(mode="after")
+    def _switches_fit(self) -> MMMixingSettings:
+        if self.stage == "dual_warm" and self.w_teacher == 0:
+            raise ValueError(
+                "stage = dual_warm starts from the teacher, and w_teacher = 0 leaves none: raise w_teacher"
+            )
+        fits = self.is_second_stage and 0 < self.w_clean == self.w_mix and self.modalities == "both"
+        if self.targets == "mixed_shared" and not fits:
+            raise ValueError(
+                "targets = mixed_shared needs stage dual or dual_warm, w_clean = w_mix > 0 and modalities = both "
+                f"(found stage = {self.stage}, w_clean = {self.w_clean}, w_mix = {self.w_mix}, "
+                f"modalities = {self.modalities})"
+            )
+        return self
+
+    @property
+    def mixes_clouds(self) -> bool:
+        """Whether clouds are mixed, not features alone."""
+        return self.stage in ("dual", "dual_warm", "joint")
+
+    @property
+    def is_second_stage(self) -> bool:
+        """Whether this is stage 2, after a stage 1 of its own."""
+        return self.stage in ("dual", "dual_warm")
 
     @property
     def mixed_modalities(self) -> tuple[str, ...]:
@@ -97,11 +126,11 @@ class MMMixingSettings(ObjectMethodSettings):
     @property
     def roles(self) -> tuple[str, ...]:
         """``teacher`` where the loss has a term on a teacher's features."""
-        return ("teacher",) if self.stage == "dual" and self.w_teacher > 0 else ()
+        return ("teacher",) if self.is_second_stage and self.w_teacher > 0 else ()
 
     def forward_passes(self, run: Mapping[str, Any]) -> tuple[ForwardPass, ...]:
         """One pass of mixed and clean clouds together; the teacher sees both clouds of every pair."""
-        clouds = 1.0 if self.stage != "dual" or self.w_clean > 0 else self.mix_probability
+        clouds = 1.0 if not self.is_second_stage or self.w_clean > 0 else self.mix_probability
         student = point_pass(run, times=clouds)
         if not self.roles:
             return (student,)
@@ -111,6 +140,8 @@ class MMMixingSettings(ObjectMethodSettings):
         """Return the weight of a named term."""
         if term == "input_teacher":
             return self.w_teacher
+        if term.startswith("shared"):
+            return self.w_clean + self.w_mix
         return self.w_clean if term.startswith("clean") else self.w_mix
 
 

@@ -92,3 +92,15 @@ def test_what_the_others_change_stands_at_its_own_setting(
     made.runs["plain"]["objective"] = objective
     text = svg(made, "f")
     assert (">0.25<" in text) == shown and ">share<" in text
+
+
+def test_controls_are_a_curve_of_their_own_with_what_is_missing_left_out(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path, "demo", "synthetic")
+    controls = "2: high}, controls: {0.2: plain, 1: bare}}"
+    made.report(SWEEPS.replace("2: high}}", controls).replace("      references: {plain: no mixing}\n", ""))
+    for experiment, right in (("low", 120), ("middle", 150), ("plain", 110)):
+        made.accuracy(experiment, outcomes(200, right))
+    text = svg(made, "f")
+    assert ">measured<" in text and ">control<" in text and ">band: its 95 % interval<" not in text
+    made.accuracy("bare", outcomes(200, 90))
+    assert svg(made, "f") != text, "the control at another setting is drawn"

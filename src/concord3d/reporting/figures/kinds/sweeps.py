@@ -11,6 +11,7 @@ from matplotlib.patches import Patch
 from pydantic import Field
 
 from concord3d.config.validation import StrictModel
+from concord3d.reporting.evidence.estimates import Estimate
 from concord3d.reporting.figures.arms import ArmOptions, Entry, Look, looks_of
 from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.measured_points import (
@@ -21,6 +22,7 @@ from concord3d.reporting.figures.measured_points import (
     measure_label,
     one_point,
     seed_values,
+    shifts_of,
 )
 from concord3d.reporting.figures.style import (
     GREY,
@@ -39,6 +41,8 @@ from concord3d.reporting.figures.style import (
 
 # More panels side by side do not fit the width of a page.
 MOST_COLUMNS = 2
+# Points of print between a curve and that of its controls.
+BESIDE = 4.0
 
 
 class Configured(StrictModel):
@@ -54,10 +58,18 @@ class Configured(StrictModel):
 
 
 class Sweep(StrictModel):
-    """One setting and the experiment at each of its values, with the one that all of them change."""
+    """One setting and the experiment at each of its values.
+
+    Attributes:
+        x_label: Of the axis.
+        experiments: By value of the setting.
+        controls: What each of them is compared with, by value of the setting.
+        configured: The experiment that all of them change.
+    """
 
     x_label: str
     experiments: dict[float, str] = Field(min_length=2)
+    controls: dict[float, str] = {}
     configured: Configured | None = None
 
     def completed(self, context: FigureContext) -> Sweep:
@@ -81,6 +93,7 @@ class Options(ArmOptions):
         datasets: A block of panels each.
         references: Label per experiment that is drawn as a level line to compare with.
         curve: What the legend calls the curve.
+        control: What it calls the curve of the controls.
         protocol: What is measured.
         metric: Likewise.
         label: Of the axis.
@@ -90,20 +103,22 @@ class Options(ArmOptions):
     datasets: list[str]
     references: dict[str, str] = {}
     curve: str = "measured"
+    control: str = "control"
     protocol: str
     metric: str
     label: str = ""
 
     def arms(self) -> list[Entry]:
-        """Return the curve, which is many experiments, and the label of each level line with its experiment."""
-        return [(self.curve, ""), *((label, experiment) for experiment, label in self.references.items())]
+        """Return the curves, which are many experiments, and the label of each level line with its experiment."""
+        controls = [(self.control, "")] if any(sweep.controls for sweep in self.sweeps) else []
+        return [(self.curve, ""), *controls, *((label, experiment) for experiment, label in self.references.items())]
 
 
 def draw(context: FigureContext) -> Drawing:
     """Draw a number against each setting, one column per setting, one row per data set."""
     options = options_of(context, Options)
     options = options.model_copy(update={"sweeps": [sweep.completed(context) for sweep in options.sweeps]})
-    experiments = [experiment for sweep in options.sweeps for experiment in sweep.experiments.values()]
+    experiments = [name for sweep in options.sweeps for name in (*sweep.experiments.values(), *sweep.controls.values())]
     datasets = datasets_with(context, experiments, options.datasets, options.protocol, options.metric)
     if not datasets:
         return placard(context, f"{words(options.protocol)} of {named(context, experiments)}")
@@ -115,15 +130,17 @@ def draw(context: FigureContext) -> Drawing:
     sweeps = list(compress(options.sweeps, drawn))
     columns = min(len(sweeps), MOST_COLUMNS)
     shown = [(dataset, sweep) for dataset in datasets for sweep in sweeps]
-    figure, axes = panels(len(shown), columns=columns, legend_rows=1 if options.references else 0)
+    has_legend = bool(options.references) or any(sweep.controls for sweep in sweeps)
+    figure, axes = panels(len(shown), columns=columns, legend_rows=1 if has_legend else 0)
     kinds: list[str] = []
     looks = looks_of(context)
     for axis, (dataset, sweep) in zip(axes, shown, strict=True):
         kinds += _sweep_panel(context, axis, options, sweep, dataset, looks)
         axis.set(title=f"{context.report.dataset_name(dataset)}\n{sweep.x_label}", xlabel=sweep.x_label)
         axis.set_ylabel(measure_label(options.label, options.metric))
-    if options.references:
-        entries = legend_entries(axes) | {"band: its 95 % interval": Patch(color=GREY, alpha=0.3, linewidth=0)}
+    if has_legend:
+        band = {"band: its 95 % interval": Patch(color=GREY, alpha=0.3, linewidth=0)} if options.references else {}
+        entries = legend_entries(axes) | band
         shared_legend(figure, entries, columns=len(entries))
     absent = []
     for sweep, values, is_drawn in zip(options.sweeps, ran, drawn, strict=True):
@@ -146,21 +163,29 @@ def _sweep_panel(
     context: FigureContext, axis: Axes, options: Options, sweep: Sweep, dataset: str, looks: Mapping[str, Look]
 ) -> list[str]:
     measured = (dataset, options.protocol, options.metric)
-    found = estimates_of(context, list(sweep.experiments.values()), *measured)
-    points = [(x, found[experiment]) for x, experiment in sorted(sweep.experiments.items()) if experiment in found]
-    places = [x for x, _ in points]
-    if points:
-        look = looks[options.curve]
-        draw_curve(axis, points, *look, options.curve)
-        for x in places:
-            draw_seed_dots(axis, x, seed_values(context, sweep.experiments[x], *measured), look.color)
-        margin = 0.06 * (places[-1] - places[0]) or 0.5
-        axis.set_xticks(places, [f"{x:g}" for x in places])
-        axis.set_xlim(places[0] - margin, places[-1] + margin)
+    shown: list[Estimate] = []
+    places: set[float] = set()
+    curves = {options.curve: sweep.experiments, options.control: sweep.controls}
+    for (label, experiments), shift in zip(
+        curves.items(), shifts_of(2, BESIDE) if sweep.controls else (0, 0), strict=True
+    ):
+        found = estimates_of(context, list(experiments.values()), *measured)
+        points = [(x, found[experiment]) for x, experiment in sorted(experiments.items()) if experiment in found]
+        if points:
+            look = looks[label]
+            draw_curve(axis, points, *look, label, shift)
+            for x, _ in points:
+                draw_seed_dots(axis, x, seed_values(context, experiments[x], *measured), look.color, shift)
+        shown += found.values()
+        places |= {x for x, _ in points}
+    if places:
+        margin = 0.06 * (max(places) - min(places)) or 0.5
+        axis.set_xticks(sorted(places), [f"{x:g}" for x in sorted(places)])
+        axis.set_xlim(min(places) - margin, max(places) + margin)
     levels = estimates_of(context, list(options.references), *measured)
     for experiment, estimate in levels.items():
         label = options.references[experiment]
         color = looks[label].color
         axis.axhspan(estimate.interval.low, estimate.interval.high, color=color, alpha=0.12, linewidth=0)
         axis.axhline(estimate.interval.value, color=color, linestyle="--", label=in_legend(label))
-    return [estimate.data_kind for estimate in (*found.values(), *levels.values())]
+    return [estimate.data_kind for estimate in (*shown, *levels.values())]
