@@ -80,3 +80,27 @@ def test_training_step(benchmark: Benchmark, encoder: str) -> None:
         method.loss(batch, draw).total.backward()
 
     benchmark.pedantic(step, rounds=3, warmup_rounds=1)
+
+
+# The image encoder and the precision of trainings of MM-Point's DGCNN, from the first to the last that was used.
+@pytest.mark.benchmark(group="MM-Point with a DGCNN, training step, 64 clouds of 256 points, ten views of 32 px")
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+@pytest.mark.parametrize("image_encoder", ["resnet10_32", "resnet10_16"])
+def test_dgcnn_training_step(benchmark: Benchmark, image_encoder: str, precision: str) -> None:
+    torch.manual_seed(0)
+    num_objects = 64
+    context = Context({"name": "dgcnn"}, {"num_points": 256}, SimpleNamespace(num_views=10))
+    method = build(MMPointSettings(image_encoder=image_encoder), context)
+    points = torch.randn(num_objects, 1024, 3, generator=generator())
+    batch, draw = ObjectBatch(points, views(num_objects, 10, 32)), generator()
+
+    def step() -> None:
+        method.zero_grad()
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed"):
+            loss = method.loss(batch, draw).total
+        loss.backward()
+
+    benchmark.pedantic(step, rounds=3, warmup_rounds=1)
+    if benchmark.stats:  # type: ignore[attr-defined]  # absent under --benchmark-disable
+        least = benchmark.stats.stats.min  # type: ignore[attr-defined]
+        benchmark.extra_info["clouds_per_second"] = num_objects / least  # type: ignore[attr-defined]

@@ -8,10 +8,12 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.transforms import ScaledTranslation
 
+from concord3d.reporting.claims.comparisons import Comparison, compare
 from concord3d.reporting.evidence.addresses import Address
 from concord3d.reporting.evidence.estimates import Estimate
 from concord3d.reporting.figures.letters import in_legend
 from concord3d.reporting.figures.style import Drawing, FigureContext, in_words, named, spread_dots, words
+from concord3d.reporting.specs.claim_spec import ClaimPart, Term
 
 # Points of print between the dots of the first and the last seed.
 SEEDS_WIDTH = 5.0
@@ -56,6 +58,15 @@ def one_point(
     return in_words(
         context, f"{ran}; {words(metric)}: {'; '.join(values)}.", [estimate.data_kind for estimate in shown.values()]
     )
+
+
+def paired_difference(
+    context: FigureContext, experiment: str, reference: str, dataset: str, protocol: str, metric: str
+) -> Comparison:
+    """Return what an experiment reaches above another, with its interval over items and seeds."""
+    sides = Term(experiment=experiment), Term(experiment=reference)
+    part = ClaimPart(name=experiment, lhs=sides[0], rhs=sides[1], dataset=dataset, protocol=protocol, metric=metric)
+    return compare(context.results, part)
 
 
 def measure_label(given: str, metric: str) -> str:

@@ -35,6 +35,11 @@ BUDGET = (
 )
 
 
+def words_of(text: str) -> str:
+    """Return what a figure says, lines joined."""
+    return " ".join(part.partition(">")[2].partition("<")[0] for part in text.split("<text")[1:])
+
+
 def trained(made: Fabricated, experiment: str, num_steps: int | None, teacher: str | None = None) -> None:
     made.accuracy(experiment, outcomes(100, 60))
     if teacher is not None:
@@ -110,10 +115,27 @@ def test_goals_are_extrapolated_from_three_lengths_on(tmp_path: Path) -> None:
         made.accuracy(experiment, outcomes(200, right))
         folder = made.root / "artifacts" / "train" / f"{experiment}__s1"
         write_json(folder / "train.json", {"history": [], "num_steps": steps})
-    text = svg(made, "f")
-    words = " ".join(part.partition(">")[2].partition("<")[0] for part in text.split("<text")[1:])
+    words = words_of(svg(made, "f"))
     assert (
         "that longer needs on ModelNet40" in words
         and "90 % take 16 thousand [" in words
         and words.count("go on to fall") == 1
     )
+
+
+def test_a_path_says_from_which_equal_budget_on_it_helps_against_its_control(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    rights = {"short": 60, "long": 90, "longest": 95}
+    paths = "{ours: [short, long, longest], control: [c_short, c_long, c_longest, c_other]}"
+    report = BUDGET.replace("{two stages: [first, second], longer: [plain, longer], third way: [gone]}", paths)
+    made.report(report.replace("      datasets:", "      against: {ours: [control]}\n      datasets:"))
+    for place, name in enumerate(rights):
+        for seed in (1, 2):
+            for who, right in ((name, rights[name]), (f"c_{name}", 70)):
+                made.accuracy(who, outcomes(100, right), seed=seed)
+                folder = made.root / "artifacts" / "train" / f"{who}__s{seed}"
+                write_json(folder / "train.json", {"history": [], "num_steps": 100 * (place + 1)})
+    trained(made, "c_other", 777)
+    told = words_of(svg(made, "f"))
+    assert "on ModelNet40, ours against control helps from 6.4 thousand on: -10.00 [" in told
+    assert "+20.00 [" in told and "at 9.6 thousand." in told and told.count(" at ") == 3

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 
-from concord3d.reporting.claims.comparisons import Comparison, compare
 from concord3d.reporting.evidence.estimates import Estimate
 from concord3d.reporting.figures.arms import ExperimentArms, Look, looks_of
 from concord3d.reporting.figures.measured_points import (
     datasets_with,
     estimates_of,
     measure_label,
+    paired_difference,
     seed_values,
 )
 from concord3d.reporting.figures.style import (
@@ -29,7 +29,6 @@ from concord3d.reporting.figures.style import (
     top_of_percents,
     words,
 )
-from concord3d.reporting.specs.claim_spec import ClaimPart, Term
 
 # Letters that fit below a panel side by side; where bars would need more, their labels are slanted.
 MOST_LEVEL = 50
@@ -111,7 +110,7 @@ def _differences(
     names = [options.experiments[experiment] for experiment in others]
     axis.axvline(0, color="black", linewidth=0.9)
     for place, experiment in enumerate(others):
-        found = _difference(context, experiment, reference, options, dataset)
+        found = paired_difference(context, experiment, reference, dataset, options.protocol, options.metric)
         color = looks[names[place]].color
         if found.difference is None or found.low is None or found.high is None:
             axis.text(0, place, " not paired", va="center", color=GREY)
@@ -127,15 +126,3 @@ def _differences(
         xlabel=f"points above '{options.experiments[reference]}'",
     )
     axis.grid(False, axis="y")
-
-
-def _difference(context: FigureContext, experiment: str, reference: str, options: Options, dataset: str) -> Comparison:
-    part = ClaimPart(
-        name=experiment,
-        lhs=Term(experiment=experiment),
-        rhs=Term(experiment=reference),
-        dataset=dataset,
-        protocol=options.protocol,
-        metric=options.metric,
-    )
-    return compare(context.results, part)

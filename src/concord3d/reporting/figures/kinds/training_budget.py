@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from pydantic import model_validator
 
 from concord3d.reporting.evidence.estimates import Estimate
 from concord3d.reporting.figures.arms import ArmOptions, Entry, looks_of
@@ -14,6 +15,7 @@ from concord3d.reporting.figures.measured_points import (
     draw_curve,
     estimates_of,
     measure_label,
+    paired_difference,
     shifts_of,
 )
 from concord3d.reporting.figures.style import (
@@ -45,6 +47,7 @@ class Options(ArmOptions):
         metric: Likewise.
         label: Of the axis.
         goals: Accuracies in percent per label, of which the figure says how many clouds they would take.
+        against: Labels of the controls of a label; the figure says from which budget on it helps against each.
     """
 
     paths: dict[str, list[str]]
@@ -53,6 +56,14 @@ class Options(ArmOptions):
     metric: str
     label: str = ""
     goals: dict[str, list[float]] = {}
+    against: dict[str, list[str]] = {}
+
+    @model_validator(mode="after")
+    def _known_labels(self) -> Options:
+        named_labels = {*self.against, *(control for controls in self.against.values() for control in controls)}
+        if unknown := sorted(named_labels - set(self.paths)):
+            raise ValueError(f"'against' names what is no path: {', '.join(unknown)}")
+        return self
 
     def arms(self) -> list[Entry]:
         """Return each label and the first experiment of its path."""
@@ -89,6 +100,9 @@ def draw(context: FigureContext) -> Drawing:
                 draw_curve(axis, points, *looks[label], label, shift)
             reached = {spent[experiment]: estimate for experiment, estimate in found.items()}
             told += _extrapolated(context, label, dataset, reached, options.goals.get(label, ()))
+            for control in options.against.get(label, ()):
+                equal = {spent[e]: (e, c) for e in path for c in ran.get(control, ()) if spent[e] == spent[c]}
+                told += _helps(context, options, f"{label} against {control}", dataset, equal)
         axis.margins(x=0.18)
         axis.set_xlim(left=0)
         axis.set(title=context.report.dataset_name(dataset), xlabel=f"{word} seen, teachers included",
@@ -96,6 +110,27 @@ def draw(context: FigureContext) -> Drawing:
     shared_legend(figure, legend_entries(axes), columns=columns)
     absent = [label for label in options.paths if label not in ran]
     return Drawing(figure, sorted_kinds(kinds), note=" ".join([not_run_note(absent), *told]).strip())
+
+
+def _helps(
+    context: FigureContext, options: Options, sides: str, dataset: str, equal: Mapping[float, tuple[str, str]]
+) -> list[str]:
+    """Return the sentence that says at which budgets the first of two experiments is better; none without intervals."""
+    found = {
+        clouds: paired_difference(context, *pair, dataset, options.protocol, options.metric)
+        for clouds, pair in sorted(equal.items())
+    }
+    told, helps = [], {}
+    for clouds, gain in found.items():
+        if gain.difference is not None and gain.low is not None and gain.high is not None:
+            told.append(f"{gain.difference:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}] at {_clouds(clouds)}")
+            helps[clouds] = gain.low > 0
+    if not helps:
+        return []
+    on = [clouds for clouds in helps if all(better for later, better in helps.items() if later >= clouds)]
+    verdict = f"helps from {_clouds(on[0])} on" if on else f"does not help at up to {_clouds(max(helps))}"
+    where = context.report.dataset_name(dataset)
+    return [f"By clouds seen on {where}, {sides} {verdict}: {', '.join(told)}."]
 
 
 def _extrapolated(
