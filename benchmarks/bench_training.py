@@ -83,16 +83,16 @@ def test_training_step(benchmark: Benchmark, encoder: str) -> None:
 
 
 # The image encoder and the precision of trainings of MM-Point's DGCNN, from the first to the last that was used.
-@pytest.mark.benchmark(group="MM-Point with a DGCNN, training step, 64 clouds of 256 points, ten views of 32 px")
+@pytest.mark.benchmark(group="MM-Point with a DGCNN, training step, 64 clouds of 256 points, 4 views of 32 px")
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 @pytest.mark.parametrize("image_encoder", ["resnet10_32", "resnet10_16"])
 def test_dgcnn_training_step(benchmark: Benchmark, image_encoder: str, precision: str) -> None:
     torch.manual_seed(0)
     num_objects = 64
-    context = Context({"name": "dgcnn"}, {"num_points": 256}, SimpleNamespace(num_views=10))
+    context = Context({"name": "dgcnn"}, {"num_points": 256}, SimpleNamespace(num_views=4))
     method = build(MMPointSettings(image_encoder=image_encoder), context)
     points = torch.randn(num_objects, 1024, 3, generator=generator())
-    batch, draw = ObjectBatch(points, views(num_objects, 10, 32)), generator()
+    batch, draw = ObjectBatch(points, views(num_objects, 4, 32)), generator()
 
     def step() -> None:
         method.zero_grad()
