@@ -28,6 +28,7 @@ from concord3d.reporting.figures.style import (
 )
 
 WIDTH = 0.8
+MOST_WITH_DECIMALS = 4
 
 
 class Options(ArmOptions):
@@ -172,6 +173,8 @@ def _bars_of_group(
         offsets = [place + offset for offset in spread_dots(len(values), 0.5 * width)]
         axis.plot(offsets, values, "o", color="white", markeredgecolor="black", markersize=3.2, zorder=4)
         highest.append(max(interval.high, *values))
-        axis.annotate(f"{interval.value:.0f}", (place, highest[-1]), (0, 4), textcoords="offset points", ha="center",
-                      va="bottom", fontsize=7.5)  # fmt: skip
+        # A decimal fits over a bar as long as not many share the place of a group.
+        decimals = int(len(options.series) <= MOST_WITH_DECIMALS)
+        axis.annotate(f"{interval.value:.{decimals}f}", (place, highest[-1]), (0, 4), textcoords="offset points",
+                      ha="center", va="bottom", fontsize=7.5)  # fmt: skip
     return highest
