@@ -268,6 +268,24 @@ def test_sage_mix_keeps_each_cloud_near_its_anchor() -> None:
     torch.testing.assert_close(share[known].double(), expected, atol=1e-4, rtol=0)
 
 
+def test_a_copy_of_a_dropped_point_is_no_anchor() -> None:
+    # All but the last point are copies of point 0, which stands far away: drawn by place, anchors would lie there.
+    num = 64
+    pair = tuple(cloud.clone() for cloud in clouds(1, num))
+    source = torch.zeros(1, num, dtype=torch.long)
+    source[0, -1] = num - 1
+    for cloud in pair:
+        cloud[0, :-1] = cloud[0, 0]
+        cloud[0, -1, :3] = cloud[0, 0, :3] + 5
+    half, constants = torch.tensor([0.5]), MixingSettings(sage_sigma=0.3, match_points=num)
+    kept = 0
+    for seed in range(100):
+        mixed = mix_clouds("sage_mix", *pair, half, generator(seed), constants, None, (source, source))
+        # Near its anchor the first cloud keeps its points.
+        kept += bool((mixed.points[0, -1] - pair[0][0, -1]).abs().max() < 1e-4)
+    assert 30 <= kept <= 70, "the first anchor is either point, half of the time"
+
+
 def test_a_saliency_must_fit_and_belongs_to_sage_mix() -> None:
     pair, half = clouds(2, 10), torch.full((2,), 0.5)
     good = (torch.ones(2, 10), torch.zeros(2, 10))

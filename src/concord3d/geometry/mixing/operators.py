@@ -13,7 +13,7 @@ from torch import Tensor
 from concord3d.errors import BadCloud, ConfigError, nearest
 from concord3d.geometry.mixing.cut import fps_mix, point_cut_mix_k, point_cut_mix_r, rsmix
 from concord3d.geometry.mixing.interpolation import Saliency, point_mixup, sage_mix
-from concord3d.geometry.mixing.parts import Mixed, distinct_share
+from concord3d.geometry.mixing.parts import Mixed, distinct_share, first_places
 from concord3d.geometry.mixing.patches import point_patch_mix
 from concord3d.geometry.mixing.settings import OPERATORS, MixingSettings
 
@@ -26,6 +26,14 @@ _OPERATORS: dict[str, Callable[[Tensor, Tensor, Tensor, torch.Generator, MixingS
     "sage_mix": sage_mix,
     "point_patch_mix": point_patch_mix,
 }
+
+
+def _of_distinct(saliency: Saliency | None, sources: tuple[Tensor, Tensor] | None) -> Saliency | None:
+    # An anchor is drawn among points, and a copy is none.
+    if sources is None:
+        return saliency
+    first, second = (first_places(own) for own in sources)
+    return (first.float(), second.float()) if saliency is None else (saliency[0] * first, saliency[1] * second)
 
 
 def mix_clouds(
@@ -49,7 +57,7 @@ def mix_clouds(
         settings: Constants of the operators.
         saliency: For ``sage_mix`` only: two (B, N) of non-negative importances of the points.
         sources: Two (B, N) int64 from 0 to N - 1, which point stands at each place of a cloud, where some are copies
-            of others; None where all differ. The ratio counts distinct points.
+            of others; None where all differ. Distinct points alone are counted and drawn as anchors.
 
     Returns:
         Clouds of N points with the ratio realised, to be used in place of ``weight`` from here on. It differs from
@@ -76,10 +84,10 @@ def mix_clouds(
             "Weights of mixed clouds do not fit", expected=f"({len(first)},) within [0, 1]", found=weight.tolist()
         )
     weight = weight.to(first.device)
-    if saliency is not None:
-        if operator != "sage_mix":
-            raise ConfigError("Only sage_mix reads a saliency", expected="sage_mix", found=operator)
-        return sage_mix(first, second, weight, generator, settings, saliency)
+    if saliency is not None and operator != "sage_mix":
+        raise ConfigError("Only sage_mix reads a saliency", expected="sage_mix", found=operator)
+    if operator == "sage_mix":
+        return sage_mix(first, second, weight, generator, settings, _of_distinct(saliency, sources))
     if sources is None:
         return _OPERATORS[operator](first, second, weight, generator, settings)
     # The sources go with their points as one channel more.

@@ -56,6 +56,17 @@ def by_distance(clouds: Tensor, anchor: Tensor) -> Tensor:
     return (clouds[..., :3] - centre[:, None]).square().sum(2).argsort(dim=1, stable=True)
 
 
+def first_places(source: Tensor) -> Tensor:
+    """Return whether each place holds a point that no place before it holds, (B, N) bool.
+
+    Args:
+        source: (B, N) int64 from 0 to N - 1, which point stands at each place.
+    """
+    places = torch.arange(source.shape[1], device=source.device).expand_as(source)
+    earliest = torch.full_like(source, source.shape[1]).scatter_reduce_(1, source, places, "amin")
+    return earliest.gather(1, source) == places
+
+
 def distinct_share(source: Tensor, from_first: Tensor) -> Tensor:
     """Return the share of the first clouds among the distinct points of mixed clouds.
 
