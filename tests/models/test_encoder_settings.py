@@ -32,6 +32,7 @@ def builder_of(name: str) -> Any:
 
 def test_there_are_encoders() -> None:
     assert set(NAMES) == {
+        "cylindrical_descriptor",
         "dgcnn",
         "dgcnn_partseg",
         "dgcnn_semseg",
