@@ -18,6 +18,8 @@ from concord3d.geometry.mixing.settings import OPERATORS, MixingSettings
 
 SMALL = MixingSettings(match_points=16, num_patches=4)
 INTERPOLATING = ("point_mixup", "sage_mix")
+# Draw points of a cloud to mix around.
+ANCHORED = ("point_cut_mix_k", "rsmix", "sage_mix")
 COPYING = tuple(name for name in OPERATORS if name not in INTERPOLATING)
 # Operators whose points of the second cloud keep their places.
 FIXED = tuple(name for name in COPYING if name != "rsmix")
@@ -68,9 +70,9 @@ def test_the_ratio_counts_copies_of_a_point_once(operator: str, weight: float) -
     own = torch.arange(24).expand(3, -1)
     mixed = mix(operator, (first, second), weights, sources=(source, own))
     plain = mix(operator, (first, second), weights)
-    assert torch.equal(mixed.points, plain.points)
+    assert operator in ANCHORED or torch.equal(mixed.points, plain.points)
     if mixed.from_first is None:
-        assert torch.equal(mixed.ratio, plain.ratio)
+        assert operator in ANCHORED or torch.equal(mixed.ratio, plain.ratio)
         return
     expected = []
     for cloud, from_first in zip(mixed.points, mixed.from_first, strict=True):
@@ -268,22 +270,25 @@ def test_sage_mix_keeps_each_cloud_near_its_anchor() -> None:
     torch.testing.assert_close(share[known].double(), expected, atol=1e-4, rtol=0)
 
 
-def test_a_copy_of_a_dropped_point_is_no_anchor() -> None:
-    # All but the last point are copies of point 0, which stands far away: drawn by place, anchors would lie there.
-    num = 64
-    pair = tuple(cloud.clone() for cloud in clouds(1, num))
-    source = torch.zeros(1, num, dtype=torch.long)
-    source[0, -1] = num - 1
+@pytest.mark.parametrize("operator", ANCHORED)
+def test_copies_of_a_dropped_point_are_no_anchors(operator: str) -> None:
+    # Point 0, far from the others, stands at three quarters of the places: drawn by place, most anchors would be it.
+    num, num_clouds = 64, 400
+    source = torch.arange(num).masked_fill(torch.arange(num) % 4 > 0, 0).expand(num_clouds, -1)
+    pair = clouds(num_clouds, num)
     for cloud in pair:
-        cloud[0, :-1] = cloud[0, 0]
-        cloud[0, -1, :3] = cloud[0, 0, :3] + 5
-    half, constants = torch.tensor([0.5]), MixingSettings(sage_sigma=0.3, match_points=num)
-    kept = 0
-    for seed in range(100):
-        mixed = mix_clouds("sage_mix", *pair, half, generator(seed), constants, None, (source, source))
-        # Near its anchor the first cloud keeps its points.
-        kept += bool((mixed.points[0, -1] - pair[0][0, -1]).abs().max() < 1e-4)
-    assert 30 <= kept <= 70, "the first anchor is either point, half of the time"
+        cloud[:, 0, :3] += 50
+    pair = tuple(cloud.gather(1, source[:, :, None].expand_as(cloud)) for cloud in pair)
+    constants = MixingSettings(sage_sigma=0.3, match_points=num, rsmix_max_share=1.0)
+    mixed = mix(operator, pair, torch.full((num_clouds,), 0.97), sources=(source, source), constants=constants)
+    if operator == "sage_mix":
+        # The first cloud keeps what lies near its anchor, here alone the copies of point 0.
+        at_copies = (mixed.points[:, 1, :3] - pair[0][:, 0, :3]).norm(dim=1) < 1e-3
+    else:
+        # The nearest two places to the anchor are replaced, which are copies where point 0 is the anchor.
+        assert mixed.from_first is not None
+        at_copies = (~mixed.from_first & (source == 0)).any(dim=1)
+    assert at_copies.float().mean() < 0.2, "one distinct point of sixteen, and not three places of four"
 
 
 def test_a_saliency_must_fit_and_belongs_to_sage_mix() -> None:
@@ -293,6 +298,10 @@ def test_a_saliency_must_fit_and_belongs_to_sage_mix() -> None:
     for bad in (-torch.ones(2, 10), torch.full((2, 10), torch.nan), torch.ones(2, 9)):
         with pytest.raises(ConfigError, match="saliency does not fit"):
             mix("sage_mix", pair, half, saliency=(bad, good[1]))
+    places = torch.arange(10).expand(2, -1)
+    for sources in (None, (places, places)):
+        with pytest.raises(ConfigError, match="saliency does not fit"):
+            mix("sage_mix", pair, half, saliency=(torch.ones(2, 1), good[1]), sources=sources)
     with pytest.raises(ConfigError, match="Only sage_mix"):
         mix("rsmix", pair, half, saliency=good)
 

@@ -12,6 +12,7 @@ from concord3d.geometry.fps import farthest_point_sample
 from concord3d.geometry.grouping import gather_points
 from concord3d.geometry.mixing.assignment import match_clouds
 from concord3d.geometry.mixing.parts import (
+    Distinct,
     Mixed,
     by_distance,
     compose,
@@ -24,7 +25,12 @@ from concord3d.geometry.mixing.settings import MixingSettings
 
 
 def point_cut_mix_r(
-    first: Tensor, second: Tensor, weight: Tensor, generator: torch.Generator, settings: MixingSettings
+    first: Tensor,
+    second: Tensor,
+    weight: Tensor,
+    generator: torch.Generator,
+    settings: MixingSettings,
+    distinct: Distinct = None,
 ) -> Mixed:
     """Replace a random subset of the first cloud by an independent random subset of the second.
 
@@ -39,19 +45,29 @@ def point_cut_mix_r(
 
 
 def point_cut_mix_k(
-    first: Tensor, second: Tensor, weight: Tensor, generator: torch.Generator, settings: MixingSettings
+    first: Tensor,
+    second: Tensor,
+    weight: Tensor,
+    generator: torch.Generator,
+    settings: MixingSettings,
+    distinct: Distinct = None,
 ) -> Mixed:
     """Replace the nearest neighbours of a random point of the first cloud by their matches in the second."""
-    num_clouds, num_points, _ = first.shape
+    num_points = first.shape[1]
     replaced = num_points - share_of(num_points, weight)
-    anchor = random_point(num_clouds, num_points, generator, first.device)
+    anchor = random_point(first, generator, None if distinct is None else distinct[0])
     ranks = ranks_of(by_distance(first, anchor))
     matches = match_clouds(first, second, settings.match_points, generator)
     return compose(first, second, ranks >= replaced[:, None], matches)
 
 
 def fps_mix(
-    first: Tensor, second: Tensor, weight: Tensor, generator: torch.Generator, settings: MixingSettings
+    first: Tensor,
+    second: Tensor,
+    weight: Tensor,
+    generator: torch.Generator,
+    settings: MixingSettings,
+    distinct: Distinct = None,
 ) -> Mixed:
     """Join farthest-point samples of both clouds in random order."""
     num_clouds, num_points, _ = first.shape
@@ -69,7 +85,7 @@ def fps_mix(
 def _farthest(clouds: Tensor, counts: Tensor, generator: torch.Generator) -> Tensor:
     # (B, N) indices whose first counts[b] entries are a farthest point sample of cloud b; the rest are not to be read.
     num_clouds, num_points, _ = clouds.shape
-    start = random_point(num_clouds, num_points, generator, clouds.device)
+    start = random_point(clouds, generator)
     everything = torch.arange(num_points, device=clouds.device).expand(num_clouds, -1)
     partial = counts.masked_fill(counts == num_points, 0)
     longest = int(partial.max())
@@ -81,7 +97,14 @@ def _farthest(clouds: Tensor, counts: Tensor, generator: torch.Generator) -> Ten
     return torch.where((counts == num_points)[:, None], everything, sampled)
 
 
-def rsmix(first: Tensor, second: Tensor, weight: Tensor, generator: torch.Generator, settings: MixingSettings) -> Mixed:
+def rsmix(
+    first: Tensor,
+    second: Tensor,
+    weight: Tensor,
+    generator: torch.Generator,
+    settings: MixingSettings,
+    distinct: Distinct = None,
+) -> Mixed:
     """Cut the neighbourhood of a random point out of the first cloud and set one of the second in its place, rigidly.
 
     Both neighbourhoods hold the same number of nearest neighbours, which ``weight`` sets up to the largest share of
@@ -90,7 +113,10 @@ def rsmix(first: Tensor, second: Tensor, weight: Tensor, generator: torch.Genera
     num_clouds, num_points, _ = first.shape
     largest = int(settings.rsmix_max_share * num_points)
     replaced = (num_points - share_of(num_points, weight)).clamp_max(largest)
-    hole, patch = (random_point(num_clouds, num_points, generator, first.device) for _ in range(2))
+    hole, patch = (
+        random_point(cloud, generator, among)
+        for cloud, among in zip((first, second), distinct or (None, None), strict=True)
+    )
     ranks = ranks_of(by_distance(first, hole))
     clouds = torch.arange(num_clouds, device=first.device)
     moved = second.clone()

@@ -11,14 +11,19 @@ from torch import Tensor
 from concord3d.errors import ConfigError
 from concord3d.geometry.grouping import gather_points
 from concord3d.geometry.mixing.assignment import match_clouds
-from concord3d.geometry.mixing.parts import Mixed
+from concord3d.geometry.mixing.parts import Distinct, Mixed, drawn_point
 from concord3d.geometry.mixing.settings import MixingSettings
 
 Saliency = tuple[Tensor, Tensor]
 
 
 def point_mixup(
-    first: Tensor, second: Tensor, weight: Tensor, generator: torch.Generator, settings: MixingSettings
+    first: Tensor,
+    second: Tensor,
+    weight: Tensor,
+    generator: torch.Generator,
+    settings: MixingSettings,
+    distinct: Distinct = None,
 ) -> Mixed:
     """Interpolate linearly between matched points, in every channel."""
     matched = gather_points(second, match_clouds(first, second, settings.match_points, generator))
@@ -31,6 +36,7 @@ def sage_mix(
     weight: Tensor,
     generator: torch.Generator,
     settings: MixingSettings,
+    distinct: Distinct = None,
     saliency: Saliency | None = None,
 ) -> Mixed:
     """Interpolate between matched points with weights that fall with the distance from an anchor in each cloud.
@@ -41,26 +47,31 @@ def sage_mix(
     Args:
         first: (B, N, C).
         second: (B, N, C).
-        weight: (B,) prior weight w of the first cloud; the ratio realised is the mean share.
+        weight: (B,) prior weight w of the first cloud; the ratio realised is the mean share over its distinct points.
         generator: Source of all randomness.
         settings: Width of the kernel and size of the matching.
+        distinct: Places that hold distinct points: others are no anchors.
         saliency: Two (B, N) of non-negative importances of the points; None, or a cloud without any, means uniform.
 
     Raises:
         ConfigError: The saliency does not fit the clouds.
     """
     own, other = _checked(saliency, first)
+    if distinct is not None:
+        own, other = own * distinct[0], other * distinct[1]
     matches = match_clouds(first, second, settings.match_points, generator)
     matched, other = gather_points(second, matches), other.gather(1, matches)
     clouds = torch.arange(len(first), device=first.device)
-    anchor = first[clouds, _draw(own, generator), :3]
+    anchor = first[clouds, drawn_point(own, generator), :3]
     apart = (matched[..., :3] - anchor[:, None]).norm(dim=2)
-    matched_anchor = matched[clouds, _draw(other * apart, generator), :3]
+    matched_anchor = matched[clouds, drawn_point(other * apart, generator), :3]
     near = (first[..., :3] - anchor[:, None]).square().sum(2)
     matched_near = (matched[..., :3] - matched_anchor[:, None]).square().sum(2)
     # The share of the docstring as a logistic function: no kernel underflows, and weights 0 and 1 give exactly that.
     share = torch.sigmoid(weight.logit()[:, None] - (near - matched_near) / (2 * settings.sage_sigma**2))
-    return Mixed(_between(first, matched, share), share.float().mean(dim=1), None)
+    counted = torch.ones_like(share) if distinct is None else distinct[0].to(share)
+    ratio = (share * counted).sum(dim=1) / counted.sum(dim=1)
+    return Mixed(_between(first, matched, share), ratio.float(), None)
 
 
 def _between(first: Tensor, matched: Tensor, share: Tensor) -> Tensor:
@@ -83,10 +94,3 @@ def _checked(saliency: Saliency | None, clouds: Tensor) -> Saliency:
             )
     own, other = (values.to(clouds.device) for values in saliency)
     return own, other
-
-
-def _draw(chances: Tensor, generator: torch.Generator) -> Tensor:
-    # (B,) a point of each cloud, drawn in proportion; uniformly where all chances are zero.
-    nothing = chances.sum(dim=1, keepdim=True) == 0
-    usable = chances.double().masked_fill(nothing, 1.0).to(generator.device)
-    return torch.multinomial(usable, 1, generator=generator)[:, 0].to(chances.device)

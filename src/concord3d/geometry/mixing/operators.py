@@ -13,11 +13,11 @@ from torch import Tensor
 from concord3d.errors import BadCloud, ConfigError, nearest
 from concord3d.geometry.mixing.cut import fps_mix, point_cut_mix_k, point_cut_mix_r, rsmix
 from concord3d.geometry.mixing.interpolation import Saliency, point_mixup, sage_mix
-from concord3d.geometry.mixing.parts import Mixed, distinct_share, first_places
+from concord3d.geometry.mixing.parts import Distinct, Mixed, distinct_share, first_places
 from concord3d.geometry.mixing.patches import point_patch_mix
 from concord3d.geometry.mixing.settings import OPERATORS, MixingSettings
 
-_OPERATORS: dict[str, Callable[[Tensor, Tensor, Tensor, torch.Generator, MixingSettings], Mixed]] = {
+_OPERATORS: dict[str, Callable[[Tensor, Tensor, Tensor, torch.Generator, MixingSettings, Distinct], Mixed]] = {
     "point_cut_mix_r": point_cut_mix_r,
     "point_cut_mix_k": point_cut_mix_k,
     "fps_mix": fps_mix,
@@ -26,14 +26,6 @@ _OPERATORS: dict[str, Callable[[Tensor, Tensor, Tensor, torch.Generator, MixingS
     "sage_mix": sage_mix,
     "point_patch_mix": point_patch_mix,
 }
-
-
-def _of_distinct(saliency: Saliency | None, sources: tuple[Tensor, Tensor] | None) -> Saliency | None:
-    # An anchor is drawn among points, and a copy is none.
-    if sources is None:
-        return saliency
-    first, second = (first_places(own) for own in sources)
-    return (first.float(), second.float()) if saliency is None else (saliency[0] * first, saliency[1] * second)
 
 
 def mix_clouds(
@@ -84,15 +76,16 @@ def mix_clouds(
             "Weights of mixed clouds do not fit", expected=f"({len(first)},) within [0, 1]", found=weight.tolist()
         )
     weight = weight.to(first.device)
-    if saliency is not None and operator != "sage_mix":
-        raise ConfigError("Only sage_mix reads a saliency", expected="sage_mix", found=operator)
-    if operator == "sage_mix":
-        return sage_mix(first, second, weight, generator, settings, _of_distinct(saliency, sources))
+    distinct = None if sources is None else (first_places(sources[0]), first_places(sources[1]))
+    if saliency is not None:
+        if operator != "sage_mix":
+            raise ConfigError("Only sage_mix reads a saliency", expected="sage_mix", found=operator)
+        return sage_mix(first, second, weight, generator, settings, distinct, saliency)
     if sources is None:
-        return _OPERATORS[operator](first, second, weight, generator, settings)
+        return _OPERATORS[operator](first, second, weight, generator, settings, None)
     # The sources go with their points as one channel more.
     first, second = (torch.cat([c, own[:, :, None].to(c)], 2) for c, own in zip((first, second), sources, strict=True))
-    mixed = _OPERATORS[operator](first, second, weight, generator, settings)
+    mixed = _OPERATORS[operator](first, second, weight, generator, settings, distinct)
     points, from_first = mixed.points[..., :-1], mixed.from_first
     ratio = mixed.ratio if from_first is None else distinct_share(mixed.points[..., -1].long(), from_first)
     return Mixed(points, ratio, from_first)

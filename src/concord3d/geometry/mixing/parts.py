@@ -39,9 +39,29 @@ def random_order(num_clouds: int, num_points: int, generator: torch.Generator, d
     return draw.argsort(dim=1).to(device)
 
 
-def random_point(num_clouds: int, num_points: int, generator: torch.Generator, device: torch.device) -> Tensor:
-    """Draw a point of each cloud, (B,) int64."""
-    return torch.randint(num_points, (num_clouds,), generator=generator, device=generator.device).to(device)
+# Which places of two (B, N) clouds hold points that no place before them holds; None where all do.
+Distinct = tuple[Tensor, Tensor] | None
+
+
+def random_point(clouds: Tensor, generator: torch.Generator, among: Tensor | None = None) -> Tensor:
+    """Draw a point of each cloud, (B,) int64.
+
+    Args:
+        clouds: (B, N, C).
+        generator: Source of all randomness.
+        among: (B, N) bool, the places that may be drawn; None means all.
+    """
+    if among is not None:
+        return drawn_point(among.float(), generator)
+    num_clouds, num_points, _ = clouds.shape
+    return torch.randint(num_points, (num_clouds,), generator=generator, device=generator.device).to(clouds.device)
+
+
+def drawn_point(chances: Tensor, generator: torch.Generator) -> Tensor:
+    """Draw a point of each cloud in proportion to its chances (B, N), (B,) int64; uniformly where all are zero."""
+    nothing = chances.sum(dim=1, keepdim=True) == 0
+    usable = chances.double().masked_fill(nothing, 1.0).to(generator.device)
+    return torch.multinomial(usable, 1, generator=generator)[:, 0].to(chances.device)
 
 
 def ranks_of(order: Tensor) -> Tensor:

@@ -12,12 +12,17 @@ from torch import Tensor
 from concord3d.geometry.fps import farthest_point_sample
 from concord3d.geometry.grouping import gather_points
 from concord3d.geometry.mixing.assignment import match_clouds
-from concord3d.geometry.mixing.parts import Mixed, compose, random_order, random_point, share_of
+from concord3d.geometry.mixing.parts import Distinct, Mixed, compose, random_order, random_point, share_of
 from concord3d.geometry.mixing.settings import MixingSettings
 
 
 def point_patch_mix(
-    first: Tensor, second: Tensor, weight: Tensor, generator: torch.Generator, settings: MixingSettings
+    first: Tensor,
+    second: Tensor,
+    weight: Tensor,
+    generator: torch.Generator,
+    settings: MixingSettings,
+    distinct: Distinct = None,
 ) -> Mixed:
     """Replace randomly chosen patches of the first cloud by the patches of the second whose centres match theirs.
 
@@ -63,7 +68,7 @@ def partition(clouds: Tensor, num_patches: int, generator: torch.Generator) -> t
     """
     num_clouds, num_points, _ = clouds.shape
     coordinates = clouds[..., :3]
-    start = random_point(num_clouds, num_points, generator, clouds.device)
+    start = random_point(clouds, generator)
     centres = gather_points(coordinates, farthest_point_sample(coordinates, num_patches, start))
     taken = torch.zeros(num_clouds, num_points, dtype=torch.bool, device=clouds.device)
     patches = []
