@@ -657,10 +657,10 @@ def test_one_set_of_candidates_holds_the_targets_of_clouds_mixed_and_unmixed(
 ) -> None:
     has = None if texts == "all" else torch.arange(NUM_OBJECTS) % 3 > 0
     contrasts, mixing = Spy(monkeypatch, "mixed_info_nce"), Spy(monkeypatch, "mix_clouds")
-    model = method(stage="dual", targets="mixed_shared", mix_probability=0.25)
+    model = method(stage="dual", targets="mixed_shared", mix_probability=0.25, teacher=TinyEncoder())
     example, draw = batch(has_text=has)
     loss = model.loss(example, draw)
-    assert set(loss.terms) == {"shared_image", "shared_text", "logit_scale"}
+    assert set(loss.terms) == {"shared_image", "shared_text", "input_teacher", "logit_scale"}
     # Who is mixed with whom is found again by the targets.
     _, first, second, ratio, *_ = contrasts.calls[0][0]
     row = {tuple(target.tolist()): index for index, target in enumerate(example.targets.image)}
@@ -679,7 +679,8 @@ def test_one_set_of_candidates_holds_the_targets_of_clouds_mixed_and_unmixed(
         wanted = mixture(one, other, ratio[rows])
         expected = info_nce(features[rows], wanted, model.logit_scale())
         torch.testing.assert_close(loss.terms[f"shared_{name}"], expected.detach())
-    torch.testing.assert_close(loss.total.detach(), 2 * (loss.terms["shared_image"] + loss.terms["shared_text"]))
+    shared = loss.terms["shared_image"] + loss.terms["shared_text"]
+    torch.testing.assert_close(loss.total.detach(), 2 * shared + loss.terms["input_teacher"])
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])

@@ -42,7 +42,7 @@ def test_the_descriptor_is_its_formula_written_out() -> None:
                     of_radius = min(max(math.hypot(x, z) * radii - 0.5, 0), radii - 1)
                     share = max(1 - abs(of_height - height), 0) * max(1 - abs(of_radius - radius), 0)
                     total += share * cmath.exp(1j * order * math.atan2(z, x))
-                expected.append(math.sqrt(abs(total) / len(centred) + 1e-8))
+                expected.append(math.sqrt(abs(total) / len(centred)))
     torch.testing.assert_close(found, torch.tensor(expected, dtype=torch.float64))
 
 
@@ -85,7 +85,12 @@ def test_shapes_training_and_errors() -> None:
             model(torch.zeros(shape))
     with pytest.raises(BadCloud, match="more than one cloud"):
         model(torch.zeros(1, 12, 6))
-    assert torch.isfinite(model.eval()(torch.zeros(1, 12, 6))).all(), "a cloud of one place"
+    for one_place in (torch.zeros(1, 12, 6), torch.ones(1, 12, 6).half()):
+        assert torch.isfinite(model.eval()(one_place)).all(), "a cloud of one place"
+    given = clouds(2, 12).requires_grad_()
+    assert not model.describe(given).requires_grad
+    with torch.autocast("cpu", torch.bfloat16):
+        assert model.describe(given).dtype == torch.float64
 
 
 def test_training_lowers_a_loss() -> None:

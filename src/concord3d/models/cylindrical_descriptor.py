@@ -12,8 +12,8 @@ from torch import Tensor, nn
 
 from concord3d.errors import BadCloud
 
-# Of the square root's derivative, should points ever need a gradient; far below what one point of thousands adds.
-FLOOR = 1e-8
+# What a cloud of one place is divided by.
+LEAST_REACH = 1e-8
 
 
 class CylindricalDescriptor(nn.Module):
@@ -62,18 +62,18 @@ class CylindricalDescriptor(nn.Module):
             )
         if self.training and len(points) < 2:
             raise BadCloud("Batch statistics need more than one cloud", expected="at least 2", found=len(points))
-        with torch.autocast(points.device.type, enabled=False):
-            values = self.describe(points[..., :3].to(next(self.parameters()).dtype))
-        features: Tensor = self.network(values)
+        features: Tensor = self.network(self.describe(points[..., :3]).to(next(self.parameters()).dtype))
         return features
 
+    @torch.no_grad()
     def describe(self, points: Tensor) -> Tensor:
-        """Return the descriptors (B, H R (K + 1)) of (B, N, 3) points."""
+        """Return the descriptors (B, H R (K + 1)) of (B, N, 3) points, at least in float32 and without a gradient."""
+        points = points.to(torch.promote_types(points.dtype, torch.float32))
         counted = (points != points[:, :1]).any(dim=2, keepdim=True)
         counted[:, 0] = True
         share = counted.to(points) / counted.sum(dim=1, keepdim=True)
         centred = points - (share * points).sum(dim=1, keepdim=True)
-        reach = centred.norm(dim=2).amax(dim=1).clamp(min=FLOOR)
+        reach = centred.norm(dim=2).amax(dim=1).clamp(min=LEAST_REACH)
         x, y, z = (centred / reach[:, None, None]).unbind(2)
         radius, angle = torch.hypot(x, z), torch.atan2(z, x)
         orders = torch.arange(self.harmonics + 1, device=points.device)
@@ -82,8 +82,9 @@ class CylindricalDescriptor(nn.Module):
         by_height = share * _shared_between(y, -1.0, 1.0, self.heights)
         by_radius = _shared_between(radius, 0.0, 1.0, self.radii)
         rings = (by_radius[..., None] * waves[:, :, None]).flatten(2)
-        moments = (by_height.transpose(1, 2) @ rings).unflatten(2, (self.radii, 2, -1))
-        return (torch.hypot(*moments.unbind(3)) + FLOOR).sqrt().flatten(1)
+        with torch.autocast(points.device.type, enabled=False):
+            moments = (by_height.transpose(1, 2) @ rings).unflatten(2, (self.radii, 2, -1))
+        return torch.hypot(*moments.unbind(3)).sqrt().flatten(1)
 
 
 def _shared_between(values: Tensor, low: float, high: float, num: int) -> Tensor:

@@ -306,6 +306,6 @@ def build(settings: MMMixingSettings, context: Context) -> MMMixing:
                 next_step="name one under 'needs' of the experiment, or set objective.w_teacher: 0",
             )
         teacher = require_same_form(context.needs["teacher"].module(), encoder)
-    if settings.stage == "dual_warm" and teacher is not None:
-        encoder.load_state_dict(teacher.state_dict())
+        if settings.stage == "dual_warm":
+            encoder.load_state_dict(teacher.state_dict())
     return MMMixing(settings, encoder, context.num_points, teacher)

@@ -8,7 +8,12 @@ from typing import Any
 import pytest
 from tests.reporting.fabricate import Fabricated, outcomes, svg
 
+from concord3d.errors import ConfigError
+from concord3d.reporting.evidence.study_results import load_results
+from concord3d.reporting.figures.kinds import sweeps
+from concord3d.reporting.figures.style import FigureContext
 from concord3d.reporting.parts import figures
+from concord3d.reporting.specs.report_spec import load_report_spec
 
 HEAD = """
 paper: mm_point
@@ -94,13 +99,48 @@ def test_what_the_others_change_stands_at_its_own_setting(
     assert (">0.25<" in text) == shown and ">share<" in text
 
 
-def test_controls_are_a_curve_of_their_own_with_what_is_missing_left_out(tmp_path: Path) -> None:
+def with_controls(controls: str) -> str:
+    return SWEEPS.replace("2: high}}", f"2: high}}, controls: {controls}}}").replace(
+        "      references: {plain: no mixing}\n", ""
+    )
+
+
+def test_controls_are_a_curve_of_their_own_and_missing_ones_are_named(tmp_path: Path) -> None:
     made = Fabricated(tmp_path, "demo", "synthetic")
-    controls = "2: high}, controls: {0.2: plain, 1: bare}}"
-    made.report(SWEEPS.replace("2: high}}", controls).replace("      references: {plain: no mixing}\n", ""))
+    made.report(with_controls("{0.2: plain, 1: bare}"))
     for experiment, right in (("low", 120), ("middle", 150), ("plain", 110)):
         made.accuracy(experiment, outcomes(200, right))
-    text = svg(made, "f")
-    assert ">measured<" in text and ">control<" in text and ">band: its 95 % interval<" not in text
+    first = svg(made, "f")
+    assert ">measured<" in first and ">control<" in first and ">band: its 95 % interval<" not in first
+    assert "control at beta of 1" in first
     made.accuracy("bare", outcomes(200, 90))
-    assert svg(made, "f") != text, "the control at another setting is drawn"
+    assert "control at beta" not in svg(made, "f")
+    report = load_report_spec(made.inputs.report_yaml)
+    context = FigureContext(report.figures[0], report, load_results(made.inputs), (), made.inputs, {})
+    curves = {
+        line.get_label(): list(zip(*line.get_data(), strict=True)) for line in sweeps.draw(context).figure.axes[0].lines
+    }
+    assert curves["measured"] == [(0.2, 60.0), (1.0, 75.0)] and curves["control"] == [(0.2, 55.0), (1.0, 45.0)]
+
+
+def test_controls_alone_are_no_figure(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path, "demo", "synthetic")
+    made.report(with_controls("{0.2: plain, 1: bare}"))
+    for experiment in ("plain", "bare"):
+        made.accuracy(experiment, outcomes(200, 110))
+    assert "nothing to draw at scale" in svg(made, "f")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (("2: high}}", "2: high}, controls: {3: plain}}"), "controls without an experiment: at 3"),
+        (("      protocol:", "      curve: one\n      control: one\n      protocol:"), "both called 'one'"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(tmp_path: Path, change: tuple[str, str], message: str) -> None:
+    made = Fabricated(tmp_path, "demo", "synthetic")
+    made.report(SWEEPS.replace(*change))
+    made.accuracy("low", outcomes(200, 110))
+    with pytest.raises(ConfigError, match=message):
+        svg(made, "f")

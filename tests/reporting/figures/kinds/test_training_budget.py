@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from tests.reporting.fabricate import Fabricated, outcomes, svg
 
 from concord3d.files import write_json
@@ -123,19 +124,44 @@ def test_goals_are_extrapolated_from_three_lengths_on(tmp_path: Path) -> None:
     )
 
 
-def test_a_path_says_from_which_equal_budget_on_it_helps_against_its_control(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("rights", "said"),
+    [
+        ((60, 90, 95), "helps from 6.4 thousand on: -10.00 ["),
+        ((60, 70, 71), "does not help at up to 9.6 thousand: -10.00 ["),
+        ((95, 90, 70), "helps at 3.2 thousand and 6.4 thousand but not at every budget up to 9.6 thousand: +25.00 ["),
+        ((95, 90, 99), "helps from 3.2 thousand on: +25.00 ["),
+    ],
+)
+def test_a_path_says_at_which_equal_budgets_it_helps_against_its_control(
+    tmp_path: Path, rights: tuple[int, ...], said: str
+) -> None:
     made = Fabricated(tmp_path)
-    rights = {"short": 60, "long": 90, "longest": 95}
     paths = "{ours: [short, long, longest], control: [c_short, c_long, c_longest, c_other]}"
     report = BUDGET.replace("{two stages: [first, second], longer: [plain, longer], third way: [gone]}", paths)
     made.report(report.replace("      datasets:", "      against: {ours: [control]}\n      datasets:"))
-    for place, name in enumerate(rights):
+    for place, (name, right) in enumerate(zip(("short", "long", "longest"), rights, strict=True)):
         for seed in (1, 2):
-            for who, right in ((name, rights[name]), (f"c_{name}", 70)):
-                made.accuracy(who, outcomes(100, right), seed=seed)
+            for who, found in ((name, right), (f"c_{name}", 70)):
+                made.accuracy(who, outcomes(100, found), seed=seed)
                 folder = made.root / "artifacts" / "train" / f"{who}__s{seed}"
                 write_json(folder / "train.json", {"history": [], "num_steps": 100 * (place + 1)})
     trained(made, "c_other", 777)
     told = words_of(svg(made, "f"))
-    assert "on ModelNet40, ours against control helps from 6.4 thousand on: -10.00 [" in told
-    assert "+20.00 [" in told and "at 9.6 thousand." in told and told.count(" at ") == 3
+    assert f"on ModelNet40, ours against control {said}" in told
+    assert told.count(" at 3.2 thousand,") == 1 and told.count("] at ") == 3
+
+
+def test_two_experiments_of_one_budget_are_both_compared(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path)
+    paths = "{ours: [one], control: [other, another]}"
+    report = BUDGET.replace("{two stages: [first, second], longer: [plain, longer], third way: [gone]}", paths)
+    made.report(report.replace("      datasets:", "      against: {ours: [control]}\n      datasets:"))
+    for name, right in (("one", 90), ("other", 70), ("another", 80)):
+        for seed in (1, 2):
+            made.accuracy(name, outcomes(100, right), seed=seed)
+            write_json(
+                made.root / "artifacts" / "train" / f"{name}__s{seed}" / "train.json", {"history": [], "num_steps": 100}
+            )
+    told = words_of(svg(made, "f"))
+    assert "+10.00 [" in told and "+20.00 [" in told

@@ -8,7 +8,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.patches import Patch
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from concord3d.config.validation import StrictModel
 from concord3d.reporting.evidence.estimates import Estimate
@@ -63,7 +63,7 @@ class Sweep(StrictModel):
     Attributes:
         x_label: Of the axis.
         experiments: By value of the setting.
-        controls: What each of them is compared with, by value of the setting.
+        controls: What is compared with them, by value of the setting.
         configured: The experiment that all of them change.
     """
 
@@ -71,6 +71,12 @@ class Sweep(StrictModel):
     experiments: dict[float, str] = Field(min_length=2)
     controls: dict[float, str] = {}
     configured: Configured | None = None
+
+    @model_validator(mode="after")
+    def _beside_experiments(self) -> Sweep:
+        if alone := [f"{x:g}" for x in self.controls if x not in self.experiments]:
+            raise ValueError(f"controls without an experiment: at {', '.join(alone)}")
+        return self
 
     def completed(self, context: FigureContext) -> Sweep:
         """Return this sweep with the configured experiment where the scale has it."""
@@ -108,6 +114,12 @@ class Options(ArmOptions):
     metric: str
     label: str = ""
 
+    @model_validator(mode="after")
+    def _two_labels(self) -> Options:
+        if self.curve == self.control:
+            raise ValueError(f"'curve' and 'control' are both called '{self.curve}'")
+        return self
+
     def arms(self) -> list[Entry]:
         """Return the curves, which are many experiments, and the label of each level line with its experiment."""
         controls = [(self.control, "")] if any(sweep.controls for sweep in self.sweeps) else []
@@ -118,13 +130,13 @@ def draw(context: FigureContext) -> Drawing:
     """Draw a number against each setting, one column per setting, one row per data set."""
     options = options_of(context, Options)
     options = options.model_copy(update={"sweeps": [sweep.completed(context) for sweep in options.sweeps]})
-    experiments = [name for sweep in options.sweeps for name in (*sweep.experiments.values(), *sweep.controls.values())]
+    experiments = [experiment for sweep in options.sweeps for experiment in sweep.experiments.values()]
     datasets = datasets_with(context, experiments, options.datasets, options.protocol, options.metric)
     if not datasets:
         return placard(context, f"{words(options.protocol)} of {named(context, experiments)}")
     if alone := one_point(context, experiments, datasets, options.protocol, options.metric):
         return alone
-    ran = [_values_that_ran(context, options, sweep, datasets) for sweep in options.sweeps]
+    ran = [_values_with(context, options, sweep.experiments, datasets) for sweep in options.sweeps]
     least = min(2, max(len(values) for values in ran))
     drawn = [len(values) >= least > 0 for values in ran]
     sweeps = list(compress(options.sweeps, drawn))
@@ -147,14 +159,19 @@ def draw(context: FigureContext) -> Drawing:
         gone = [f"{x:g}" for x in sorted(sweep.experiments) if x not in values]
         one = f" ({values[0]:g} alone is no curve)" if values and not is_drawn else ""
         absent += [f"{sweep.x_label} of {', '.join(gone)}{one}"] if gone else []
+        without = _values_with(context, options, sweep.controls, datasets)
+        lone = [f"{x:g}" for x in sorted(sweep.controls) if x in values and x not in without]
+        absent += [f"{options.control} at {sweep.x_label} of {', '.join(lone)}"] if lone else []
     return Drawing(figure, sorted_kinds(kinds), note=not_run_note(absent))
 
 
-def _values_that_ran(context: FigureContext, options: Options, sweep: Sweep, datasets: Sequence[str]) -> list[float]:
-    """Return the values of a setting that are measured on any of the data sets, rising."""
+def _values_with(
+    context: FigureContext, options: Options, experiments: Mapping[float, str], datasets: Sequence[str]
+) -> list[float]:
+    """Return the values of a setting whose experiments are measured on any of the data sets, rising."""
     return [
         x
-        for x, experiment in sorted(sweep.experiments.items())
+        for x, experiment in sorted(experiments.items())
         if datasets_with(context, [experiment], datasets, options.protocol, options.metric)
     ]
 

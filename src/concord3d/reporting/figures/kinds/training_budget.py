@@ -101,8 +101,8 @@ def draw(context: FigureContext) -> Drawing:
             reached = {spent[experiment]: estimate for experiment, estimate in found.items()}
             told += _extrapolated(context, label, dataset, reached, options.goals.get(label, ()))
             for control in options.against.get(label, ()):
-                equal = {spent[e]: (e, c) for e in path for c in ran.get(control, ()) if spent[e] == spent[c]}
-                told += _helps(context, options, f"{label} against {control}", dataset, equal)
+                equal = [(spent[e], e, c) for e in path for c in ran.get(control, ()) if spent[e] == spent[c]]
+                told += _helps(context, options, f"{label} against {control}", dataset, sorted(equal))
         axis.margins(x=0.18)
         axis.set_xlim(left=0)
         axis.set(title=context.report.dataset_name(dataset), xlabel=f"{word} seen, teachers included",
@@ -113,24 +113,38 @@ def draw(context: FigureContext) -> Drawing:
 
 
 def _helps(
-    context: FigureContext, options: Options, sides: str, dataset: str, equal: Mapping[float, tuple[str, str]]
+    context: FigureContext, options: Options, sides: str, dataset: str, equal: Sequence[tuple[float, str, str]]
 ) -> list[str]:
-    """Return the sentence that says at which budgets the first of two experiments is better; none without intervals."""
-    found = {
-        clouds: paired_difference(context, *pair, dataset, options.protocol, options.metric)
-        for clouds, pair in sorted(equal.items())
-    }
-    told, helps = [], {}
-    for clouds, gain in found.items():
+    """Return the sentence that says at which budgets the first of two experiments is better; none without intervals.
+
+    Args:
+        context: The figure.
+        options: Its options.
+        sides: What is compared, in words.
+        dataset: Where.
+        equal: Clouds seen by two experiments alike, and both, by clouds.
+    """
+    told: list[str] = []
+    helps: list[tuple[float, bool]] = []
+    for clouds, one, other in equal:
+        gain = paired_difference(context, one, other, dataset, options.protocol, options.metric)
         if gain.difference is not None and gain.low is not None and gain.high is not None:
             told.append(f"{gain.difference:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}] at {_clouds(clouds)}")
-            helps[clouds] = gain.low > 0
-    if not helps:
+            helps.append((clouds, gain.low > 0))
+    if not told:
         return []
-    on = [clouds for clouds in helps if all(better for later, better in helps.items() if later >= clouds)]
-    verdict = f"helps from {_clouds(on[0])} on" if on else f"does not help at up to {_clouds(max(helps))}"
     where = context.report.dataset_name(dataset)
-    return [f"By clouds seen on {where}, {sides} {verdict}: {', '.join(told)}."]
+    return [f"By clouds seen on {where}, {sides} {_verdict(helps)}: {', '.join(told)}."]
+
+
+def _verdict(helps: Sequence[tuple[float, bool]]) -> str:
+    budgets = [clouds for clouds, better in helps if better]
+    last = helps[-1][0]
+    if not budgets:
+        return f"does not help at up to {_clouds(last)}"
+    if all(better for clouds, better in helps if clouds >= budgets[0]):
+        return f"helps from {_clouds(budgets[0])} on"
+    return f"helps at {' and '.join(map(_clouds, budgets))} but not at every budget up to {_clouds(last)}"
 
 
 def _extrapolated(
