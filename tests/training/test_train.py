@@ -20,6 +20,7 @@ from torch import nn
 from concord3d.errors import BadCloud, ConfigError, DatasetMissing, ResumeMismatch
 from concord3d.methods.interface import LossTerms
 from concord3d.methods.settings import MethodSettings
+from concord3d.models.pointnet import PointNet
 from concord3d.training.checkpoint import TrainingInterrupted
 from concord3d.training.files import TrainingFolder
 from concord3d.training.train import train
@@ -104,9 +105,21 @@ def test_training_learns(tmp_path: Path) -> None:
     assert sum(losses[-3:]) < 0.85 * sum(losses[:3])
 
 
-def test_mixed_precision_trains_float32_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_a_precision_is_that_of_the_products_and_weights_stay_float32(
+    tmp_path: Path, precision: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    products: set[tuple[bool, torch.dtype]] = set()
+    embed = PointNet.forward
+
+    def watched(self: PointNet, points: torch.Tensor) -> torch.Tensor:
+        first = self.linears[0](points)
+        products.add((torch.is_grad_enabled(), first.dtype))
+        return embed(self, points)
+
+    monkeypatch.setattr(PointNet, "forward", watched)
     changes = {
-        "training.precision": "bf16-mixed",
+        "training.precision": precision,
         "training.epochs": 1,
         "training.checkpoint_every_s": 1000,
         "objective.views": 5,
@@ -116,6 +129,8 @@ def test_mixed_precision_trains_float32_weights(tmp_path: Path) -> None:
     assert all(value.dtype in (torch.float32, torch.int64) for value in weights.values())
     history = json.loads((tmp_path / "out/train.json").read_text())["history"]
     assert 0 < history[0]["loss"] < 100
+    product = torch.bfloat16 if precision == "bf16-mixed" else torch.float32
+    assert products == {(True, product), (False, product)}, "in steps, and on what is held out"
 
 
 def test_held_out_shapes_are_never_read_for_training(tmp_path: Path) -> None:

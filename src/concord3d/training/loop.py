@@ -172,7 +172,9 @@ class Loop:
         for group, factor in zip(self._optimizer.param_groups, self._rates, strict=True):
             group["lr"] = rate * factor
         try:
-            loss = self._module.loss(batch, derived_generator(seed, "augmentation", step, rank))
+            # Fabric applies the precision to marked methods in joint trainings only, not on one device.
+            with self.fabric.autocast():
+                loss = self._module.loss(batch, derived_generator(seed, "augmentation", step, rank))
             names = ["loss", *loss.terms]
             # One small exchange per step agrees on the figures of the joint batch and on whether to stop.
             flag = torch.tensor(float(stop), device=loss.total.device)
