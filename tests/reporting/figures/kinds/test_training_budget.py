@@ -127,13 +127,13 @@ def test_goals_are_extrapolated_from_three_lengths_on(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rights", "said"),
     [
-        ((60, 90, 95), "helps from 6.4 thousand on: -10.00 ["),
-        ((60, 70, 71), "does not help at up to 9.6 thousand: -10.00 ["),
-        ((95, 90, 70), "helps at 3.2 thousand and 6.4 thousand but not at every budget up to 9.6 thousand: +25.00 ["),
-        ((95, 90, 99), "helps from 3.2 thousand on: +25.00 ["),
+        ((60, 90, 95), "gains from 6.4 thousand on: -10.00 ["),
+        ((60, 70, 71), "shows no gain at up to 9.6 thousand: -10.00 ["),
+        ((95, 90, 70), "gains at 3.2 thousand and 6.4 thousand, and not at every budget up to 9.6 thousand: +25.00 ["),
+        ((95, 90, 99), "gains from 3.2 thousand on: +25.00 ["),
     ],
 )
-def test_a_path_says_at_which_equal_budgets_it_helps_against_its_control(
+def test_a_path_says_at_which_equal_budgets_it_gains_against_its_control(
     tmp_path: Path, rights: tuple[int, ...], said: str
 ) -> None:
     made = Fabricated(tmp_path)

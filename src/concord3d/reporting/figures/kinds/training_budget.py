@@ -47,7 +47,7 @@ class Options(ArmOptions):
         metric: Likewise.
         label: Of the axis.
         goals: Accuracies in percent per label, of which the figure says how many clouds they would take.
-        against: Labels of the controls of a label; the figure says from which budget on it helps against each.
+        against: Labels of the controls of a label; the figure says from which budget on it gains against each.
     """
 
     paths: dict[str, list[str]]
@@ -102,7 +102,7 @@ def draw(context: FigureContext) -> Drawing:
             told += _extrapolated(context, label, dataset, reached, options.goals.get(label, ()))
             for control in options.against.get(label, ()):
                 equal = [(spent[e], e, c) for e in path for c in ran.get(control, ()) if spent[e] == spent[c]]
-                told += _helps(context, options, f"{label} against {control}", dataset, sorted(equal))
+                told += _gains(context, options, f"{label} against {control}", dataset, sorted(equal))
         axis.margins(x=0.18)
         axis.set_xlim(left=0)
         axis.set(title=context.report.dataset_name(dataset), xlabel=f"{word} seen, teachers included",
@@ -112,7 +112,7 @@ def draw(context: FigureContext) -> Drawing:
     return Drawing(figure, sorted_kinds(kinds), note=" ".join([not_run_note(absent), *told]).strip())
 
 
-def _helps(
+def _gains(
     context: FigureContext, options: Options, sides: str, dataset: str, equal: Sequence[tuple[float, str, str]]
 ) -> list[str]:
     """Return the sentence that says at which budgets the first of two experiments is better; none without intervals.
@@ -125,26 +125,26 @@ def _helps(
         equal: Clouds seen by two experiments alike, and both, by clouds.
     """
     told: list[str] = []
-    helps: list[tuple[float, bool]] = []
+    gains: list[tuple[float, bool]] = []
     for clouds, one, other in equal:
         gain = paired_difference(context, one, other, dataset, options.protocol, options.metric)
         if gain.difference is not None and gain.low is not None and gain.high is not None:
             told.append(f"{gain.difference:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}] at {_clouds(clouds)}")
-            helps.append((clouds, gain.low > 0))
+            gains.append((clouds, gain.low > 0))
     if not told:
         return []
     where = context.report.dataset_name(dataset)
-    return [f"By clouds seen on {where}, {sides} {_verdict(helps)}: {', '.join(told)}."]
+    return [f"By clouds seen on {where}, {sides} {_verdict(gains)}: {', '.join(told)}."]
 
 
-def _verdict(helps: Sequence[tuple[float, bool]]) -> str:
-    budgets = [clouds for clouds, better in helps if better]
-    last = helps[-1][0]
+def _verdict(gains: Sequence[tuple[float, bool]]) -> str:
+    budgets = [clouds for clouds, better in gains if better]
+    last = gains[-1][0]
     if not budgets:
-        return f"does not help at up to {_clouds(last)}"
-    if all(better for clouds, better in helps if clouds >= budgets[0]):
-        return f"helps from {_clouds(budgets[0])} on"
-    return f"helps at {' and '.join(map(_clouds, budgets))} but not at every budget up to {_clouds(last)}"
+        return f"shows no gain at up to {_clouds(last)}"
+    if all(better for clouds, better in gains if clouds >= budgets[0]):
+        return f"gains from {_clouds(budgets[0])} on"
+    return f"gains at {' and '.join(map(_clouds, budgets))}, and not at every budget up to {_clouds(last)}"
 
 
 def _extrapolated(
