@@ -88,6 +88,7 @@ def test_what_could_be_misread_is_refused() -> None:
     refused({"label": "{area}"}, "no variable of 'for_each'")
     refused({**areas, "words": {"aera": {"1": "one"}}}, "a variable 'aera' that 'for_each' lacks")
     refused({**areas, "words": {"area": {"1": "one", "2": "one"}}}, "one word for two values of 'area'")
+    refused({**areas, "words": {"area": {"one": "1"}}}, "no word in 'words' is for a value of 'area': 1, 2")
     refused({**areas, "for_each": {"area": [0.5]}}, "'tuned_0.5' is no plain name")
     refused({**areas, "for_each": {"area": {"Half": 0.5}}}, "'tuned_Half' is no plain name")
     refused({**areas, "for_each": {"area": [1, 1]}}, "stands twice")

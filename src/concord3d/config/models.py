@@ -269,6 +269,10 @@ class Experiment(StrictModel):
                 raise ValueError(f"'words' has a variable '{variable}' that 'for_each' lacks")
             if len(set(words.values())) < len(words):
                 raise ValueError(f"'words' has one word for two values of '{variable}'")
+            # Further words do no harm: entries share them.
+            known = sorted({str(values[variable]) for _, values in combinations(self.for_each)})
+            if not set(words) & set(known):
+                raise ValueError(f"no word in 'words' is for a value of '{variable}': {', '.join(known)}")
         for _, values in combinations(self.for_each):
             filled([self.label, self.set, self.needs, self.datasets], values)
         return self
