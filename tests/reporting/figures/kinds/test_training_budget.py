@@ -128,6 +128,7 @@ def test_goals_are_extrapolated_from_three_lengths_on(tmp_path: Path) -> None:
     ("rights", "said"),
     [
         ((60, 90, 95), "gains from 6.4 thousand on: -10.00 ["),
+        ((20, 30, 40), "loses at every budget up to 9.6 thousand: -50.00 ["),
         ((60, 70, 71), "shows no gain at up to 9.6 thousand: -10.00 ["),
         ((95, 90, 70), "gains at 3.2 thousand and 6.4 thousand, and not at every budget up to 9.6 thousand: +25.00 ["),
         ((95, 90, 99), "gains from 3.2 thousand on: +25.00 ["),

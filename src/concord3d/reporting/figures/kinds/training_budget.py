@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from pydantic import model_validator
 
+from concord3d.reporting.claims.comparisons import Comparison
 from concord3d.reporting.evidence.estimates import Estimate
 from concord3d.reporting.figures.arms import ArmOptions, Entry, looks_of
 from concord3d.reporting.figures.measured_points import (
@@ -34,7 +35,7 @@ from concord3d.reporting.figures.style import (
 from concord3d.statistics.extrapolation import LEAST_LENGTHS, clouds_needed
 
 # Points of print between curves with one budget.
-SHIFT = 4.0
+SHIFT = 2.0
 
 
 class Options(ArmOptions):
@@ -125,26 +126,27 @@ def _gains(
         equal: Clouds seen by two experiments alike, and both, by clouds.
     """
     told: list[str] = []
-    gains: list[tuple[float, bool]] = []
+    gains: list[tuple[float, Comparison]] = []
     for clouds, one, other in equal:
         gain = paired_difference(context, one, other, dataset, options.protocol, options.metric)
         if gain.difference is not None and gain.low is not None and gain.high is not None:
             told.append(f"{gain.difference:+.2f} [{gain.low:+.2f}, {gain.high:+.2f}] at {_clouds(clouds)}")
-            gains.append((clouds, gain.low > 0))
+            gains.append((clouds, gain))
     if not told:
         return []
     where = context.report.dataset_name(dataset)
     return [f"By clouds seen on {where}, {sides} {_verdict(gains)}: {', '.join(told)}."]
 
 
-def _verdict(gains: Sequence[tuple[float, bool]]) -> str:
-    budgets = [clouds for clouds, better in gains if better]
-    last = gains[-1][0]
+def _verdict(gains: Sequence[tuple[float, Comparison]]) -> str:
+    last = _clouds(gains[-1][0])
+    budgets = [clouds for clouds, gain in gains if (gain.low or 0) > 0]
     if not budgets:
-        return f"shows no gain at up to {_clouds(last)}"
-    if all(better for clouds, better in gains if clouds >= budgets[0]):
+        loses = all((gain.high or 0) < 0 for _, gain in gains)
+        return f"loses at every budget up to {last}" if loses else f"shows no gain at up to {last}"
+    if all((gain.low or 0) > 0 for clouds, gain in gains if clouds >= budgets[0]):
         return f"gains from {_clouds(budgets[0])} on"
-    return f"gains at {' and '.join(map(_clouds, budgets))}, and not at every budget up to {_clouds(last)}"
+    return f"gains at {' and '.join(map(_clouds, budgets))}, and not at every budget up to {last}"
 
 
 def _extrapolated(
