@@ -19,6 +19,7 @@ from concord3d.config.validation import StrictModel, validate
 from concord3d.data.corruptions import CORRUPTIONS
 from concord3d.layout import CATALOG, paper_yaml, published_csv, report_yaml
 from concord3d.methods.mm_mixing.settings import MMMixingSettings
+from concord3d.models.cylindrical_descriptor import CylindricalDescriptor
 from concord3d.models.dgcnn import DGCNN
 from concord3d.models.mink_resnet import MinkResNet34
 from concord3d.models.point_bert import PointBERT
@@ -314,7 +315,7 @@ def test_mm_mixing_shows_what_its_abstract_leaves_open() -> None:
         if any(cell.text in ("61.9", "51.4") and cell.evidence == "abstract" for cell in cells):
             assert "inference" in table.note, table.id
     assert [claim.id for claim in files.report.claims] == [f"C{n}" for n in range(1, 15)] + [
-        f"K{n}" for n in range(1, 9)
+        f"K{n}" for n in range(1, 13)
     ]
 
 
@@ -344,7 +345,12 @@ def settings_of(files: Files, name: str) -> dict[str, dict[str, Any]]:
 
 def test_every_experiment_of_mm_mixing_is_one_that_can_be_trained() -> None:
     files = Files("mm_mixing")
-    builders = {"point_bert": PointBERT, "mink_resnet34": MinkResNet34, "dgcnn": DGCNN}
+    builders = {
+        "point_bert": PointBERT,
+        "mink_resnet34": MinkResNet34,
+        "dgcnn": DGCNN,
+        "cylindrical_descriptor": CylindricalDescriptor,
+    }
     defaults = set(files.paper.defaults["objective"])
     assert defaults == set(MMMixingSettings.model_fields), "every switch of the objective says where it comes from"
     for name, experiment in files.paper.experiments.items():

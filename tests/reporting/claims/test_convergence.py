@@ -44,7 +44,11 @@ def test_a_longer_training_that_still_gains_is_remarked(tmp_path: Path) -> None:
                 ("baseline", "baseline_times_4"),
                 ("k1", "baseline_times_4"),
                 ("stage1", "stage1_times_2"),
+                ("stage1", "stage1_times_4"),
+                ("stage1_times_2", "stage1_times_4"),
                 ("k2_stage1", "k2_stage1_times_2"),
+                ("k2_stage1", "k2_stage1_times_4"),
+                ("k2_stage1_times_2", "k2_stage1_times_4"),
             },
         ),
         ("mm_mixing", "paper", {("baseline", "k1")}),
@@ -71,5 +75,5 @@ def test_pairs_are_found_in_the_configuration(paper: str, scale: str, pairs: set
         assert len(lengths) == 1
     if paper == "mm_mixing" and scale == "small":
         assert next(pair.alike for pair in found if pair.arm == "baseline") == {
-            "baseline", "stage1", "full", "k2_stage1", "k2",
+            "baseline", "stage1", "full", "k2_stage1", "k2", "full_warm", "k2_warm", "full_shared", "k2_shared",
         }  # fmt: skip
