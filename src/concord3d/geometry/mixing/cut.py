@@ -25,12 +25,7 @@ from concord3d.geometry.mixing.settings import MixingSettings
 
 
 def point_cut_mix_r(
-    first: Tensor,
-    second: Tensor,
-    weight: Tensor,
-    generator: torch.Generator,
-    settings: MixingSettings,
-    distinct: Distinct = None,
+    first: Tensor, second: Tensor, weight: Tensor, generator: torch.Generator, settings: MixingSettings
 ) -> Mixed:
     """Replace a random subset of the first cloud by an independent random subset of the second.
 
@@ -62,12 +57,7 @@ def point_cut_mix_k(
 
 
 def fps_mix(
-    first: Tensor,
-    second: Tensor,
-    weight: Tensor,
-    generator: torch.Generator,
-    settings: MixingSettings,
-    distinct: Distinct = None,
+    first: Tensor, second: Tensor, weight: Tensor, generator: torch.Generator, settings: MixingSettings
 ) -> Mixed:
     """Join farthest-point samples of both clouds in random order."""
     num_clouds, num_points, _ = first.shape

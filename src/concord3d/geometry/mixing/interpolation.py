@@ -18,12 +18,7 @@ Saliency = tuple[Tensor, Tensor]
 
 
 def point_mixup(
-    first: Tensor,
-    second: Tensor,
-    weight: Tensor,
-    generator: torch.Generator,
-    settings: MixingSettings,
-    distinct: Distinct = None,
+    first: Tensor, second: Tensor, weight: Tensor, generator: torch.Generator, settings: MixingSettings
 ) -> Mixed:
     """Interpolate linearly between matched points, in every channel."""
     matched = gather_points(second, match_clouds(first, second, settings.match_points, generator))

@@ -6,6 +6,7 @@ Shape legend: B pairs of clouds, N points, C channels with x, y, z first.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -13,18 +14,21 @@ from torch import Tensor
 from concord3d.errors import BadCloud, ConfigError, nearest
 from concord3d.geometry.mixing.cut import fps_mix, point_cut_mix_k, point_cut_mix_r, rsmix
 from concord3d.geometry.mixing.interpolation import Saliency, point_mixup, sage_mix
-from concord3d.geometry.mixing.parts import Distinct, Mixed, distinct_share, first_places
+from concord3d.geometry.mixing.parts import Mixed, distinct_share, first_places
 from concord3d.geometry.mixing.patches import point_patch_mix
 from concord3d.geometry.mixing.settings import OPERATORS, MixingSettings
 
-_OPERATORS: dict[str, Callable[[Tensor, Tensor, Tensor, torch.Generator, MixingSettings, Distinct], Mixed]] = {
+_EVERYWHERE: dict[str, Callable[[Tensor, Tensor, Tensor, torch.Generator, MixingSettings], Mixed]] = {
     "point_cut_mix_r": point_cut_mix_r,
-    "point_cut_mix_k": point_cut_mix_k,
     "fps_mix": fps_mix,
     "point_mixup": point_mixup,
+    "point_patch_mix": point_patch_mix,
+}
+# These mix around a point that they draw, which must be no copy.
+_AROUND_ANCHORS: dict[str, Callable[..., Mixed]] = {
+    "point_cut_mix_k": point_cut_mix_k,
     "rsmix": rsmix,
     "sage_mix": sage_mix,
-    "point_patch_mix": point_patch_mix,
 }
 
 
@@ -61,7 +65,7 @@ def mix_clouds(
 
     Source: MM-Mixing spec 3.4.
     """
-    if operator not in _OPERATORS:
+    if operator not in OPERATORS:
         raise ConfigError(
             f"Unknown mixing operator '{operator}'{nearest(operator, OPERATORS)}", expected=OPERATORS, found=operator
         )
@@ -76,16 +80,19 @@ def mix_clouds(
             "Weights of mixed clouds do not fit", expected=f"({len(first)},) within [0, 1]", found=weight.tolist()
         )
     weight = weight.to(first.device)
-    distinct = None if sources is None else (first_places(sources[0]), first_places(sources[1]))
-    if saliency is not None:
-        if operator != "sage_mix":
-            raise ConfigError("Only sage_mix reads a saliency", expected="sage_mix", found=operator)
-        return sage_mix(first, second, weight, generator, settings, distinct, saliency)
+    if saliency is not None and operator != "sage_mix":
+        raise ConfigError("Only sage_mix reads a saliency", expected="sage_mix", found=operator)
+    mix = _EVERYWHERE.get(operator)
+    if mix is None:
+        distinct = None if sources is None else (first_places(sources[0]), first_places(sources[1]))
+        if saliency is not None:
+            return sage_mix(first, second, weight, generator, settings, distinct, saliency)
+        mix = partial(_AROUND_ANCHORS[operator], distinct=distinct)
     if sources is None:
-        return _OPERATORS[operator](first, second, weight, generator, settings, None)
+        return mix(first, second, weight, generator, settings)
     # The sources go with their points as one channel more.
     first, second = (torch.cat([c, own[:, :, None].to(c)], 2) for c, own in zip((first, second), sources, strict=True))
-    mixed = _OPERATORS[operator](first, second, weight, generator, settings, distinct)
+    mixed = mix(first, second, weight, generator, settings)
     points, from_first = mixed.points[..., :-1], mixed.from_first
     ratio = mixed.ratio if from_first is None else distinct_share(mixed.points[..., -1].long(), from_first)
     return Mixed(points, ratio, from_first)

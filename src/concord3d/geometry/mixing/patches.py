@@ -12,17 +12,12 @@ from torch import Tensor
 from concord3d.geometry.fps import farthest_point_sample
 from concord3d.geometry.grouping import gather_points
 from concord3d.geometry.mixing.assignment import match_clouds
-from concord3d.geometry.mixing.parts import Distinct, Mixed, compose, random_order, random_point, share_of
+from concord3d.geometry.mixing.parts import Mixed, compose, random_order, random_point, share_of
 from concord3d.geometry.mixing.settings import MixingSettings
 
 
 def point_patch_mix(
-    first: Tensor,
-    second: Tensor,
-    weight: Tensor,
-    generator: torch.Generator,
-    settings: MixingSettings,
-    distinct: Distinct = None,
+    first: Tensor, second: Tensor, weight: Tensor, generator: torch.Generator, settings: MixingSettings
 ) -> Mixed:
     """Replace randomly chosen patches of the first cloud by the patches of the second whose centres match theirs.
 
