@@ -42,7 +42,10 @@ def test_a_longer_training_that_still_gains_is_remarked(tmp_path: Path) -> None:
             {
                 ("baseline", "k1"),
                 ("baseline", "baseline_times_4"),
+                ("baseline", "baseline_times_8"),
                 ("k1", "baseline_times_4"),
+                ("k1", "baseline_times_8"),
+                ("baseline_times_4", "baseline_times_8"),
                 ("stage1", "stage1_times_2"),
                 ("stage1", "stage1_times_4"),
                 ("stage1_times_2", "stage1_times_4"),

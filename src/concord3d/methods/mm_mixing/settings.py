@@ -21,7 +21,8 @@ class MMMixingSettings(ObjectMethodSettings):
             mixed; ``dual``: stage 2, clouds are mixed and meet mixed targets, with the frozen encoder of stage 1 as
             teacher where ``w_teacher`` is not 0; ``dual_warm``: the same, and the encoder starts from the weights of
             its teacher where that of ``dual`` starts from random ones; ``joint``: both at once in one stage, without a
-            teacher.
+            teacher; ``supervised``: a reference that uses labels: no mixing, and cross-entropy between a cloud and the
+            mean texts of all classes in place of the targets.
         w_clean: Weight of the terms on clean clouds (w_c), 0 switches them off.
         w_mix: Weight of the mixed terms on images and texts (w_m), 0 switches them off.
         w_teacher: Weight of the mixed term on the teacher's features (w_p); stage 2 only.
@@ -52,7 +53,7 @@ class MMMixingSettings(ObjectMethodSettings):
     """
 
     reads_targets: ClassVar[bool] = True
-    stage: Literal["align", "feature", "dual", "dual_warm", "joint"] = "align"
+    stage: Literal["align", "feature", "dual", "dual_warm", "joint", "supervised"] = "align"
     w_clean: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     w_mix: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     w_teacher: float = Field(default=1.0, ge=0, allow_inf_nan=False)
@@ -83,7 +84,7 @@ class MMMixingSettings(ObjectMethodSettings):
 
     @model_validator(mode="after")
     def _something_to_train(self) -> MMMixingSettings:
-        mixes = self.stage != "align"
+        mixes = self.stage not in ("align", "supervised")
         has_clean = self.w_clean > 0 and not (self.mixes_clouds and self.mix_probability == 1)
         has_mixed = mixes and self.w_mix > 0 and not (self.is_second_stage and self.mix_probability == 0)
         if not (has_clean or has_mixed):
