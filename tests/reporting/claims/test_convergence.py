@@ -29,8 +29,18 @@ def test_a_longer_training_that_still_gains_is_remarked(tmp_path: Path) -> None:
     assert gain["longer"] == "twice" and gain["difference"] == pytest.approx(10) and gain["ci_low"] > 0
     assert (gain["epochs"], gain["epochs_longer"]) == (6, 12)
     assert "Not converged: right, trained for 12 in place of 6 epochs, still gains +10.00 [" in claim["details"]
+    assert claim["parts"][0]["converged"] is False
     still = claims_of(longer(tmp_path / "still", 0), PART)
-    assert still["converged"] and "Not converged" not in still["details"]
+    assert still["converged"] is True and "Not converged" not in still["details"]
+
+
+def test_what_no_longer_training_was_compared_with_is_not_called_converged(tmp_path: Path) -> None:
+    alone = claims_of(two_arms(tmp_path / "alone", 150, 140), PART)
+    assert alone["verdict"] == "holds" and alone["converged"] is None and alone["parts"][0]["converged"] is None
+    once = two_arms(tmp_path / "once", 150, 140)
+    once.accuracy("twice", outcomes(200, 190), 1)
+    once.runs["twice"]["training"] = {**once.runs["right"]["training"], "epochs": 12}
+    assert claims_of(once, PART)["converged"] is None, "one longer training decides nothing"
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,10 @@ def test_what_limits_the_main_claim_is_said() -> None:
     assert "fails with 1 of 4 parts run; not converged" in " ".join(
         bottom_line(report("C1"), [short], table(), "demo", 0)
     )
+    unasked = claim("C1", "fails", converged=None)
+    assert "fails; whether longer trainings would change that was not tested." in " ".join(
+        bottom_line(report("C1"), [unasked], table(), "demo", 0)
+    )
     near = claim("C1", "undecided", parts=[{**part("ModelNet40", "undecided"), "ci_high": -0.4}])
     told = " ".join(bottom_line(report("C1"), [near], table(), "demo", 0))
     assert "[-4.57, -0.40] points, upper end +0.90 when corrected for the number of parts, undecided" in told

@@ -60,6 +60,24 @@ class Gain:
     comparison: Comparison
 
 
+@dataclass(frozen=True)
+class Checked:
+    """What longer trainings say about a part of a claim.
+
+    Attributes:
+        any_longer: Whether a longer training of one of its arms, or of one trained alike, was measured with enough seeds.
+        gains: What such trainings gain.
+    """
+
+    any_longer: bool = False
+    gains: tuple[Gain, ...] = ()
+
+    @property
+    def converged(self) -> bool | None:
+        """Whether no longer training gained; None where there was none to ask."""
+        return not self.gains if self.any_longer else None
+
+
 def longer_trainings(runs: Mapping[str, Mapping[str, Any]]) -> tuple[Longer, ...]:
     """Return the pairs of experiments that differ in the length of training alone; what has no epochs is no training.
 
@@ -102,10 +120,10 @@ class Convergence:
     def __init__(self, results: Results, inputs: ReportInputs, min_seeds: int) -> None:
         self._results, self._inputs, self._min_seeds = results, inputs, min_seeds
         self._pairs = longer_trainings(inputs.runs)
-        self._gains: dict[tuple[str, Address], Gain | None] = {}
+        self._checked: dict[tuple[str, Address], Checked] = {}
 
-    def gains(self, part: ClaimPart) -> tuple[Gain, ...]:
-        """Return what says that trainings of a part had not converged, in the measurements that the part compares."""
+    def of(self, part: ClaimPart) -> Checked:
+        """Return what longer trainings gain in the measurements that a part compares."""
         found = [leaf for side in part.terms for leaf in leaves(side, part) if isinstance(leaf, Address)]
         asked = dict.fromkeys(
             (pair, replace(leaf, experiment=pair.longer))
@@ -113,18 +131,19 @@ class Convergence:
             for leaf in found
             if leaf.experiment in pair.alike
         )
-        gains = [self._gain(pair, at) for pair, at in asked]
-        return tuple(gain for gain in gains if gain is not None)
+        checked = [self._check(pair, at) for pair, at in asked]
+        return Checked(any(each.any_longer for each in checked), tuple(gain for each in checked for gain in each.gains))
 
-    def _gain(self, pair: Longer, at: Address) -> Gain | None:
+    def _check(self, pair: Longer, at: Address) -> Checked:
         key = (pair.arm, at)
-        if key not in self._gains:
+        if key not in self._checked:
             place = {"dataset": at.dataset, "protocol": at.protocol, "metric": at.metric, "selection": at.selection}
             part = ClaimPart.model_validate({"name": pair.longer, "lhs": pair.longer, "rhs": pair.arm, **place})
             comparison = compare(self._results, part)
             gained = decide(part.relation, comparison, min_seeds=self._min_seeds) == "holds"
-            self._gains[key] = self._as_gain(pair, at, comparison) if gained else None
-        return self._gains[key]
+            is_enough = comparison.low is not None and comparison.num_seeds >= self._min_seeds
+            self._checked[key] = Checked(is_enough, (self._as_gain(pair, at, comparison),) if gained else ())
+        return self._checked[key]
 
     def _as_gain(self, pair: Longer, at: Address, comparison: Comparison) -> Gain:
         label = self._inputs.labels.get(pair.arm, pair.arm)

@@ -11,7 +11,7 @@ from typing import Any
 from concord3d.files import write_json
 from concord3d.reporting.claims.claim_words import correction, details, headline
 from concord3d.reporting.claims.comparisons import Comparison, compare, describe, leaf_of
-from concord3d.reporting.claims.convergence import Convergence, Gain
+from concord3d.reporting.claims.convergence import Checked, Convergence, Gain
 from concord3d.reporting.claims.decisions import combine, decide
 from concord3d.reporting.claims.judged import JudgedPart
 from concord3d.reporting.claims.scale_parts import ScalePart, ScaleParts
@@ -23,6 +23,9 @@ from concord3d.reporting.evidence.report_inputs import ReportInputs
 from concord3d.reporting.evidence.study_results import results_of
 from concord3d.reporting.specs.claim_spec import ClaimPart, ClaimSpec
 from concord3d.reporting.specs.report_spec import ReportSpec
+
+# Of the facts about a part, those that a claim does not take over from the part that decides.
+_OF_PARTS = ("name", "essential", "verdict", "scope", "converged", "not_converged")
 
 
 @dataclass(frozen=True)
@@ -83,13 +86,13 @@ def _evaluate_claim(evidence: _Evidence, claim: ClaimSpec) -> dict[str, Any]:
     return {
         **claim.model_dump(include={"id", "text", "whose", "origin"}),
         "verdict": verdict,
-        **{key: facts[key] for key in facts if key not in ("name", "essential", "verdict", "scope", "not_converged")},
+        **{key: facts[key] for key in facts if key not in _OF_PARTS},
         "scope": scope,
         "decided_by": deciding.part.name,
         "correction": correction(parts, verdict),
         "num_parts": len(parts),
         "num_measured": sum(part.comparison.difference is not None for part in parts),
-        "converged": not any(part.gains for part in parts),
+        "converged": _converged(parts),
         "headline": headline(parts, verdict, scope),
         "details": details(parts, verdict, num_judged, evidence.dataset_name),
         "parts": [_facts(part) for part in parts],
@@ -105,8 +108,16 @@ def _judge(evidence: _Evidence, at_scale: ScalePart, num_judged: int) -> JudgedP
     measures = any(term.is_measured for side in part.terms for term in side.below())
     scope = scope_of_part(part, evidence.inputs, comparison.data_kinds, kinds) if measures else "paper"
     verdict = decide(part.relation, comparison, part.margin, evidence.min_seeds)
-    gains = evidence.convergence.gains(part) if verdict != "missing" else ()
-    return JudgedPart(part, comparison, verdict, scope, gains)
+    checked = evidence.convergence.of(part) if verdict != "missing" else Checked()
+    return JudgedPart(part, comparison, verdict, scope, checked)
+
+
+def _converged(parts: Sequence[JudgedPart]) -> bool | None:
+    """Return False where a longer training gains in any part, True where it was asked in all and gains in none."""
+    found = [part.checked.converged for part in parts if part.comparison.difference is not None]
+    if False in found:
+        return False
+    return True if found and None not in found else None
 
 
 def _weakness(judged: JudgedPart) -> tuple[int, float]:
@@ -159,7 +170,8 @@ def _facts(judged: JudgedPart) -> dict[str, Any]:
         "reason": found.reason,
         "verdict": judged.verdict,
         "scope": judged.scope,
-        "not_converged": [_gain_facts(gain) for gain in judged.gains],
+        "converged": judged.checked.converged,
+        "not_converged": [_gain_facts(gain) for gain in judged.checked.gains],
     }
 
 

@@ -21,6 +21,12 @@ TAKES = {
 _COUNTED = {"holds": "hold", "fails": "fail", "undecided": "stay undecided"}
 # Parts of the main claim that are named.
 _NUM_PARTS = 6
+# By whether its trainings had converged, which is None where no longer training was measured.
+_LIMITS = {
+    True: "",
+    False: "; not converged: trainings of this length still gain from a longer one",
+    None: "; whether longer trainings would change that was not tested",
+}
 _ONE = {"holds": "holds", "fails": "fails", "undecided": "stays undecided"}
 
 
@@ -100,7 +106,7 @@ def _main(report: ReportSpec, claims: Sequence[Mapping[str, Any]], written: Call
         why = "essential parts of it were not run" if measured else "it was not run"
         return [f'The main claim, "{text}", is not judged at this scale: {why}.', *lines]
     on = rests_on(claim["verdict"], claim["num_measured"], claim["num_parts"])
-    limit = "" if claim["converged"] else "; not converged: trainings of this length still gain from a longer one"
+    limit = _LIMITS[claim["converged"]]
     seeds = int(claim["n_seeds"])
     covered = "test items alone (one seed)" if seeds == 1 else f"test items and trainings ({seeds} seeds)"
     sentence = f'The main claim, "{text}", {_ONE[claim["verdict"]]}{on}{limit}.'

@@ -23,7 +23,7 @@ _LEGEND = (
     "**Holds**: in every part that this scale runs, the 95 % interval of the difference lies above zero, or above the "
     "number that the claim names. **Fails**: in one part it lies below, at a level corrected for the number of parts. "
     "**Undecided**: neither, or there is one training alone, or a result is missing. *Not converged*: trainings of "
-    "this length still gain from a longer one. Whose: the claim is the *paper*'s, *inferred* from what the paper "
+    "this length still gain from a longer one; without the remark none gained, or none was run. Whose: the claim is the *paper*'s, *inferred* from what the paper "
     "lists or prints, or *ours*: a hypothesis or control of this reproduction. *The difference that decides* belongs "
     "to the part that fails by most; where none fails, to the undecided part whose interval reaches lowest; where all "
     "hold, to the part whose interval does. The rule, and what a scope is: "
@@ -55,7 +55,7 @@ def claim_remark(claim: Mapping[str, Any]) -> str:
     if claim["verdict"] in _NOT_JUDGED:
         return ""
     parts = rests_on(claim["verdict"], claim["num_measured"], claim["num_parts"])
-    return parts if claim["converged"] else f"{parts}, not converged"
+    return f"{parts}, not converged" if claim["converged"] is False else parts
 
 
 def claim_lines(claims: Sequence[Mapping[str, Any]], appendix: str) -> list[str]:

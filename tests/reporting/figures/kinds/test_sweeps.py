@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.axes import Axes
 from tests.reporting.fabricate import Fabricated, outcomes, svg
 
 from concord3d.errors import ConfigError
@@ -115,12 +116,24 @@ def test_controls_are_a_curve_of_their_own_and_missing_ones_are_named(tmp_path: 
     assert "control at beta of 1" in first
     made.accuracy("bare", outcomes(200, 90))
     assert "control at beta" not in svg(made, "f")
+    curves = {line.get_label(): list(zip(*line.get_data(), strict=True)) for line in drawn_axes(made)[0].lines}
+    assert curves["measured"] == [(0.2, 60.0), (1.0, 75.0)] and curves["control"] == [(0.2, 55.0), (1.0, 45.0)]
+
+
+def drawn_axes(made: Fabricated) -> list[Axes]:
     report = load_report_spec(made.inputs.report_yaml)
     context = FigureContext(report.figures[0], report, load_results(made.inputs), (), made.inputs, {})
-    curves = {
-        line.get_label(): list(zip(*line.get_data(), strict=True)) for line in sweeps.draw(context).figure.axes[0].lines
-    }
-    assert curves["measured"] == [(0.2, 60.0), (1.0, 75.0)] and curves["control"] == [(0.2, 55.0), (1.0, 45.0)]
+    return sweeps.draw(context).figure.axes
+
+
+def test_panels_of_one_data_set_have_one_scale(tmp_path: Path) -> None:
+    made = Fabricated(tmp_path, "demo", "synthetic")
+    made.report(SWEEPS)
+    for experiment, right in (("low", 20), ("middle", 40), ("none", 190), ("plain", 110)):
+        made.accuracy(experiment, outcomes(200, right))
+        made.accuracy(experiment, outcomes(50, right // 4), dataset="scanobjectnn_obj_bg")
+    first, second, third, fourth = (axis.get_ylim() for axis in drawn_axes(made))
+    assert first == second and third == fourth and first[0] < 10 < 95 < first[1]
 
 
 def test_controls_alone_are_no_figure(tmp_path: Path) -> None:

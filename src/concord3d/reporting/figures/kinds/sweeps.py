@@ -127,7 +127,7 @@ class Options(ArmOptions):
 
 
 def draw(context: FigureContext) -> Drawing:
-    """Draw a number against each setting, one column per setting, one row per data set."""
+    """Draw a number against each setting, one column per setting, one row per data set, whose panels have one scale."""
     options = options_of(context, Options)
     options = options.model_copy(update={"sweeps": [sweep.completed(context) for sweep in options.sweeps]})
     experiments = [experiment for sweep in options.sweeps for experiment in sweep.experiments.values()]
@@ -146,7 +146,11 @@ def draw(context: FigureContext) -> Drawing:
     figure, axes = panels(len(shown), columns=columns, legend_rows=1 if has_legend else 0)
     kinds: list[str] = []
     looks = looks_of(context)
+    first_of: dict[str, Axes] = {}
     for axis, (dataset, sweep) in zip(axes, shown, strict=True):
+        if dataset in first_of:
+            axis.sharey(first_of[dataset])
+        first_of.setdefault(dataset, axis)
         kinds += _sweep_panel(context, axis, options, sweep, dataset, looks)
         axis.set(title=f"{context.report.dataset_name(dataset)}\n{sweep.x_label}", xlabel=sweep.x_label)
         axis.set_ylabel(measure_label(options.label, options.metric))
