@@ -108,7 +108,8 @@ def _main(report: ReportSpec, claims: Sequence[Mapping[str, Any]], written: Call
     on = rests_on(claim["verdict"], claim["num_measured"], claim["num_parts"])
     limit = _LIMITS[claim["converged"]]
     seeds = int(claim["n_seeds"])
-    covered = "test items alone (one seed)" if seeds == 1 else f"test items and trainings ({seeds} seeds)"
+    several = f"test items and trainings ({seeds} seeds; all rows measured alike are taken to have one spread)"
+    covered = "test items alone (one seed)" if seeds == 1 else several
     sentence = f'The main claim, "{text}", {_ONE[claim["verdict"]]}{on}{limit}.'
     if measured:
         sentence += f" It is {SCOPE_WORDS[claim['scope']]}; the 95 % intervals cover {covered}."
