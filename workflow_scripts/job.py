@@ -15,6 +15,7 @@ from concord3d.refusals import named_refusal
 from concord3d.workflow.batch import AGAIN, nodes_to_make
 from concord3d.workflow.costs import START
 from concord3d.workflow.job import NodeJob
+from concord3d.workflow.memory import keep_freed_memory
 
 
 def make_nodes(snakemake: Any, make: Callable[[NodeJob], float | None]) -> None:
@@ -24,6 +25,7 @@ def make_nodes(snakemake: Any, make: Callable[[NodeJob], float | None]) -> None:
         snakemake: What the workflow gives a script; its parameter ``nodes`` holds one payload per node.
         make: Makes one node; returns the CPU-seconds that went into it before this job, where it goes on from there.
     """
+    keep_freed_memory()
     with _logged(Path(snakemake.log[0])):
         logging.info("%s: %.2f CPU-seconds", START, sum(os.times()[:4]))
         for job in nodes_to_make(Path(), snakemake.params.nodes, again=AGAIN in os.environ):

@@ -106,7 +106,10 @@ def test_a_main_claim_that_is_not_judged_shows_its_measured_parts() -> None:
 
 
 def test_intervals_of_one_seed_cover_no_trainings() -> None:
-    for count, words in ((1, "cover test items alone (one seed)"), (3, "cover test items and trainings (3 seeds; all rows")):
+    for count, words in (
+        (1, "cover test items alone (one seed)"),
+        (3, "cover test items and trainings (3 seeds; all rows"),
+    ):
         text = " ".join(bottom_line(report("C1"), [claim("C1", "undecided", n_seeds=count)], table(), "demo", 0))
         assert words in text
 
