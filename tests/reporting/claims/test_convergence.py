@@ -43,6 +43,21 @@ def test_what_no_longer_training_was_compared_with_is_not_called_converged(tmp_p
     assert claims_of(once, PART)["converged"] is None, "one longer training decides nothing"
 
 
+@pytest.mark.parametrize(("gain", "converged"), [(0, None), (20, False)])
+def test_one_part_that_gains_is_enough_and_one_that_was_not_asked_too(
+    tmp_path: Path, gain: int, converged: bool | None
+) -> None:
+    made = longer(tmp_path, gain)
+    for seed in (1, 2, 3):
+        for name, right in (("third", 150), ("fourth", 140)):
+            made.accuracy(name, outcomes(200, right + seed), seed)
+    for name in ("third", "fourth"):
+        made.runs[name]["encoder"] = {**made.runs["right"]["encoder"], "width": 9}
+    claim = claims_of(made, f"{PART}, {{name: other, lhs: third, rhs: fourth}}")
+    assert claim["converged"] is converged
+    assert [part["converged"] for part in claim["parts"]] == [not gain, None]
+
+
 @pytest.mark.parametrize(
     ("paper", "scale", "pairs"),
     [

@@ -79,7 +79,7 @@ def test_what_limits_the_main_claim_is_said() -> None:
         bottom_line(report("C1"), [short], table(), "demo", 0)
     )
     unasked = claim("C1", "fails", converged=None)
-    assert "fails; whether longer trainings would change that was not tested." in " ".join(
+    assert "fails; whether longer trainings would change that was not tested in every part." in " ".join(
         bottom_line(report("C1"), [unasked], table(), "demo", 0)
     )
     near = claim("C1", "undecided", parts=[{**part("ModelNet40", "undecided"), "ci_high": -0.4}])
@@ -108,7 +108,7 @@ def test_a_main_claim_that_is_not_judged_shows_its_measured_parts() -> None:
 def test_intervals_of_one_seed_cover_no_trainings() -> None:
     for count, words in (
         (1, "cover test items alone (one seed)"),
-        (3, "cover test items and trainings (3 seeds; all rows"),
+        (3, "cover test items and trainings (3 seeds; all trained rows"),
     ):
         text = " ".join(bottom_line(report("C1"), [claim("C1", "undecided", n_seeds=count)], table(), "demo", 0))
         assert words in text

@@ -52,6 +52,7 @@ def test_parts_that_compare_printed_values_are_counted_apart() -> None:
 def test_what_limits_a_verdict_stands_behind_it() -> None:
     assert claim_remark(claim("C1", "holds")) == ""
     assert claim_remark(claim("C1", "holds", num_measured=1, converged=False)) == " on 1 of 2 parts, not converged"
+    assert claim_remark(claim("C1", "holds", num_measured=1, converged=None)) == " on 1 of 2 parts"
     assert claim_remark(claim("C1", "not_run", num_measured=1, converged=False)) == ""
 
 

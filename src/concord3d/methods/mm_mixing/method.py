@@ -23,8 +23,8 @@ from concord3d.geometry.mixing.parts import Mixed
 from concord3d.losses.info_nce import LogitScale, agreement, info_nce, unit_rows
 from concord3d.losses.mixed_info_nce import mixed_info_nce, mixture
 from concord3d.methods.interface import Context, LossTerms, Method, feature_width
-from concord3d.methods.mm_mixing.class_texts import class_texts
 from concord3d.methods.mm_mixing.settings import MMMixingSettings
+from concord3d.methods.mm_mixing.text_prototypes import text_prototypes
 from concord3d.models.projected import in_tower_space, input_channels, require_same_form
 
 HELD_OUT_CHUNK = 32
@@ -52,8 +52,8 @@ class MMMixing(Method[ObjectBatch]):
     The loss is the weighted sum of the terms ``clean_image`` and ``clean_text`` (L0), ``feature_image`` and
     ``feature_text`` (mixtures of features), ``input_image``, ``input_text`` and ``input_teacher`` (features of mixed
     clouds), or ``shared_image`` and ``shared_text`` (of clouds mixed and unmixed, in one set of candidates), as far as
-    the settings have them; with labels in place of targets it is ``clean_class``. The record has ``logit_scale``
-    besides.
+    the settings have them; with the names of classes in place of targets it is ``clean_class``. The record has
+    ``logit_scale`` besides.
 
     Args:
         settings: The switches.
@@ -61,7 +61,7 @@ class MMMixing(Method[ObjectBatch]):
         num_points: Points per cloud drawn at each step.
         teacher: Frozen encoder of the same form; kept in evaluation mode, and outside of parameters and state. None
             where the settings have no term on it.
-        class_texts: (K, D) unit features of the classes; where they are given, labels are learnt and no targets.
+        prototypes: (K, D) unit text features of the classes; where they are given, they take the place of targets.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class MMMixing(Method[ObjectBatch]):
         encoder: nn.Module,
         num_points: int,
         teacher: nn.Module | None = None,
-        class_texts: Tensor | None = None,
+        prototypes: Tensor | None = None,
     ) -> None:
         super().__init__()
         self.settings = settings
@@ -84,8 +84,8 @@ class MMMixing(Method[ObjectBatch]):
         # In a tuple a module is no child: it is neither trained nor saved, nor put into training mode.
         self._teacher: tuple[nn.Module, ...] = () if teacher is None else (teacher.requires_grad_(False).eval(),)
         self.teacher_scale = LogitScale() if self._teacher else None
-        self.class_texts: Tensor | None
-        self.register_buffer("class_texts", class_texts, persistent=False)
+        self.prototypes: Tensor | None
+        self.register_buffer("prototypes", prototypes, persistent=False)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> MMMixing:
         super()._apply(fn, recurse)
@@ -122,8 +122,8 @@ class MMMixing(Method[ObjectBatch]):
         with torch.autocast(device_type=batch.points.device.type, enabled=False):
             clouds = self.transform(batch, draw)
         scale = self.logit_scale()
-        if self.class_texts is not None:
-            terms = {"clean_class": self._class_term(clouds, batch, self.class_texts, scale)}
+        if self.prototypes is not None:
+            terms = {"clean_class": self._class_term(clouds, batch, self.prototypes, scale)}
         elif self.settings.mixes_clouds:
             terms = self._input_level(clouds, targets, scale, draw)
         else:
@@ -132,12 +132,14 @@ class MMMixing(Method[ObjectBatch]):
         record = {name: term.detach() for name, term in terms.items()}
         return LossTerms(total, {**record, "logit_scale": scale.detach()})
 
-    def _class_term(self, clouds: Clouds, batch: ObjectBatch, texts: Tensor, scale: Tensor) -> Tensor:
+    def _class_term(self, clouds: Clouds, batch: ObjectBatch, prototypes: Tensor, scale: Tensor) -> Tensor:
         if batch.labels is None:
-            raise DatasetError("Supervised training needs labels", expected="one class index per shape", found="none")
+            raise DatasetError(
+                "Cross-entropy among classes needs labels", expected="one class index per shape", found="none"
+            )
         features = self.point_encoder(paint_grey(clouds.coloured, clouds.grey, self.settings.grey_value))
         with torch.autocast(device_type=features.device.type, enabled=False):
-            return functional.cross_entropy(scale * (unit_rows(features) @ texts.T), batch.labels)
+            return functional.cross_entropy(scale * (unit_rows(features) @ prototypes.T), batch.labels)
 
     def _feature_level(self, clouds: Clouds, targets: Targets, scale: Tensor, generator: torch.Generator) -> Terms:
         # L0 and, in stage 1, L_FM of the same features.
@@ -305,7 +307,7 @@ def build(settings: MMMixingSettings, context: Context) -> MMMixing:
     Raises:
         ConfigError: There are no tower features, no teacher or no texts of a class where they are needed, or widths
             differ.
-        DatasetError: Labels are learnt, and the data have none.
+        DatasetError: Names of classes are learnt, and the data have no labels.
     """
     width = context.data.target_dim
     if width < 1:
@@ -330,5 +332,5 @@ def build(settings: MMMixingSettings, context: Context) -> MMMixing:
         teacher = require_same_form(context.needs["teacher"].module(), encoder)
         if settings.stage == "dual_warm":
             encoder.load_state_dict(teacher.state_dict())
-    texts = class_texts(context.data) if settings.stage == "supervised" else None
-    return MMMixing(settings, encoder, context.num_points, teacher, texts)
+    prototypes = text_prototypes(context.data) if settings.targets == "class_names" else None
+    return MMMixing(settings, encoder, context.num_points, teacher, prototypes)

@@ -21,8 +21,7 @@ class MMMixingSettings(ObjectMethodSettings):
             mixed; ``dual``: stage 2, clouds are mixed and meet mixed targets, with the frozen encoder of stage 1 as
             teacher where ``w_teacher`` is not 0; ``dual_warm``: the same, and the encoder starts from the weights of
             its teacher where that of ``dual`` starts from random ones; ``joint``: both at once in one stage, without a
-            teacher; ``supervised``: a reference that uses labels: no mixing, and cross-entropy between a cloud and the
-            mean texts of all classes in place of the targets.
+            teacher.
         w_clean: Weight of the terms on clean clouds (w_c), 0 switches them off.
         w_mix: Weight of the mixed terms on images and texts (w_m), 0 switches them off.
         w_teacher: Weight of the mixed term on the teacher's features (w_p); stage 2 only.
@@ -37,7 +36,9 @@ class MMMixingSettings(ObjectMethodSettings):
             a teacher it is input-level mixing alone); ``mixed_shared``: as ``mixed``, and clouds mixed and unmixed
             are contrasted in one set, so that each has the targets of both as candidates and weighs the same, with
             ``w_clean`` + ``w_mix`` as the weight of all. ``mixed`` gives either side only its own targets, half as
-            many. Stage 2 only, with equal weights and both towers (MM-Mixing spec 3.5).
+            many. Stage 2 only, with equal weights and both towers (MM-Mixing spec 3.5). ``class_names``: a reference
+            without mixing: cross-entropy among the mean texts of all classes in place of contrast within a batch with
+            pictures and texts; labels say which class a cloud is of. ``align`` only.
         modalities: Which towers the mixed terms use.
         operator: How clouds are mixed, one of ``concord3d.geometry.mixing.OPERATORS``.
         mixing: Constants of the operators.
@@ -53,7 +54,7 @@ class MMMixingSettings(ObjectMethodSettings):
     """
 
     reads_targets: ClassVar[bool] = True
-    stage: Literal["align", "feature", "dual", "dual_warm", "joint", "supervised"] = "align"
+    stage: Literal["align", "feature", "dual", "dual_warm", "joint"] = "align"
     w_clean: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     w_mix: float = Field(default=1.0, ge=0, allow_inf_nan=False)
     w_teacher: float = Field(default=1.0, ge=0, allow_inf_nan=False)
@@ -61,7 +62,7 @@ class MMMixingSettings(ObjectMethodSettings):
     lambda_per: Literal["sample", "batch"] = "sample"
     lambda_fixed: float | None = Field(default=None, ge=0, le=1)
     mix_probability: float = Field(default=0.5, ge=0, le=1)
-    targets: Literal["mixed", "soft_label", "mixed_shared"] = "mixed"
+    targets: Literal["mixed", "soft_label", "mixed_shared", "class_names"] = "mixed"
     modalities: Literal["both", "text", "image"] = "both"
     operator: OperatorName = "point_cut_mix_r"
     mixing: MixingSettings = MixingSettings()
@@ -84,7 +85,7 @@ class MMMixingSettings(ObjectMethodSettings):
 
     @model_validator(mode="after")
     def _something_to_train(self) -> MMMixingSettings:
-        mixes = self.stage not in ("align", "supervised")
+        mixes = self.stage != "align"
         has_clean = self.w_clean > 0 and not (self.mixes_clouds and self.mix_probability == 1)
         has_mixed = mixes and self.w_mix > 0 and not (self.is_second_stage and self.mix_probability == 0)
         if not (has_clean or has_mixed):
@@ -99,6 +100,10 @@ class MMMixingSettings(ObjectMethodSettings):
         if self.stage == "dual_warm" and self.w_teacher == 0:
             raise ValueError(
                 "stage = dual_warm starts from the teacher, and w_teacher = 0 leaves none: raise w_teacher"
+            )
+        if self.targets == "class_names" and self.stage != "align":
+            raise ValueError(
+                f"targets = class_names mixes nothing and needs stage = align (found stage = {self.stage})"
             )
         fits = self.is_second_stage and 0 < self.w_clean == self.w_mix and self.modalities == "both"
         if self.targets == "mixed_shared" and not fits:

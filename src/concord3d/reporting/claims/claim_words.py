@@ -73,7 +73,7 @@ def details(
     near = [part.part.name for part in measured if is_near_failure(_facts(part))]
     if near:
         sentences.append(f"Failing at 95 %, but not at the level corrected for {num_judged} parts: {'; '.join(near)}.")
-    sentences += _not_converged((gain for part in measured for gain in part.checked.gains), dataset_name)
+    sentences += _not_converged((gain for part in measured for gain in part.longer.gains), dataset_name)
     for absence, words in ABSENCES.items():
         sentences += _absent([part for part in parts if part.verdict == absence], words)
     return " ".join(sentences)

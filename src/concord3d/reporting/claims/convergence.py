@@ -61,21 +61,22 @@ class Gain:
 
 
 @dataclass(frozen=True)
-class Checked:
+class LongerRuns:
     """What longer trainings say about a part of a claim.
 
     Attributes:
-        any_longer: Whether a longer training of one of its arms, or of one trained alike, was measured with enough seeds.
+        any_measured: Whether a longer training of one of its arms, or of one trained alike, was measured with enough
+            seeds.
         gains: What such trainings gain.
     """
 
-    any_longer: bool = False
+    any_measured: bool = False
     gains: tuple[Gain, ...] = ()
 
     @property
     def converged(self) -> bool | None:
-        """Whether no longer training gained; None where there was none to ask."""
-        return not self.gains if self.any_longer else None
+        """Whether no longer training was found to gain; None where there was none to ask."""
+        return not self.gains if self.any_measured else None
 
 
 def longer_trainings(runs: Mapping[str, Mapping[str, Any]]) -> tuple[Longer, ...]:
@@ -120,9 +121,9 @@ class Convergence:
     def __init__(self, results: Results, inputs: ReportInputs, min_seeds: int) -> None:
         self._results, self._inputs, self._min_seeds = results, inputs, min_seeds
         self._pairs = longer_trainings(inputs.runs)
-        self._checked: dict[tuple[str, Address], Checked] = {}
+        self._found: dict[tuple[str, Address], LongerRuns] = {}
 
-    def of(self, part: ClaimPart) -> Checked:
+    def check(self, part: ClaimPart) -> LongerRuns:
         """Return what longer trainings gain in the measurements that a part compares."""
         found = [leaf for side in part.terms for leaf in leaves(side, part) if isinstance(leaf, Address)]
         asked = dict.fromkeys(
@@ -131,19 +132,20 @@ class Convergence:
             for leaf in found
             if leaf.experiment in pair.alike
         )
-        checked = [self._check(pair, at) for pair, at in asked]
-        return Checked(any(each.any_longer for each in checked), tuple(gain for each in checked for gain in each.gains))
+        compared = [self._compared(pair, at) for pair, at in asked]
+        gains = tuple(gain for each in compared for gain in each.gains)
+        return LongerRuns(any(each.any_measured for each in compared), gains)
 
-    def _check(self, pair: Longer, at: Address) -> Checked:
+    def _compared(self, pair: Longer, at: Address) -> LongerRuns:
         key = (pair.arm, at)
-        if key not in self._checked:
+        if key not in self._found:
             place = {"dataset": at.dataset, "protocol": at.protocol, "metric": at.metric, "selection": at.selection}
             part = ClaimPart.model_validate({"name": pair.longer, "lhs": pair.longer, "rhs": pair.arm, **place})
             comparison = compare(self._results, part)
             gained = decide(part.relation, comparison, min_seeds=self._min_seeds) == "holds"
             is_enough = comparison.low is not None and comparison.num_seeds >= self._min_seeds
-            self._checked[key] = Checked(is_enough, (self._as_gain(pair, at, comparison),) if gained else ())
-        return self._checked[key]
+            self._found[key] = LongerRuns(is_enough, (self._as_gain(pair, at, comparison),) if gained else ())
+        return self._found[key]
 
     def _as_gain(self, pair: Longer, at: Address, comparison: Comparison) -> Gain:
         label = self._inputs.labels.get(pair.arm, pair.arm)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from concord3d.reporting.claims.comparisons import Comparison
-from concord3d.reporting.claims.convergence import Checked
+from concord3d.reporting.claims.convergence import LongerRuns
 from concord3d.reporting.claims.decisions import PartVerdict
 from concord3d.reporting.claims.scopes import Scope
 from concord3d.reporting.specs.claim_spec import ClaimPart
@@ -20,11 +20,11 @@ class JudgedPart:
         comparison: What was found; its reason says why nothing was.
         verdict: What that comes to.
         scope: How far the verdict reaches.
-        checked: What longer trainings say where the part was measured.
+        longer: What longer trainings say where the part was measured.
     """
 
     part: ClaimPart
     comparison: Comparison
     verdict: PartVerdict
     scope: Scope
-    checked: Checked = Checked()
+    longer: LongerRuns = field(default_factory=LongerRuns)

@@ -11,7 +11,7 @@ from typing import Any
 from concord3d.files import write_json
 from concord3d.reporting.claims.claim_words import correction, details, headline
 from concord3d.reporting.claims.comparisons import Comparison, compare, describe, leaf_of
-from concord3d.reporting.claims.convergence import Checked, Convergence, Gain
+from concord3d.reporting.claims.convergence import Convergence, Gain, LongerRuns
 from concord3d.reporting.claims.decisions import combine, decide
 from concord3d.reporting.claims.judged import JudgedPart
 from concord3d.reporting.claims.scale_parts import ScalePart, ScaleParts
@@ -108,13 +108,13 @@ def _judge(evidence: _Evidence, at_scale: ScalePart, num_judged: int) -> JudgedP
     measures = any(term.is_measured for side in part.terms for term in side.below())
     scope = scope_of_part(part, evidence.inputs, comparison.data_kinds, kinds) if measures else "paper"
     verdict = decide(part.relation, comparison, part.margin, evidence.min_seeds)
-    checked = evidence.convergence.of(part) if verdict != "missing" else Checked()
-    return JudgedPart(part, comparison, verdict, scope, checked)
+    longer = evidence.convergence.check(part) if verdict != "missing" else LongerRuns()
+    return JudgedPart(part, comparison, verdict, scope, longer)
 
 
 def _converged(parts: Sequence[JudgedPart]) -> bool | None:
-    """Return False where a longer training gains in any part, True where it was asked in all and gains in none."""
-    found = [part.checked.converged for part in parts if part.comparison.difference is not None]
+    """Return False where a longer training gains in any part, True where one was measured in all and gains in none."""
+    found = [part.longer.converged for part in parts if part.comparison.difference is not None]
     if False in found:
         return False
     return True if found and None not in found else None
@@ -170,8 +170,8 @@ def _facts(judged: JudgedPart) -> dict[str, Any]:
         "reason": found.reason,
         "verdict": judged.verdict,
         "scope": judged.scope,
-        "converged": judged.checked.converged,
-        "not_converged": [_gain_facts(gain) for gain in judged.checked.gains],
+        "converged": judged.longer.converged,
+        "not_converged": [_gain_facts(gain) for gain in judged.longer.gains],
     }
 
 

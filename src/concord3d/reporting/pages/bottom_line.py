@@ -21,11 +21,11 @@ TAKES = {
 _COUNTED = {"holds": "hold", "fails": "fail", "undecided": "stay undecided"}
 # Parts of the main claim that are named.
 _NUM_PARTS = 6
-# By whether its trainings had converged, which is None where no longer training was measured.
+# By whether its trainings had converged, which is None where longer ones were not measured in every part.
 _LIMITS = {
     True: "",
     False: "; not converged: trainings of this length still gain from a longer one",
-    None: "; whether longer trainings would change that was not tested",
+    None: "; whether longer trainings would change that was not tested in every part",
 }
 _ONE = {"holds": "holds", "fails": "fails", "undecided": "stays undecided"}
 
@@ -108,7 +108,7 @@ def _main(report: ReportSpec, claims: Sequence[Mapping[str, Any]], written: Call
     on = rests_on(claim["verdict"], claim["num_measured"], claim["num_parts"])
     limit = _LIMITS[claim["converged"]]
     seeds = int(claim["n_seeds"])
-    several = f"test items and trainings ({seeds} seeds; all rows measured alike are taken to have one spread)"
+    several = f"test items and trainings ({seeds} seeds; all trained rows measured alike are taken to have one spread)"
     covered = "test items alone (one seed)" if seeds == 1 else several
     sentence = f'The main claim, "{text}", {_ONE[claim["verdict"]]}{on}{limit}.'
     if measured:

@@ -1,4 +1,4 @@
-"""MM-Mixing's reference that learns labels in place of targets."""
+"""MM-Mixing's reference that learns the names of classes in place of targets."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,14 +14,14 @@ from concord3d.batches.objects import ObjectData
 from concord3d.errors import ConfigError, DatasetError
 from concord3d.features.targets import FrozenTargets, TextRows
 from concord3d.methods.interface import Context
-from concord3d.methods.mm_mixing import class_texts as labels_module
-from concord3d.methods.mm_mixing.class_texts import class_texts
+from concord3d.methods.mm_mixing import text_prototypes as prototypes_module
 from concord3d.methods.mm_mixing.method import MMMixing, build
 from concord3d.methods.mm_mixing.settings import MMMixingSettings
+from concord3d.methods.mm_mixing.text_prototypes import text_prototypes
 from concord3d.methods.settings import method_settings
 
 DIM, NUM_POINTS, NUM_CLASSES = 5, 12, 3
-STILL = {"max_dropout": 0.0, "scale": (1.0, 1.0), "shift": 0.0, "rotation_sigma": 0.0, "spin": 0.0}
+STILL: dict[str, Any] = {"max_dropout": 0.0, "scale": (1.0, 1.0), "shift": 0.0, "rotation_sigma": 0.0, "spin": 0.0}
 
 
 class MeanOfPoints(nn.Module):
@@ -62,7 +62,7 @@ NAMED = data([0, 1, 2, 0, 1, 2], TEXTS, [[0], [2], [3], [1], [], [3]])
 
 def built(given: ObjectData = NAMED, **changes: Any) -> MMMixing:
     torch.manual_seed(0)
-    settings = MMMixingSettings(stage="supervised", **changes)
+    settings = MMMixingSettings(targets="class_names", **changes)
     return build(settings, Told({}, {"num_points": NUM_POINTS}, given))
 
 
@@ -70,11 +70,11 @@ def built(given: ObjectData = NAMED, **changes: Any) -> MMMixing:
 def test_a_class_is_the_mean_direction_of_its_texts_whatever_their_length(
     monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
-    monkeypatch.setattr(labels_module, "_CHUNK", chunk)
+    monkeypatch.setattr(prototypes_module, "_CHUNK", chunk)
     units = TEXTS / np.linalg.norm(TEXTS, axis=1, keepdims=True)
     means = np.stack([units[0] + units[1], units[2], units[3]])
     expected = means / np.linalg.norm(means, axis=1, keepdims=True)
-    np.testing.assert_allclose(class_texts(NAMED).numpy(), expected, atol=1e-6)
+    np.testing.assert_allclose(text_prototypes(NAMED).numpy(), expected, atol=1e-6)
 
 
 def test_the_loss_is_cross_entropy_among_all_classes_on_the_augmented_clouds() -> None:
@@ -82,8 +82,10 @@ def test_the_loss_is_cross_entropy_among_all_classes_on_the_augmented_clouds() -
     batch = NAMED.read(np.array([5, 0, 1, 3]), torch.Generator().manual_seed(0))
     loss = model.loss(batch, torch.Generator().manual_seed(3))
     assert set(loss.terms) == {"clean_class", "logit_scale"}
-    features = model.point_encoder(model.point_encoder.seen[0])
-    cosines = features / features.norm(dim=1, keepdim=True) @ class_texts(NAMED).T
+    encoder = model.point_encoder
+    assert isinstance(encoder, MeanOfPoints)
+    features = encoder(encoder.seen[0])
+    cosines = features / features.norm(dim=1, keepdim=True) @ text_prototypes(NAMED).T
     logits = model.logit_scale() * cosines
     expected = (logits.exp().sum(dim=1).log() - logits[torch.arange(4), torch.tensor([2, 0, 1, 0])]).mean()
     torch.testing.assert_close(loss.total, expected)
@@ -93,7 +95,7 @@ def test_the_loss_is_cross_entropy_among_all_classes_on_the_augmented_clouds() -
 def test_labels_decide_and_targets_do_not() -> None:
     batch = NAMED.read(np.arange(6), torch.Generator().manual_seed(0))
     other = NAMED.read(np.arange(6), torch.Generator().manual_seed(5))
-    assert not torch.equal(batch.targets.image, other.targets.image)
+    assert batch.targets and other.targets and not torch.equal(batch.targets.image, other.targets.image)
     first, second = (built().loss(each, torch.Generator().manual_seed(1)).total for each in (batch, other))
     assert torch.equal(first, second)
 
@@ -102,14 +104,16 @@ def test_every_parameter_learns_and_what_is_fixed_is_not_saved() -> None:
     model = built()
     model.loss(NAMED.read(np.arange(6), torch.Generator()), torch.Generator()).total.backward()
     assert all(parameter.grad is not None for parameter in model.parameters())
-    assert "class_texts" not in model.state_dict()
+    assert "prototypes" not in model.state_dict()
     assert model.saved() == {"point": model.point_encoder}
 
 
 def test_what_cannot_be_learnt_is_refused() -> None:
-    with pytest.raises(DatasetError, match="needs labels and tower features of one data set"):
+    with pytest.raises(DatasetError, match="needs labels and tower features of one"):
         built(data(None, TEXTS, [[0], [1], [2]]))
     with pytest.raises(ConfigError, match=r"(?s)none in 1 of 3 classes, such as class 1.*without_classes"):
         built(data([0, 1, 2], TEXTS, [[0], [], [2]]))
     with pytest.raises(ConfigError, match="nothing to train"):
-        method_settings("mm_mixing", {"stage": "supervised", "w_clean": 0.0})
+        method_settings("mm_mixing", {"targets": "class_names", "w_clean": 0.0})
+    with pytest.raises(ConfigError, match=r"class_names mixes nothing.*found stage = feature"):
+        method_settings("mm_mixing", {"targets": "class_names", "stage": "feature"})

@@ -1,4 +1,4 @@
-"""Classes as mean text features of their shapes, for encoders that learn from labels in the space of the towers.
+"""Classes as mean text features of their shapes, for encoders that learn to tell classes by their names.
 
 Shape legend: K classes, D width of tower features.
 """
@@ -16,7 +16,7 @@ from concord3d.losses.info_nce import unit_rows
 _CHUNK = 4096
 
 
-def class_texts(data: ObjectData) -> Tensor:
+def text_prototypes(data: ObjectData) -> Tensor:
     """Return the mean direction of the texts of each class's shapes, one text of each, drawn with a fixed seed.
 
     Args:
@@ -31,7 +31,7 @@ def class_texts(data: ObjectData) -> Tensor:
     """
     if data.labels is None or data.targets is None:
         raise DatasetError(
-            "A supervised training in the space of the towers needs labels and tower features of one data set",
+            "Cross-entropy among the names of classes needs labels and tower features of one data set",
             expected="one class index per shape",
             found="none",
         )
