@@ -15,7 +15,7 @@ from concord3d.refusals import named_refusal
 from concord3d.workflow.batch import AGAIN, nodes_to_make
 from concord3d.workflow.costs import START
 from concord3d.workflow.job import NodeJob
-from concord3d.workflow.memory import keep_freed_memory, return_freed_memory
+from concord3d.workflow.memory import keep_freed_memory
 
 
 def make_nodes(snakemake: Any, make: Callable[[NodeJob], float | None]) -> None:
@@ -32,7 +32,6 @@ def make_nodes(snakemake: Any, make: Callable[[NodeJob], float | None]) -> None:
             spent = os.times()
             with job:
                 earlier = make(job) or 0.0
-            return_freed_memory()
             logging.info("%s: %.2f CPU-seconds", job.record, earlier + sum(os.times()[:4]) - sum(spent[:4]))
 
 

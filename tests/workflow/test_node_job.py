@@ -268,7 +268,7 @@ def test_the_cost_of_a_node_counts_what_went_into_it_before_this_job(
     monkeypatch.chdir(tmp_path)
     called = []
     monkeypatch.setattr("concord3d.workflow.memory.keep_freed_memory", lambda: called.append("kept"))
-    monkeypatch.setattr("concord3d.workflow.memory.return_freed_memory", lambda: called.append("returned"))
+    monkeypatch.setattr("concord3d.workflow.batch.return_freed_memory", lambda: called.append("returned"))
     script = runpy.run_path(str(repository / "workflow_scripts/job.py"))
     told = SimpleNamespace(log=["log.txt"], params=SimpleNamespace(nodes=[payload("fresh"), payload("resumed")]))
     script["make_nodes"](told, lambda job: 1000.0 if job.key == "resumed" else None)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from concord3d.workflow.job import NodeJob
+from concord3d.workflow.memory import return_freed_memory
 
 # Set where the workflow tool is told to make what is there anew.
 AGAIN = "CONCORD3D_AGAIN"
@@ -29,6 +30,8 @@ def nodes_to_make(root: Path, payloads: Sequence[Mapping[str, Any]], again: bool
             job.take_back()
         if again or not job.is_current():
             yield job
+            # What one node used is not held for the next.
+            return_freed_memory()
         if job is not jobs[-1]:
             job.keep()
     for job in jobs:
