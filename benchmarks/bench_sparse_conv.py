@@ -6,7 +6,6 @@ is what a call adds to the process.
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -22,6 +21,7 @@ from concord3d.models.mink_resnet import MinkResNet34
 from concord3d.models.sparse_conv import ConvolutionPath, TorchPath, sparse_convolve
 from concord3d.models.sparse_rulebook import submanifold_rules
 from concord3d.models.spconv_adapter import SpconvPath
+from concord3d.workflow.memory import return_freed_memory
 
 NUM_CLOUDS, NUM_POINTS, VOXEL_SIZE = 2, 1024, 0.08
 WIDTHS = [(6, 32, 5), (32, 32, 3), (64, 64, 3)]
@@ -52,7 +52,7 @@ def _spconv() -> ConvolutionPath:
 def _peak_mb(function: Callable[[], object]) -> float:
     """Return how many MiB a call adds to the process at its peak, as Linux counts them from a reset on."""
     # Freed memory that the allocator keeps would hide what the call asks for.
-    ctypes.CDLL(None).malloc_trim(0)
+    return_freed_memory()
     Path("/proc/self/clear_refs").write_text("5")
     before = _resident_mb("VmRSS")
     function()

@@ -20,7 +20,7 @@ from concord3d.methods.mm_mixing.settings import MMMixingSettings
 from concord3d.methods.mm_mixing.text_prototypes import text_prototypes
 from concord3d.methods.settings import method_settings
 
-DIM, NUM_POINTS, NUM_CLASSES = 5, 12, 3
+DIM, NUM_POINTS = 5, 12
 STILL: dict[str, Any] = {"max_dropout": 0.0, "scale": (1.0, 1.0), "shift": 0.0, "rotation_sigma": 0.0, "spin": 0.0}
 
 

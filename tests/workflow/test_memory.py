@@ -11,7 +11,7 @@ import pytest
 from concord3d.workflow.memory import keep_freed_memory, return_freed_memory
 
 # Pages that the system hands out while tensors of 64 MiB are made and freed, once the heap has grown to what they take,
-# and pages that the process holds then and after it has returned them. What is kept cannot be un-kept in a process.
+# and MiB that the process holds besides, then and after it has returned them. A process cannot stop keeping memory.
 COUNT = """
 import os, resource, sys, torch
 from concord3d.workflow.memory import keep_freed_memory, return_freed_memory

@@ -18,7 +18,7 @@ def keep_freed_memory() -> bool:
     process holds somewhat more than it uses until :func:`return_freed_memory`.
 
     Returns:
-        Whether the C library does so. Others than glibc, and glibc before 2.35, are left as they are.
+        Whether the C library does so. One that is not glibc, or refuses so large a threshold, is left as it is.
     """
     set_option = _function("mallopt")
     if set_option is None:
