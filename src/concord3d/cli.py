@@ -102,14 +102,19 @@ def report(
     from_results: Annotated[
         bool, typer.Option("--from-results", help="From the numbers in results/ alone, as a clone has them.")
     ] = False,
+    add: Annotated[
+        bool, typer.Option("--add", help="Keep the rows in results/ of trainings that were not evaluated here.")
+    ] = False,
 ) -> None:
     """Write the report of what has been run so far; what is missing is shown as not run."""
     from concord3d.commands.report import report_from_results, report_now
 
+    if from_results and add:
+        raise typer.BadParameter("--from-results reads no artifacts, so there is nothing to --add")
     if from_results:
         report_from_results(root, scale)
     else:
-        report_now(root, scale)
+        report_now(root, scale, add=add)
 
 
 @app.command()

@@ -13,6 +13,7 @@ from concord3d.commands.workflow import params_of
 from concord3d.errors import ConfigError, DatasetMissing, ReportingError
 from concord3d.methods.settings import method_kind
 from concord3d.render import choice
+from concord3d.training import precision
 from concord3d.workflow.plan import Plan
 
 runner = CliRunner()
@@ -119,6 +120,15 @@ def test_doctor_says_what_draws_the_meshes_and_why(
     (finding,) = doctor._pytorch3d(folder)
     assert finding.state == state and words in finding.detail
     assert bool(finding.next_step) == (state != "ok")
+
+
+@pytest.mark.parametrize(("has_products", "state"), [(True, "ok"), (False, "note")])
+def test_doctor_says_whether_trainings_take_float32_in_place_of_bfloat16(
+    folder: Path, has_products: bool, state: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(precision, "multiplies_bfloat16", lambda device: has_products)
+    (finding,) = doctor._bfloat16(folder)
+    assert finding.state == state and ("take float32" in finding.detail) != has_products
 
 
 def test_doctor_is_content_with_the_committed_configuration(folder: Path) -> None:

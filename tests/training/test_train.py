@@ -21,6 +21,7 @@ from concord3d.errors import BadCloud, ConfigError, DatasetMissing, ResumeMismat
 from concord3d.methods.interface import LossTerms
 from concord3d.methods.settings import MethodSettings
 from concord3d.models.pointnet import PointNet
+from concord3d.training import precision as training_precision
 from concord3d.training.checkpoint import TrainingInterrupted
 from concord3d.training.files import TrainingFolder
 from concord3d.training.train import train
@@ -105,10 +106,19 @@ def test_training_learns(tmp_path: Path) -> None:
     assert sum(losses[-3:]) < 0.85 * sum(losses[:3])
 
 
-@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-def test_a_precision_is_that_of_the_products_and_weights_stay_float32(
-    tmp_path: Path, precision: str, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("precision", "has_products", "product"),
+    [
+        ("32-true", True, torch.float32),
+        ("32-true", False, torch.float32),
+        ("bf16-mixed", True, torch.bfloat16),
+        ("bf16-mixed", False, torch.float32),
+    ],
+)
+def test_a_precision_is_that_of_the_products_if_the_device_has_them_and_weights_stay_float32(
+    tmp_path: Path, precision: str, has_products: bool, product: torch.dtype, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(training_precision, "multiplies_bfloat16", lambda device: has_products)
     products: set[tuple[bool, torch.dtype]] = set()
     embed = PointNet.forward
 
@@ -129,8 +139,27 @@ def test_a_precision_is_that_of_the_products_and_weights_stay_float32(
     assert all(value.dtype in (torch.float32, torch.int64) for value in weights.values())
     history = json.loads((tmp_path / "out/train.json").read_text())["history"]
     assert 0 < history[0]["loss"] < 100
-    product = torch.bfloat16 if precision == "bf16-mixed" else torch.float32
     assert products == {(True, product), (False, product)}, "in steps, and on what is held out"
+    machine = json.loads((tmp_path / "out/run.json").read_text())
+    used = "bf16-mixed" if product == torch.bfloat16 else "32-true"
+    said = [] if used == precision else ["begun with precision 32-true: the device lacks bf16-mixed"]
+    assert (machine["precision"], machine["warnings"]) == (used, said)
+
+
+@pytest.mark.parametrize(("first", "then"), [(True, False), (False, True), (False, False)])
+def test_a_record_says_that_a_training_moved_to_a_device_without_its_precision(
+    tmp_path: Path, first: bool, then: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {True: "bf16-mixed", False: "32-true"}
+    task = tiny_task(tmp_path, {"training.precision": "bf16-mixed"})
+    monkeypatch.setattr(training_precision, "multiplies_bfloat16", lambda device: first)
+    assert train_until(task, 3)
+    monkeypatch.setattr(training_precision, "multiplies_bfloat16", lambda device: then)
+    train(task)
+    machine = json.loads((tmp_path / "out/run.json").read_text())
+    begun = [] if first else ["begun with precision 32-true: the device lacks bf16-mixed"]
+    moved = [f"begun with precision {names[first]}, resumed with {names[then]}"] if first != then else []
+    assert (machine["precision"], machine["warnings"]) == (names[then], begun + moved)
 
 
 def test_held_out_shapes_are_never_read_for_training(tmp_path: Path) -> None:

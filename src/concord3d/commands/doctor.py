@@ -111,6 +111,19 @@ def _gpu(_: Path) -> Iterator[Finding]:
         yield Finding("GPU", "note", "none; demo needs none, small takes hours, paper is out of reach")
 
 
+def _bfloat16(_: Path) -> Iterator[Finding]:
+    import torch
+
+    from concord3d.training.precision import multiplies_bfloat16
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    if multiplies_bfloat16(device):
+        yield Finding("bfloat16", "ok", f"{device} has its matrix products")
+    else:
+        detail = f"{device} has no matrix products of it: trainings with precision bf16-mixed take float32, and longer"
+        yield Finding("bfloat16", "note", detail)
+
+
 def _disk(root: Path) -> Iterator[Finding]:
     free = shutil.disk_usage(root).free / 1e9
     state: State = "ok" if free > MINIMUM_FREE_GB else "problem"
@@ -182,7 +195,7 @@ def _snakemake_and_dvc(root: Path) -> Iterator[Finding]:
 
 
 BRIEF: tuple[Callable[[Path], Iterator[Finding]], ...] = (_python, _folders, _configuration, _open3d, _disk)
-FULL = (*BRIEF, _pytorch3d, _gpu, _datasets, _artifacts, _workflow_agreement)
+FULL = (*BRIEF, _pytorch3d, _gpu, _bfloat16, _datasets, _artifacts, _workflow_agreement)
 # Checks that read the configuration, and therefore wait until it is right.
 READ_CONFIGURATION = (_datasets, _artifacts, _workflow_agreement)
 

@@ -21,7 +21,7 @@ from concord3d.workflow.reference import keep_reference
 from concord3d.workflow.state import State, listed
 
 
-def report_now(root: Path, scale: str | None) -> None:
+def report_now(root: Path, scale: str | None, *, add: bool = False) -> None:
     """Write the report of every paper of ``params.yaml`` from the evaluations that are there.
 
     What lacks its record counts as not there: a job was stopped before it was done, or the record was removed so that
@@ -30,6 +30,7 @@ def report_now(root: Path, scale: str | None) -> None:
     Args:
         root: The repository.
         scale: Replaces the scale of ``params.yaml``.
+        add: Keep the rows of trainings that were not evaluated here and stand in the results.
 
     Raises:
         ArtifactStale: Trainings or evaluations that are there were made of something else than is asked now.
@@ -48,7 +49,7 @@ def report_now(root: Path, scale: str | None) -> None:
         for name, study in plan.studies.items()
     ]
     evaluated = [inputs for inputs in papers if any(map(inputs.has, (inputs.artifacts / "eval").glob("*.json")))]
-    kept = [inputs for inputs in papers if inputs not in evaluated and (inputs.out / "metrics.csv").exists()]
+    kept = [inputs for inputs in papers if inputs not in evaluated and (inputs.out / METRICS).exists()]
     if kept and not evaluated:
         raise ReportingError(
             "There are results but no evaluations that they could be made from again",
@@ -58,6 +59,8 @@ def report_now(root: Path, scale: str | None) -> None:
             next_step=f"{plan.command}; the results are as they were",
         )
     keep_reference(root, plan.params.scale)
+    both = [inputs for inputs in evaluated if add and (inputs.out / METRICS).exists()]
+    papers = [replace(inputs, from_results=True, add=True) if inputs in both else inputs for inputs in papers]
     _build(papers, {inputs.out: "nothing was evaluated here" for inputs in kept})
     _forget_replaced(plan)
 

@@ -24,6 +24,7 @@ from concord3d.methods.interface import Method
 from concord3d.models.weights import save_weights
 from concord3d.training.checkpoint import TrainingInterrupted, latest_checkpoint, misfit_named, save_checkpoint
 from concord3d.training.files import TrainingFolder
+from concord3d.training.precision import usable_precision
 from concord3d.training.progress import TrainingProgress
 from concord3d.training.schedule import learning_rate, make_optimizer
 from concord3d.training.seeding import derived_generator, derived_seed
@@ -102,6 +103,7 @@ class Loop:
         self.identity = task.identity()
         self.history: list[dict[str, Any]] = []
         self.resumed_from: list[int] = []
+        self.precision = usable_precision(self.settings.precision, fabric.device.type)
         self.warnings: list[str] = []
         self.earlier_seconds = self.earlier_cpu_seconds = 0.0
         self.units_per_s = 0.0
@@ -294,6 +296,7 @@ class Loop:
             "resumed_from": self.resumed_from,
             "warnings": self.warnings,
             "torch_version": str(torch.__version__),
+            "precision": self.precision,
             "elapsed_s": self.earlier_seconds + time.monotonic() - self._started,
             "cpu_s": self.earlier_cpu_seconds + time.process_time() - self._cpu_started,
         }
@@ -305,6 +308,9 @@ class Loop:
         state, warnings = found or latest_checkpoint(self.folder, self.identity)
         if state is None:
             self.warnings = warnings
+            asked = self.settings.precision
+            if self.precision != asked:
+                self.warnings.append(f"begun with precision {self.precision}: the device lacks {asked}")
             return
         with misfit_named(self.folder):
             self.method.load_state_dict(state["method"])
@@ -316,3 +322,7 @@ class Loop:
         self.warnings = [*state["warnings"], *warnings]
         if state["torch_version"] != str(torch.__version__):
             self.warnings.append(f"begun with torch {state['torch_version']}, resumed with {torch.__version__}")
+        # Checkpoints of older versions do not say.
+        before = state.get("precision", self.precision)
+        if before != self.precision:
+            self.warnings.append(f"begun with precision {before}, resumed with {self.precision}")

@@ -14,6 +14,7 @@ from concord3d.methods.settings import MethodSettings
 
 Schedule = Literal["constant", "cosine", "cosine_end_of_epoch", "cosine_start_of_epoch", "warmup_cosine"]
 OptimizerName = Literal["adam", "adamw", "sgd"]
+Precision = Literal["32-true", "bf16-mixed"]
 
 
 class TrainingSettings(StrictModel):
@@ -36,7 +37,8 @@ class TrainingSettings(StrictModel):
         warmup_epochs: Epochs in which the rate rises, under ``warmup_cosine``.
         drop_last: Leave out the last, smaller batch of an epoch.
         num_held_out: Units that are never trained on; null takes 256, but at most a tenth.
-        precision: Lightning Fabric precision; losses are float32 in every case.
+        precision: Lightning Fabric precision, float32 on a device without products of bfloat16; losses are float32 in
+            every case.
         threads: CPU threads of the job.
         num_snapshots: Epochs whose modules are kept, at equal distances, the last included.
         checkpoint_every_s: Seconds between checkpoints.
@@ -57,7 +59,7 @@ class TrainingSettings(StrictModel):
     warmup_epochs: float = Field(default=0.0, ge=0, allow_inf_nan=False)
     drop_last: bool = True
     num_held_out: int | None = Field(default=None, ge=0)
-    precision: Literal["32-true", "bf16-mixed"] = "32-true"
+    precision: Precision = "32-true"
     threads: PositiveInt
     num_snapshots: PositiveInt = 5
     checkpoint_every_s: float = Field(default=60.0, ge=0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import resource
@@ -24,8 +25,12 @@ from concord3d.files import write_json, write_second_name
 from concord3d.methods.interface import Method, build_method, require_names
 from concord3d.training.files import TrainingFolder
 from concord3d.training.loop import Loop, evaluating, save_module
+from concord3d.training.precision import usable_precision
 from concord3d.training.seeding import derived_seed, seed_everything, set_deterministic
+from concord3d.training.settings import Precision
 from concord3d.training.task import TrainingTask
+
+_log = logging.getLogger(__name__)
 
 
 def train(task: TrainingTask) -> None:
@@ -74,9 +79,11 @@ def _make_fabric(task: TrainingTask) -> Fabric:
             process_group_backend="nccl" if accelerator == "cuda" else "gloo",
             start_method="popen" if started else "spawn",
         )
-    return Fabric(
-        accelerator=accelerator, devices=task.num_devices, strategy=strategy, precision=task.training.precision
-    )
+    asked = task.training.precision
+    precision = usable_precision(asked, accelerator)
+    if precision != asked:
+        _log.warning("%s is asked for; this device lacks its products, so the training is %s", asked, precision)
+    return Fabric(accelerator=accelerator, devices=task.num_devices, strategy=strategy, precision=precision)
 
 
 def new_method(task: TrainingTask) -> Method[Batch]:
@@ -119,7 +126,7 @@ def _publish(task: TrainingTask, loop: Loop, started: float) -> None:
         "resumed_from": loop.resumed_from,
         "resumed_count": len(loop.resumed_from),
         "warnings": loop.warnings,
-        **machine_facts(loop.fabric.device, task),
+        **machine_facts(loop.fabric.device, task, loop.precision),
     }
     write_json(out.machine, record)
 
@@ -144,13 +151,13 @@ def _write_history(
     write_json(out.history, {**facts, "snapshot_epochs": list(snapshot_epochs), "history": history})
 
 
-def machine_facts(device: torch.device, task: TrainingTask) -> dict[str, Any]:
-    """Return what ``run.json`` says about the machine: device, memory peaks in MB, versions."""
+def machine_facts(device: torch.device, task: TrainingTask, precision: Precision) -> dict[str, Any]:
+    """Return what ``run.json`` says about the machine: device, precision, memory peaks in MB, versions."""
     on_gpu = device.type == "cuda"
     return {
         "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",
         "num_devices": task.num_devices,
-        "precision": task.training.precision,
+        "precision": precision,
         "threads": torch.get_num_threads(),
         "peak_memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
         "peak_device_memory_mb": round(torch.cuda.max_memory_allocated(device) / 2**20, 1) if on_gpu else None,
@@ -169,4 +176,4 @@ def _save_untrained(task: TrainingTask) -> None:
     _save_modules(task, method, out, 0)
     _write_history(task, out, {"num_train": 0, "num_held_out": 0, "num_steps": 0}, (0,), [])
     record = {"wall_s": 0.0, "earlier_cpu_s": 0.0, "resumed_from": [], "resumed_count": 0, "warnings": []}
-    write_json(out.machine, {**record, **machine_facts(torch.device("cpu"), task)})
+    write_json(out.machine, {**record, **machine_facts(torch.device("cpu"), task, "32-true")})

@@ -180,7 +180,7 @@ def test_a_remark_on_rows_that_were_kept_is_told_again(tmp_path: Path) -> None:
     write_json(path, {**read_json(path), "kept": kept})
     for _ in range(2):
         build_report(inputs)
-        assert "1 rows were measured by earlier sources" in (inputs.out / "README.md").read_text()
+        assert "1 rows are kept with a remark" in (inputs.out / "README.md").read_text()
         ledger = (inputs.out / "ledger.md").read_text()
         assert "| mm_point (1) | 1 | kept | captions had another word |" in ledger and "gone" not in ledger
     write_json(path, {"gates": {}})
@@ -242,3 +242,15 @@ def test_damage_is_named(tmp_path: Path) -> None:
         else:
             path.write_text(before)
     build_report(inputs)
+
+
+def test_warnings_of_trainings_stand_in_the_ledger(tmp_path: Path) -> None:
+    inputs = reported(small(tmp_path))
+    record = inputs.out / "provenance" / "mm_point__s1.json"
+    before = read_json(record)
+    for warnings in (["begun with <another> precision"], []):
+        write_json(record, {**before, "machine": {"warnings": warnings}})
+        build_report(inputs)
+        ledger = (inputs.out / "ledger.md").read_text()
+        assert ("## Warnings of trainings" in ledger) == bool(warnings)
+        assert ("| begun with &lt;another> precision | `mm_point__s1` |" in ledger) == bool(warnings)

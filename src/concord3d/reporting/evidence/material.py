@@ -10,6 +10,7 @@ from concord3d.config.models import Paper
 from concord3d.config.strict_yaml import load_yaml
 from concord3d.config.validation import validate
 from concord3d.errors import ReportingError
+from concord3d.reporting.evidence.added_results import AddedResults
 from concord3d.reporting.evidence.artifacts import Artifacts
 from concord3d.reporting.evidence.measurements import Evaluation
 from concord3d.reporting.evidence.published_values import PublishedCell, read_published
@@ -61,8 +62,10 @@ class Material:
 
     @cached_property
     def source(self) -> Source:
-        """What was measured: artifacts, or the results of an earlier report."""
-        return ReportedResults(self.inputs) if self.inputs.from_results else Artifacts(self.inputs)
+        """What was measured: artifacts, the results of an earlier report, or both."""
+        if not self.inputs.from_results:
+            return Artifacts(self.inputs)
+        return AddedResults(self.inputs) if self.inputs.add else ReportedResults(self.inputs)
 
     @property
     def evaluations(self) -> tuple[Evaluation, ...]:

@@ -46,6 +46,7 @@ class ReportInputs:
         labels: What tables call each experiment.
         towers: Frozen towers that the experiments use: the file of the gate of each, None where weights are released.
         from_results: Read what an earlier report wrote to ``out``, and no artifacts.
+        add: With ``from_results``, put the trainings that artifacts hold in the place of those of the earlier report.
         unrecorded: Files and folders of evaluations, trainings and gates that no record vouches for, so that nobody
             knows whether they are whole; they count as not there.
     """
@@ -64,6 +65,7 @@ class ReportInputs:
     labels: Mapping[str, str] = field(default_factory=dict)
     towers: Mapping[str, Path | None] = field(default_factory=dict)
     from_results: bool = False
+    add: bool = False
     unrecorded: frozenset[Path] = frozenset()
 
     @property

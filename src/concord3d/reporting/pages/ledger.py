@@ -32,6 +32,7 @@ def ledger_text(
     claims: Sequence[Mapping[str, Any]],
     inputs: ReportInputs,
     facts: PageFacts,
+    records: Mapping[str, Mapping[str, Any]],
 ) -> str:
     """Return the ledger; what is missing comes first."""
     lines = [
@@ -44,6 +45,7 @@ def ledger_text(
         *_deviations(report, inputs),
         *_measured_earlier(facts),
         *_accepted(facts),
+        *_warnings(records),
         *_hyper_parameters(paper, inputs),
     ]
     return "\n".join(lines) + "\n"
@@ -110,7 +112,7 @@ def _hyper_parameters(paper: Paper, inputs: ReportInputs) -> list[str]:
 
 
 def _measured_earlier(facts: PageFacts) -> list[str]:
-    """Return the rows that a report made from results left out, and those that it kept with a remark."""
+    """Return the rows that a report made from results leaves out, and those that it keeps with a remark."""
     groups: dict[tuple[str, str], list[EarlierRows]] = {}
     for word, all_rows in (("left out", facts.left_out), ("kept", facts.kept)):
         for rows in all_rows:
@@ -121,7 +123,7 @@ def _measured_earlier(facts: PageFacts) -> list[str]:
         [_trainings(group), str(sum(rows.num_rows for rows in group)), word, prose(why)]
         for (word, why), group in groups.items()
     ]
-    intro = "Rows that stood in an earlier report of this scale, made with other settings or other sources."
+    intro = "Rows of an earlier report of this scale that are left out, and rows that are kept with a remark."
     return ["## Measured earlier", "", intro, "", *grid(["experiments (seeds)", "rows", "", "why"], lines), ""]
 
 
@@ -144,6 +146,16 @@ def _accepted(facts: PageFacts) -> list[str]:
     intro = "These nodes were made with earlier sources. Whoever edited them declared that no number changes."
     columns = ["node", "edited", "reason", "commit"]
     return ["## Accepted edits of the sources", "", intro, "", *grid(columns, rows), ""]
+
+
+def _warnings(records: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return what trainings warned of, such as a device without the precision asked for; most warn of nothing."""
+    said: dict[str, list[str]] = {}
+    for name, record in sorted(records.items()):
+        for warning in record.get("machine", {}).get("warnings", ()):
+            said.setdefault(str(warning), []).append(code(name))
+    rows = [[prose(warning), Markdown(", ".join(names))] for warning, names in said.items()]
+    return ["## Warnings of trainings", "", *grid(["warning", "trainings"], rows), ""] if rows else []
 
 
 def _used(inputs: ReportInputs, section: str, key: str) -> str:

@@ -53,9 +53,10 @@ def _measured_earlier(inputs: ReportInputs, facts: PageFacts) -> list[str]:
     """Return how a report that is made from results differs from one that is made from artifacts."""
     if not inputs.from_results:
         return []
+    how = "--add`), and from trainings added to them." if inputs.add else "--from-results`), not from the trainings."
     lines = [
-        "- This report was made from the numbers in this folder (`concord3d report --from-results`), not from the "
-        "trainings. Figures that show examples (t-SNE maps, pictures) are those of the report before it."
+        f"- This report was made from the numbers in this folder (`concord3d report {how} Figures that show examples "
+        "(t-SNE maps, pictures) are those of the report before it."
     ]
     left_out, kept = (sum(rows.num_rows for rows in group) for group in (facts.left_out, facts.kept))
     if left_out:
@@ -64,7 +65,7 @@ def _measured_earlier(inputs: ReportInputs, facts: PageFacts) -> list[str]:
             "has changed. The ledger says of which trainings, and why."
         )
     if kept:
-        lines.append(f"- {kept} rows were measured by earlier sources; the ledger says how these differ.")
+        lines.append(f"- {kept} rows are kept with a remark, which stands in the ledger.")
     return lines
 
 

@@ -46,7 +46,9 @@ def _kept_or_built(material: Material, identifier: str, earlier: Mapping[str, st
     context = _context(material, identifier)
     shown = examples_of(context) if material.inputs.from_results else None
     jobs = {evaluation.job for evaluation in material.evaluations}
-    if shown is None or (shown and not shown & {(job.experiment, job.protocol) for job in jobs}):
+    # Results hold no arrays; of trainings that are added to them they are there.
+    drawn = [e for e in material.evaluations if (e.job.experiment, e.job.protocol) in (shown or ())]
+    if shown is None or (shown and all(evaluation.arrays for evaluation in drawn)):
         return build_one(material, identifier)
     folder = material.inputs.out / "figures"
     there = all((folder / f"{identifier}.{suffix}").exists() for suffix in FIGURE_SUFFIXES)

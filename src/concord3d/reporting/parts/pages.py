@@ -27,7 +27,7 @@ def build(material: Material) -> None:
     texts = (
         readme_text(report, paper, results, tables, claims, findings, inputs, facts),
         appendix_text(report, results, claims, findings, inputs, facts, said_of_figures(inputs.out)),
-        ledger_text(report, paper, results, tables, claims, inputs, facts),
+        ledger_text(report, paper, results, tables, claims, inputs, facts, material.source.records),
     )
     for name, text in zip(PAGES, texts, strict=True):
         write_text(inputs.out / name, text)
