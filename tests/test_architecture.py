@@ -99,6 +99,7 @@ ALLOWED = {
         "render",
         "reporting",
         "site",
+        "training.precision",
         "workflow",
     },
 }
