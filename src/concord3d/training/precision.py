@@ -10,8 +10,8 @@ from concord3d.training.settings import Precision
 def multiplies_bfloat16(device_type: str) -> bool:
     """Return whether a device has matrix products of bfloat16.
 
-    Elsewhere PyTorch computes them too, but slowly: the pooled embedding of a DGCNN takes 13 times as long as in float32
-    on a processor without AVX-512 (docs/COSTS.md).
+    Elsewhere PyTorch computes them too, but slowly: on a processor without AVX-512, the pooled embedding of a DGCNN
+    takes 13 times as long as in float32 (docs/COSTS.md).
 
     Args:
         device_type: ``cpu`` or ``cuda``.
