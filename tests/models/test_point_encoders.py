@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from tests.models.encoder_checks import losses_of_training, same_bits_twice
@@ -104,6 +106,39 @@ def test_pooled_embedding_equals_the_literal_sequence(training):
     torch.testing.assert_close(layer.norm.weight.grad[nonzero], norm.weight.grad[nonzero])
     torch.testing.assert_close(layer.norm.running_var, norm.running_var)
     torch.testing.assert_close(layer.norm.running_mean, norm.running_mean)
+
+
+@pytest.mark.parametrize("training", [True, False])
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16], ids=str)
+def test_copies_of_a_point_are_embedded_once_and_count_as_often_as_they_are_there(training, dtype):
+    layer = PooledEmbedding(6, 9).train(training)
+    with torch.no_grad():
+        layer.norm.weight.copy_(torch.linspace(-1, 1, 9) + 0.1)
+        layer.norm.bias.copy_(torch.linspace(0.5, -0.5, 9))
+    if dtype == torch.float64:
+        layer = layer.double()
+    again = copy.deepcopy(layer)
+    # All of a cloud but its first point, some, none.
+    copies = torch.zeros(3, 7, dtype=torch.bool)
+    copies[0, 1:], copies[1, [2, 5]] = True, True
+    features = _points(3, 7, 6).to(layer.linear.weight.dtype)
+    features = torch.where(copies.unsqueeze(-1), features[:, :1], features).requires_grad_()
+    unread = torch.where(copies.unsqueeze(-1), float("nan"), features.detach()).requires_grad_()
+    upstream = _points(3, 18, seed=2)
+    with torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+        expected, output = again(features), layer(unread, copies)
+    (expected * upstream).sum().backward()
+    (output * upstream).sum().backward()
+    close = {"rtol": 2e-2, "atol": 2e-2} if dtype == torch.bfloat16 else {}
+    torch.testing.assert_close(output, expected, **close)
+    shares = torch.where(copies.unsqueeze(-1), features.grad, 0.0).sum(1)
+    assert unread.grad[copies].abs().max() == 0
+    torch.testing.assert_close(unread.grad[:, 0], features.grad[:, 0] + shares, **close)
+    torch.testing.assert_close(unread.grad[:, 1:][~copies[:, 1:]], features.grad[:, 1:][~copies[:, 1:]], **close)
+    for one, other in zip(layer.parameters(), again.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, other.grad, **close)
+    for one, other in zip(layer.buffers(), again.buffers(), strict=True):
+        torch.testing.assert_close(one, other, **close)
 
 
 def test_edge_mlp_equals_the_built_edges():

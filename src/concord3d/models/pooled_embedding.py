@@ -4,12 +4,16 @@ The (B, N, out) activations are as large as everything else together, so normali
 write them: with ``z`` the linear map, the mean over points of LeakyReLU(scale z + shift) needs only the sum of ``z``
 and the count and sum of the positive part, the maximum only the largest ``z``. ``z`` itself is kept for the gradient.
 Under autocast the three matrix products and ``z`` have its type, everything else has that of the weights.
+A point that is there several times is embedded once and counted as often as it is there.
 
-Shapes: B clouds, N points, C channels in, O channels out.
+Shapes: B clouds, N points, M distinct points of all clouds, C channels in, O channels out.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import accumulate
 from typing import Any
 
 import torch
@@ -35,11 +39,14 @@ class PooledEmbedding(nn.Module):
         self.linear = nn.Linear(in_channels, out_channels, bias=False)
         self.norm = nn.BatchNorm1d(out_channels)
 
-    def forward(self, features: Tensor) -> Tensor:
+    def forward(self, features: Tensor, copies: Tensor | None = None) -> Tensor:
         """Embed and pool.
 
         Args:
             features: (B, N, C) point features.
+            copies: (B, N) bool: the points that are point 0 of their cloud once more, such as dropped ones, without point
+                0 itself. They count, but their features are not read and get no gradient: that of point 0 has their
+                share.
 
         Returns:
             (B, 2 * out_channels): maxima over the points, then means.
@@ -55,13 +62,58 @@ class PooledEmbedding(nn.Module):
         with torch.autocast(features.device.type, enabled=False):
             running = None if self.training else (norm.get_buffer("running_mean"), norm.get_buffer("running_var"))
             weight = self.linear.weight
+            rows = features.to(weight.dtype).flatten(0, 1)
+            if copies is not None:
+                rows = rows.index_select(0, torch.nonzero(~copies.flatten()).squeeze(1))
+            clouds = _Clouds.of(features, weight.shape[0], copies)
             pooled, mean, variance = _EmbedAndPool.apply(
-                features.to(weight.dtype), weight, norm.weight, norm.bias, running, norm.eps, products
+                rows, weight, norm.weight, norm.bias, clouds, running, norm.eps, products
             )
         if self.training:
             update_running_statistics(norm, mean, variance * (num_values / (num_values - 1)))
         result: Tensor = pooled
         return result
+
+
+@dataclass(frozen=True)
+class _Clouds:
+    """Which rows of a batch belong to which cloud.
+
+    Attributes:
+        num_clouds: B.
+        num_points: N, copies included.
+        pieces: Clouds that are worked on at a time, their rows, and how many rows each has.
+        num_copies: (B, 1) copies of each cloud's first row; None where there are none.
+    """
+
+    num_clouds: int
+    num_points: int
+    pieces: tuple[tuple[slice, slice, int], ...]
+    num_copies: Tensor | None
+
+    @classmethod
+    def of(cls, features: Tensor, channels: int, copies: Tensor | None) -> _Clouds:
+        """Return those of (B, N, C) features without the copies among them, for pieces of so many channels."""
+        num_clouds, num_points, _ = features.shape
+        if copies is None:
+            equal = cloud_pieces(num_clouds, num_points * channels, features.device.type)
+            pieces = [(piece, slice(piece.start * num_points, piece.stop * num_points), num_points) for piece in equal]
+            return cls(num_clouds, num_points, tuple(pieces), None)
+        num_copies = copies.sum(1, keepdim=True)
+        sizes: list[int] = (num_points - num_copies).flatten().tolist()
+        ends = accumulate(sizes)
+        pieces = [(slice(i, i + 1), slice(end - sizes[i], end), sizes[i]) for i, end in enumerate(ends)]
+        return cls(num_clouds, num_points, tuple(pieces), num_copies.to(features.dtype))
+
+    def split(self, rows: Tensor) -> Iterator[tuple[slice, Tensor]]:
+        """Yield the clouds of each piece and their rows of an (M, C) tensor, as (clouds, points, C)."""
+        for clouds, place, num_rows in self.pieces:
+            yield clouds, rows[place].view(-1, num_rows, rows.shape[1])
+
+    def total(self, values: Tensor, clouds: slice) -> Tensor:
+        """Sum (clouds, points, O) values of a piece over the points, the first as often as it is there."""
+        sums = values.sum(1)
+        return sums if self.num_copies is None else sums.addcmul_(self.num_copies[clouds], values[:, 0])
 
 
 class _EmbedAndPool(torch.autograd.Function):
@@ -72,27 +124,28 @@ class _EmbedAndPool(torch.autograd.Function):
         weight: Tensor,
         gamma: Tensor,
         beta: Tensor,
+        clouds: _Clouds,
         running: tuple[Tensor, Tensor] | None,
         eps: float,
         products: torch.dtype,
     ) -> tuple[Tensor, Tensor, Tensor]:
-        num_points = features.shape[1]
+        num_clouds, num_points = clouds.num_clouds, clouds.num_points
         # With rows turned by the sign of gamma the activation never decreases in z: only maxima are needed.
         sign = torch.where(gamma < 0, -1.0, 1.0).to(gamma.dtype)
         turned = (sign.unsqueeze(1) * weight).to(products)
         features = features.to(products)
-        z, largest, winners, sums, squares = _embed(features, turned)
+        z, largest, winners, sums, squares = _embed(features, turned, clouds)
         if running is None:
-            mean = sums.sum(0) / (features.shape[0] * num_points)
+            mean = sums.sum(0) / (num_clouds * num_points)
             # Within-cloud and between-cloud parts separately, so that nothing large cancels.
             between = (sums / num_points - mean).square().mean(0)
-            variance = squares.sum(0) / (features.shape[0] * num_points) + between
+            variance = squares.sum(0) / (num_clouds * num_points) + between
         else:
             mean, variance = sign * running[0], running[1]
         inverse_std = torch.rsqrt(variance + eps)
         scale = gamma.abs() * inverse_std
         shift = beta - mean * scale
-        counts, positives = _positive_parts(z, -shift / scale)
+        counts, positives = _positive_parts(z, -shift / scale, clouds)
         mean_linear = scale * sums / num_points + shift
         mean_positive = (scale * positives + shift * counts) / num_points
         pooled_mean = NEGATIVE_SLOPE * mean_linear + (1 - NEGATIVE_SLOPE) * mean_positive
@@ -100,7 +153,7 @@ class _EmbedAndPool(torch.autograd.Function):
         ctx.save_for_backward(
             features, turned, sign, mean, inverse_std, scale, shift, z, largest, winners, sums, counts, positives
         )
-        ctx.from_batch = running is None
+        ctx.clouds, ctx.from_batch = clouds, running is None
         signed_mean, plain_variance = sign * mean, variance.clone()
         ctx.mark_non_differentiable(signed_mean, plain_variance)
         return torch.cat([pooled_max, pooled_mean], -1), signed_mean, plain_variance
@@ -111,7 +164,8 @@ class _EmbedAndPool(torch.autograd.Function):
         (features, turned, sign, mean, inverse_std, scale, shift, z, largest, winners, sums, counts, positives) = (
             ctx.saved_tensors
         )
-        num_clouds, num_points, _ = features.shape
+        clouds: _Clouds = ctx.clouds
+        num_points = clouds.num_points
         to_max, to_mean = gradient.chunk(2, -1)
         threshold = -shift / scale
         # Gradient of the activation's input: ``low`` everywhere, ``step`` more where positive, ``top`` at the winner.
@@ -123,52 +177,55 @@ class _EmbedAndPool(torch.autograd.Function):
         gamma_gradient = inverse_std * (against_z - mean * beta_gradient)
         pull, constant = torch.zeros_like(scale), torch.zeros_like(scale)
         if ctx.from_batch:
-            num_values = num_clouds * num_points
+            num_values = clouds.num_clouds * num_points
             pull = scale * inverse_std * gamma_gradient / num_values
             constant = mean * pull - scale * beta_gradient / num_values
         features_gradient = torch.empty_like(features)
         turned_gradient = scale.new_zeros(turned.shape)
-        for piece in cloud_pieces(num_clouds, z.shape[1] * z.shape[2], z.device.type):
-            values = z[piece].to(scale.dtype)
+        for (piece, own), (_, embedded), (_, back) in zip(
+            *map(clouds.split, (features, z, features_gradient)), strict=True
+        ):
+            values = embedded.to(scale.dtype)
             flow = torch.gt(values, threshold, out=torch.empty_like(values))
             flow.mul_((scale * step[piece]).unsqueeze(1)).add_((scale * low[piece] + constant).unsqueeze(1))
             flow.addcmul_(values, pull, value=-1)
+            if clouds.num_copies is not None:
+                flow[:, 0].mul_(1 + clouds.num_copies[piece])
             flow.scatter_add_(1, winners[piece].unsqueeze(1), (scale * top[piece]).unsqueeze(1))
             flow = flow.to(turned.dtype)
-            torch.matmul(flow, turned, out=features_gradient[piece])
-            add_product(turned_gradient, flow.flatten(0, 1).t(), features[piece].flatten(0, 1))
+            torch.matmul(flow, turned, out=back)
+            add_product(turned_gradient, flow.flatten(0, 1).t(), own.flatten(0, 1))
         gradients = features_gradient.to(scale.dtype), sign.unsqueeze(1) * turned_gradient
-        return *gradients, sign * gamma_gradient, beta_gradient, None, None, None
+        return *gradients, sign * gamma_gradient, beta_gradient, None, None, None, None
 
 
-def _embed(features: Tensor, weight: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """Return z (B, N, O) and per cloud (B, O), at least in float32: its largest value, where, its sum, its squares.
+def _embed(features: Tensor, weight: Tensor, clouds: _Clouds) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """Return z (M, O) and per cloud (B, O), at least in float32: its largest value, where, its sum, its squares.
 
     Squares are of the deviations from the cloud's mean.
     """
-    num_clouds, num_points, _ = features.shape
-    z = features.new_empty(num_clouds, num_points, weight.shape[0])
+    z = features.new_empty(len(features), weight.shape[0])
     wide = torch.promote_types(z.dtype, torch.float32)
-    largest, sums, squares = (z.new_empty(num_clouds, weight.shape[0], dtype=wide) for _ in range(3))
-    winners = torch.empty(num_clouds, weight.shape[0], dtype=torch.int64, device=features.device)
-    for piece in cloud_pieces(num_clouds, num_points * weight.shape[0], features.device.type):
-        torch.matmul(features[piece], weight.t(), out=z[piece])
-        values = z[piece].to(wide)
-        sums[piece] = values.sum(1)
+    largest, sums, squares = (z.new_empty(clouds.num_clouds, weight.shape[0], dtype=wide) for _ in range(3))
+    winners = torch.empty(largest.shape, dtype=torch.int64, device=features.device)
+    for (piece, own), (_, embedded) in zip(clouds.split(features), clouds.split(z), strict=True):
+        torch.matmul(own, weight.t(), out=embedded)
+        values = embedded.to(wide)
+        sums[piece] = clouds.total(values, piece)
         largest[piece] = values.amax(1)
         work = torch.empty_like(values)
         winners[piece] = places_of_maxima(values, largest[piece], work)
-        torch.sub(values, sums[piece].unsqueeze(1) / num_points, out=work)
-        squares[piece] = work.square_().sum(1)
+        torch.sub(values, sums[piece].unsqueeze(1) / clouds.num_points, out=work)
+        squares[piece] = clouds.total(work.square_(), piece)
     return z, largest, winners, sums, squares
 
 
-def _positive_parts(z: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
+def _positive_parts(z: Tensor, threshold: Tensor, clouds: _Clouds) -> tuple[Tensor, Tensor]:
     """Return (B, O) count and sum of the values above the threshold of their channel."""
-    counts, positives = (threshold.new_empty(z.shape[0], z.shape[2]) for _ in range(2))
-    for piece in cloud_pieces(z.shape[0], z.shape[1] * z.shape[2], z.device.type):
-        values = z[piece].to(threshold.dtype)
+    counts, positives = (threshold.new_empty(clouds.num_clouds, z.shape[1]) for _ in range(2))
+    for piece, embedded in clouds.split(z):
+        values = embedded.to(threshold.dtype)
         above = torch.gt(values, threshold, out=torch.empty_like(values))
-        counts[piece] = above.sum(1)
-        positives[piece] = above.mul_(values).sum(1)
+        counts[piece] = clouds.total(above, piece)
+        positives[piece] = clouds.total(above.mul_(values), piece)
     return counts, positives
