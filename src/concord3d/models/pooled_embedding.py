@@ -44,8 +44,8 @@ class PooledEmbedding(nn.Module):
 
         Args:
             features: (B, N, C) point features.
-            copies: (B, N) bool: the points that are point 0 of their cloud once more, such as dropped ones, without point
-                0 itself. They count, but their features are not read and get no gradient: that of point 0 has their
+            copies: (B, N) bool: the points that are point 0 of their cloud once more, such as dropped ones; not point 0
+                itself. They count, but their features are not read and get no gradient: that of point 0 has their
                 share.
 
         Returns:

@@ -104,4 +104,5 @@ def test_pairs_are_found_in_the_configuration(paper: str, scale: str, pairs: set
     if paper == "mm_mixing" and scale == "small":
         assert next(pair.alike for pair in found if pair.arm == "baseline") == {
             "baseline", "stage1", "full", "k2_stage1", "k2", "full_warm", "k2_warm", "full_shared", "k2_shared",
+            "mixed_at_512_0", "unmixed_at_512_0", "mixed_at_512_87", "unmixed_at_512_87",
         }  # fmt: skip

@@ -12,6 +12,7 @@ from concord3d.reporting.claims.convergence import Gain
 from concord3d.reporting.claims.decisions import RUN, PartVerdict, Verdict
 from concord3d.reporting.claims.judged import JudgedPart
 from concord3d.reporting.claims.scopes import Scope
+from concord3d.reporting.tables.table_files import SELECTION_WORDS
 
 SCOPE_WORDS: Mapping[Scope, str] = {
     "synthetic": "tested on synthetic data, which says nothing about the paper's data",
@@ -155,7 +156,8 @@ def _not_converged(gains: Iterable[Gain], dataset_name: Callable[[str], str]) ->
         digits = 2 if gain.comparison.unit == "points" else 3
         unit = f" {gain.comparison.unit}" if gain.comparison.unit else ""
         ends = f"[{gain.comparison.low:+.{digits}f}, {gain.comparison.high:+.{digits}f}]"
-        place = f"{dataset_name(gain.at.dataset)}, {gain.at.metric.replace('_', ' ')}"
+        chosen = "" if gain.at.selection == "last" else f" {SELECTION_WORDS[gain.at.selection]}"
+        place = f"{dataset_name(gain.at.dataset)}, {gain.at.metric.replace('_', ' ')}{chosen}"
         number = f"{gain.comparison.difference:+.{digits}f} {ends}{unit} ({place})"
         by_arm.setdefault((gain.label, gain.epochs), []).append(number)
     return [

@@ -185,6 +185,7 @@ def _gain_facts(gain: Gain) -> dict[str, Any]:
         "dataset": gain.at.dataset,
         "protocol": gain.at.protocol,
         "metric": gain.at.metric,
+        "selection": gain.at.selection,
         "difference": _rounded(found.difference),
         "ci_low": _rounded(found.low),
         "ci_high": _rounded(found.high),

@@ -70,9 +70,15 @@ def claim_lines(claims: Sequence[Mapping[str, Any]], appendix: str) -> list[str]
     columns = ["id", "claim", "whose", "verdict", "scope", "difference that decides [95 %]", "parts"]
     lines = ["## Claims", "", *_counted(claims), "", verdict_legend(_RULE), "", *grid(columns, rows), ""]
     for verdict, words in _NOT_JUDGED.items():
-        absent = [str(claim["id"]) for claim in claims if claim["verdict"] == verdict]
+        absent = [f"{claim['id']}{_failing(claim)}" for claim in claims if claim["verdict"] == verdict]
         lines += [f"{words}: {', '.join(absent)}.", ""] if absent else []
     return [*lines, f"Every part of every claim, with its numbers: [`{appendix}`]({appendix}).", ""]
+
+
+def _failing(claim: Mapping[str, Any]) -> str:
+    """Return which measured parts of a claim that is not judged fail, in brackets; nothing where none does."""
+    names = [str(part["name"]) for part in claim["parts"] if part["verdict"] == "fails"]
+    return f" (a part that was measured fails: {plain('; '.join(names))})" if names else ""
 
 
 def _row(claim: Mapping[str, Any]) -> list[str]:

@@ -16,6 +16,7 @@ from concord3d.reporting.figures.measured_points import (
     draw_seed_dots,
     estimates_of,
     seed_values,
+    shifts_of,
 )
 from concord3d.reporting.figures.style import (
     GREY,
@@ -34,6 +35,8 @@ from concord3d.reporting.figures.style import (
 from concord3d.reporting.specs.claim_spec import Selector
 
 CHANCE, PUBLISHED = "chance", "published"
+# Points of print between neighbouring curves, whose x are equal.
+SHIFT = 4.0
 
 
 class Options(ExperimentArms):
@@ -100,8 +103,8 @@ def draw(context: FigureContext) -> Drawing:
     for axis, (dataset, heading) in zip(axes, shown, strict=True):
         curve = options.curves[heading]
         of_panel: list[str] = []
-        for experiment, label in ran.items():
-            of_panel += _metric_curve(context, axis, options, curve, experiment, looks[label], dataset)
+        for (experiment, label), shift in zip(ran.items(), shifts_of(len(ran), SHIFT), strict=True):
+            of_panel += _metric_curve(context, axis, options, curve, experiment, looks[label], dataset, shift)
         kinds += of_panel
         _chance(context, axis, options, curve, dataset)
         if "real" in of_panel:
@@ -137,6 +140,7 @@ def _metric_curve(
     experiment: str,
     look: Look,
     dataset: str,
+    shift: float,
 ) -> list[str]:
     points: list[tuple[float, Estimate]] = []
     for x, metric in sorted(curve.items()):
@@ -144,9 +148,10 @@ def _metric_curve(
         points += [(x, estimate)] if estimate is not None else []
     if not points:
         return []
-    draw_curve(axis, points, look.color, look.marker, options.experiments[experiment])
+    draw_curve(axis, points, look.color, look.marker, options.experiments[experiment], shift)
     for x, _ in points:
-        draw_seed_dots(axis, x, seed_values(context, experiment, dataset, options.protocol, curve[x]), look.color)
+        values = seed_values(context, experiment, dataset, options.protocol, curve[x])
+        draw_seed_dots(axis, x, values, look.color, shift)
     return [estimate.data_kind for _, estimate in points]
 
 

@@ -135,7 +135,7 @@ def _gains(
     if not told:
         return []
     where = context.report.dataset_name(dataset)
-    return [f"By clouds seen on {where}, {sides} {_verdict(gains)}: {', '.join(told)}."]
+    return [f"On {where}, at equal numbers of clouds seen, {sides} {_verdict(gains)}: {', '.join(told)}."]
 
 
 def _verdict(gains: Sequence[tuple[float, Comparison]]) -> str:
