@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import typer
-from tests import tower_tables
+from tests import cost_tables, tower_tables
 
 from concord3d.cli import app
 from concord3d.reporting.markdown import Markdown, code, grid, prose
@@ -86,6 +86,7 @@ def _default(parameter: Any) -> Markdown:
 
 # What writes the parts of each document, by their names.
 GENERATED: Mapping[str, Mapping[str, Callable[[Path], str]]] = {
+    "README.md": {"costs at small": cost_tables.small},
     "docs/COMMANDS.md": {"commands": command_tables},
     "docs/TOWERS.md": {
         "tower uses": tower_tables.uses,

@@ -1,0 +1,43 @@
+"""What papers cost at a scale, as a table of README.md: recorded CPU-seconds of their nodes, and the largest process.
+
+Everything is read from ``config/costs/`` and from the records of the committed results.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from concord3d.config.resolve import load_params
+from concord3d.config.strict_yaml import load_yaml
+from concord3d.files import read_json
+from concord3d.layout import Layout
+from concord3d.reporting.markdown import grid
+from concord3d.workflow.costs import read_costs, whole_cost
+from concord3d.workflow.plan import Plan
+
+
+def small(root: Path) -> str:
+    """Return a row for each paper at the scale ``small``."""
+    papers = load_params(load_yaml(root / "params.yaml")).papers
+    columns = ["paper", "trainings", "CPU-hours", "of data, pictures and towers", "memory of a training"]
+    return "\n".join(grid(columns, [_row(root, "small", paper) for paper in papers]))
+
+
+def _row(root: Path, scale: str, paper: str) -> list[str]:
+    plan = Plan(root, load_params({"scale": scale, "papers": [paper]}))
+    costs = read_costs(root, scale)
+    own = [node for node in plan.nodes.values() if node.key.startswith(f"{paper}/")]
+    spent, unknown = whole_cost(costs, own, 0)
+    before, unknown_before = whole_cost(costs, [node for node in plan.nodes.values() if node not in own], 0)
+    without = len(unknown) + len(unknown_before)
+    trainings = [node for node in own if node.key.startswith(f"{paper}/train/")]
+    records = (root / Layout(scale).result(paper) / "provenance").glob("*.json")
+    memory = max(read_json(path)["peak_memory_mb"] or 0 for path in records) / 1000
+    more = f", and {without} nodes that nobody has measured" if without else ""
+    return [
+        plan.studies[paper].paper.short_name,
+        str(len(trainings)),
+        f"{(spent + before) / 3600:.1f}{more}",
+        f"{before / 3600:.1f}",
+        f"{memory:.1f} GB",
+    ]
