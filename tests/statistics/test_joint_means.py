@@ -19,7 +19,7 @@ from concord3d.statistics.joint_means import (
     proportion_over_draws,
     rank_correlation,
 )
-from concord3d.statistics.seed_spread import SeedPart
+from concord3d.statistics.seed_spread import SeedPart, SeedSpread
 
 
 def part(covariance: float, scale: float, freedom: int) -> SeedPart:
@@ -44,6 +44,21 @@ def test_a_negative_part_of_seeds_is_kept_down_to_three_quarters_of_the_items() 
     slightly = one(outcomes, part(-0.1 * items, items, 1)).uncertainty([1.0])
     assert slightly.variance == pytest.approx(0.9 * items) and slightly.freedom == pytest.approx(0.81 * 4)
     assert one(outcomes, part(-2 * items, items, 1)).uncertainty([1.0]).variance == pytest.approx(0.75 * items)
+
+
+@pytest.mark.parametrize("num_items", [20, 30])
+def test_rounding_does_not_say_whether_seeds_count(num_items: int) -> None:
+    ends = set()
+    for place in range(num_items):
+        # One item, right with one of two seeds: what seeds add is exactly zero, whatever the order of the items.
+        outcomes = np.zeros((2, num_items))
+        outcomes[0, place] = 1 / 24
+        found = SeedSpread.of(["a", "a"], [1, 2], [outcomes], [0]).parts(["a"], [0], [[1, 2]])
+        joint = JointMeans(np.array([outcomes.mean()]), [ItemMeans.of([0], [outcomes])], found)
+        uncertainty = joint.uncertainty([1.0])
+        assert uncertainty.from_seeds == 0 and uncertainty.freedom == pytest.approx(num_items - 1)
+        ends.add(np.round(uncertainty.proportion_ends(float(outcomes.mean()), num_items), 9).tobytes())
+    assert len(ends) == 1
 
 
 def test_items_are_paired_and_data_sets_are_not() -> None:

@@ -23,6 +23,7 @@ SAID: Mapping[str, str] = {
     "concord3d status": "status",
     "concord3d doctor": "doctor",
     "concord3d report --from-results": "report --from-results --scale smoke",
+    "concord3d report --add": "report --add --scale smoke",
     "concord3d compare --to HEAD~3": "compare --scale smoke --to {other}",
     "concord3d query --photo kitchen.jpg": "query --photo {photo} --scale smoke",
     "concord3d evaluate FOLDER --encoder NAME --protocol zero_shot": (

@@ -103,6 +103,22 @@ def test_a_partial_run_is_reported_with_the_rest_as_not_run(smoke_run: Path, tmp
     assert "crosspoint," not in (partial / RESULTS / "metrics.csv").read_text()
 
 
+def test_what_was_run_here_joins_the_results_that_are_there(smoke_run: Path, tmp_path: Path) -> None:
+    partial = tmp_path / "partial"
+    shutil.copytree(smoke_run, partial, symlinks=True)
+    for folder in (partial / "artifacts/smoke").glob("mm_*/eval"):
+        for path in folder.glob("[!c]*"):
+            path.unlink()
+    metrics, before = partial / RESULTS / "metrics.csv", tree_hash(partial / RESULTS / "tables")
+    kept = metrics.read_text()
+    assert "crosspoint," in kept and "random_init," in kept
+    metrics.write_text("".join(line for line in kept.splitlines(True) if not line.startswith("crosspoint,")))
+    completed = call(partial, "concord3d", "report", "--add", "--scale", "smoke")
+    assert completed.returncode == 0, completed.stderr
+    assert "mm_mixing/README.md: nothing was evaluated here" in completed.stdout
+    assert metrics.read_text() == kept and tree_hash(partial / RESULTS / "tables") == before
+
+
 def test_records_name_the_renderer_and_its_library(smoke_run: Path) -> None:
     views = json.loads((smoke_run / "artifacts/smoke/views/shapenet__train__ring24__32.json").read_text())
     drawn_by = views["drawn_by"]

@@ -34,6 +34,8 @@ from concord3d.statistics.seed_spread import SeedPart, SeedSpread
 NUM_DRAWS = 10_000
 # Of the items' part; chosen by simulation between 0.6 and 1.
 _LEAST_VARIANCE = 0.75
+# Of the mean squares that the seeds' part is a difference of.
+_ROUNDING = 1e-9
 # A t distribution with more is the normal one.
 _MANY = 1e6
 # Values between which the end of the interval of an extreme proportion is looked for.
@@ -224,6 +226,10 @@ class JointMeans:
         if self.unpaired is not None:
             from_items += float(w**2 @ self.unpaired)
         from_seeds = float(sum(w @ part.covariance @ w for part in self.seeds))
+        # Where one item alone came out differently, the seeds' part is exactly zero, and the order of a sum would say
+        # whether its one degree of freedom counts.
+        if abs(from_seeds) <= _ROUNDING * sum(float(w @ part.scale @ w) for part in self.seeds):
+            from_seeds = 0.0
         variance = max(from_items + from_seeds, _LEAST_VARIANCE * from_items, 0.0)
         inverse = sum(each**2 / max(num_items - 1, 1) for each, num_items in by_group)
         noise = sum(float(w @ part.scale @ w) ** 2 / part.freedom for part in self.seeds)
