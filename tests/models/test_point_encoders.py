@@ -141,6 +141,15 @@ def test_copies_of_a_point_are_embedded_once_and_count_as_often_as_they_are_ther
         torch.testing.assert_close(one, other, **close)
 
 
+def test_copies_are_counted_in_the_type_of_the_weights():
+    layer = PooledEmbedding(4, 5).eval()
+    features = _points(1, 1, 4).to(torch.bfloat16).expand(1, 450, 4).clone()
+    copies = torch.ones(1, 450, dtype=torch.bool)
+    copies[0, 0] = False
+    # 449 is no number of bfloat16.
+    torch.testing.assert_close(layer(features, copies), layer(features[:, :1]), rtol=1e-6, atol=1e-6)
+
+
 def test_edge_mlp_equals_the_built_edges():
     layer = EdgeMLP(3, 5, 4).double()
     features = _points(2, 12, 3).double()

@@ -218,6 +218,8 @@ def test_trunk_equals_literal(training, dropped):
     # Dropped points are the first point once more; which of the copies gets a gradient is nobody's concern.
     points[1:, 48 - dropped :] = points[1:, :1]
     upstream = torch.randn(3, 64, dtype=torch.float64, generator=generator)
+    counted: list[Tensor | None] = []
+    fast.embedding.register_forward_pre_hook(lambda _, given: counted.append(given[1]))
     results = []
     for module in (fast, slow):
         own = points.clone().requires_grad_()
@@ -226,6 +228,8 @@ def test_trunk_equals_literal(training, dropped):
         gradient = own.grad.clone()
         gradient[1:, 0] += gradient[1:, 48 - dropped :].sum(1)
         results.append((output.detach(), gradient[0], gradient[1:, : 48 - dropped]))
+    [copies] = counted
+    assert (None if copies is None else copies.sum(1).tolist()) == ([0, dropped, dropped] if dropped else None)
     for ours, theirs in zip(*results, strict=True):
         torch.testing.assert_close(ours, theirs, rtol=1e-8, atol=1e-9)
     for ours, theirs in zip(fast.edge_convs, slow.edge_convs, strict=True):

@@ -62,7 +62,8 @@ class PooledEmbedding(nn.Module):
         with torch.autocast(features.device.type, enabled=False):
             running = None if self.training else (norm.get_buffer("running_mean"), norm.get_buffer("running_var"))
             weight = self.linear.weight
-            rows = features.to(weight.dtype).flatten(0, 1)
+            features = features.to(weight.dtype)
+            rows = features.flatten(0, 1)
             if copies is not None:
                 rows = rows.index_select(0, torch.nonzero(~copies.flatten()).squeeze(1))
             clouds = _Clouds.of(features, weight.shape[0], copies)

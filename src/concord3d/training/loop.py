@@ -322,7 +322,7 @@ class Loop:
         self.warnings = [*state["warnings"], *warnings]
         if state["torch_version"] != str(torch.__version__):
             self.warnings.append(f"begun with torch {state['torch_version']}, resumed with {torch.__version__}")
-        # Checkpoints of older versions do not say.
-        before = state.get("precision", self.precision)
+        # Older versions did not say, and took what was asked for.
+        before = state.get("precision", self.settings.precision)
         if before != self.precision:
             self.warnings.append(f"begun with precision {before}, resumed with {self.precision}")

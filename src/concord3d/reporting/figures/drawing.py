@@ -26,14 +26,21 @@ def kind_of_figure(name: str) -> Kind:
     return cast(Kind, import_module(f"{kinds.__name__}.{name}"))
 
 
-def write_figure(context: FigureContext, folder: Path) -> str:
+def write_figure(context: FigureContext, folder: Path, *, in_any_case: bool = True) -> str:
     """Draw one figure, stamp it with scale and data kind, and write ``<id>.png`` and ``<id>.svg``.
+
+    Args:
+        context: The figure, and what it shows.
+        folder: Where it goes.
+        in_any_case: Write it also where it has nothing to draw.
 
     Returns:
         What pages say in place of a figure that has nothing to draw; empty where it has.
     """
     with house_style():
         drawing = kind_of_figure(context.spec.kind).draw(context)
+        if drawing.in_words and not in_any_case:
+            return drawing.in_words
         stamp(drawing, context)
         save(drawing, folder, context.spec.id)
     return drawing.in_words

@@ -77,7 +77,7 @@ def claim_lines(claims: Sequence[Mapping[str, Any]], appendix: str) -> list[str]
 
 def _failing(claim: Mapping[str, Any]) -> str:
     """Return which measured parts of a claim that is not judged fail, in brackets; nothing where none does."""
-    names = [str(part["name"]) for part in claim["parts"] if part["verdict"] == "fails"]
+    names = [str(part["name"]) for part in claim["parts"] if part["verdict"] == "fails" and part["basis"] != PRINTED]
     return f" (a part that was measured fails: {plain('; '.join(names))})" if names else ""
 
 

@@ -54,9 +54,10 @@ def _measured_earlier(inputs: ReportInputs, facts: PageFacts) -> list[str]:
     if not inputs.from_results:
         return []
     how = "--add`), and from trainings added to them." if inputs.add else "--from-results`), not from the trainings."
+    other = ", but for those of added trainings alone" if inputs.add else ""
     lines = [
         f"- This report was made from the numbers in this folder (`concord3d report {how} Figures that show examples "
-        "(t-SNE maps, pictures) are those of the report before it."
+        f"(t-SNE maps, pictures) are those of the report before it{other}."
     ]
     left_out, kept = (sum(rows.num_rows for rows in group) for group in (facts.left_out, facts.kept))
     if left_out:

@@ -46,11 +46,17 @@ def _kept_or_built(material: Material, identifier: str, earlier: Mapping[str, st
     context = _context(material, identifier)
     shown = examples_of(context) if material.inputs.from_results else None
     jobs = {evaluation.job for evaluation in material.evaluations}
-    # Results hold no arrays; of trainings that are added to them they are there.
     drawn = [e for e in material.evaluations if (e.job.experiment, e.job.protocol) in (shown or ())]
-    if shown is None or (shown and all(evaluation.arrays for evaluation in drawn)):
+    if shown is None or (shown and not drawn):
         return build_one(material, identifier)
     folder = material.inputs.out / "figures"
+    # Results hold no arrays; of trainings that are added to them they are there, but pictures of shapes may not be.
+    if (
+        shown
+        and all(evaluation.arrays for evaluation in drawn)
+        and not write_figure(context, folder, in_any_case=False)
+    ):
+        return ""
     there = all((folder / f"{identifier}.{suffix}").exists() for suffix in FIGURE_SUFFIXES)
     gone = {(rows.experiment, rows.seed) for rows in material.source.facts.left_out}
     gone -= {(job.experiment, job.seed) for job in jobs}
