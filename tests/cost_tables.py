@@ -33,7 +33,7 @@ def _row(root: Path, scale: str, paper: str) -> list[str]:
     trainings = [node for node in own if node.key.startswith(f"{paper}/train/")]
     records = (root / Layout(scale).result(paper) / "provenance").glob("*.json")
     memory = max(read_json(path)["peak_memory_mb"] or 0 for path in records) / 1000
-    more = f", and {without} nodes that nobody has measured" if without else ""
+    more = f", and {without} nodes without a record" if without else ""
     return [
         plan.studies[paper].paper.short_name,
         str(len(trainings)),
