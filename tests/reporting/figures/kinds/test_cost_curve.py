@@ -82,7 +82,7 @@ def test_means_of_the_last_checkpoint_with_the_printed_values(tmp_path: Path, mo
     text = svg(made, "f")
     assert [line.tolist() for line in lines] == [[40.0, 72.0, 73.0], [5.0, 25.0, 82.0]]
     assert "Trained (PointNet): feature RMS 0.013" in text and "Untrained (PointNet): feature RMS 0.019" in text
-    assert "printed: Random init (DGCNN) 66.0" in text and "C of the notebooks" in text and "data_kind: real" in text
+    assert "Random init (DGCNN) 66.0" in text and "C of the notebooks" in text and "data_kind: real" in text
     assert "modelnet10" not in text, "a data set that was not evaluated on has no panel"
 
 

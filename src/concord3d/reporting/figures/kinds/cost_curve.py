@@ -132,5 +132,7 @@ def _printed_lines(context: FigureContext, axis: Axes, options: Options, dataset
         for cell in chosen_cells(context.published, selector.model_dump(exclude_none=True)):
             if cell.value is not None and dataset in context.report.datasets.get(cell.dataset, []):
                 axis.axhline(cell.value, color=GREY, linestyle=":", linewidth=1, zorder=1)
-                axis.annotate(f"printed: {cell.method} {cell.text}", (0.01, cell.value), (0, 2), fontsize=8, color=GREY,
-                              ha="left", xycoords=("axes fraction", "data"), textcoords="offset points")  # fmt: skip
+                # Below the right end of its line: the curves of small features rise to the left of it.
+                axis.annotate(f"{cell.method} {cell.text}", (0.995, cell.value), (0, -2), fontsize=7.5, color=GREY,
+                              ha="right", va="top", xycoords=("axes fraction", "data"),
+                              textcoords="offset points")  # fmt: skip
