@@ -149,7 +149,7 @@ def test_a_path_says_at_which_equal_budgets_it_gains_against_its_control(
                 write_json(folder / "train.json", {"history": [], "num_steps": 100 * (place + 1)})
     trained(made, "c_other", 777)
     told = words_of(svg(made, "f"))
-    assert f"on ModelNet40, ours against control {said}" in told
+    assert f"On ModelNet40, at equal numbers of clouds seen, ours against control {said}" in told
     assert told.count(" at 3.2 thousand,") == 1 and told.count("] at ") == 3
 
 
