@@ -1,4 +1,4 @@
-"""What papers cost at a scale, as a table of README.md: recorded CPU-seconds of their nodes, and the largest process.
+"""What papers cost at a scale, as a table of README.md: recorded CPU-seconds of their nodes, the largest training.
 
 Everything is read from ``config/costs/`` and from the records of the committed results.
 """
@@ -26,9 +26,9 @@ def small(root: Path) -> str:
 def _row(root: Path, scale: str, paper: str) -> list[str]:
     plan = Plan(root, load_params({"scale": scale, "papers": [paper]}))
     costs = read_costs(root, scale)
-    own = [node for node in plan.nodes.values() if node.key.startswith(f"{paper}/")]
-    spent, unknown = whole_cost(costs, own, 0)
-    before, unknown_before = whole_cost(costs, [node for node in plan.nodes.values() if node not in own], 0)
+    own = [node for key, node in plan.nodes.items() if key.startswith(f"{paper}/")]
+    shared = [node for key, node in plan.nodes.items() if not key.startswith(f"{paper}/")]
+    (spent, unknown), (before, unknown_before) = (whole_cost(costs, nodes, 0) for nodes in (own, shared))
     without = len(unknown) + len(unknown_before)
     trainings = [node for node in own if node.key.startswith(f"{paper}/train/")]
     records = (root / Layout(scale).result(paper) / "provenance").glob("*.json")

@@ -99,7 +99,7 @@ def recorded_again(made: Fabricated, experiment: str, evaluated: bool, **told: A
     write_json(folder / "provenance.json", {"run": folder.name, "config": made.runs[experiment], **told})
 
 
-def resting(root: Path, artifacts: dict[str, bool], teacher_is_measured: bool = True, **told: Any) -> AddedResults:
+def resting(root: Path, artifacts: dict[str, bool], teacher_is_measured: bool = True) -> AddedResults:
     """Results of a training and of one that rests on it; then some of the two again, evaluated or trained alone."""
     made = measured(root, (1,))
     made.need("mm_point", "teacher", "single_view")
@@ -110,7 +110,7 @@ def resting(root: Path, artifacts: dict[str, bool], teacher_is_measured: bool = 
     reported(made)
     again = Fabricated(root, runs=made.runs)
     for experiment, evaluated in artifacts.items():
-        recorded_again(again, experiment, evaluated, **{"again": True, **told})
+        recorded_again(again, experiment, evaluated, again=True)
     return AddedResults(added(replace(again.inputs, expected_jobs=made.inputs.expected_jobs)))
 
 
@@ -190,26 +190,28 @@ def test_what_was_said_of_an_earlier_run_goes_with_its_rows(tmp_path: Path) -> N
     assert "mm_point__s1" not in source.records and ("mm_point", 1) not in source.histories
 
 
-def test_rows_measured_with_another_fit_of_a_tower_say_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("value", "kept"), [(41.0, set()), (77.0, {("mm_point", 2), ("single_view", 1), ("single_view", 2)})]
+)
+def test_rows_measured_with_another_fit_of_a_tower_say_so(
+    value: float, kept: set[tuple[str, int]], tmp_path: Path
+) -> None:
     made = measured(tmp_path, (1, 2))
     for run in made.runs.values():
         run["data"] = {"tower": "concord"}
     recorded(made)
     gate = tmp_path / "gate.json"
-    for value, kept in ((41.0, ()), (77.0, (("mm_point", 2), ("single_view", 1), ("single_view", 2)))):
-        measure = {"metric": "image_to_text_r1", "view_set": "all", "value": 41.0, "chance": 1.0, "n_items": 9,
-                   "n_objects": 3, "threshold": 30, "passed": True}  # fmt: skip
-        write_json(gate, {"passed": True, "measures": [measure]})
-        inputs = replace(made.inputs, towers={"concord": gate})
-        if inputs.artifacts.exists() and not inputs.out.exists():
-            build_report(inputs)
-            shutil.rmtree(inputs.artifacts)
-        again = Fabricated(tmp_path, runs=made.runs)
-        recorded_again(again, "mm_point", True)
-        write_json(gate, {"passed": True, "measures": [{**measure, "value": value}]})
-        source = AddedResults(added(replace(inputs, expected_jobs=made.inputs.expected_jobs)))
-        assert {(rows.experiment, rows.seed) for rows in source.facts.kept} == set(kept)
-        assert all(rows.why == "rest on another fit of concord than the one here" for rows in source.facts.kept)
+    measure = {"metric": "image_to_text_r1", "view_set": "all", "value": 41.0, "chance": 1.0, "n_items": 9,
+               "n_objects": 3, "threshold": 30, "passed": True}  # fmt: skip
+    write_json(gate, {"passed": True, "measures": [measure]})
+    inputs = replace(made.inputs, towers={"concord": gate})
+    build_report(inputs)
+    shutil.rmtree(inputs.artifacts)
+    recorded_again(Fabricated(tmp_path, runs=made.runs), "mm_point", True)
+    write_json(gate, {"passed": True, "measures": [{**measure, "value": value}]})
+    source = AddedResults(added(inputs))
+    assert {(rows.experiment, rows.seed) for rows in source.facts.kept} == kept
+    assert all(rows.why == "rest on another fit of concord than the one here" for rows in source.facts.kept)
 
 
 def test_a_figure_whose_pictures_are_not_there_stays(tmp_path: Path) -> None:
